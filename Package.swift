@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Warnings are errors, and a file names what it imports: a module's dependencies are its own.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// The C kernels are optimised in debug builds too: tests run real edits.
+let optimisedC: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=on", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror"])
+]
+
+let package = Package(
+    name: "clipdragd",
+    products: [.executable(name: "clipdragd", targets: ["clipdragd"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // C: each system library is imported by exactly one of these.
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "CImageCodecs", cSettings: optimisedC,
+            linkerSettings: [.linkedLibrary("png16"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+        .target(name: "CKernels", cSettings: optimisedC, linkerSettings: [.linkedLibrary("openblas")]),
+
+        // The edit. Knows nothing of YAML, inboxes or processes.
+        .target(
+            name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
+            swiftSettings: strict),
+        .target(
+            name: "Imaging", dependencies: ["CImageCodecs"], path: "Sources/Engine/Imaging",
+            swiftSettings: strict),
+        .target(
+            name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
+            swiftSettings: strict),
+        .target(
+            name: "DragEditing", dependencies: ["Diffusion", "TensorCore", "Imaging"],
+            path: "Sources/Engine/DragEditing", swiftSettings: strict),
+
+        // What people write.
+        .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
+
+        // The service and the command line.
+        .target(
+            name: "DaemonCore",
+            dependencies: ["SpecParser", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
+        .executableTarget(
+            name: "clipdragd",
+            dependencies: [
+                "DaemonCore", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Daemon/clipdragd", swiftSettings: strict),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
+        .testTarget(
+            name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DragEditingTests",
+            dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "SpecParserTests", dependencies: ["SpecParser"], swiftSettings: strict),
+        .testTarget(
+            name: "DaemonCoreTests", dependencies: ["DaemonCore", "SpecParser"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["DaemonCore", "SpecParser", "Imaging", "clipdragd"],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
