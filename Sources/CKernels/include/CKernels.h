@@ -1,1 +1,142 @@
+/* The hot loops of the engine, and the only place that calls OpenBLAS.
+ *
+ * Layout: activations are channels-last, (samples, height, width, channels) or (samples, tokens, channels),
+ * contiguous f32. Every function is deterministic: work is cut into pieces whose bounds depend on the shapes
+ * alone, so the thread count changes neither results nor their last bit.
+ */
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- threads.c ------------------------------------------------------------------------------------------ */
+
+/* How many threads the kernels may use, this one included. At least 1. */
+void ck_set_threads(int count);
+int ck_threads(void);
+
+/* --- dispatch.c ----------------------------------------------------------------------------------------- */
+
+/* Vector code paths. CK_ISA_PORTABLE is plain C for whatever the compiler's baseline is. */
+typedef enum { CK_ISA_PORTABLE = 0, CK_ISA_AVX2 = 1, CK_ISA_AVX512 = 2 } ck_isa;
+
+/* The best path this CPU can run. */
+ck_isa ck_best_isa(void);
+/* The path in use. */
+ck_isa ck_current_isa(void);
+/* Chooses a path (tests run each); returns 0, or -1 when this CPU cannot run it. */
+int ck_select_isa(ck_isa isa);
+
+/* --- matrix.c ------------------------------------------------------------------------------------------- */
+
+/* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, transposes as in BLAS. */
+void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+             const float *b, size_t ldb, float beta, float *c, size_t ldc);
+
+/* y (rows, n) = x (rows, k) * w (n, k)^T + bias (n, may be NULL). */
+void ck_linear(const float *x, const float *w, const float *bias, float *y, size_t rows, size_t k, size_t n);
+
+/* --- convolution.c -------------------------------------------------------------------------------------- */
+
+/* A 2-D convolution over channels-last images.
+ * `dilation_in` spreads the input by inserting dilation_in - 1 zeros between its pixels (the input gradient of a
+ * strided convolution is such a convolution). Padding is given for the top and left; what the output's size asks
+ * for beyond the input's end reads as zero. */
+typedef struct {
+    size_t samples, height, width, channels_in;
+    size_t out_height, out_width, channels_out;
+    size_t kernel_height, kernel_width, stride, dilation_in;
+    ptrdiff_t pad_top, pad_left;
+} ck_convolution;
+
+/* weight (kernel_height, kernel_width, channels_in, channels_out); bias (channels_out) or, with
+ * bias_per_sample, (samples, channels_out); NULL for none. */
+void ck_convolve(const ck_convolution *p, const float *x, const float *weight, const float *bias,
+                 int bias_per_sample, float *y);
+/* The plain version the tests compare with: four nested loops, double accumulation. */
+void ck_convolve_reference(const ck_convolution *p, const float *x, const float *weight, const float *bias,
+                           int bias_per_sample, float *y);
+/* dweight (as weight) = the pull-back of dy (as y) to the weights. */
+void ck_convolve_weight_gradient(const ck_convolution *p, const float *x, const float *dy, float *dweight);
+
+/* --- attention.c ---------------------------------------------------------------------------------------- */
+
+/* softmax(q k^T * scale) v per head, heads side by side in the channels. Never holds a tokens x tokens map.
+ * kv_samples is samples, or 1: then all samples read the same keys and values. causal: query i sees keys 0...i. */
+typedef struct {
+    size_t samples, kv_samples, heads, queries, keys, head_width;
+    float scale;
+    int causal;
+} ck_attention;
+
+/* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. */
+void ck_attend(const ck_attention *p, const float *q, const float *k, const float *v, float *y, float *log_sum);
+/* The plain version: the whole map, in double. */
+void ck_attend_reference(const ck_attention *p, const float *q, const float *k, const float *v, float *y);
+/* Pull-back of `cotangents` cotangents dy (cotangents*samples, queries, …). dk and dv may both be NULL, or dq. */
+void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, const float *v, const float *y,
+                        const float *log_sum, const float *dy, size_t cotangents, float *dq, float *dk, float *dv);
+
+/* --- normalisation.c ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    size_t samples, pixels, channels, groups;
+    float epsilon;
+    int silu; /* the output passes through SiLU */
+} ck_group_norm;
+
+/* mean, rstd: (samples, groups), saved for the gradient. */
+void ck_group_norm_forward(const ck_group_norm *p, const float *x, const float *gamma, const float *beta, float *y,
+                           float *mean, float *rstd);
+/* dgamma, dbeta: (cotangents, channels) or NULL. */
+void ck_group_norm_gradient(const ck_group_norm *p, const float *x, const float *gamma, const float *beta,
+                            const float *mean, const float *rstd, const float *dy, size_t cotangents, float *dx,
+                            float *dgamma, float *dbeta);
+
+void ck_layer_norm_forward(const float *x, const float *gamma, const float *beta, float epsilon, float *y,
+                           float *mean, float *rstd, size_t rows, size_t channels);
+/* dy has cotangents*rows rows; dgamma, dbeta: (cotangents, channels) or NULL. */
+void ck_layer_norm_gradient(const float *x, const float *gamma, const float *mean, const float *rstd,
+                            const float *dy, size_t cotangents, float *dx, float *dgamma, float *dbeta, size_t rows,
+                            size_t channels);
+
+/* --- elementwise.c -------------------------------------------------------------------------------------- */
+
+typedef enum { CK_SILU = 0, CK_GELU = 1, CK_QUICK_GELU = 2 } ck_activation;
+
+void ck_activate(ck_activation kind, const float *x, float *y, size_t count);
+/* dx = dy * f'(x), for `cotangents` cotangents. */
+void ck_activate_gradient(ck_activation kind, const float *x, const float *dy, float *dx, size_t count,
+                          size_t cotangents);
+/* y (rows, width) = a * gelu(g), x (rows, 2*width) = [a, g]. */
+void ck_geglu(const float *x, float *y, size_t rows, size_t width);
+void ck_geglu_gradient(const float *x, const float *dy, float *dx, size_t rows, size_t width, size_t cotangents);
+
+/* out = a*x + b*y (y may be NULL). */
+void ck_linear_combination(float a, const float *x, float b, const float *y, float *out, size_t count);
+/* y = x*scale[channel] + shift[channel]; scale or shift may be NULL. */
+void ck_channel_affine(const float *x, const float *scale, const float *shift, float *y, size_t rows,
+                       size_t channels);
+/* Copies `rows` rows of `width` floats between buffers of the given row strides. */
+void ck_copy_rows(const float *from, size_t from_stride, float *to, size_t to_stride, size_t rows, size_t width);
+
+/* Adam's update of `count` values (PyTorch's order of operations); decay: AdamW's lr*weight_decay, or 0. */
+void ck_adam(float *value, const float *gradient, float *first, float *second, size_t count, float beta1,
+             float beta2, float step_size, float correction2_root, float epsilon, float decay);
+
+/* --- resample.c: one axis of (outer, axis, inner) at a time ---------------------------------------------- */
+
+/* y[i] = x[low[i]] + fraction[i] * (x[high[i]] - x[low[i]]). */
+void ck_resample_linear(const float *x, float *y, size_t outer, size_t in, size_t out, size_t inner,
+                        const int32_t *low, const int32_t *high, const float *fraction);
+void ck_resample_linear_gradient(const float *dy, float *dx, size_t outer, size_t in, size_t out, size_t inner,
+                                 const int32_t *low, const int32_t *high, const float *fraction);
+/* y[i] = mean of x[first[i] ..< last[i]]. */
+void ck_average_bins(const float *x, float *y, size_t outer, size_t in, size_t out, size_t inner,
+                     const int32_t *first, const int32_t *last);
+void ck_average_bins_gradient(const float *dy, float *dx, size_t outer, size_t in, size_t out, size_t inner,
+                              const int32_t *first, const int32_t *last);
+
+/* --- halves.c ------------------------------------------------------------------------------------------- */
+
+void ck_widen_f16(const uint16_t *from, float *to, size_t count);
+void ck_widen_bf16(const uint16_t *from, float *to, size_t count);

@@ -1,0 +1,2 @@
+#define CK_TABLE ck_vector_portable
+#include "vector.inc"
