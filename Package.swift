@@ -64,7 +64,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
-            name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
+            name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],

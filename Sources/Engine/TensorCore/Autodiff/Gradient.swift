@@ -11,7 +11,7 @@
 /// - Returns: one gradient `(b·d0, …)` per leaf; zeros where nothing flows.
 public func gradients(
     of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable],
-    checkpoint: () throws -> Void = {}
+    checkpoint: () throws -> Void
 ) rethrows -> [Tensor] {
     guard let first = cotangents.first else { return leaves.map { .zeros($0.shape) } }
     let batch = first.cotangent.count / max(first.output.value.count, 1)
@@ -38,6 +38,13 @@ public func gradients(
     return leaves.map { leaf in
         arrived[ObjectIdentifier(leaf)] ?? .zeros([batch * (leaf.shape.first ?? 1)] + leaf.shape.dropFirst())
     }
+}
+
+/// As above, without a checkpoint. (A default for a closure parameter would count as throwing.)
+public func gradients(
+    of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable]
+) -> [Tensor] {
+    gradients(of: cotangents, withRespectTo: leaves, checkpoint: {})
 }
 
 private func accumulate(_ cotangent: Tensor, into sum: inout Tensor?) {

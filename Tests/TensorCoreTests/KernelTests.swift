@@ -1,0 +1,126 @@
+import CKernels
+import Foundation
+import TensorCore
+import Testing
+
+/// The fast kernels beside their plain versions, on every vector path that this CPU can run.
+@Suite(.serialized) struct KernelTests {
+    private static let paths = Kernels.InstructionSet.allCases.filter {
+        $0.rawValue <= ck_best_isa().rawValue
+    }
+
+    private func random(_ count: Int, seed: UInt64) -> [Float] {
+        var generator = Seeded(state: seed)
+        return generator.tensor([count]).values
+    }
+
+    private func relativeError(_ x: [Float], _ y: [Float]) -> Double {
+        let difference = zip(x, y).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+        return (difference / y.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+    }
+
+    @Test(arguments: [(1, 1), (3, 1), (3, 2), (4, 4)])
+    func `convolution equals four nested loops`(_ kernel: Int, _ stride: Int) {
+        let (height, width, into, out) = (37, 22, 19, 33)
+        let pad = kernel == 3 ? 1 : 0
+        var p = ck_convolution(
+            samples: 2, height: height, width: width, channels_in: into,
+            out_height: (height + 2 * pad - kernel) / stride + 1,
+            out_width: (width + 2 * pad - kernel) / stride + 1,
+            channels_out: out, kernel_height: kernel, kernel_width: kernel, stride: stride, dilation_in: 1,
+            pad_top: pad, pad_left: pad)
+        let x = random(2 * height * width * into, seed: 1)
+        let weight = random(kernel * kernel * into * out, seed: 2)
+        let bias = random(2 * out, seed: 3)
+        var y = [Float](repeating: 0, count: 2 * p.out_height * p.out_width * out)
+        var plain = y
+        ck_convolve(&p, x, weight, bias, 1, &y)
+        ck_convolve_reference(&p, x, weight, bias, 1, &plain)
+        #expect(relativeError(y, plain) < 1e-6)
+    }
+
+    @Test(arguments: paths)
+    func `attention equals the whole map in double precision`(_ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        for causal in [0, 1] as [Int32] {
+            var p = ck_attention(
+                samples: 2, kv_samples: 2, heads: 3, queries: 131, keys: 300, head_width: 10, scale: 0.3,
+                causal: causal)
+            let (q, k) = (random(2 * 131 * 30, seed: 1), random(2 * 300 * 30, seed: 2))
+            let v = random(2 * 300 * 30, seed: 3)
+            var (y, plain) = (q, q)
+            var logSum = [Float](repeating: 0, count: 2 * 3 * 131)
+            ck_attend(&p, q, k, v, &y, &logSum)
+            ck_attend_reference(&p, q, k, v, &plain)
+            #expect(relativeError(y, plain) < 2e-6, "\(path), causal \(causal)")
+        }
+    }
+
+    @Test(arguments: paths)
+    func `activations equal their formulas in double precision`(_ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        let x = (0..<20001).map { Float($0 - 10000) / 700 }
+        let formulas: [(ck_activation, (Double) -> Double)] = [
+            (CK_SILU, { $0 / (1 + exp(-$0)) }), (CK_GELU, { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
+            (CK_QUICK_GELU, { $0 / (1 + exp(-1.702 * $0)) }),
+        ]
+        for (kind, formula) in formulas {
+            var (y, slope) = (x, x)
+            let ones = [Float](repeating: 1, count: x.count)
+            ck_activate(kind, x, &y, x.count)
+            ck_activate_gradient(kind, x, ones, &slope, x.count, 1)
+            for i in x.indices {
+                let at = Double(x[i])
+                #expect(abs(Double(y[i]) - formula(at)) <= 2e-6 * max(1, abs(at)), "\(path) \(kind) at \(at)")
+                let expected = (formula(at + 1e-4) - formula(at - 1e-4)) / 2e-4
+                #expect(abs(Double(slope[i]) - expected) <= 4e-6, "\(path) slope of \(kind) at \(at)")
+            }
+        }
+    }
+
+    @Test(arguments: paths)
+    func `group norm keeps its precision far from zero`(_ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        var generator = Seeded(state: 5)
+        let x = generator.tensor([1, 40, 9, 8]).mapped { 1000 + $0 }
+        let ones = Tensor([8], repeating: 1)
+        let norm = GroupNorm(gamma: ones, beta: .zeros([8]), groups: 2, epsilon: 1e-5)
+        let y = norm.forward([x]).output
+        let group = stride(from: 0, to: x.count, by: 8).flatMap { at in
+            (0..<4).map { Double(x.values[at + $0]) }
+        }
+        let mean = group.reduce(0, +) / Double(group.count)
+        let variance = group.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(group.count)
+        for (i, value) in group.prefix(200).enumerated() {
+            let found = Double(y.values[i / 4 * 8 + i % 4])
+            #expect(abs(found - (value - mean) / (variance + 1e-5).squareRoot()) < 1e-3)
+        }
+    }
+
+    @Test func `results have the same bytes for one thread and for several, and on a second run`() {
+        var generator = Seeded(state: 9)
+        let x = generator.tensor([2, 33, 31, 24])
+        let weight = generator.tensor([40, 24, 3, 3])
+        func run(_ threads: Int) -> [Float] {
+            Kernels.threads = threads
+            let input = Variable(trainable: x)
+            let parameters = ConvolutionParameters(weight: weight, bias: nil, padding: .all(1))
+            let c = apply(Convolution(parameters), input)
+            let norm = GroupNorm(
+                gamma: Tensor([40], repeating: 1), beta: .zeros([40]), groups: 8, epsilon: 1e-5, silu: true)
+            let t = apply(Reshape(sampleShape: [33 * 31, 40]), apply(norm, c))
+            let a = apply(Attention(heads: 4), t, t, t)
+            return a.value.values + gradients(of: [(a, a.value)], withRespectTo: [input])[0].values
+        }
+        let before = Kernels.threads
+        defer { Kernels.threads = before }
+        let one = run(1)
+        for threads in [2, 3, 5, 2] { #expect(run(threads) == one, "\(threads) threads") }
+    }
+}
