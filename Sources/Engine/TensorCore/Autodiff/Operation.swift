@@ -2,7 +2,7 @@
 ///
 /// Cotangents come in batches: a cotangent of a tensor of shape `(d0, …)` has shape `(b·d0, …)`, `b` cotangents one
 /// after the other, and so has what the VJP returns. One forward pass thus serves several gradients at once.
-public protocol Operation {
+public protocol Operation: Sendable {
     /// Exactly what the VJP reads of the forward pass.
     associatedtype Saved
 

@@ -35,10 +35,38 @@ public struct Convolution: Operation {
         guard needs[0] else { return [nil] }
         var shape = saved.inputShape
         shape[0] = dy.shape[0]
+        if parameters.isPatchwise { return [patchwisePullBack(dy, inputShape: shape)] }
         let geometry = parameters.inputGradientGeometry(input: shape, output: dy.shape)
         return [
             convolve(dy, parameters.flippedWeight, bias: nil, perSample: false, geometry, outputShape: shape)
         ]
+    }
+
+    /// Patches that do not overlap are pulled back each by itself: dpatch = dy·Wᵀ.
+    private func patchwisePullBack(_ dy: Tensor, inputShape: [Int]) -> Tensor {
+        let weight = parameters.weight
+        let (kh, kw, width) = (weight.shape[0], weight.shape[1], parameters.channelsIn)
+        let (rows, columns) = (dy.shape[1], dy.shape[2])
+        let patch = kh * kw * width
+        let patches = Tensor([dy.shape[0] * rows * columns, patch]) { out in
+            withExtendedLifetime((dy, weight)) {
+                ck_gemm(
+                    0, 1, dy.count / parameters.channelsOut, patch, parameters.channelsOut, 1, dy.storage.base,
+                    parameters.channelsOut, weight.storage.base, parameters.channelsOut, 0, out.baseAddress, patch)
+            }
+        }
+        return Tensor(inputShape) { dx in
+            dx.update(repeating: 0)
+            for row in 0..<dy.shape[0] * rows {
+                for y in 0..<kh {
+                    let line = row / rows * inputShape[1] + row % rows * kh + y
+                    ck_copy_rows(
+                        patches.storage.base + row * columns * patch + y * kw * width, patch,
+                        dx.baseAddress.map { $0 + line * inputShape[2] * width }, kw * width, columns, kw * width)
+                }
+            }
+            withExtendedLifetime(patches) {}
+        }
     }
 
     /// Pull-back to the weights `(kh, kw, in, out)` and the bias `(out)`, for a single cotangent.
@@ -81,7 +109,7 @@ public struct Convolution: Operation {
 /// Weights and geometry of a convolution.
 public struct ConvolutionParameters: Sendable {
     /// Zeros added around the input.
-    public struct Padding: Sendable {
+    public struct Padding: Sendable, Equatable {
         var top, left, bottom, right: Int
 
         /// The same on all sides.
@@ -118,6 +146,11 @@ public struct ConvolutionParameters: Sendable {
         self.stride = stride
         self.padding = padding
         flipped = FlippedWeight(of: self.weight)
+    }
+
+    /// Whether the kernel's places neither overlap nor are padded: a vision transformer's patches.
+    var isPatchwise: Bool {
+        stride > 1 && stride == weight.shape[0] && stride == weight.shape[1] && padding == .all(0)
     }
 
     var channelsIn: Int { weight.shape[2] }

@@ -1,0 +1,54 @@
+import TensorCore
+
+/// A residual block, of the U-Net (with a time embedding) and of the VAE (without):
+///
+///     x ─┬─ norm1·SiLU ─ conv1 (+ time) ─ norm2·SiLU ─ conv2 ─(+)─ y
+///        └─ shortcut (1×1, where the widths differ) ──────────┘
+///
+/// Checkpoint keys: `norm1 conv1 time_emb_proj norm2 conv2 conv_shortcut`.
+struct ResnetBlock: Sendable {
+    private let norm1, norm2: GroupNorm
+    private let conv1, conv2: ConvolutionParameters
+    private let timeProjection: Linear?
+    private let shortcut: ConvolutionParameters?
+
+    init(
+        _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float
+    ) throws(ModelError) {
+        norm1 = try weights.groupNorm("norm1", channels: input, groups: groups, epsilon: epsilon, silu: true)
+        conv1 = try weights.convolution("conv1", in: input, out: output)
+        norm2 = try weights.groupNorm("norm2", channels: output, groups: groups, epsilon: epsilon, silu: true)
+        conv2 = try weights.convolution("conv2", in: output, out: output)
+        if let timeWidth {
+            timeProjection = try weights.linear("time_emb_proj", in: timeWidth, out: output)
+        } else {
+            timeProjection = nil
+        }
+        shortcut = input == output ? nil : try weights.convolution("conv_shortcut", in: input, out: output, kernel: 1)
+    }
+
+    /// - Parameters:
+    ///   - x: `(n, h, w, in)`.
+    ///   - time: the time embedding after SiLU, `(n, timeWidth)`.
+    /// - Returns: `(n, h, w, out)`.
+    func callAsFunction(_ x: Variable, time: Tensor? = nil) -> Variable {
+        var sampleBias: Tensor?
+        if let time, let timeProjection { sampleBias = timeProjection.forward([time]).output }
+        let h = apply(Convolution(conv1, sampleBias: sampleBias), apply(norm1, x))
+        let y = apply(Convolution(conv2), apply(norm2, h))
+        return apply(LinearCombination(1, 1), shortcut.map { apply(Convolution($0), x) } ?? x, y)
+    }
+}
+
+/// Doubles an image's sides (or makes them the given size) by nearest neighbours, then convolves.
+struct Upsampler: Sendable {
+    private let convolution: ConvolutionParameters
+
+    init(_ weights: Weights, channels: Int) throws(ModelError) {
+        convolution = try weights.convolution("conv", in: channels, out: channels)
+    }
+
+    func callAsFunction(_ x: Variable, height: Int, width: Int) -> Variable {
+        apply(Convolution(convolution), apply(Resize(height: height, width: width, .nearest), x))
+    }
+}

@@ -1,0 +1,50 @@
+import TensorCore
+
+/// CLIP's text encoder: ids ─ token + position embeddings ─ causal transformer ─ final layer norm.
+public struct TextEncoder: Sendable {
+    private let tokens, positions: Tensor
+    private let transformer: CLIPTransformer
+    private let finalNorm: LayerNorm
+    private let endToken: Int
+
+    /// Width of a state.
+    public var width: Int { tokens.shape[1] }
+
+    /// - Parameter weights: those under `text_model`, or at the top of newer files.
+    init(_ weights: Weights, _ config: ConfigFile) throws(ModelError) {
+        let w = weights.hasAny("text_model") ? weights["text_model"] : weights
+        let width: Int = try config.value("hidden_size", default: 512)
+        let vocabulary: Int = try config.value("vocab_size", default: 49408)
+        let length: Int = try config.value("max_position_embeddings", default: 77)
+        tokens = try w.tensor("embeddings.token_embedding.weight", [vocabulary, width])
+        positions = try w.tensor("embeddings.position_embedding.weight", [length, width])
+        transformer = try CLIPTransformer(w["encoder"], config, isCausal: true)
+        finalNorm = try w.layerNorm(
+            "final_layer_norm", channels: width, epsilon: try config.value("layer_norm_eps", default: Float(1e-5)))
+        endToken = try config.value("eos_token_id", default: 49407)
+    }
+
+    /// The states after the final norm, `(1, ids, width)`.
+    public func states(_ ids: [Int]) -> Tensor {
+        let width = width
+        let embedded = Tensor([1, ids.count, width]) { out in
+            tokens.withUnsafeValues { tokens in
+                positions.withUnsafeValues { positions in
+                    for (i, id) in ids.enumerated() {
+                        for c in 0..<width { out[i * width + c] = tokens[id * width + c] + positions[i * width + c] }
+                    }
+                }
+            }
+        }
+        return apply(finalNorm, transformer(Variable(embedded))).value
+    }
+
+    /// The state at the end of the text, `(1, width)`: at the first end token, or with openai's published
+    /// `eos_token_id` 2, which is no end token, at the largest id.
+    func pooled(_ ids: [Int]) -> Tensor {
+        let largest = ids.indices.max { ids[$0] < ids[$1] || (ids[$0] == ids[$1] && $0 > $1) } ?? 0
+        let end = endToken == 2 ? largest : ids.firstIndex(of: endToken) ?? 0
+        let states = states(ids)
+        return apply(Slice(axis: 1, end..<end + 1), Variable(states)).value.reshaped([1, width])
+    }
+}

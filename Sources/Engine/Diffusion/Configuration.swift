@@ -1,0 +1,69 @@
+import Foundation
+
+/// A config.json, by key; absent keys take diffusers' and transformers' defaults where they are read.
+struct ConfigFile {
+    let path: String
+    private let object: [String: Any]
+
+    init(path: String) throws(ModelError) {
+        self.path = path
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ModelError(
+                code: "model.missing", message: "\(path) is not there or cannot be read",
+                hint: "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/.")
+        }
+        guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
+            throw ModelError(
+                code: "model.config", message: "\(path) is not a JSON object", hint: "Copy the model again.")
+        }
+        self.object = object
+    }
+
+    private init(path: String, object: [String: Any]) {
+        self.path = path
+        self.object = object
+    }
+
+    /// A nested object, empty when absent.
+    func section(_ key: String) -> ConfigFile {
+        ConfigFile(path: path, object: object[key] as? [String: Any] ?? [:])
+    }
+
+    /// The value of a key, or the default when it is absent or null.
+    func value<T>(_ key: String, default standard: T) throws(ModelError) -> T {
+        guard let found = object[key], !(found is NSNull) else { return standard }
+        if let value = found as? T { return value }
+        if T.self == Float.self, let number = found as? NSNumber, let value = number.floatValue as? T { return value }
+        throw ModelError(
+            code: "model.config", message: "\(path): `\(key)` is \(found), which is not of the expected kind",
+            hint: "The model is of a kind that is not supported, or its config.json is damaged.")
+    }
+
+    /// A string, or nil for anything else.
+    func text(_ key: String) -> String? { object[key] as? String }
+
+    /// A number or a list of numbers.
+    func perLevel(_ key: String, default standard: [Int]) throws(ModelError) -> [Int] {
+        if let one = object[key] as? Int { return [one] }
+        return try value(key, default: standard)
+    }
+
+    /// Whether a key is there and not null or false.
+    func isSet(_ key: String) -> Bool {
+        guard let found = object[key], !(found is NSNull) else { return false }
+        return (found as? Bool) != false
+    }
+
+    /// Refuses what is not computed here.
+    func refuse(_ key: String, because reason: String, unless acceptable: (Any) -> Bool = { _ in false }) throws(ModelError) {
+        guard isSet(key), let found = object[key], !acceptable(found) else { return }
+        throw ModelError(
+            code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",
+            hint: "Use a Stable Diffusion 1.x or 2.x model.")
+    }
+}
+
+extension Array where Element == Int {
+    /// The value of a level when a config gives one per level or one for all.
+    subscript(level level: Int) -> Int { self[Swift.min(level, count - 1)] }
+}

@@ -1,0 +1,133 @@
+import TensorCore
+
+/// LoRA factors while they are trained: `y += scale·up(down(x))` at each site.
+public struct LoRAAdapters {
+    /// Site name → factors, `down (rank, in)` and `up (out, rank)`.
+    public let factors: [String: (down: Variable, up: Variable, scale: Float)]
+
+    /// Adapters at the given sites.
+    public init(_ factors: [String: (down: Variable, up: Variable, scale: Float)]) { self.factors = factors }
+}
+
+/// Section 4: from self-attention layer `firstLayer` on, every sample reads the keys and values of sample 0.
+public struct ReferenceControl: Sendable {
+    let firstLayer: Int
+
+    /// Control from a layer on, counted in execution order.
+    public init(firstLayer: Int) { self.firstLayer = firstLayer }
+}
+
+/// What attention layers read besides their input.
+struct AttentionContext {
+    let text: Variable
+    let adapters: LoRAAdapters?
+    let control: ReferenceControl?
+}
+
+/// A spatial transformer: norm ─ in ─ blocks over all cells as tokens ─ out ─ (+).
+struct Transformer: Sendable {
+    private let norm: GroupNorm
+    private let projectIn, projectOut: Linear
+    private var blocks: [TransformerBlock] = []
+
+    init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(ModelError) {
+        let width = shape.widths[level]
+        norm = try w.groupNorm("norm", channels: width, groups: shape.groups, epsilon: 1e-6, silu: false)
+        projectIn = try w.linear("proj_in", in: width, out: width, asConvolution: !shape.linearProjection)
+        for i in 0..<shape.transformerLayers[level: level] {
+            blocks.append(
+                try TransformerBlock(
+                    w["transformer_blocks.\(i)"], width: width, heads: shape.heads[level: level],
+                    textWidth: shape.textWidth, layer: layers.take()))
+        }
+        projectOut = try w.linear("proj_out", in: width, out: width, asConvolution: !shape.linearProjection)
+    }
+
+    func callAsFunction(_ x: Variable, _ context: AttentionContext) -> Variable {
+        let sampleShape = Array(x.shape.dropFirst())
+        let asTokens = Reshape(sampleShape: [sampleShape[0] * sampleShape[1], sampleShape[2]])
+        var tokens = apply(projectIn, apply(asTokens, apply(norm, x)))
+        for block in blocks { tokens = block(tokens, context) }
+        return apply(LinearCombination(1, 1), x, apply(Reshape(sampleShape: sampleShape), apply(projectOut, tokens)))
+    }
+
+    mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        for i in blocks.indices { blocks[i].forEachLinear(body) }
+    }
+}
+
+/// norm1 ─ self-attention ─(+)─ norm2 ─ attention to the text ─(+)─ norm3 ─ GEGLU feed-forward ─(+).
+struct TransformerBlock: Sendable {
+    private let norm1, norm2, norm3: LayerNorm
+    private var toItself, toText: AttentionLayer
+    private let feedIn, feedOut: Linear
+
+    init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(ModelError) {
+        norm1 = try w.layerNorm("norm1", channels: width, epsilon: 1e-5)
+        toItself = try AttentionLayer(w["attn1"], width: width, source: width, heads: heads, layer: layer)
+        norm2 = try w.layerNorm("norm2", channels: width, epsilon: 1e-5)
+        toText = try AttentionLayer(w["attn2"], width: width, source: textWidth, heads: heads, layer: layer)
+        norm3 = try w.layerNorm("norm3", channels: width, epsilon: 1e-5)
+        feedIn = try w.linear("ff.net.0.proj", in: width, out: 8 * width)
+        feedOut = try w.linear("ff.net.2", in: 4 * width, out: width)
+    }
+
+    func callAsFunction(_ input: Variable, _ context: AttentionContext) -> Variable {
+        let add = LinearCombination(1, 1)
+        var x = input
+        let own = apply(norm1, x)
+        x = apply(add, x, toItself(own, source: toItself.source(for: own, context.control), context))
+        x = apply(add, x, toText(apply(norm2, x), source: context.text, context))
+        return apply(add, x, apply(feedOut, apply(GEGLU(), apply(feedIn, apply(norm3, x)))))
+    }
+
+    mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        toItself.forEachLinear(body)
+        toText.forEachLinear(body)
+    }
+}
+
+/// Multi-head attention of tokens to a source, with a LoRA site on each of its four linear layers.
+struct AttentionLayer: Sendable {
+    private let path: String
+    private let heads, layer: Int
+    private var q, k, v, out: Linear
+
+    init(_ w: Weights, width: Int, source: Int, heads: Int, layer: Int) throws(ModelError) {
+        path = w.path
+        self.heads = heads
+        self.layer = layer
+        q = try w.linear("to_q", in: width, out: width, bias: false)
+        k = try w.linear("to_k", in: source, out: width, bias: false)
+        v = try w.linear("to_v", in: source, out: width, bias: false)
+        out = try w.linear("to_out.0", in: width, out: width)
+    }
+
+    /// Where self-attention takes keys and values from. Sampling needs no gradients, so the reference is a constant.
+    func source(for own: Variable, _ control: ReferenceControl?) -> Variable {
+        guard let control, layer >= control.firstLayer else { return own }
+        return Variable(own.value.sample(0))
+    }
+
+    func callAsFunction(_ x: Variable, source: Variable, _ context: AttentionContext) -> Variable {
+        let attention = apply(
+            Attention(heads: heads), adapted(q, "to_q", x, context), adapted(k, "to_k", source, context),
+            adapted(v, "to_v", source, context))
+        return adapted(out, "to_out.0", attention, context)
+    }
+
+    /// W·x + b, plus what an adapter adds.
+    private func adapted(_ base: Linear, _ name: String, _ x: Variable, _ context: AttentionContext) -> Variable {
+        let y = apply(base, x)
+        guard let factors = context.adapters?.factors["\(path).\(name)"] else { return y }
+        let low = apply(MatrixProduct(), x, factors.down)
+        return apply(LinearCombination(1, factors.scale), y, apply(MatrixProduct(), low, factors.up))
+    }
+
+    mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        body("\(path).to_q", &q)
+        body("\(path).to_k", &k)
+        body("\(path).to_v", &v)
+        body("\(path).to_out.0", &out)
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import TensorCore
+
+/// The denoising network (UNet2DConditionModel of Stable Diffusion 1.x and 2.x):
+///
+///     t ─ sin/cos ─ linear ─ SiLU ─ linear ─ time (n, 4·w₀)
+///     latent (n, h, w, 4) ─ conv_in ─┬─ down 0 ─┬─ down 1 ─ … ─ mid ─ … ─ up 1 ─ up 0' ─ norm·SiLU ─ conv_out ─ ε
+///                                    └──────────┴── skips, concatenated ───┘
+///
+/// Its config decides all sizes; sides need not be even: an up block resizes to its skip connection's size.
+public struct UNet: Sendable {
+    /// What a pass gives.
+    public struct Output {
+        /// ε or the velocity, `(n, h, w, 4)`.
+        public let noise: Variable
+        /// Outputs of [mid, up0, up1, …], channels-last, at their own resolutions.
+        public let blockFeatures: [Variable]
+    }
+
+    /// Sides of the latent that the model was made for.
+    public let sampleSize: Int
+    /// Channels of the latent.
+    public let latentChannels: Int
+    /// Number of self-attention layers.
+    public let selfAttentionLayerCount: Int
+    private let timeEmbedding: TimeEmbedding
+    private let convIn, convOut: ConvolutionParameters
+    private var down: [DownBlock] = []
+    private var mid: MidBlock
+    private var up: [UpBlock] = []
+    private let normOut: GroupNorm
+
+    init(_ config: ConfigFile, _ w: Weights) throws(ModelError) {
+        let shape = try UNetShape(config)
+        sampleSize = shape.sampleSize
+        latentChannels = shape.channels
+        timeEmbedding = try TimeEmbedding(w["time_embedding"], shape)
+        convIn = try w.convolution("conv_in", in: shape.channels, out: shape.widths[0])
+        var layers = LayerCounter()
+        for i in shape.widths.indices { down.append(try DownBlock(w["down_blocks.\(i)"], shape, level: i, &layers)) }
+        mid = try MidBlock(w["mid_block"], shape, &layers)
+        for i in shape.widths.indices { up.append(try UpBlock(w["up_blocks.\(i)"], shape, index: i, &layers)) }
+        normOut = try w.groupNorm(
+            "conv_norm_out", channels: shape.widths[0], groups: shape.groups, epsilon: shape.epsilon, silu: true)
+        convOut = try w.convolution("conv_out", in: shape.widths[0], out: shape.channels)
+        selfAttentionLayerCount = layers.next
+    }
+
+    /// Predicts the noise in latents.
+    ///
+    /// - Parameters:
+    ///   - latent: `(n, h, w, 4)`, scaled.
+    ///   - timesteps: one per sample, or one for all.
+    ///   - text: the prompt's states, `(1 or n, tokens, width)`.
+    ///   - adapters: LoRA factors in training; a trained LoRA is merged instead.
+    ///   - control: lets later samples read the first one's keys and values.
+    public func callAsFunction(
+        _ latent: Variable, timesteps: [Timestep], text: Tensor, adapters: LoRAAdapters? = nil,
+        control: ReferenceControl? = nil
+    ) -> Output {
+        let context = AttentionContext(text: Variable(text), adapters: adapters, control: control)
+        // 1 time
+        let time = timeEmbedding(timesteps, samples: latent.shape[0])
+        // 2 in, down
+        var x = apply(Convolution(convIn), latent)
+        var skips = [x]
+        for block in down { x = block(x, time, context, &skips) }
+        // 3 mid
+        x = mid(x, time, context)
+        var features = [x]
+        // 4 up
+        for block in up {
+            x = block(x, time, context, &skips)
+            features.append(x)
+        }
+        // 5 out
+        return Output(noise: apply(Convolution(convOut), apply(normOut, x)), blockFeatures: features)
+    }
+
+    /// The same network with a trained LoRA added into its weights.
+    public func merging(_ lora: LoRA) -> UNet {
+        var merged = self
+        merged.forEachLinear { site, linear in
+            guard let factors = lora.sites[site] else { return }
+            linear = linear.adding(factors)
+        }
+        return merged
+    }
+
+    /// Sites that carry a LoRA, in execution order, with the sizes of their layers.
+    public var loraSites: [LoRASite] {
+        var found: [LoRASite] = []
+        var copy = self
+        copy.forEachLinear { site, linear in
+            found.append(LoRASite(name: site, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0]))
+        }
+        return found
+    }
+
+    private mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        for i in down.indices { down[i].forEachLinear(body) }
+        mid.forEachLinear(body)
+        for i in up.indices { up[i].forEachLinear(body) }
+    }
+}
+
+/// The config's sizes, checked.
+struct UNetShape {
+    let sampleSize, channels, layersPerBlock, groups, textWidth: Int
+    let widths, heads, transformerLayers: [Int]
+    let downTypes, upTypes: [String]
+    let epsilon: Float
+    let linearProjection, flipsSinToCos: Bool
+    let frequencyShift: Double
+    var timeWidth: Int { 4 * widths[0] }
+
+    init(_ config: ConfigFile) throws(ModelError) {
+        for (key, reason) in [
+            ("addition_embed_type", "that is Stable Diffusion XL"), ("class_embed_type", "class embeddings are not supported"),
+            ("num_class_embeds", "class embeddings are not supported"), ("encoder_hid_dim", "that is another family of models"),
+            ("dual_cross_attention", "that is another family of models"), ("time_cond_proj_dim", "that is a distilled model"),
+            ("resnet_skip_time_act", "that is another family of models"), ("cross_attention_norm", "that is another family of models"),
+        ] { try config.refuse(key, because: reason) }
+        try config.refuse("resnet_time_scale_shift", because: "that is another family of models") { $0 as? String == "default" }
+        try config.refuse("time_embedding_type", because: "that is another family of models") { $0 as? String == "positional" }
+        try config.refuse("act_fn", because: "only SiLU is supported") { $0 as? String == "silu" }
+        try config.refuse("mid_block_type", because: "that is another family of models") {
+            $0 as? String == "UNetMidBlock2DCrossAttn"
+        }
+        try config.refuse("only_cross_attention", because: "that is another family of models")
+        channels = try config.value("in_channels", default: 4)
+        let outputs: Int = try config.value("out_channels", default: 4)
+        guard channels == outputs else {
+            throw ModelError(
+                code: "model.unsupported",
+                message: "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
+                hint: "Use the base model of the same family (4 channels in, 4 out).")
+        }
+        sampleSize = try config.value("sample_size", default: 64)
+        widths = try config.value("block_out_channels", default: [320, 640, 1280, 1280])
+        layersPerBlock = try config.value("layers_per_block", default: 2)
+        groups = try config.value("norm_num_groups", default: 32)
+        epsilon = try config.value("norm_eps", default: Float(1e-5))
+        textWidth = try config.value("cross_attention_dim", default: 1280)
+        // diffusers' misnomer: attention_head_dim is the number of heads
+        heads = config.isSet("num_attention_heads")
+            ? try config.perLevel("num_attention_heads", default: [8]) : try config.perLevel("attention_head_dim", default: [8])
+        transformerLayers = try config.perLevel("transformer_layers_per_block", default: [1])
+        downTypes = try config.value("down_block_types", default: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"])
+        upTypes = try config.value("up_block_types", default: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"])
+        linearProjection = try config.value("use_linear_projection", default: false)
+        flipsSinToCos = try config.value("flip_sin_to_cos", default: true)
+        frequencyShift = Double(try config.value("freq_shift", default: 0) as Int)
+        let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"]
+        for type in downTypes + upTypes where !known.contains(type) {
+            throw ModelError(
+                code: "model.unsupported", message: "\(config.path): blocks of type `\(type)` are not supported",
+                hint: "Use a Stable Diffusion 1.x or 2.x model.")
+        }
+        guard downTypes.count == widths.count, upTypes.count == widths.count else {
+            throw ModelError(
+                code: "model.config", message: "\(config.path): the numbers of blocks and of widths differ",
+                hint: "Copy the model again.")
+        }
+    }
+}
+
+/// Sinusoidal position of a timestep, through two linear layers; SiLU, which every residual block applies first, is
+/// included.
+struct TimeEmbedding: Sendable {
+    private let first, second: Linear
+    private let width: Int
+    private let flips: Bool
+    private let shift: Double
+
+    init(_ w: Weights, _ shape: UNetShape) throws(ModelError) {
+        width = shape.widths[0]
+        flips = shape.flipsSinToCos
+        shift = shape.frequencyShift
+        first = try w.linear("linear_1", in: width, out: shape.timeWidth)
+        second = try w.linear("linear_2", in: shape.timeWidth, out: shape.timeWidth)
+    }
+
+    /// `(samples, 4·w₀)`.
+    func callAsFunction(_ timesteps: [Timestep], samples: Int) -> Tensor {
+        precondition(timesteps.count == 1 || timesteps.count == samples, "\(timesteps.count) timesteps, \(samples) samples")
+        let half = width / 2
+        let rows = (0..<samples).flatMap { sample -> [Float] in
+            let t = Float(timesteps[timesteps.count == 1 ? 0 : sample])
+            let angles = (0..<half).map { i in
+                t * Float(exp(Double(Float(-log(10000.0) * Double(i)) / Float(Double(half) - shift))))
+            }
+            let (sines, cosines) = (angles.map { Float(sin(Double($0))) }, angles.map { Float(cos(Double($0))) })
+            return flips ? cosines + sines : sines + cosines
+        }
+        let silu = Activation(.silu)
+        let hidden = silu.forward([first.forward([Tensor([samples, width], rows)]).output]).output
+        return silu.forward([second.forward([hidden]).output]).output
+    }
+}

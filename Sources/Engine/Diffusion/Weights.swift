@@ -1,0 +1,128 @@
+import Foundation
+import Synchronization
+import TensorCore
+
+/// A network's tensors, read by the checkpoint's own names: `weights["mid_block"]["resnets.0"]`.
+///
+/// What was read is remembered, so that at the end every key of the file that no network has can be named.
+public struct Weights: Sendable {
+    private final class Source: Sendable {
+        let file: SafeTensors
+        let read = Mutex<Set<String>>([])
+        init(_ file: SafeTensors) { self.file = file }
+    }
+
+    private let source: Source
+    private let prefix: String
+
+    /// The tensors of a file.
+    public init(_ file: SafeTensors) {
+        source = Source(file)
+        prefix = ""
+    }
+
+    private init(source: Source, prefix: String) {
+        self.source = source
+        self.prefix = prefix
+    }
+
+    /// The tensors whose names begin with `name.`.
+    public subscript(_ name: String) -> Weights { Weights(source: source, prefix: "\(prefix)\(name).") }
+
+    /// The name that all tensors here begin with, without its last dot.
+    public var path: String { String(prefix.dropLast()) }
+
+    /// The file itself, for messages.
+    public var file: String { source.file.path }
+
+    /// Whether there is a tensor of this name here.
+    public func has(_ name: String) -> Bool { source.file.entries[prefix + name] != nil }
+
+    /// Whether any tensor's name begins with `name.`.
+    public func hasAny(_ name: String) -> Bool {
+        source.file.entries.keys.contains { $0.hasPrefix("\(prefix)\(name).") }
+    }
+
+    /// A tensor of the given shape.
+    public func tensor(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor {
+        let key = prefix + name
+        guard let found = source.file.tensor(key) else {
+            throw ModelError(
+                code: "model.key_missing", message: "\(source.file.path): there is no tensor `\(key)`",
+                hint: "The file and its config.json do not belong together, or the download is incomplete.")
+        }
+        guard found.shape == shape else {
+            throw ModelError(
+                code: "model.shape",
+                message: "\(source.file.path): `\(key)` has the shape \(found.shape); config.json asks for \(shape)",
+                hint: "The file and its config.json do not belong together.")
+        }
+        _ = source.read.withLock { $0.insert(key) }
+        return found
+    }
+
+    /// A tensor of the given shape, or nil when it is not there.
+    public func optional(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor? {
+        has(name) ? try tensor(name, shape) : nil
+    }
+
+    /// Fails naming the keys that nothing has read, but for known strays.
+    public func finish() throws(ModelError) {
+        let read = source.read.withLock { $0 }
+        let unknown = source.file.entries.keys.filter { !read.contains($0) && !Self.isStray($0) }.sorted()
+        guard let first = unknown.first else { return }
+        let more = unknown.count > 1 ? " and \(unknown.count - 1) more" : ""
+        throw ModelError(
+            code: "model.key_unknown", message: "\(source.file.path): no network has a tensor `\(first)`\(more)",
+            hint: "The file holds something else than its config.json says; use the file that belongs to it.")
+    }
+
+    /// Buffers and training state that published files carry and no network needs (docs/models.md).
+    static func isStray(_ key: String) -> Bool {
+        key.hasSuffix("position_ids") || key.hasPrefix("model_ema.") || key == "logit_scale" || key.hasPrefix("optimizer")
+            || key.hasSuffix("num_batches_tracked")
+    }
+}
+
+extension Weights {
+    /// A convolution's weights under `name`.
+    func convolution(
+        _ name: String, in input: Int, out output: Int, kernel: Int = 3, stride: Int = 1,
+        padding: ConvolutionParameters.Padding? = nil, bias: Bool = true
+    ) throws(ModelError) -> ConvolutionParameters {
+        let w = self[name]
+        return ConvolutionParameters(
+            weight: try w.tensor("weight", [output, input, kernel, kernel]),
+            bias: bias ? try w.tensor("bias", [output]) : nil, stride: stride,
+            padding: padding ?? .all(kernel / 2))
+    }
+
+    /// A linear layer's weights under `name`; `asConvolution`: stored as a 1×1 convolution, which channels-last is the
+    /// same thing.
+    func linear(
+        _ name: String, in input: Int, out output: Int, bias: Bool = true, asConvolution: Bool = false
+    ) throws(ModelError) -> Linear {
+        let w = self[name]
+        let shape = asConvolution ? [output, input, 1, 1] : [output, input]
+        return Linear(
+            weight: try w.tensor("weight", shape).reshaped([output, input]),
+            bias: bias ? try w.tensor("bias", [output]) : nil)
+    }
+
+    /// A group norm's weights under `name`.
+    func groupNorm(
+        _ name: String, channels: Int, groups: Int, epsilon: Float, silu: Bool
+    ) throws(ModelError) -> GroupNorm {
+        let w = self[name]
+        return GroupNorm(
+            gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]), groups: groups,
+            epsilon: epsilon, silu: silu)
+    }
+
+    /// A layer norm's weights under `name`.
+    func layerNorm(_ name: String, channels: Int, epsilon: Float) throws(ModelError) -> LayerNorm {
+        let w = self[name]
+        return LayerNorm(
+            gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]), epsilon: epsilon)
+    }
+}
