@@ -47,3 +47,14 @@ void ck_average_bins_gradient(const float *dy, float *dx, size_t outer, size_t i
                 v->accumulate(dy + (o * out + i) * inner, share, dx + (o * in + (size_t)s) * inner, inner);
         }
 }
+
+void ck_resample_weighted(const float *x, float *y, size_t outer, size_t in, size_t out, size_t inner,
+                          const int32_t *first, const int32_t *count, const float *weights, size_t width) {
+    const ck_vector *v = ck_vector_current();
+    memset(y, 0, outer * out * inner * sizeof(float));
+    for (size_t o = 0; o < outer; o++)
+        for (size_t i = 0; i < out; i++)
+            for (int32_t s = 0; s < count[i]; s++)
+                v->accumulate(x + (o * in + (size_t)(first[i] + s)) * inner, weights[i * width + (size_t)s],
+                              y + (o * out + i) * inner, inner);
+}

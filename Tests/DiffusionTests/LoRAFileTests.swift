@@ -36,7 +36,8 @@ import Testing
                 try LoRA(path: file.path(percentEncoded: false), sites: sites)
             }
             #expect(error?.code == "model.key_unknown")
-            #expect(error?.message.contains(key.replacingOccurrences(of: "unet.", with: "").prefix(20)) == true)
+            #expect(
+                error?.message.contains(key.replacingOccurrences(of: "unet.", with: "").prefix(20)) == true)
         }
     }
 }

@@ -9,7 +9,10 @@ import Testing
     private static let tolerance = 1e-4
 
     private func load(_ family: String) throws -> (DiffusionModel, SafeTensors) {
-        (try DiffusionModel(folder: Fixtures.path("\(family)/model")), try Fixtures.tensors("\(family)/modules.safetensors"))
+        (
+            try DiffusionModel(folder: Fixtures.path("\(family)/model")),
+            try Fixtures.tensors("\(family)/modules.safetensors")
+        )
     }
 
     @Test(arguments: Fixtures.families)
@@ -28,14 +31,19 @@ import Testing
             #expect(relativeError(output.noise.value, try x.image("\(prefix).out")) < Self.tolerance)
             let cotangent = try x.image("\(prefix).out.cotangent")
             let pulled = gradients(of: [(output.noise, cotangent)], withRespectTo: [latent])[0]
-            #expect(relativeError(pulled, try x.image("\(prefix).out.vjp")) < Self.tolerance, "\(prefix).out.vjp")
+            #expect(
+                relativeError(pulled, try x.image("\(prefix).out.vjp")) < Self.tolerance, "\(prefix).out.vjp")
             for (j, feature) in output.blockFeatures.enumerated() {
-                #expect(relativeError(feature.value, try x.image("\(prefix).feature.\(j)")) < Self.tolerance, "\(prefix).feature.\(j)")
+                #expect(
+                    relativeError(feature.value, try x.image("\(prefix).feature.\(j)")) < Self.tolerance,
+                    "\(prefix).feature.\(j)")
                 guard x.entries["\(prefix).feature.\(j).vjp"] != nil else { continue }
                 let (latent, output) = try run()
                 let seed = (output.blockFeatures[j], try x.image("\(prefix).feature.\(j).cotangent"))
                 let pulled = gradients(of: [seed], withRespectTo: [latent])[0]
-                #expect(relativeError(pulled, try x.image("\(prefix).feature.\(j).vjp")) < Self.tolerance, "\(prefix).feature.\(j).vjp")
+                #expect(
+                    relativeError(pulled, try x.image("\(prefix).feature.\(j).vjp")) < Self.tolerance,
+                    "\(prefix).feature.\(j).vjp")
             }
             pass += 1
         }
@@ -68,7 +76,8 @@ import Testing
         let latent = Variable(trainable: try x.image("vae.decode.in"))
         let image = model.vae.decode(latent)
         #expect(relativeError(image.value, try x.image("vae.decode.out")) < Self.tolerance)
-        let pulled = gradients(of: [(image, try x.image("vae.decode.out.cotangent"))], withRespectTo: [latent])[0]
+        let pulled = gradients(
+            of: [(image, try x.image("vae.decode.out.cotangent"))], withRespectTo: [latent])[0]
         #expect(relativeError(pulled, try x.image("vae.decode.out.vjp")) < Self.tolerance)
     }
 
@@ -79,7 +88,8 @@ import Testing
         let pixels = Variable(trainable: try x.image("clip.image.in"))
         let embedding = guide.clip.embedding(ofNormalised: pixels)
         #expect(relativeError(embedding.value, try x.required("clip.image.out")) < Self.tolerance)
-        let pulled = gradients(of: [(embedding, try x.required("clip.image.out.cotangent"))], withRespectTo: [pixels])[0]
+        let pulled = gradients(
+            of: [(embedding, try x.required("clip.image.out.cotangent"))], withRespectTo: [pixels])[0]
         #expect(relativeError(pulled, try x.image("clip.image.out.vjp")) < Self.tolerance)
 
         let image = try x.image("clip.loss.in")
@@ -88,7 +98,8 @@ import Testing
         #expect(relativeError(resized, try x.image("clip.loss.resized")) < Self.tolerance)
         for range in ["unit", "shifted"] {
             let guidance = ClipGuidance(
-                guide.clip, target: try x.required("clip.loss.text"), weight: 300, shifted: range == "shifted")
+                guide.clip, target: try x.required("clip.loss.text"), weight: 300, shifted: range == "shifted"
+            )
             let (value, gradient) = guidance.lossAndGradient(image)
             let expected = Double(try x.required("clip.loss.\(range)").scalar)
             #expect(abs(value - expected) <= Self.tolerance * expected)
@@ -120,14 +131,17 @@ import Testing
         #expect(relativeError(Tensor([1000], schedule.alphaBars), try x.required("alpha_bar")) < 1e-6)
         let timesteps = schedule.timesteps(stepCount: 50)
         #expect(timesteps == (try x.required("timesteps")).values.map { Int($0) })
-        #expect(relativeError(Tensor([50], timesteps.map(schedule.alphaBar)), try x.required("alpha_bar_at")) < 1e-6)
+        #expect(
+            relativeError(Tensor([50], timesteps.map(schedule.alphaBar)), try x.required("alpha_bar_at"))
+                < 1e-6)
         let before = timesteps.map { schedule.alphaBar($0 - schedule.stride(stepCount: 50)) }
         #expect(relativeError(Tensor([50], before), try x.required("alpha_bar_before")) < 1e-6)
     }
 
     @Test func `a pass that needs no gradient records nothing`() throws {
         let (model, x) = try load("starter")
-        let output = model.unet(Variable(try x.image("unet.0.latent")), timesteps: [1], text: try x.required("unet.0.text"))
+        let output = model.unet(
+            Variable(try x.image("unet.0.latent")), timesteps: [1], text: try x.required("unet.0.text"))
         #expect(!output.noise.requiresGradient)
         #expect(output.blockFeatures.allSatisfy { !$0.requiresGradient })
     }

@@ -25,7 +25,9 @@ import Testing
                     merged.withUnsafeValues { x in
                         for row in 0..<n * tokens {
                             for h in 0..<heads {
-                                for d in 0..<width { out[(row * heads + h) * width + d] = x[(row * width + d) * heads + h] }
+                                for d in 0..<width {
+                                    out[(row * heads + h) * width + d] = x[(row * width + d) * heads + h]
+                                }
                             }
                         }
                     }
@@ -35,12 +37,19 @@ import Testing
         }
     }
 
-    private func check(_ name: String, _ layout: Layout, inputs count: Int = 1, _ make: (SafeTensors) throws -> any TensorCore.Operation) throws {
+    private func check(
+        _ name: String, _ layout: Layout, inputs count: Int = 1,
+        _ make: (SafeTensors) throws -> any TensorCore.Operation
+    ) throws {
         let file = try Fixtures.tensors("primitives.safetensors")
         let operation = try make(file)
-        let inputs = try (0..<count).map { Variable(trainable: layout.read(try file.required("\(name).in\($0)"))) }
+        let inputs = try (0..<count).map {
+            Variable(trainable: layout.read(try file.required("\(name).in\($0)")))
+        }
         let output = apply(operation, to: inputs)
-        #expect(relativeError(output.value, layout.read(try file.required("\(name).out"))) < Self.tolerance, "\(name)")
+        #expect(
+            relativeError(output.value, layout.read(try file.required("\(name).out"))) < Self.tolerance,
+            "\(name)")
         let cotangent = layout.read(try file.required("\(name).cotangent"))
         let pulled = gradients(of: [(output, cotangent)], withRespectTo: inputs)
         for (i, gradient) in pulled.enumerated() {
@@ -51,12 +60,14 @@ import Testing
 
     @Test(arguments: [
         ("conv1x1", 1, ConvolutionParameters.Padding.all(0)), ("conv3x3", 1, .all(1)),
-        ("conv3x3_stride2_unet", 2, .all(1)), ("conv3x3_stride2_vae", 2, .bottomRight), ("conv_patch4_nobias", 4, .all(0)),
+        ("conv3x3_stride2_unet", 2, .all(1)), ("conv3x3_stride2_vae", 2, .bottomRight),
+        ("conv_patch4_nobias", 4, .all(0)),
     ])
     func convolution(_ name: String, _ stride: Int, _ padding: ConvolutionParameters.Padding) throws {
         func parameters(_ file: SafeTensors) throws -> ConvolutionParameters {
             ConvolutionParameters(
-                weight: try file.required("\(name).in1"), bias: file.tensor("\(name).in2"), stride: stride, padding: padding)
+                weight: try file.required("\(name).in1"), bias: file.tensor("\(name).in2"), stride: stride,
+                padding: padding)
         }
         try check(name, .image) { Convolution(try parameters($0)) }
         let file = try Fixtures.tensors("primitives.safetensors")
@@ -79,7 +90,8 @@ import Testing
         #expect(relativeError(dBias, try file.required("linear.vjp2")) < Self.tolerance)
         // the product with a trained weight, without the bias
         let (input, weight) = (Variable(trainable: x), Variable(trainable: try file.required("linear.in1")))
-        let pulled = gradients(of: [(apply(MatrixProduct(), input, weight), dy)], withRespectTo: [input, weight])
+        let pulled = gradients(
+            of: [(apply(MatrixProduct(), input, weight), dy)], withRespectTo: [input, weight])
         #expect(relativeError(pulled[0], try file.required("linear.vjp0")) < Self.tolerance)
         #expect(relativeError(pulled[1], try file.required("linear.vjp1")) < Self.tolerance)
     }
@@ -87,7 +99,9 @@ import Testing
     @Test(arguments: [("group_norm_4_eps1e-5", Float(1e-5)), ("group_norm_4_eps1e-6", 1e-6)])
     func `group norm`(_ name: String, _ epsilon: Float) throws {
         func make(_ file: SafeTensors) throws -> GroupNorm {
-            GroupNorm(gamma: try file.required("\(name).in1"), beta: try file.required("\(name).in2"), groups: 4, epsilon: epsilon)
+            GroupNorm(
+                gamma: try file.required("\(name).in1"), beta: try file.required("\(name).in2"), groups: 4,
+                epsilon: epsilon)
         }
         try check(name, .image) { try make($0) }
         let file = try Fixtures.tensors("primitives.safetensors")
@@ -101,7 +115,9 @@ import Testing
     @Test func `layer norm`() throws {
         let name = "layer_norm_eps1e-5"
         func make(_ file: SafeTensors) throws -> LayerNorm {
-            LayerNorm(gamma: try file.required("\(name).in1"), beta: try file.required("\(name).in2"), epsilon: 1e-5)
+            LayerNorm(
+                gamma: try file.required("\(name).in1"), beta: try file.required("\(name).in2"), epsilon: 1e-5
+            )
         }
         try check(name, .same) { try make($0) }
         let file = try Fixtures.tensors("primitives.safetensors")

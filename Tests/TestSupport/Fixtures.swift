@@ -4,7 +4,8 @@ import TensorCore
 /// The recorded inputs and outputs of the oracle (Tests/Fixtures/README.md).
 public enum Fixtures {
     /// Tests/Fixtures, from this file's own place.
-    public static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    public static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
         .appending(path: "Fixtures").path(percentEncoded: false)
 
     /// The three tiny models.

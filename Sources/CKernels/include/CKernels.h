@@ -136,6 +136,10 @@ void ck_average_bins(const float *x, float *y, size_t outer, size_t in, size_t o
 void ck_average_bins_gradient(const float *dy, float *dx, size_t outer, size_t in, size_t out, size_t inner,
                               const int32_t *first, const int32_t *last);
 
+/* y[i] = sum over s of weights[i*width + s] * x[first[i] + s], for s < count[i]. */
+void ck_resample_weighted(const float *x, float *y, size_t outer, size_t in, size_t out, size_t inner,
+                          const int32_t *first, const int32_t *count, const float *weights, size_t width);
+
 /* --- halves.c ------------------------------------------------------------------------------------------- */
 
 void ck_widen_f16(const uint16_t *from, float *to, size_t count);

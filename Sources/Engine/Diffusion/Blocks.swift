@@ -24,7 +24,9 @@ struct ResnetBlock: Sendable {
         } else {
             timeProjection = nil
         }
-        shortcut = input == output ? nil : try weights.convolution("conv_shortcut", in: input, out: output, kernel: 1)
+        shortcut =
+            input == output
+            ? nil : try weights.convolution("conv_shortcut", in: input, out: output, kernel: 1)
     }
 
     /// - Parameters:

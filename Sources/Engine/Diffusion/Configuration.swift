@@ -10,7 +10,9 @@ struct ConfigFile {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ModelError(
                 code: "model.missing", message: "\(path) is not there or cannot be read",
-                hint: "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/.")
+                hint:
+                    "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
+            )
         }
         guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
             throw ModelError(
@@ -33,7 +35,9 @@ struct ConfigFile {
     func value<T>(_ key: String, default standard: T) throws(ModelError) -> T {
         guard let found = object[key], !(found is NSNull) else { return standard }
         if let value = found as? T { return value }
-        if T.self == Float.self, let number = found as? NSNumber, let value = number.floatValue as? T { return value }
+        if T.self == Float.self, let number = found as? NSNumber, let value = number.floatValue as? T {
+            return value
+        }
         throw ModelError(
             code: "model.config", message: "\(path): `\(key)` is \(found), which is not of the expected kind",
             hint: "The model is of a kind that is not supported, or its config.json is damaged.")
@@ -55,7 +59,9 @@ struct ConfigFile {
     }
 
     /// Refuses what is not computed here.
-    func refuse(_ key: String, because reason: String, unless acceptable: (Any) -> Bool = { _ in false }) throws(ModelError) {
+    func refuse(_ key: String, because reason: String, unless acceptable: (Any) -> Bool = { _ in false })
+        throws(ModelError)
+    {
         guard isSet(key), let found = object[key], !acceptable(found) else { return }
         throw ModelError(
             code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",

@@ -58,7 +58,8 @@ public struct DiffusionModel: Sendable {
         try textWeights.finish()
         tokenizer = try Tokenizer(folder: folder + "/tokenizer")
         schedule = try NoiseSchedule(try ConfigFile(path: folder + "/scheduler/scheduler_config.json"))
-        guide = FileManager.default.fileExists(atPath: folder + "/clip") ? try Self.guide(folder + "/clip") : nil
+        guide =
+            FileManager.default.fileExists(atPath: folder + "/clip") ? try Self.guide(folder + "/clip") : nil
     }
 
     private static func guide(_ folder: String) throws(ModelError) -> Guide {
@@ -93,12 +94,17 @@ public struct DiffusionModel: Sendable {
         }
         if let pickle = pickles.first {
             throw ModelError(
-                code: "model.unsupported", message: "\(folder)/\(pickle) is a pickle file, which can run any code",
-                hint: "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`.")
+                code: "model.unsupported",
+                message: "\(folder)/\(pickle) is a pickle file, which can run any code",
+                hint:
+                    "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`."
+            )
         }
         throw ModelError(
             code: "model.missing", message: "\(folder)/\(stem).safetensors is not there",
-            hint: "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/.")
+            hint:
+                "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
+        )
     }
 
     /// The prompt's states for the U-Net, `(1, tokens, width)`.
@@ -109,13 +115,18 @@ public struct DiffusionModel: Sendable {
 
     /// The posterior of a picture `(1, H, W, 3)` in [0, 1], not yet scaled.
     public func posterior(_ image: Tensor) -> (mean: Tensor, deviation: Tensor) {
-        vae.encode(apply(ChannelAffine(scale: Tensor([3], repeating: 2), shift: Tensor([3], repeating: -1)), Variable(image)).value)
+        vae.encode(
+            apply(
+                ChannelAffine(scale: Tensor([3], repeating: 2), shift: Tensor([3], repeating: -1)),
+                Variable(image)
+            ).value)
     }
 
     /// The picture in [0, 1] of a scaled latent: clamp(decode(z/scaling)/2 + 0.5, 0, 1).
     public func decode(_ latent: Variable) -> Variable {
         let channels = vae.latentChannels
-        let unscaled = apply(ChannelAffine(scale: Tensor([channels], repeating: 1 / vae.scalingFactor)), latent)
+        let unscaled = apply(
+            ChannelAffine(scale: Tensor([channels], repeating: 1 / vae.scalingFactor)), latent)
         let half = ChannelAffine(scale: Tensor([3], repeating: 0.5), shift: Tensor([3], repeating: 0.5))
         return apply(Clamp(0, 1), apply(half, vae.decode(unscaled)))
     }

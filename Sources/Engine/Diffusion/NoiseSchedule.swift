@@ -34,11 +34,14 @@ public struct NoiseSchedule: Sendable {
         let betas: [Float]
         switch kind {
         case "scaled_linear":
-            betas = Self.linearSpace(Float(first.squareRoot()), Float(last.squareRoot()), total).map { $0 * $0 }
+            betas = Self.linearSpace(Float(first.squareRoot()), Float(last.squareRoot()), total).map {
+                $0 * $0
+            }
         case "linear": betas = Self.linearSpace(Float(first), Float(last), total)
         default:
             throw ModelError(
-                code: "model.unsupported", message: "\(config.path): beta_schedule `\(kind)` is not supported",
+                code: "model.unsupported",
+                message: "\(config.path): beta_schedule `\(kind)` is not supported",
                 hint: "Use a model with `scaled_linear` or `linear`.")
         }
         var product: Float = 1
@@ -53,7 +56,8 @@ public struct NoiseSchedule: Sendable {
         let name: String = try config.value("prediction_type", default: "epsilon")
         guard let prediction = Prediction(rawValue: name) else {
             throw ModelError(
-                code: "model.unsupported", message: "\(config.path): prediction_type `\(name)` is not supported",
+                code: "model.unsupported",
+                message: "\(config.path): prediction_type `\(name)` is not supported",
                 hint: "Use a model that predicts `epsilon` or `v_prediction`.")
         }
         self.prediction = prediction

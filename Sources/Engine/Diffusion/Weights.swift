@@ -54,7 +54,8 @@ public struct Weights: Sendable {
         guard found.shape == shape else {
             throw ModelError(
                 code: "model.shape",
-                message: "\(source.file.path): `\(key)` has the shape \(found.shape); config.json asks for \(shape)",
+                message:
+                    "\(source.file.path): `\(key)` has the shape \(found.shape); config.json asks for \(shape)",
                 hint: "The file and its config.json do not belong together.")
         }
         _ = source.read.withLock { $0.insert(key) }
@@ -73,13 +74,15 @@ public struct Weights: Sendable {
         guard let first = unknown.first else { return }
         let more = unknown.count > 1 ? " and \(unknown.count - 1) more" : ""
         throw ModelError(
-            code: "model.key_unknown", message: "\(source.file.path): no network has a tensor `\(first)`\(more)",
+            code: "model.key_unknown",
+            message: "\(source.file.path): no network has a tensor `\(first)`\(more)",
             hint: "The file holds something else than its config.json says; use the file that belongs to it.")
     }
 
     /// Buffers and training state that published files carry and no network needs (docs/models.md).
     static func isStray(_ key: String) -> Bool {
-        key.hasSuffix("position_ids") || key.hasPrefix("model_ema.") || key == "logit_scale" || key.hasPrefix("optimizer")
+        key.hasSuffix("position_ids") || key.hasPrefix("model_ema.") || key == "logit_scale"
+            || key.hasPrefix("optimizer")
             || key.hasSuffix("num_batches_tracked")
     }
 }
@@ -123,6 +126,7 @@ extension Weights {
     func layerNorm(_ name: String, channels: Int, epsilon: Float) throws(ModelError) -> LayerNorm {
         let w = self[name]
         return LayerNorm(
-            gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]), epsilon: epsilon)
+            gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]),
+            epsilon: epsilon)
     }
 }

@@ -13,7 +13,9 @@ public enum Preset: String, Sendable, CaseIterable {
     ///
     /// - Parameter model: a model folder's own values of `recommended` (clipdrag.json), by setting name.
     /// - Throws: when the model's values name no setting or do not fit one.
-    public func settings(model: [(key: String, value: SettingValue)] = []) throws(SettingError) -> EditSettings {
+    public func settings(model: [(key: String, value: SettingValue)] = []) throws(SettingError)
+        -> EditSettings
+    {
         var settings = EditSettings()
         switch self {
         case .recommended, .quick:

@@ -43,7 +43,9 @@ extension EditSettings {
         let get: @Sendable (EditSettings) -> SettingValue
         let set: @Sendable (inout EditSettings, SettingValue) -> Bool
 
-        static func integer(_ name: String, _ path: any WritableKeyPath<EditSettings, Int> & Sendable) -> Entry {
+        static func integer(_ name: String, _ path: any WritableKeyPath<EditSettings, Int> & Sendable)
+            -> Entry
+        {
             Entry(name: name) {
                 .integer($0[keyPath: path])
             } set: { settings, value in
@@ -53,7 +55,9 @@ extension EditSettings {
             }
         }
 
-        static func optionalInteger(_ name: String, _ path: any WritableKeyPath<EditSettings, Int?> & Sendable) -> Entry {
+        static func optionalInteger(
+            _ name: String, _ path: any WritableKeyPath<EditSettings, Int?> & Sendable
+        ) -> Entry {
             Entry(name: name) {
                 $0[keyPath: path].map { .integer($0) } ?? .none
             } set: { settings, value in
@@ -66,7 +70,9 @@ extension EditSettings {
             }
         }
 
-        static func number(_ name: String, _ path: any WritableKeyPath<EditSettings, Double> & Sendable) -> Entry {
+        static func number(_ name: String, _ path: any WritableKeyPath<EditSettings, Double> & Sendable)
+            -> Entry
+        {
             Entry(name: name) {
                 .number($0[keyPath: path])
             } set: { settings, value in
@@ -79,7 +85,9 @@ extension EditSettings {
             }
         }
 
-        static func optionalNumber(_ name: String, _ path: any WritableKeyPath<EditSettings, Double?> & Sendable) -> Entry {
+        static func optionalNumber(
+            _ name: String, _ path: any WritableKeyPath<EditSettings, Double?> & Sendable
+        ) -> Entry {
             Entry(name: name) {
                 $0[keyPath: path].map { .number($0) } ?? .none
             } set: { settings, value in
@@ -93,7 +101,8 @@ extension EditSettings {
             }
         }
 
-        static func flag(_ name: String, _ path: any WritableKeyPath<EditSettings, Bool> & Sendable) -> Entry {
+        static func flag(_ name: String, _ path: any WritableKeyPath<EditSettings, Bool> & Sendable) -> Entry
+        {
             Entry(name: name) {
                 .flag($0[keyPath: path])
             } set: { settings, value in

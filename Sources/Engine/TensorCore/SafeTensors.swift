@@ -62,7 +62,9 @@ public struct SafeTensors: Sendable {
             throw failure("cannot be read: \(String(cString: strerror(errno)))")
         }
         guard map.count >= 8 else { throw failure("is too short for a safetensors file") }
-        let length = (0..<8).reduce(UInt64(0)) { $0 | UInt64(map.base.load(fromByteOffset: $1, as: UInt8.self)) << (8 * $1) }
+        let length = (0..<8).reduce(UInt64(0)) {
+            $0 | UInt64(map.base.load(fromByteOffset: $1, as: UInt8.self)) << (8 * $1)
+        }
         guard length <= 100_000_000, Int(length) <= map.count - 8 else {
             throw failure("has a header that reaches beyond its end: it is truncated or no safetensors file")
         }
@@ -84,7 +86,9 @@ public struct SafeTensors: Sendable {
             var bytes = dtype.size
             for size in shape {
                 let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
-                guard size >= 0, !overflow else { throw failure("gives `\(key)` the impossible shape \(shape)") }
+                guard size >= 0, !overflow else {
+                    throw failure("gives `\(key)` the impossible shape \(shape)")
+                }
                 bytes = product
             }
             guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] - offsets[0] == bytes else {
@@ -114,18 +118,26 @@ public struct SafeTensors: Sendable {
         let count = entry.shape.reduce(1, *)
         if entry.dtype == .f32, UInt(bitPattern: start) % 4 == 0 {
             let floats = start.assumingMemoryBound(to: Float.self)
-            return Tensor(shape: entry.shape, storage: TensorStorage(borrowing: floats, count: count, owner: map))
+            return Tensor(
+                shape: entry.shape, storage: TensorStorage(borrowing: floats, count: count, owner: map))
         }
         return Tensor(entry.shape) { to in
             // Offsets need not be aligned: widen from a copy.
             let bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: entry.range.count))
             bytes.withUnsafeBytes { raw in
                 switch entry.dtype {
-                case .f32: for i in to.indices { to[i] = raw.loadUnaligned(fromByteOffset: 4 * i, as: Float.self) }
+                case .f32:
+                    for i in to.indices { to[i] = raw.loadUnaligned(fromByteOffset: 4 * i, as: Float.self) }
                 case .f16: ck_widen_f16(raw.bindMemory(to: UInt16.self).baseAddress, to.baseAddress, count)
                 case .bf16: ck_widen_bf16(raw.bindMemory(to: UInt16.self).baseAddress, to.baseAddress, count)
-                case .i64: for i in to.indices { to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self)) }
-                case .i32: for i in to.indices { to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self)) }
+                case .i64:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self))
+                    }
+                case .i32:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self))
+                    }
                 case .u8: for i in to.indices { to[i] = Float(raw[i]) }
                 }
             }
@@ -136,9 +148,12 @@ public struct SafeTensors: Sendable {
     /// The bytes of a safetensors file of f32 tensors, laid out as the safetensors library does: by name within a type,
     /// a compact header padded to 8 bytes with spaces.
     public static func encoded(
-        _ tensors: [String: Tensor], metadata: [String: String] = [:], asInteger: Set<String> = [], asByte: Set<String> = []
+        _ tensors: [String: Tensor], metadata: [String: String] = [:], asInteger: Set<String> = [],
+        asByte: Set<String> = []
     ) -> [UInt8] {
-        func dtype(_ key: String) -> DType { asInteger.contains(key) ? .i32 : asByte.contains(key) ? .u8 : .f32 }
+        func dtype(_ key: String) -> DType {
+            asInteger.contains(key) ? .i32 : asByte.contains(key) ? .u8 : .f32
+        }
         func rank(_ key: String) -> Int { [.f32, .i32, .u8].firstIndex(of: dtype(key)) ?? 0 }
         let keys = tensors.keys.sorted { (rank($0), $0) < (rank($1), $1) }
         var fields: [String] = []
@@ -159,7 +174,8 @@ public struct SafeTensors: Sendable {
             }
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             fields.append(
-                "\(quoted(key)):{\"dtype\":\"\(dtype(key).rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(start),\(data.count)]}")
+                "\(quoted(key)):{\"dtype\":\"\(dtype(key).rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(start),\(data.count)]}"
+            )
         }
         var header = Array("{\(fields.joined(separator: ","))}".utf8)
         while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
@@ -168,7 +184,8 @@ public struct SafeTensors: Sendable {
     }
 
     private static func quoted(_ text: String) -> String {
-        let escaped = text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+        let escaped = text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(
+            of: "\"", with: "\\\"")
         return "\"\(escaped)\""
     }
 }
@@ -191,7 +208,8 @@ final class MappedFile: @unchecked Sendable {
             base = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
             return
         }
-        guard let mapped = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+        guard let mapped = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED
+        else {
             return nil
         }
         base = UnsafeRawPointer(mapped)

@@ -31,7 +31,8 @@ public struct CLIP: Sendable {
         textProjection = try w.linear("text_projection", in: text.width, out: embeddingWidth, bias: false)
         let v = w["vision_model"]
         patches = try v.convolution(
-            "embeddings.patch_embedding", in: 3, out: width, kernel: patch, stride: patch, padding: .all(0), bias: false)
+            "embeddings.patch_embedding", in: 3, out: width, kernel: patch, stride: patch, padding: .all(0),
+            bias: false)
         classToken = try v.tensor("embeddings.class_embedding", [width])
         let count = (imageSize / patch) * (imageSize / patch) + 1
         positions = try v.tensor("embeddings.position_embedding.weight", [count, width])
@@ -41,7 +42,8 @@ public struct CLIP: Sendable {
         visualProjection = try w.linear("visual_projection", in: width, out: embeddingWidth, bias: false)
         // (x − mean)/deviation, and the same after (x + 1)/2
         normalisation = ChannelAffine(
-            scale: Tensor([3], deviation.map { 1 / $0 }), shift: Tensor([3], zip(mean, deviation).map { -$0 / $1 }))
+            scale: Tensor([3], deviation.map { 1 / $0 }),
+            shift: Tensor([3], zip(mean, deviation).map { -$0 / $1 }))
         shiftedNormalisation = ChannelAffine(
             scale: Tensor([3], deviation.map { 0.5 / $0 }),
             shift: Tensor([3], zip(mean, deviation).map { (0.5 - $0) / $1 }))
@@ -53,7 +55,8 @@ public struct CLIP: Sendable {
         let grid = apply(Convolution(patches), pixels)
         let width = grid.shape[3]
         let tokens = apply(Reshape(sampleShape: [grid.shape[1] * grid.shape[2], width]), grid)
-        let first = Variable(Tensor.stacked(Array(repeating: classToken.reshaped([1, 1, width]), count: samples)))
+        let first = Variable(
+            Tensor.stacked(Array(repeating: classToken.reshaped([1, 1, width]), count: samples)))
         let x = apply(AddConstant(positions), apply(Concatenate(axis: 1), first, tokens))
         let y = transformer(apply(preNorm, x))
         let end = apply(Reshape(sampleShape: [width]), apply(Slice(axis: 1, 0..<1), y))
@@ -69,7 +72,9 @@ public struct CLIP: Sendable {
     }
 
     /// E_T, `(1, embeddingWidth)`, not normalised.
-    public func embedding(ofText ids: [Int]) -> Tensor { apply(textProjection, Variable(text.pooled(ids))).value }
+    public func embedding(ofText ids: [Int]) -> Tensor {
+        apply(textProjection, Variable(text.pooled(ids))).value
+    }
 }
 
 /// How near two embeddings are, and a loss that asks for more (eq. 4): L_g = weight·(1 − cos).

@@ -20,7 +20,8 @@ public struct TextEncoder: Sendable {
         positions = try w.tensor("embeddings.position_embedding.weight", [length, width])
         transformer = try CLIPTransformer(w["encoder"], config, isCausal: true)
         finalNorm = try w.layerNorm(
-            "final_layer_norm", channels: width, epsilon: try config.value("layer_norm_eps", default: Float(1e-5)))
+            "final_layer_norm", channels: width,
+            epsilon: try config.value("layer_norm_eps", default: Float(1e-5)))
         endToken = try config.value("eos_token_id", default: 49407)
     }
 
@@ -31,7 +32,9 @@ public struct TextEncoder: Sendable {
             tokens.withUnsafeValues { tokens in
                 positions.withUnsafeValues { positions in
                     for (i, id) in ids.enumerated() {
-                        for c in 0..<width { out[i * width + c] = tokens[id * width + c] + positions[i * width + c] }
+                        for c in 0..<width {
+                            out[i * width + c] = tokens[id * width + c] + positions[i * width + c]
+                        }
                     }
                 }
             }

@@ -43,7 +43,8 @@ public struct Tokenizer: Sendable {
             let token = mapped ?? configured ?? standard
             guard let id = vocabulary[token] else {
                 throw ModelError(
-                    code: "model.config", message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
+                    code: "model.config",
+                    message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
                     hint: "Copy the model's tokenizer folder again.")
             }
             specials[token] = id
@@ -106,7 +107,9 @@ public struct Tokenizer: Sendable {
             default: false
             }
         }
-        func isOther(_ s: Unicode.Scalar) -> Bool { !s.properties.isWhitespace && !isLetter(s) && !isNumber(s) }
+        func isOther(_ s: Unicode.Scalar) -> Bool {
+            !s.properties.isWhitespace && !isLetter(s) && !isNumber(s)
+        }
         func string(_ range: Range<Int>) -> String {
             var result = String.UnicodeScalarView()
             result.append(contentsOf: scalars[range])
@@ -154,8 +157,10 @@ public struct Tokenizer: Sendable {
         var parts = characters
         parts[parts.count - 1] += "</w>"
         while parts.count > 1 {
-            let best = (0..<parts.count - 1).compactMap { i in ranks["\(parts[i]) \(parts[i + 1])"].map { ($0, i) } }
-                .min { $0 < $1 }
+            let best = (0..<parts.count - 1).compactMap { i in
+                ranks["\(parts[i]) \(parts[i + 1])"].map { ($0, i) }
+            }
+            .min { $0 < $1 }
             guard let best else { break }
             let (left, right) = (parts[best.1], parts[best.1 + 1])
             var merged: [String] = []

@@ -60,7 +60,8 @@ extension LoRA {
     }
 
     private static let marks: [(ending: String, isDown: Bool)] = [
-        (".lora_A.weight", true), (".lora_B.weight", false), (".lora.down.weight", true), (".lora.up.weight", false),
+        (".lora_A.weight", true), (".lora_B.weight", false), (".lora.down.weight", true),
+        (".lora.up.weight", false),
         ("_lora.down.weight", true), ("_lora.up.weight", false),
     ]
 
@@ -70,7 +71,8 @@ extension LoRA {
     public init(path: String, sites known: [LoRASite]) throws(ModelError) {
         let file: SafeTensors
         do { file = try SafeTensors(path: path) } catch {
-            throw ModelError(code: "model.file", message: error.message, hint: "Give a LoRA as a .safetensors file.")
+            throw ModelError(
+                code: "model.file", message: error.message, hint: "Give a LoRA as a .safetensors file.")
         }
         var (down, up, alpha): ([String: Tensor], [String: Tensor], [String: Float]) = ([:], [:], [:])
         for key in file.entries.keys.sorted() {
@@ -81,7 +83,9 @@ extension LoRA {
                 if mark.isDown { down[site] = tensor } else { up[site] = tensor }
             } else if name.hasSuffix(".alpha") {
                 var site = String(name.dropLast(6))
-                for ending in ["_lora", ".lora"] where site.hasSuffix(ending) { site.removeLast(ending.count) }
+                for ending in ["_lora", ".lora"] where site.hasSuffix(ending) {
+                    site.removeLast(ending.count)
+                }
                 alpha[Self.site(site)] = tensor.scalar
             } else {
                 throw Self.unknownKey(path, key)
@@ -98,9 +102,12 @@ extension LoRA {
                     code: "model.shape", message: "\(path): the factors of `\(site)` do not fit its layer",
                     hint: "The LoRA was made for another model.")
             }
-            sites[site] = Factors(down: a, up: b, scale: (alpha[site] ?? Float(a.shape[0])) / Float(a.shape[0]))
+            sites[site] = Factors(
+                down: a, up: b, scale: (alpha[site] ?? Float(a.shape[0])) / Float(a.shape[0]))
         }
-        for site in Array(up.keys) + Array(alpha.keys) where sites[site] == nil { throw Self.unknownKey(path, site) }
+        for site in Array(up.keys) + Array(alpha.keys) where sites[site] == nil {
+            throw Self.unknownKey(path, site)
+        }
         self.init(sites: sites)
     }
 

@@ -48,7 +48,8 @@ struct Transformer: Sendable {
         let asTokens = Reshape(sampleShape: [sampleShape[0] * sampleShape[1], sampleShape[2]])
         var tokens = apply(projectIn, apply(asTokens, apply(norm, x)))
         for block in blocks { tokens = block(tokens, context) }
-        return apply(LinearCombination(1, 1), x, apply(Reshape(sampleShape: sampleShape), apply(projectOut, tokens)))
+        return apply(
+            LinearCombination(1, 1), x, apply(Reshape(sampleShape: sampleShape), apply(projectOut, tokens)))
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
@@ -117,7 +118,9 @@ struct AttentionLayer: Sendable {
     }
 
     /// W·x + b, plus what an adapter adds.
-    private func adapted(_ base: Linear, _ name: String, _ x: Variable, _ context: AttentionContext) -> Variable {
+    private func adapted(_ base: Linear, _ name: String, _ x: Variable, _ context: AttentionContext)
+        -> Variable
+    {
         let y = apply(base, x)
         guard let factors = context.adapters?.factors["\(path).\(name)"] else { return y }
         let low = apply(MatrixProduct(), x, factors.down)

@@ -37,11 +37,16 @@ public struct UNet: Sendable {
         timeEmbedding = try TimeEmbedding(w["time_embedding"], shape)
         convIn = try w.convolution("conv_in", in: shape.channels, out: shape.widths[0])
         var layers = LayerCounter()
-        for i in shape.widths.indices { down.append(try DownBlock(w["down_blocks.\(i)"], shape, level: i, &layers)) }
+        for i in shape.widths.indices {
+            down.append(try DownBlock(w["down_blocks.\(i)"], shape, level: i, &layers))
+        }
         mid = try MidBlock(w["mid_block"], shape, &layers)
-        for i in shape.widths.indices { up.append(try UpBlock(w["up_blocks.\(i)"], shape, index: i, &layers)) }
+        for i in shape.widths.indices {
+            up.append(try UpBlock(w["up_blocks.\(i)"], shape, index: i, &layers))
+        }
         normOut = try w.groupNorm(
-            "conv_norm_out", channels: shape.widths[0], groups: shape.groups, epsilon: shape.epsilon, silu: true)
+            "conv_norm_out", channels: shape.widths[0], groups: shape.groups, epsilon: shape.epsilon,
+            silu: true)
         convOut = try w.convolution("conv_out", in: shape.widths[0], out: shape.channels)
         selfAttentionLayerCount = layers.next
     }
@@ -92,7 +97,8 @@ public struct UNet: Sendable {
         var found: [LoRASite] = []
         var copy = self
         copy.forEachLinear { site, linear in
-            found.append(LoRASite(name: site, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0]))
+            found.append(
+                LoRASite(name: site, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0]))
         }
         return found
     }
@@ -116,13 +122,21 @@ struct UNetShape {
 
     init(_ config: ConfigFile) throws(ModelError) {
         for (key, reason) in [
-            ("addition_embed_type", "that is Stable Diffusion XL"), ("class_embed_type", "class embeddings are not supported"),
-            ("num_class_embeds", "class embeddings are not supported"), ("encoder_hid_dim", "that is another family of models"),
-            ("dual_cross_attention", "that is another family of models"), ("time_cond_proj_dim", "that is a distilled model"),
-            ("resnet_skip_time_act", "that is another family of models"), ("cross_attention_norm", "that is another family of models"),
+            ("addition_embed_type", "that is Stable Diffusion XL"),
+            ("class_embed_type", "class embeddings are not supported"),
+            ("num_class_embeds", "class embeddings are not supported"),
+            ("encoder_hid_dim", "that is another family of models"),
+            ("dual_cross_attention", "that is another family of models"),
+            ("time_cond_proj_dim", "that is a distilled model"),
+            ("resnet_skip_time_act", "that is another family of models"),
+            ("cross_attention_norm", "that is another family of models"),
         ] { try config.refuse(key, because: reason) }
-        try config.refuse("resnet_time_scale_shift", because: "that is another family of models") { $0 as? String == "default" }
-        try config.refuse("time_embedding_type", because: "that is another family of models") { $0 as? String == "positional" }
+        try config.refuse("resnet_time_scale_shift", because: "that is another family of models") {
+            $0 as? String == "default"
+        }
+        try config.refuse("time_embedding_type", because: "that is another family of models") {
+            $0 as? String == "positional"
+        }
         try config.refuse("act_fn", because: "only SiLU is supported") { $0 as? String == "silu" }
         try config.refuse("mid_block_type", because: "that is another family of models") {
             $0 as? String == "UNetMidBlock2DCrossAttn"
@@ -133,7 +147,8 @@ struct UNetShape {
         guard channels == outputs else {
             throw ModelError(
                 code: "model.unsupported",
-                message: "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
+                message:
+                    "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
                 hint: "Use the base model of the same family (4 channels in, 4 out).")
         }
         sampleSize = try config.value("sample_size", default: 64)
@@ -143,18 +158,25 @@ struct UNetShape {
         epsilon = try config.value("norm_eps", default: Float(1e-5))
         textWidth = try config.value("cross_attention_dim", default: 1280)
         // diffusers' misnomer: attention_head_dim is the number of heads
-        heads = config.isSet("num_attention_heads")
-            ? try config.perLevel("num_attention_heads", default: [8]) : try config.perLevel("attention_head_dim", default: [8])
+        heads =
+            config.isSet("num_attention_heads")
+            ? try config.perLevel("num_attention_heads", default: [8])
+            : try config.perLevel("attention_head_dim", default: [8])
         transformerLayers = try config.perLevel("transformer_layers_per_block", default: [1])
-        downTypes = try config.value("down_block_types", default: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"])
-        upTypes = try config.value("up_block_types", default: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"])
+        downTypes = try config.value(
+            "down_block_types",
+            default: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"])
+        upTypes = try config.value(
+            "up_block_types",
+            default: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"])
         linearProjection = try config.value("use_linear_projection", default: false)
         flipsSinToCos = try config.value("flip_sin_to_cos", default: true)
         frequencyShift = Double(try config.value("freq_shift", default: 0) as Int)
         let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"]
         for type in downTypes + upTypes where !known.contains(type) {
             throw ModelError(
-                code: "model.unsupported", message: "\(config.path): blocks of type `\(type)` are not supported",
+                code: "model.unsupported",
+                message: "\(config.path): blocks of type `\(type)` are not supported",
                 hint: "Use a Stable Diffusion 1.x or 2.x model.")
         }
         guard downTypes.count == widths.count, upTypes.count == widths.count else {
@@ -183,14 +205,18 @@ struct TimeEmbedding: Sendable {
 
     /// `(samples, 4·w₀)`.
     func callAsFunction(_ timesteps: [Timestep], samples: Int) -> Tensor {
-        precondition(timesteps.count == 1 || timesteps.count == samples, "\(timesteps.count) timesteps, \(samples) samples")
+        precondition(
+            timesteps.count == 1 || timesteps.count == samples,
+            "\(timesteps.count) timesteps, \(samples) samples")
         let half = width / 2
         let rows = (0..<samples).flatMap { sample -> [Float] in
             let t = Float(timesteps[timesteps.count == 1 ? 0 : sample])
             let angles = (0..<half).map { i in
                 t * Float(exp(Double(Float(-log(10000.0) * Double(i)) / Float(Double(half) - shift))))
             }
-            let (sines, cosines) = (angles.map { Float(sin(Double($0))) }, angles.map { Float(cos(Double($0))) })
+            let (sines, cosines) = (
+                angles.map { Float(sin(Double($0))) }, angles.map { Float(cos(Double($0))) }
+            )
             return flips ? cosines + sines : sines + cosines
         }
         let silu = Activation(.silu)

@@ -22,7 +22,8 @@ struct DownBlock: Sendable {
             let input = j > 0 ? width : shape.widths[max(level - 1, 0)]
             resnets.append(
                 try ResnetBlock(
-                    w["resnets.\(j)"], in: input, out: width, timeWidth: shape.timeWidth, groups: shape.groups,
+                    w["resnets.\(j)"], in: input, out: width, timeWidth: shape.timeWidth,
+                    groups: shape.groups,
                     epsilon: shape.epsilon))
             if shape.downTypes[level] == "CrossAttnDownBlock2D" {
                 transformers.append(try Transformer(w["attentions.\(j)"], shape, level: level, &layers))
@@ -112,7 +113,9 @@ struct UpBlock: Sendable {
             x = resnet(apply(Concatenate(axis: 3), x, skips.removeLast()), time: time)
             if !transformers.isEmpty { x = transformers[j](x, context) }
         }
-        if let upsampler, let next = skips.last { x = upsampler(x, height: next.shape[1], width: next.shape[2]) }
+        if let upsampler, let next = skips.last {
+            x = upsampler(x, height: next.shape[1], width: next.shape[2])
+        }
         return x
     }
 

@@ -29,13 +29,19 @@ public struct VAE: Sendable {
         downFactor = 1 << (widths.count - 1)
         let attends: Bool = try config.value("mid_block_add_attention", default: true)
         encoder = try VAEEncoder(
-            weights["encoder"], widths: widths, layers: layers, groups: groups, latentChannels: channels, attends: attends)
+            weights["encoder"], widths: widths, layers: layers, groups: groups, latentChannels: channels,
+            attends: attends)
         decoder = try VAEDecoder(
-            weights["decoder"], widths: widths, layers: layers, groups: groups, latentChannels: channels, attends: attends)
+            weights["decoder"], widths: widths, layers: layers, groups: groups, latentChannels: channels,
+            attends: attends)
         let usesQuant: Bool = try config.value("use_quant_conv", default: true)
         let usesPostQuant: Bool = try config.value("use_post_quant_conv", default: true)
-        quant = usesQuant ? try weights.convolution("quant_conv", in: 2 * channels, out: 2 * channels, kernel: 1) : nil
-        postQuant = usesPostQuant ? try weights.convolution("post_quant_conv", in: channels, out: channels, kernel: 1) : nil
+        quant =
+            usesQuant
+            ? try weights.convolution("quant_conv", in: 2 * channels, out: 2 * channels, kernel: 1) : nil
+        postQuant =
+            usesPostQuant
+            ? try weights.convolution("post_quant_conv", in: channels, out: channels, kernel: 1) : nil
     }
 
     /// The posterior of an image.
@@ -132,7 +138,9 @@ private struct VAEDecoder: Sendable {
                         groups: groups, epsilon: 1e-6))
             }
             width = output
-            if i < widths.count - 1 { level.upsampler = try Upsampler(block["upsamplers.0"], channels: output) }
+            if i < widths.count - 1 {
+                level.upsampler = try Upsampler(block["upsamplers.0"], channels: output)
+            }
             levels.append(level)
         }
         normOut = try w.groupNorm("conv_norm_out", channels: width, groups: groups, epsilon: 1e-6, silu: true)
@@ -143,7 +151,9 @@ private struct VAEDecoder: Sendable {
         var x = mid(apply(Convolution(convIn), latent))
         for level in levels {
             for resnet in level.resnets { x = resnet(x) }
-            if let upsampler = level.upsampler { x = upsampler(x, height: 2 * x.shape[1], width: 2 * x.shape[2]) }
+            if let upsampler = level.upsampler {
+                x = upsampler(x, height: 2 * x.shape[1], width: 2 * x.shape[2])
+            }
         }
         return apply(Convolution(convOut), apply(normOut, x))
     }

@@ -44,7 +44,9 @@ public struct FeatureMap: Sendable {
         return features.withUnsafeValues { values in
             [Float](unsafeUninitializedCapacity: count) { out, initialized in
                 let (a, b) = ((row.low * width + column.low) * count, (row.high * width + column.low) * count)
-                let (c, d) = ((row.low * width + column.high) * count, (row.high * width + column.high) * count)
+                let (c, d) = (
+                    (row.low * width + column.high) * count, (row.high * width + column.high) * count
+                )
                 for i in 0..<count {
                     let left = values[a + i] + row.fraction * (values[b + i] - values[a + i])
                     let right = values[c + i] + row.fraction * (values[d + i] - values[c + i])

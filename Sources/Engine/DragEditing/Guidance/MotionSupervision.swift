@@ -67,9 +67,11 @@ public struct MotionSupervision: Sendable {
         for dr in rows {
             for dc in columns {
                 let sample = ShiftedSample(
-                    row: handle.position.row + dr, column: handle.position.column + dc, by: d, grid: features.size)
+                    row: handle.position.row + dr, column: handle.position.column + dc, by: d,
+                    grid: features.size)
                 let moved = sample.value(features)
-                let fixed = initial.feature(at: GridCell(row: handle.start.row + dr, column: handle.start.column + dc))
+                let fixed = initial.feature(
+                    at: GridCell(row: handle.start.row + dr, column: handle.start.column + dc))
                 var sign = [Float](repeating: 0, count: moved.count)
                 for i in moved.indices {
                     let difference = moved[i] - fixed[i]

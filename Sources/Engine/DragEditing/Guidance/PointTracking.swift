@@ -23,7 +23,9 @@ public struct PointTracking: Sendable {
         let distanceNow = position.squaredDistance(to: target)
         var best: (cell: GridCell, difference: Float)?
         for row in max(0, position.row - radius)...min(features.size.height - 1, position.row + radius) {
-            for column in max(0, position.column - radius)...min(features.size.width - 1, position.column + radius) {
+            for column in max(
+                0, position.column - radius)...min(features.size.width - 1, position.column + radius)
+            {
                 let cell = GridCell(row: row, column: column)
                 if mode != .nearest && cell.squaredDistance(to: target) >= distanceNow { continue }
                 let difference = difference(features.feature(at: cell), wanted)

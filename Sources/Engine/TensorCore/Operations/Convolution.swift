@@ -51,8 +51,10 @@ public struct Convolution: Operation {
         let patches = Tensor([dy.shape[0] * rows * columns, patch]) { out in
             withExtendedLifetime((dy, weight)) {
                 ck_gemm(
-                    0, 1, dy.count / parameters.channelsOut, patch, parameters.channelsOut, 1, dy.storage.base,
-                    parameters.channelsOut, weight.storage.base, parameters.channelsOut, 0, out.baseAddress, patch)
+                    0, 1, dy.count / parameters.channelsOut, patch, parameters.channelsOut, 1,
+                    dy.storage.base,
+                    parameters.channelsOut, weight.storage.base, parameters.channelsOut, 0, out.baseAddress,
+                    patch)
             }
         }
         return Tensor(inputShape) { dx in
@@ -62,7 +64,8 @@ public struct Convolution: Operation {
                     let line = row / rows * inputShape[1] + row % rows * kh + y
                     ck_copy_rows(
                         patches.storage.base + row * columns * patch + y * kw * width, patch,
-                        dx.baseAddress.map { $0 + line * inputShape[2] * width }, kw * width, columns, kw * width)
+                        dx.baseAddress.map { $0 + line * inputShape[2] * width }, kw * width, columns,
+                        kw * width)
                 }
             }
             withExtendedLifetime(patches) {}

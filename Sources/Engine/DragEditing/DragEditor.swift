@@ -1,0 +1,219 @@
+import Diffusion
+import TensorCore
+
+/// What is to be edited, and how.
+public struct EditRequest: Sendable {
+    /// The upright input picture, `(1, H, W, 3)` in [0, 1].
+    public var image: Tensor
+    /// P_o: describes the picture.
+    public var sourcePrompt: String
+    /// P_e: the wished result; nil: P_o.
+    public var editPrompt: String?
+    /// What is to move; may be empty with an edit prompt.
+    public var drags: [Drag]
+    /// Where the picture may change, at its own size; nil: everywhere (or `auto_mask`).
+    public var mask: EditMask?
+    /// How it is computed.
+    public var settings: EditSettings
+    /// Seed of all randomness.
+    public var seed: UInt64
+    /// A trained LoRA that replaces fine-tuning.
+    public var lora: LoRA?
+
+    /// A request.
+    public init(
+        image: Tensor, sourcePrompt: String, editPrompt: String? = nil, drags: [Drag], mask: EditMask? = nil,
+        settings: EditSettings, seed: UInt64 = 42, lora: LoRA? = nil
+    ) {
+        self.image = image
+        self.sourcePrompt = sourcePrompt
+        self.editPrompt = editPrompt
+        self.drags = drags
+        self.mask = mask
+        self.settings = settings
+        self.seed = seed
+        self.lora = lora
+    }
+
+    /// Size of the input.
+    public var size: Size { Size(height: image.shape[1], width: image.shape[2]) }
+}
+
+/// What an edit gave.
+public struct EditResult {
+    /// The edited picture at the input's own size, `(1, H, W, 3)` in [0, 1].
+    public var image: Tensor
+    /// The edited picture and the unedited reconstruction at working size.
+    public var decoded, reconstruction: Tensor
+    /// The input at working size.
+    public var working: Tensor
+    /// The grid of handles and targets.
+    public var grid: FeatureGrid
+    /// Handles and targets as the loop began.
+    public var handles: [MotionSupervision.Handle]
+    /// The drag loop.
+    public var loop: DragLoop.Result
+    /// The mask that was used, at the input's size: the given one, or the drags' surroundings.
+    public var mask: EditMask?
+    /// Losses of fine-tuning; empty when it was skipped.
+    public var fineTuningLosses: [Double]
+    /// The LoRA that was trained or given.
+    public var lora: LoRA?
+    /// The network that was used, with the LoRA in place.
+    public var unet: UNet
+    /// States of P_o.
+    public var text: Tensor
+    /// Timestep at which the latent was edited.
+    public var timestep: Timestep
+    /// Latent's rows and columns.
+    public var latentSize: Size
+    /// Whether a mask was given that had no cell left at latent size.
+    public var maskVanished: Bool
+    /// Seconds of every stage.
+    public var seconds: [EditProgress.Stage: Double]
+}
+
+/// CLIPDrag, all of it (algorithm.md): fine-tune → invert → drag → sample.
+///
+/// Synchronous and pure: the same request gives the same bytes. Everything random comes from the request's seed.
+public struct DragEditor {
+    private let model: DiffusionModel
+
+    /// An editor over a loaded model.
+    public init(_ model: DiffusionModel) { self.model = model }
+
+    /// Makes an edit.
+    ///
+    /// - Parameters:
+    ///   - record: receives intermediate tensors by the oracle's names, images and latents channels-last.
+    ///   - report: called after every step; what it throws ends the edit.
+    /// - Throws: `EditError`, or what `report` throws.
+    public func edit(
+        _ request: EditRequest, record: (String, Tensor) -> Void = { _, _ in },
+        report: @escaping ProgressReport = { _ in }
+    ) throws -> EditResult {
+        let settings = request.settings
+        let clock = ContinuousClock()
+        let start = clock.now
+        var seconds: [EditProgress.Stage: Double] = [:]
+        func stage<T>(_ stage: EditProgress.Stage, _ total: Int, _ work: ((Int) throws -> Void) throws -> T)
+            throws -> T
+        {
+            let begun = clock.now
+            try report(EditProgress(stage: stage, step: 0, total: total))
+            defer { seconds[stage] = DragEditing.seconds(since: begun, clock) }
+            return try work { try report(EditProgress(stage: stage, step: $0, total: total)) }
+        }
+        let inversion = try Inversion(model, settings)
+        let target = model.guide?.embedding(of: request.editPrompt ?? request.sourcePrompt)
+        let guidance = try guidance(request, target: target)
+
+        // The picture at working size, its latent, the prompt
+        let workingSize = WorkingSize.of(
+            request.size, native: model.nativeSize, multiple: model.vae.downFactor)
+        let working = request.image.resizedAntialiased(height: workingSize.height, width: workingSize.width)
+            .mapped { min(max($0, 0), 1) }
+        let posterior = model.posterior(working)
+        let text = model.textStates(request.sourcePrompt)
+        record("image.working", working)
+        record("text.states", text)
+        if let target { record("text.clip", target) }
+
+        // 1 identity
+        var edited = model
+        var losses: [Double] = []
+        var lora = request.lora
+        if lora == nil && settings.lora.steps > 0 {
+            var draws = RandomDraws(seed: request.seed, trainingSteps: model.schedule.trainingSteps)
+            let trained = try stage(.fineTuning, settings.lora.steps) { report in
+                try FineTuning(model, settings.lora).train(
+                    posterior: posterior, text: text, draws: &draws, report: report)
+            }
+            (lora, losses) = (trained.lora, trained.losses)
+        }
+        if let lora { edited.unet = model.unet.merging(lora) }
+
+        // 2 inversion
+        let path = try stage(.inverting, inversion.timesteps.count) { report in
+            try Inversion(edited, settings).path(
+                from: model.vae.scalingFactor * posterior.mean, text: text, report: report)
+        }
+        let inverted = path[path.count - 1]
+        record("latent.encoded", path[0])
+        record("latent.path", .stacked(path))
+        record("latent.inverted", inverted)
+        let stepSeconds = (seconds[.inverting] ?? 0) / Double(inversion.timesteps.count)
+
+        // 3 drag
+        let latentSize = Size(height: inverted.shape[1], width: inverted.shape[2])
+        let mask =
+            request.mask
+            ?? (settings.autoMask && !request.drags.isEmpty
+                ? .around(request.drags, size: request.size) : nil)
+        let latentMask = mask.map { $0.resized(to: latentSize) }
+        let grid = FeatureGrid(working: workingSize, image: request.size)
+        let handles = request.drags.map { drag in
+            MotionSupervision.Handle(
+                position: grid.cell(of: drag.handle), start: grid.cell(of: drag.handle),
+                target: grid.cell(of: drag.target))
+        }
+        if let latentMask {
+            let values = latentMask.values.map { $0 ? Float(1) : 0 }
+            record("mask.latent", Tensor([latentSize.height, latentSize.width], values))
+        }
+        let input = DragLoop.Input(
+            latent: inverted, timestep: inversion.editedTimestep, text: text, guidance: guidance,
+            handles: handles,
+            grid: grid,
+            mask: latentMask.flatMap { mask in
+                guard !mask.isEmpty else { return nil }
+                return MaskTerm(
+                    mask: mask.values, size: latentSize, channels: inverted.shape[3],
+                    weight: settings.maskWeight)
+            })
+        // Sampling denoises two latents at once; a decoding costs about as much as two passes.
+        let reserve = stepSeconds * Double(2 * inversion.timesteps.count + 4)
+        let loop = try stage(.dragging, settings.dragStepLimit) { report in
+            try DragLoop(edited, settings).run(
+                input, record: record,
+                isOutOfTime: {
+                    settings.budget.map { DragEditing.seconds(since: start, clock) + reserve > $0 } ?? false
+                }, report: report)
+        }
+        record("latent.dragged", loop.latent)
+
+        // 4 sampling under reference control
+        let sampled = try stage(.sampling, inversion.timesteps.count) { report in
+            try ReferenceSampling(edited, inversion, settings).sample(
+                reference: inverted, edit: loop.latent, text: text, report: report)
+        }
+        record("latent.sampled", sampled.edit)
+        record("latent.sampled_reference", sampled.reference)
+        let decoded = model.decode(Variable(sampled.edit)).value
+        let image = apply(
+            Resize(height: request.size.height, width: request.size.width, .bilinear), Variable(decoded)
+        ).value
+        record("image.decoded", decoded)
+        record("image.result", image)
+        return EditResult(
+            image: image, decoded: decoded, reconstruction: model.decode(Variable(sampled.reference)).value,
+            working: working, grid: grid, handles: handles, loop: loop, mask: mask, fineTuningLosses: losses,
+            lora: lora, unet: edited.unet, text: text, timestep: inversion.editedTimestep,
+            latentSize: latentSize,
+            maskVanished: latentMask.map { $0.isEmpty && !(mask?.isEmpty ?? true) } ?? false, seconds: seconds
+        )
+    }
+
+    /// The guidance that the settings ask for.
+    private func guidance(_ request: EditRequest, target: Tensor?) throws(EditError) -> ClipGuidance? {
+        guard request.settings.fusion != .drag else { return nil }
+        guard let guide = model.guide, let target else {
+            throw EditError(
+                code: "edit.no_guide", message: "the model `\(model.name)` has no CLIP model to guide with",
+                hint: "Set `fusion: drag`, or join one: clipdragd models import \(model.folder) --clip PATH.")
+        }
+        return ClipGuidance(
+            guide.clip, target: target, weight: request.settings.clipWeight,
+            shifted: request.settings.clipRange == .shifted)
+    }
+}

@@ -1,0 +1,45 @@
+/// What an edit is doing.
+public struct EditProgress: Sendable, Equatable {
+    /// The stages, in order.
+    public enum Stage: String, Sendable, CaseIterable {
+        case fineTuning = "fine-tune"
+        case inverting = "invert"
+        case dragging = "drag"
+        case sampling = "sample"
+        case judging = "judge"
+    }
+
+    /// The present stage.
+    public let stage: Stage
+    /// Steps of it done.
+    public let step: Int
+    /// Steps it has at most.
+    public let total: Int
+
+    /// `step` of `total` done in `stage`.
+    public init(stage: Stage, step: Int, total: Int) {
+        self.stage = stage
+        self.step = step
+        self.total = total
+    }
+}
+
+/// Told of every step. What it throws ends the edit: this is how an edit is cancelled.
+public typealias ProgressReport = (EditProgress) throws -> Void
+
+/// An edit could not be made.
+public struct EditError: Error, Sendable, Equatable {
+    /// Stable and dotted: `edit.settings`, `edit.no_guide`, `edit.not_finite`.
+    public let code: String
+    /// What is wrong.
+    public let message: String
+    /// What to do.
+    public let hint: String
+
+    /// An error of the given code.
+    public init(code: String, message: String, hint: String) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+}

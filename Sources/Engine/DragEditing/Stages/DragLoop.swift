@@ -1,0 +1,323 @@
+import Diffusion
+import TensorCore
+
+/// The drag loop (section 3): moves a latent until the handles' content lies at their targets.
+///
+///     z^k ─ U-Net ─┬─ features ─ tracking ─ motion supervision ─ G_l ─┐
+///                  └─ ε ─ x0 ─ decoder ─ CLIP ─────────────── G_g ─ fusion ─ Adam ─ z^{k+1}
+///
+/// Both gradients share one forward pass, and one backward pass over the U-Net as a batch of two cotangents.
+public struct DragLoop {
+    /// What stays the same during the loop.
+    public struct Input {
+        /// z^0, `(1, h, w, 4)`.
+        public var latent: Tensor
+        /// The timestep at which it is edited.
+        public var timestep: Timestep
+        /// States of P_o.
+        public var text: Tensor
+        /// Guidance towards P_e; nil for `fusion: drag`.
+        public var guidance: ClipGuidance?
+        /// Handles and targets on the grid.
+        public var handles: [MotionSupervision.Handle]
+        /// The feature grid.
+        public var grid: FeatureGrid
+        /// What may not change; nil without a mask.
+        public var mask: MaskTerm?
+
+        /// The inputs of a loop.
+        public init(
+            latent: Tensor, timestep: Timestep, text: Tensor, guidance: ClipGuidance?,
+            handles: [MotionSupervision.Handle], grid: FeatureGrid, mask: MaskTerm?
+        ) {
+            self.latent = latent
+            self.timestep = timestep
+            self.text = text
+            self.guidance = guidance
+            self.handles = handles
+            self.grid = grid
+            self.mask = mask
+        }
+    }
+
+    /// Why the loop ended.
+    public enum Outcome: String, Sendable {
+        case reached
+        case maxSteps = "max_steps"
+        case budget
+        case stalled
+    }
+
+    /// One iteration.
+    public struct Iteration: Sendable {
+        /// Its number, from 0.
+        public var k: Int
+        /// After tracking.
+        public var handles: [GridCell]
+        /// To the targets, cells.
+        public var distances: [Double]
+        /// L with the mask term; nil, as all below, in an iteration that ended the loop.
+        public var motionLoss: Double?
+        /// L_g with its weight.
+        public var clipLoss: Double?
+        /// Between G_g and G_l.
+        public var cosine: Double?
+        /// ‖G_l‖.
+        public var localNorm: Double?
+        /// ‖G_g‖.
+        public var globalNorm: Double?
+        /// Of the fused gradient.
+        public var norm: Double?
+        /// Time it took.
+        public var seconds: Double
+    }
+
+    /// What the loop gave.
+    public struct Result {
+        /// z^K.
+        public var latent: Tensor
+        /// Every iteration.
+        public var iterations: [Iteration]
+        /// Why it ended.
+        public var outcome: Outcome
+        /// The last iteration's handles.
+        public var handles: [GridCell]
+        /// Adam updates.
+        public var steps: Int { iterations.count { $0.norm != nil } }
+        /// The picture's latent as predicted in each iteration, for an animation.
+        public var predictions: [Tensor]
+    }
+
+    private let model: DiffusionModel
+    private let settings: EditSettings
+
+    /// A loop with the given settings.
+    public init(_ model: DiffusionModel, _ settings: EditSettings) {
+        self.model = model
+        self.settings = settings
+    }
+
+    /// Runs the loop.
+    ///
+    /// - Parameters:
+    ///   - record: receives the trace's tensors, channels-last, by the oracle's names.
+    ///   - isOutOfTime: asked before every iteration but the first; true ends the loop with the best so far.
+    ///   - report: called after every update.
+    /// - Throws: what `report` throws; `edit.not_finite` when the latent is no longer a number.
+    public func run(
+        _ input: Input, record: (String, Tensor) -> Void, isOutOfTime: () -> Bool,
+        report: (Int) throws -> Void
+    ) throws -> Result {
+        let radii = input.grid.radii(settings)
+        let tracking = PointTracking(radius: radii.tracking, mode: settings.tracking)
+        let adamSettings = Adam.Settings(
+            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon)
+        var adam = Adam(adamSettings, shape: input.latent.shape)
+        var z = input.latent
+        var handles = input.handles
+        var result = Result(latent: z, iterations: [], outcome: .maxSteps, handles: [], predictions: [])
+        var initial: Pass.Snapshot?
+        var patience = Patience(limit: settings.patience)
+        let clock = ContinuousClock()
+        for k in 0..<settings.dragStepLimit {
+            if k > 0 && isOutOfTime() {
+                result.outcome = .budget
+                break
+            }
+            let start = clock.now
+            // 1 one forward pass
+            let pass = Pass(model, settings, z, input)
+            let first = initial ?? pass.snapshot
+            initial = first
+            if k == 0 { record("features.initial", pass.gridFeatures) }
+            // 2 tracking
+            if k > 0 {
+                for i in handles.indices {
+                    handles[i].position = tracking.track(
+                        handles[i], in: pass.features, initial: first.features)
+                }
+            }
+            var row = Iteration(
+                k: k, handles: handles.map(\.position),
+                distances: handles.map { $0.position.distance(to: $0.target) },
+                seconds: 0)
+            record("iter.\(padded(k)).latent", z)
+            // 3 stop
+            if !handles.isEmpty && row.distances.allSatisfy({ $0 < settings.reach }) {
+                result.outcome = .reached
+            } else if patience.isExhausted(by: row.distances.reduce(0, +)) {
+                result.outcome = .stalled
+            }
+            if result.outcome != .maxSteps {
+                row.seconds = seconds(since: start, clock)
+                result.iterations.append(row)
+                break
+            }
+            // 4, 5 both gradients
+            let gradients = pass.gradients(handles: handles, initial: first, radius: radii.supervision)
+            // 6 fusion
+            let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
+            // 7 update
+            z = adam.step(z, gradient: fused)
+            guard z.isFinite else {
+                throw EditError(
+                    code: "edit.not_finite",
+                    message: "the latent is no longer finite after \(k + 1) drag steps",
+                    hint: "Lower latent_lr, clip_weight or lambda.")
+            }
+            row.motionLoss = gradients.motionLoss
+            row.clipLoss = gradients.clipLoss
+            row.cosine = cosine
+            row.localNorm = gradients.drag.norm
+            row.globalNorm = gradients.text?.norm
+            row.norm = fused.norm
+            row.seconds = seconds(since: start, clock)
+            result.iterations.append(row)
+            result.predictions.append(pass.prediction)
+            record("iter.\(padded(k)).grad_local", gradients.drag)
+            if let text = gradients.text { record("iter.\(padded(k)).grad_global", text) }
+            record("iter.\(padded(k)).grad", fused)
+            try report(k + 1)
+        }
+        result.latent = z
+        result.handles = handles.map(\.position)
+        return result
+    }
+
+    private func padded(_ k: Int) -> String {
+        String(repeating: "0", count: max(0, 4 - String(k).count)) + String(k)
+    }
+}
+
+/// Seconds passed on a clock.
+func seconds(since start: ContinuousClock.Instant, _ clock: ContinuousClock) -> Double {
+    (clock.now - start) / .seconds(1)
+}
+
+/// Counts iterations in which the handles came no nearer.
+private struct Patience {
+    let limit: Int?
+    private var best = Double.infinity
+    private var waited = 0
+
+    init(limit: Int?) { self.limit = limit }
+
+    mutating func isExhausted(by distance: Double) -> Bool {
+        if distance < best {
+            best = distance
+            waited = 0
+        } else {
+            waited += 1
+        }
+        return limit.map { waited > $0 } ?? false
+    }
+}
+
+/// One forward pass of the loop, and the gradients that come out of it.
+private struct Pass {
+    /// What later iterations compare with.
+    struct Snapshot {
+        let features: FeatureMap
+        let previous: Tensor?
+    }
+
+    private let model: DiffusionModel
+    private let settings: EditSettings
+    private let input: DragLoop.Input
+    private let latent: Variable
+    private let noise: Variable
+    private let block: Variable
+    let features: FeatureMap
+
+    init(_ model: DiffusionModel, _ settings: EditSettings, _ z: Tensor, _ input: DragLoop.Input) {
+        self.model = model
+        self.settings = settings
+        self.input = input
+        latent = Variable(trainable: z)
+        let output = model.unet(latent, timesteps: [input.timestep], text: input.text)
+        noise = output.noise
+        let last = output.blockFeatures.count - 1
+        block = output.blockFeatures[settings.featureBlock < 0 ? last : min(settings.featureBlock, last)]
+        features = FeatureMap(block.value, grid: input.grid.size)
+    }
+
+    /// The whole grid's features, `(1, H, W, channels)`: for the trace.
+    var gridFeatures: Tensor {
+        apply(
+            Resize(height: input.grid.size.height, width: input.grid.size.width, .bilinear),
+            Variable(block.value)
+        ).value
+    }
+
+    private var alphaBar: Float { model.schedule.alphaBar(input.timestep) }
+
+    /// x0 as predicted from here, scaled.
+    var prediction: Tensor { model.schedule.split(noise.value, sample: latent.value, alphaBar: alphaBar).x0 }
+
+    var snapshot: Snapshot {
+        Snapshot(features: features, previous: settings.maskTerm == .previous ? previousSample.value : nil)
+    }
+
+    /// x_{t−1} = ofLatent·z + ofNoise·(the network's output), and the factors.
+    private var previousSample: (value: Tensor, ofLatent: Float, ofNoise: Float) {
+        let next = model.schedule.alphaBar(
+            input.timestep - model.schedule.stride(stepCount: settings.stepCount))
+        let f = model.schedule.factors(alphaBar)
+        let (a, b) = (next.squareRoot(), (1 - next).squareRoot())
+        let value = model.schedule.step(noise.value, sample: latent.value, from: alphaBar, to: next)
+        return (value, a * f.x0z + b * f.epsilonZ, a * f.x0o + b * f.epsilonO)
+    }
+
+    struct Gradients {
+        var drag: Tensor
+        var text: Tensor?
+        var motionLoss: Double
+        var clipLoss: Double?
+    }
+
+    /// G_l and G_g. Parts that reach the latent past the U-Net (`direct`) are added to what comes back through it.
+    func gradients(handles: [MotionSupervision.Handle], initial: Snapshot, radius: Int) -> Gradients {
+        let zero = Tensor.zeros(latent.shape)
+        var (dragNoise, dragDirect) = (zero, zero)
+        let supervision = MotionSupervision(
+            radius: radius, reach: settings.reach, stepLength: settings.stepLength)
+        var (loss, slope) = supervision.loss(features, initial: initial.features, handles: handles)
+        if let mask = input.mask {
+            switch settings.maskTerm {
+            case .latent:
+                let (value, gradient) = mask.loss(latent.value, initial: input.latent)
+                loss += value
+                dragDirect = gradient
+            case .previous:
+                let sample = previousSample
+                let (value, gradient) = mask.loss(sample.value, initial: initial.previous ?? sample.value)
+                loss += value
+                dragDirect = sample.ofLatent * gradient
+                dragNoise = sample.ofNoise * gradient
+            }
+        }
+        guard let (clipLoss, slopeX0) = clipGradient() else {
+            let pulled = TensorCore.gradients(
+                of: [(noise, dragNoise), (block, slope)], withRespectTo: [latent])[0]
+            return Gradients(drag: pulled + dragDirect, text: nil, motionLoss: loss, clipLoss: nil)
+        }
+        let f = model.schedule.factors(alphaBar)
+        let pulled = TensorCore.gradients(
+            of: [
+                (noise, .stacked([dragNoise, f.x0o * slopeX0])),
+                (block, .stacked([slope, .zeros(slope.shape)])),
+            ], withRespectTo: [latent])[0]
+        return Gradients(
+            drag: pulled.sample(0) + dragDirect, text: pulled.sample(1) + f.x0z * slopeX0, motionLoss: loss,
+            clipLoss: clipLoss)
+    }
+
+    /// L_g, and its gradient to x0 (eq. 4).
+    private func clipGradient() -> (loss: Double, slope: Tensor)? {
+        guard let guidance = input.guidance else { return nil }
+        let x0 = Variable(trainable: prediction)
+        let (loss, embedding, cotangent) = guidance.loss(model.decode(x0))
+        return (loss, TensorCore.gradients(of: [(embedding, cotangent)], withRespectTo: [x0])[0])
+    }
+}

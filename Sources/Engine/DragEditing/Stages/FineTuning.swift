@@ -1,0 +1,130 @@
+import Diffusion
+import TensorCore
+
+/// The randomness of fine-tuning, as values: drawn from a seed, or recorded ones in tests.
+public protocol FineTuningDraws {
+    /// The starting down-matrix of a site, `(rank, in)`, standard deviation 1/rank.
+    mutating func down(_ site: LoRASite, rank: Int) -> Tensor
+    /// One batch: noise of the posterior, timesteps, and ε; the noises `(batch, h, w, 4)`.
+    mutating func batch(_ step: Int, shape: [Int]) -> (
+        posterior: Tensor, timesteps: [Timestep], noise: Tensor
+    )
+}
+
+/// Draws from a seeded generator.
+public struct RandomDraws: FineTuningDraws {
+    private var generator: SeededGenerator
+    private let trainingSteps: Int
+
+    /// Draws for a schedule of `trainingSteps` timesteps.
+    public init(seed: UInt64, trainingSteps: Int) {
+        generator = SeededGenerator(seed: seed)
+        self.trainingSteps = trainingSteps
+    }
+
+    public mutating func down(_ site: LoRASite, rank: Int) -> Tensor {
+        (1 / Float(rank)) * generator.normal([rank, site.inputs])
+    }
+
+    public mutating func batch(_ step: Int, shape: [Int]) -> (
+        posterior: Tensor, timesteps: [Timestep], noise: Tensor
+    ) {
+        let posterior = generator.normal(shape)
+        let timesteps = (0..<shape[0]).map { _ in Int.random(in: 0..<trainingSteps, using: &generator) }
+        return (posterior, timesteps, generator.normal(shape))
+    }
+}
+
+/// Identity fine-tuning (section 1, eq. 1): a LoRA that learns to denoise one picture.
+///
+///     loss = mean (ε − ε_θ(√ᾱ_t z + √(1−ᾱ_t) ε, t, P_o))²      z = scaling·(mean + deviation·draw)
+public struct FineTuning {
+    let model: DiffusionModel
+    let settings: LoRASettings
+
+    /// Fine-tuning of a model.
+    public init(_ model: DiffusionModel, _ settings: LoRASettings) {
+        self.model = model
+        self.settings = settings
+    }
+
+    /// What training gave.
+    public struct Result {
+        /// The trained factors.
+        public let lora: LoRA
+        /// The loss of every step.
+        public let losses: [Double]
+        /// Gradients of the first step's up-matrices, by site: what the fixtures compare.
+        public let firstUpGradients: [String: Tensor]
+    }
+
+    /// Trains on one picture.
+    ///
+    /// - Parameters:
+    ///   - posterior: of the picture at working size, unscaled, both `(1, h, w, 4)`.
+    ///   - text: states of P_o.
+    ///   - report: called after every step; what it throws ends training.
+    public func train(
+        posterior: (mean: Tensor, deviation: Tensor), text: Tensor, draws: inout some FineTuningDraws,
+        report: (Int) throws -> Void
+    ) rethrows -> Result {
+        let sites = model.unet.loraSites
+        var down = sites.map { draws.down($0, rank: settings.rank) }
+        var up = sites.map { Tensor.zeros([$0.outputs, settings.rank]) }
+        let adam = Adam.Settings(
+            learningRate: settings.learningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon, weightDecay: settings.weightDecay)
+        var downStates = down.map { Adam(adam, shape: $0.shape) }
+        var upStates = up.map { Adam(adam, shape: $0.shape) }
+        var losses: [Double] = []
+        var firstUpGradients: [String: Tensor] = [:]
+        for step in 0..<settings.steps {
+            let leaves = zip(down, up).map { (Variable(trainable: $0), Variable(trainable: $1)) }
+            let adapters = LoRAAdapters(
+                Dictionary(uniqueKeysWithValues: zip(sites, leaves).map { ($0.name, ($1.0, $1.1, 1)) }))
+            let (input, target, timesteps) = batch(posterior, step, &draws)
+            let output = model.unet(Variable(input), timesteps: timesteps, text: text, adapters: adapters)
+                .noise
+            let (loss, slope) = meanSquaredError(output.value, target)
+            let pulled = gradients(of: [(output, slope)], withRespectTo: leaves.map(\.0) + leaves.map(\.1))
+            for i in sites.indices {
+                let (dDown, dUp) = (pulled[i], pulled[sites.count + i])
+                if step == 0 { firstUpGradients[sites[i].name] = dUp }
+                down[i] = downStates[i].step(down[i], gradient: dDown)
+                up[i] = upStates[i].step(up[i], gradient: dUp)
+            }
+            losses.append(loss)
+            try report(step + 1)
+        }
+        let factors = zip(down, up).map { LoRA.Factors(down: $0, up: $1) }
+        return Result(
+            lora: LoRA(sites: Dictionary(uniqueKeysWithValues: zip(sites.map(\.name), factors))),
+            losses: losses,
+            firstUpGradients: firstUpGradients)
+    }
+
+    /// One batch of noised latents, what the network shall predict for them, and their timesteps.
+    private func batch(
+        _ posterior: (mean: Tensor, deviation: Tensor), _ step: Int, _ draws: inout some FineTuningDraws
+    ) -> (input: Tensor, target: Tensor, timesteps: [Timestep]) {
+        let draw = draws.batch(step, shape: [settings.batch] + posterior.mean.shape.dropFirst())
+        let sampleShape = [1] + posterior.mean.shape.dropFirst()
+        var (inputs, targets): ([Tensor], [Tensor]) = ([], [])
+        for (i, t) in draw.timesteps.enumerated() {
+            let noise = draw.noise.sample(i).reshaped(sampleShape)
+            let moved = multiplied(posterior.deviation, draw.posterior.sample(i))
+            let z = model.vae.scalingFactor * (posterior.mean + moved)
+            let alphaBar = model.schedule.alphaBar(t)
+            let (a, b) = (alphaBar.squareRoot(), (1 - alphaBar).squareRoot())
+            inputs.append(.combination(a, z, b, noise))
+            targets.append(model.schedule.prediction == .epsilon ? noise : .combination(a, noise, -b, z))
+        }
+        return (.stacked(inputs), .stacked(targets), draw.timesteps)
+    }
+}
+
+private func multiplied(_ a: Tensor, _ b: Tensor) -> Tensor {
+    Tensor(a.shape) { out in
+        a.withUnsafeValues { a in b.withUnsafeValues { b in for i in a.indices { out[i] = a[i] * b[i] } } }
+    }
+}

@@ -1,0 +1,63 @@
+import TensorCore
+
+/// Sizes between the input and the networks (section 0).
+public enum WorkingSize {
+    /// The size at which an image is edited: its longer side becomes `native`, each side a multiple of `multiple`,
+    /// halves up, in integers.
+    public static func of(_ image: Size, native: Int, multiple: Int) -> Size {
+        let longer = image.longerSide
+        func near(_ side: Int) -> Int {
+            max(multiple, (2 * side * native + longer * multiple) / (2 * longer * multiple) * multiple)
+        }
+        return Size(height: near(image.height), width: near(image.width))
+    }
+}
+
+/// Where an edit may change the image: one value per pixel, true inside.
+public struct EditMask: Sendable, Equatable {
+    /// Of the input image.
+    public let size: Size
+    /// Row by row.
+    public let values: [Bool]
+
+    /// A mask of `height·width` values.
+    public init(size: Size, values: [Bool]) {
+        precondition(values.count == size.height * size.width, "mask of \(values.count) values for \(size)")
+        self.size = size
+        self.values = values
+    }
+
+    /// Resized by nearest neighbours, source index ⌊i·in/out⌋.
+    public func resized(to target: Size) -> EditMask {
+        var out: [Bool] = []
+        out.reserveCapacity(target.height * target.width)
+        for row in 0..<target.height {
+            let line = row * size.height / target.height * size.width
+            for column in 0..<target.width { out.append(values[line + column * size.width / target.width]) }
+        }
+        return EditMask(size: target, values: out)
+    }
+
+    /// Whether nothing may change.
+    public var isEmpty: Bool { !values.contains(true) }
+
+    /// The surroundings of drags: discs around each drag's middle, radius 1.5·length + 14/128 of the longer side
+    /// (`auto_mask`).
+    public static func around(_ drags: [Drag], size: Size) -> EditMask {
+        let margin = 14.0 / 128 * Double(size.longerSide)
+        let discs = drags.map { drag -> (x: Double, y: Double, radius: Double) in
+            (
+                (drag.handle.x + drag.target.x) / 2, (drag.handle.y + drag.target.y) / 2,
+                1.5 * drag.handle.distance(to: drag.target) + margin
+            )
+        }
+        return EditMask(
+            size: size,
+            values: (0..<size.height * size.width).map { i in
+                let (x, y) = (Double(i % size.width), Double(i / size.width))
+                return discs.contains {
+                    ($0.x - x) * ($0.x - x) + ($0.y - y) * ($0.y - y) <= $0.radius * $0.radius
+                }
+            })
+    }
+}

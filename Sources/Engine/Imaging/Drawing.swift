@@ -1,0 +1,101 @@
+import Foundation
+
+/// A colour of three samples in [0, 1].
+public struct Colour: Sendable, Equatable {
+    let red, green, blue: Double
+
+    /// Handles.
+    public static let handle = Colour(red: 0.9, green: 0.1, blue: 0.15)
+    /// Targets.
+    public static let target = Colour(red: 0.1, green: 0.35, blue: 0.95)
+    /// Paths that handles took.
+    public static let path = Colour(red: 1, green: 0.85, blue: 0.1)
+    /// Outlines, so that marks show on any ground.
+    public static let outline = Colour(red: 1, green: 1, blue: 1)
+
+    subscript(channel: Int) -> Double { [red, green, blue][channel] }
+}
+
+/// Marks drawn on pictures: anti-aliased discs and lines.
+extension Image {
+    /// The width of a line that is well seen on a picture of this size, pixels.
+    public var strokeWidth: Double { max(1, Double(max(width, height)) / 170) }
+
+    /// A disc around a point, with an outline.
+    public mutating func drawDisc(x: Double, y: Double, radius: Double, _ colour: Colour) {
+        let outer = radius + strokeWidth / 2
+        paint(x - outer - 1, y - outer - 1, x + outer + 1, y + outer + 1, .outline) {
+            hypot($0 - x, $1 - y) - outer
+        }
+        paint(x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1, colour) {
+            hypot($0 - x, $1 - y) - radius
+        }
+    }
+
+    /// A straight line.
+    public mutating func drawLine(
+        from a: (x: Double, y: Double), to b: (x: Double, y: Double), width: Double, _ colour: Colour
+    ) {
+        let (dx, dy) = (b.x - a.x, b.y - a.y)
+        let length = dx * dx + dy * dy
+        paint(
+            min(a.x, b.x) - width, min(a.y, b.y) - width, max(a.x, b.x) + width, max(a.y, b.y) + width, colour
+        ) { x, y in
+            let t = length == 0 ? 0 : min(max(((x - a.x) * dx + (y - a.y) * dy) / length, 0), 1)
+            return hypot(x - a.x - t * dx, y - a.y - t * dy) - width / 2
+        }
+    }
+
+    /// Mixes a colour in wherever a signed distance is below half a pixel.
+    private mutating func paint(
+        _ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ colour: Colour,
+        _ distance: (Double, Double) -> Double
+    ) {
+        let columns = max(0, Int(x0))..<max(0, min(width, Int(x1) + 2))
+        let rows = max(0, Int(y0))..<max(0, min(height, Int(y1) + 2))
+        guard columns.lowerBound < columns.upperBound, rows.lowerBound < rows.upperBound else { return }
+        for y in rows {
+            for x in columns {
+                let cover = min(max(0.5 - distance(Double(x), Double(y)), 0), 1)
+                if cover == 0 { continue }
+                let i = y * width + x
+                for c in 0..<3 {
+                    let mixed = (1 - cover) * Double(samples[3 * i + c]) + cover * colour[c] * Double(maximum)
+                    samples[3 * i + c] = UInt16(mixed.rounded())
+                }
+                let opacity = UInt16((cover * Double(maximum)).rounded())
+                if let before = alpha?[i], before < opacity { alpha?[i] = opacity }
+            }
+        }
+    }
+
+    /// Lightly greys what lies outside a mask of `width·height` values.
+    public mutating func dim(outside mask: [Bool]) {
+        for i in mask.indices where !mask[i] {
+            for c in 0..<3 {
+                samples[3 * i + c] = UInt16(
+                    (Double(samples[3 * i + c]) * 0.6 + Double(maximum) * 0.2).rounded())
+            }
+        }
+    }
+
+    /// Pictures of equal height side by side, with a white gap.
+    public static func sideBySide(_ images: [Image]) -> Image {
+        precondition(!images.isEmpty, "nothing to put side by side")
+        let height = images.map(\.height).max() ?? 0
+        let gap = max(2, height / 60)
+        let width = images.reduce(0) { $0 + $1.width } + gap * (images.count - 1)
+        let depth = images[0].depth
+        var samples = [UInt16](repeating: depth == 16 ? 65535 : 255, count: width * height * 3)
+        var left = 0
+        for image in images {
+            for y in 0..<image.height {
+                let row = image.samples[3 * y * image.width..<3 * (y + 1) * image.width]
+                samples.replaceSubrange(
+                    3 * (y * width + left)..<3 * (y * width + left + image.width), with: row)
+            }
+            left += image.width + gap
+        }
+        return Image(width: width, height: height, depth: depth, samples: samples)
+    }
+}

@@ -1,0 +1,185 @@
+internal import CImageCodecs
+
+/// A picture in memory, upright: RGB samples, perhaps alpha, and what has to survive an edit.
+public struct Image: Sendable, Equatable {
+    /// A file's format.
+    public enum Format: String, Sendable {
+        case png
+        case jpeg
+
+        /// The usual file extension.
+        public var fileExtension: String { self == .png ? "png" : "jpg" }
+    }
+
+    /// Columns.
+    public let width: Int
+    /// Rows.
+    public let height: Int
+    /// 8 or 16 bits a sample.
+    public let depth: Int
+    /// R, G, B interleaved, row by row from the top, 0…`maximum`.
+    public var samples: [UInt16]
+    /// Opacity, one value per pixel; nil for an opaque picture.
+    public var alpha: [UInt16]?
+    /// The format it was read from.
+    public var format: Format
+    /// Its colour profile, where it fits RGB.
+    public var profile: [UInt8]
+
+    /// Largest value of a sample.
+    public var maximum: UInt16 { depth == 16 ? 65535 : 255 }
+
+    /// A picture of the given samples.
+    public init(
+        width: Int, height: Int, depth: Int = 8, samples: [UInt16], alpha: [UInt16]? = nil,
+        format: Format = .png,
+        profile: [UInt8] = []
+    ) {
+        precondition(samples.count == width * height * 3, "\(samples.count) samples for \(width)×\(height)")
+        self.width = width
+        self.height = height
+        self.depth = depth
+        self.samples = samples
+        self.alpha = alpha
+        self.format = format
+        self.profile = profile
+    }
+
+    /// The samples in [0, 1].
+    public var normalised: [Float] {
+        let scale = Float(maximum)
+        return samples.map { Float($0) / scale }
+    }
+
+    /// The picture with other samples, given in [0, 1] and rounded to nearest: alpha, profile and depth stay.
+    public func replacingSamples(_ values: [Float]) -> Image {
+        var copy = self
+        let scale = Float(maximum)
+        copy.samples = values.map { UInt16((min(max($0, 0), 1) * scale + 0.5).rounded(.down)) }
+        return copy
+    }
+
+    /// Luma of a pixel as 8-bit greyscale conversion has it: (19595·R + 38470·G + 7471·B + 32768) / 65536.
+    public func luma(at index: Int) -> Int {
+        let shift = depth == 16 ? 8 : 0
+        let (r, g, b) = (
+            Int(samples[3 * index]) >> shift, Int(samples[3 * index + 1]) >> shift,
+            Int(samples[3 * index + 2]) >> shift
+        )
+        return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16
+    }
+
+    /// Pixels of an edit at most and sides at least, unless the configuration says otherwise.
+    public struct Limits: Sendable, Equatable {
+        /// Width times height.
+        public var pixels: Int
+        /// Shortest side.
+        public var shortestSide: Int
+
+        /// 64 million pixels, sides from 32.
+        public init(pixels: Int = 64_000_000, shortestSide: Int = 32) {
+            self.pixels = pixels
+            self.shortestSide = shortestSide
+        }
+    }
+
+    /// Decodes a file's bytes; what they are is decided by their content.
+    ///
+    /// - Throws: `image.format` when they are neither PNG nor JPEG, `image.truncated`, `image.corrupt`,
+    ///   `image.too_large`, `image.too_small`.
+    public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(ImageError) {
+        guard let format = FileSignature.format(of: bytes) else {
+            throw ImageError(
+                code: "image.format",
+                message: "this is \(FileSignature.name(of: bytes)), neither PNG nor JPEG",
+                hint: "Save the picture as PNG or JPEG.")
+        }
+        var raw = ci_image()
+        var message = [CChar](repeating: 0, count: 256)
+        let status =
+            format == .png
+            ? ci_read_png(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
+            : ci_read_jpeg(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
+        defer { ci_release(&raw) }
+        guard status == CI_OK else { throw Self.error(status, message, raw, limits) }
+        guard min(raw.width, raw.height) >= limits.shortestSide else {
+            throw ImageError(
+                code: "image.too_small", message: "the picture has \(raw.width)×\(raw.height) pixels",
+                hint: "Sides must have at least \(limits.shortestSide) pixels; enlarge it first.")
+        }
+        self = Self.upright(raw, format)
+    }
+
+    private static func error(_ status: ci_status, _ message: [CChar], _ raw: ci_image, _ limits: Limits)
+        -> ImageError
+    {
+        let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        switch status {
+        case CI_TRUNCATED:
+            return ImageError(
+                code: "image.truncated", message: "the picture ends too early (\(text))",
+                hint: "Copy it again.")
+        case CI_TOO_LARGE:
+            return ImageError(
+                code: "image.too_large",
+                message: "the picture is too large: \(raw.width)×\(raw.height) pixels (\(text))",
+                hint: "At most \(limits.pixels) pixels are taken (limits.pixels); make it smaller.")
+        case CI_NO_MEMORY:
+            return ImageError(
+                code: "image.memory", message: "there is not enough memory to decode the picture",
+                hint: "Make it smaller.")
+        default:
+            return ImageError(
+                code: "image.corrupt", message: "the picture is damaged (\(text))",
+                hint: "Save or copy it again.")
+        }
+    }
+
+    /// Turns samples as stored into RGB and alpha as seen.
+    private static func upright(_ raw: ci_image, _ format: Format) -> Image {
+        let (w, h, channels) = (Int(raw.width), Int(raw.height), Int(raw.channels))
+        let turns = raw.orientation >= 5
+        let (width, height) = turns ? (h, w) : (w, h)
+        let colours = channels >= 3 ? 3 : 1
+        let hasAlpha = channels == 2 || channels == 4
+        var samples = [UInt16](repeating: 0, count: w * h * 3)
+        var alpha = hasAlpha ? [UInt16](repeating: 0, count: w * h) : nil
+        func copy(_ sample: (Int) -> UInt16) {
+            samples.withUnsafeMutableBufferPointer { samples in
+                for y in 0..<height {
+                    for x in 0..<width {
+                        let source = source(x, y, orientation: Int(raw.orientation), width: w, height: h)
+                        let (from, to) = (source * channels, y * width + x)
+                        for c in 0..<3 { samples[3 * to + c] = sample(from + (colours == 3 ? c : 0)) }
+                        if hasAlpha { alpha?[to] = sample(from + colours) }
+                    }
+                }
+            }
+        }
+        if raw.depth == 16, let stored = raw.samples?.assumingMemoryBound(to: UInt16.self) {
+            copy { stored[$0] }
+        } else if let stored = raw.samples?.assumingMemoryBound(to: UInt8.self) {
+            copy { UInt16(stored[$0]) }
+        }
+        let fitsRGB = colours == 3 && raw.inks == 0
+        let profile = fitsRGB ? Array(UnsafeBufferPointer(start: raw.icc, count: raw.icc_size)) : []
+        return Image(
+            width: width, height: height, depth: Int(raw.depth), samples: samples, alpha: alpha,
+            format: format,
+            profile: profile)
+    }
+
+    /// Where the pixel seen at (x, y) is stored (EXIF 2.3, tag 0x0112).
+    private static func source(_ x: Int, _ y: Int, orientation: Int, width: Int, height: Int) -> Int {
+        switch orientation {
+        case 2: y * width + (width - 1 - x)
+        case 3: (height - 1 - y) * width + (width - 1 - x)
+        case 4: (height - 1 - y) * width + x
+        case 5: x * width + y
+        case 6: (height - 1 - x) * width + y
+        case 7: (height - 1 - x) * width + (width - 1 - y)
+        case 8: x * width + (width - 1 - y)
+        default: y * width + x
+        }
+    }
+}
