@@ -39,7 +39,7 @@ let package = Package(
             name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "TensorCore", "Imaging"],
+            name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         // What people write.

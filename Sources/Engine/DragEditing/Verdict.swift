@@ -1,0 +1,131 @@
+import Diffusion
+import Foundation
+import TensorCore
+
+/// Whether an edit did what was asked (section 7). Arrival of the tracked handle proves little: fast tracking arrives
+/// by construction. Judged is the content: does the place of the target look like the handle's place did?
+public struct Verdict: Sendable {
+    /// The three answers.
+    public enum Answer: String, Sendable { case moved, partly, unchanged }
+
+    /// One pair's numbers.
+    public struct Pair: Sendable {
+        /// Cosine of the source's feature at the handle with the unedited reconstruction's at the target.
+        public var similarityBefore: Double
+        /// The same with the result's.
+        public var similarityAfter: Double
+        /// The same with the reconstruction's at the handle itself: what could be reached.
+        public var similarityPossible: Double
+        /// The answer.
+        public var answer: Answer
+    }
+
+    /// For the whole job.
+    public var answer: Answer
+    /// One per drag.
+    public var pairs: [Pair]
+    /// Mean absolute change against the reconstruction inside the edited region and outside, 0…1.
+    public var changeInside, changeOutside: Double
+    /// Mean absolute difference of reconstruction and source inside the region: the reconstruction's own noise.
+    public var noise: Double
+}
+
+/// Thresholds and measures of verdicts; how they were chosen is in docs/verdict.md.
+public struct Judge {
+    /// Timestep at which pictures are compared: early enough that features follow content, not noise (DIFT).
+    static let timestep: Timestep = 261
+    /// Noised copies whose features are averaged.
+    static let copies = 4
+    /// A rise of similarity below this is none.
+    static let leastRise = 0.02
+
+    private let model: DiffusionModel
+    private let result: EditResult
+
+    /// A judge of one edit.
+    public init(_ model: DiffusionModel, _ result: EditResult) {
+        self.model = model
+        self.result = result
+    }
+
+    /// Compares source, reconstruction and result.
+    ///
+    /// - Parameter clipRise: how much CLIP's score for P_e rose; decides jobs without drags.
+    public func verdict(drags: [Drag], seed: UInt64, clipRise: Double?) -> Verdict {
+        let (inside, outside, noise) = pixelChanges(drags)
+        guard !drags.isEmpty else {
+            let changed = inside > 1.5 * noise + 0.005
+            let rose = (clipRise ?? 0) > 0.01
+            return Verdict(
+                answer: changed && rose ? .moved : changed || rose ? .partly : .unchanged, pairs: [], changeInside: inside,
+                changeOutside: outside, noise: noise)
+        }
+        let source = features(result.working, seed)
+        let before = features(result.reconstruction, seed)
+        let after = features(result.decoded, seed)
+        let pairs = result.handles.map { handle -> Verdict.Pair in
+            let wanted = source.feature(at: handle.start)
+            let pair = (
+                cosine(wanted, before.feature(at: handle.target)), cosine(wanted, after.feature(at: handle.target)),
+                cosine(wanted, before.feature(at: handle.start))
+            )
+            let (rise, possible) = (pair.1 - pair.0, max(pair.2 - pair.0, Self.leastRise))
+            let answer: Verdict.Answer =
+                rise > 0.5 * possible ? .moved : rise < Self.leastRise && inside < 1.5 * noise + 0.005 ? .unchanged : .partly
+            return Verdict.Pair(
+                similarityBefore: pair.0, similarityAfter: pair.1, similarityPossible: pair.2, answer: answer)
+        }
+        let answer: Verdict.Answer =
+            pairs.allSatisfy { $0.answer == .moved }
+            ? .moved : pairs.allSatisfy { $0.answer == .unchanged } ? .unchanged : .partly
+        return Verdict(answer: answer, pairs: pairs, changeInside: inside, changeOutside: outside, noise: noise)
+    }
+
+    /// Mean features of noised copies of a picture on the grid. The same noise serves all pictures.
+    private func features(_ image: Tensor, _ seed: UInt64) -> FeatureMap {
+        let latent = model.encode(image)
+        let alphaBar = model.schedule.alphaBar(Self.timestep)
+        var generator = SeededGenerator(seed: seed)
+        let noised = (0..<Self.copies).map { _ in
+            Tensor.combination(alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
+        }
+        let output = result.unet(Variable(.stacked(noised)), timesteps: [Self.timestep], text: result.text)
+        let blocks = output.blockFeatures
+        // The last block but one: coarse enough for meaning, fine enough for place.
+        let block = blocks[max(0, blocks.count - 2)].value
+        let mean = (1..<Self.copies).reduce(block.sample(0)) { $0 + block.sample($1) }
+        return FeatureMap(mean, grid: result.grid.size)
+    }
+
+    private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+        cosineSimilarity(Tensor([a.count], a), Tensor([b.count], b)).value
+    }
+
+    private func pixelChanges(_ drags: [Drag]) -> (inside: Double, outside: Double, noise: Double) {
+        let size = Size(height: result.working.shape[1], width: result.working.shape[2])
+        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+        let region =
+            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.grid.image)))?.resized(to: size) ?? everywhere
+        var sums = (inside: 0.0, outside: 0.0, noise: 0.0)
+        result.decoded.withUnsafeValues { edited in
+            result.reconstruction.withUnsafeValues { plain in
+                result.working.withUnsafeValues { source in
+                    for (i, isInside) in region.values.enumerated() {
+                        for c in 3 * i..<3 * i + 3 {
+                            let change = Double(abs(edited[c] - plain[c]))
+                            if isInside {
+                                sums.inside += change
+                                sums.noise += Double(abs(plain[c] - source[c]))
+                            } else {
+                                sums.outside += change
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let inside = Double(3 * max(region.values.count { $0 }, 1))
+        let outside = Double(3 * max(region.values.count { !$0 }, 1))
+        return (sums.inside / inside, sums.outside / outside, sums.noise / inside)
+    }
+}

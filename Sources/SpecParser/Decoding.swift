@@ -1,0 +1,147 @@
+import Foundation
+
+/// Reads typed values out of nodes; every mismatch is an error at its place.
+struct Decoder {
+    let source: SourceText
+
+    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
+        source.error(code, message, at: mark, do: hint)
+    }
+
+    /// A mapping whose keys are all known.
+    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(SpecError) -> [String: YAMLEntry] {
+        guard case .mapping(let entries, _) = node else {
+            throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
+        }
+        for entry in entries where !keys.contains(entry.key) {
+            let near = nearest(to: entry.key, among: keys).map { "; did you mean `\($0)`?" } ?? ""
+            throw error(
+                "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
+                do: "Known keys: \(keys.joined(separator: ", ")).")
+        }
+        return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
+    }
+
+    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> SpecError {
+        error("spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
+    }
+
+    func list(_ node: YAMLNode, _ what: String) throws(SpecError) -> [YAMLNode] {
+        guard case .sequence(let items, _) = node else { throw wrongKind(node, what, "a list") }
+        return items
+    }
+
+    /// Text, quoted or not; a bare number or truth value is no text.
+    func text(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+        guard case .scalar(let text, let isPlain, _) = node, !node.isNull else { throw wrongKind(node, what, "text") }
+        if isPlain && (Double(text) != nil || ["true", "false"].contains(text)) {
+            throw error("spec.type", "\(what) must be text, not \(node.kind)", at: node.mark, do: "Put it in quotes: \"\(text)\".")
+        }
+        return text
+    }
+
+    func flag(_ node: YAMLNode, _ what: String) throws(SpecError) -> Bool {
+        if case .scalar(let text, true, _) = node {
+            if text == "true" { return true }
+            if text == "false" { return false }
+        }
+        throw wrongKind(node, what, "true or false")
+    }
+
+    /// A finite number.
+    func number(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
+        let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(text.lowercased())
+        guard !special, let value = Double(text), value.isFinite, text.allSatisfy({ "0123456789+-.eE".contains($0) }) else {
+            if special || Double(text)?.isFinite == false {
+                throw error("spec.not_finite", "\(what) is \(text)", at: node.mark, do: "Write a finite number.")
+            }
+            throw wrongKind(node, what, "a number")
+        }
+        return value
+    }
+
+    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(SpecError) -> Double {
+        let value = try number(node, what)
+        guard range.contains(value) else { throw outside(what, shown(value), node.mark, shown(range.lowerBound), shown(range.upperBound)) }
+        return value
+    }
+
+    /// A whole number, written as digits.
+    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(SpecError) -> Int {
+        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a whole number") }
+        let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
+            throw wrongKind(node, what, "a whole number written as digits")
+        }
+        guard let value = Int(text), range.contains(value) else {
+            throw outside(what, text, node.mark, String(range.lowerBound), String(range.upperBound))
+        }
+        return value
+    }
+
+    private func outside(_ what: String, _ value: String, _ mark: SourceMark, _ low: String, _ high: String) -> SpecError {
+        error("spec.range", "\(what) is \(value)", at: mark, do: "Write a value from \(low) to \(high).")
+    }
+
+    /// One of some words.
+    func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String]) throws(SpecError) -> String {
+        guard case .scalar(let text, _, _) = node, !node.isNull else { throw wrongKind(node, what, "one of \(words.joined(separator: ", "))") }
+        guard words.contains(text) else {
+            let near = nearest(to: text, among: words).map { "; did you mean `\($0)`?" } ?? ""
+            throw error(code, "\(what) is `\(text)`\(near)", at: node.mark, do: "Write one of: \(words.joined(separator: ", ")).")
+        }
+        return text
+    }
+
+    /// A length of time: a number with s, m, h or d; in seconds.
+    func duration(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+        guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
+            throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
+        }
+        return seconds
+    }
+
+    private static func seconds(_ text: String) -> Double? {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
+        guard let unit = text.last.flatMap({ units[$0] }) else { return nil }
+        let digits = text.dropLast()
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(digits),
+            value * unit <= 1e10
+        else { return nil }
+        return value * unit
+    }
+
+    /// A count with an optional K, M, G (thousands) suffix.
+    func size(_ node: YAMLNode, _ what: String) throws(SpecError) -> Int {
+        let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
+        guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
+        let unit = text.last.flatMap { units[$0] }
+        let digits = unit == nil ? text[...] : text.dropLast()
+        guard digits.count <= 9, let value = Int(digits), value > 0 else { throw wrongKind(node, what, "a size such as 64M") }
+        return value * (unit ?? 1)
+    }
+
+    /// A number without needless decimals.
+    func shown(_ value: Double) -> String { value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(value) }
+}
+
+/// The known word most like a misspelt one: at most a third of its letters away.
+func nearest(to word: String, among known: [String]) -> String? {
+    func distance(_ a: [Character], _ b: [Character]) -> Int {
+        var row = Array(0...b.count)
+        for i in 1...max(a.count, 1) where i <= a.count {
+            var diagonal = row[0]
+            row[0] = i
+            for j in 1...max(b.count, 1) where j <= b.count {
+                let change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)
+                diagonal = row[j]
+                row[j] = min(change, row[j] + 1, row[j - 1] + 1)
+            }
+        }
+        return row[b.count]
+    }
+    let lower = Array(word.lowercased())
+    return known.map { ($0, distance(lower, Array($0.lowercased()))) }
+        .filter { $0.1 <= max(1, ($0.0.count + 1) / 3) }.min { $0.1 < $1.1 }?.0
+}

@@ -1,0 +1,101 @@
+/// What the author of a job asks for, as written; defaults are filled in later.
+public struct EditSpec: Sendable, Equatable {
+    /// A point as written: pixels, or parts of the picture's sides.
+    public struct Point: Sendable, Equatable {
+        /// From the left.
+        public var x: Double
+        /// From the top.
+        public var y: Double
+    }
+
+    /// One drag.
+    public struct Drag: Sendable, Equatable {
+        /// The handle.
+        public var from: Located<Point>
+        /// The target.
+        public var to: Located<Point>
+    }
+
+    /// One region of a mask.
+    public enum Region: Sendable, Equatable {
+        /// A picture; whatever is not black may change.
+        case file(String)
+        /// Left, top, width, height.
+        case rectangle(x: Double, y: Double, width: Double, height: Double)
+        /// Middle and radius.
+        case circle(x: Double, y: Double, radius: Double)
+        /// Corners.
+        case polygon([Point])
+    }
+
+    /// What points are measured in.
+    public enum Units: String, Sendable, CaseIterable {
+        case pixels
+        case relative
+    }
+
+    /// What is published beside the result.
+    public struct Output: Sendable, Equatable {
+        /// The result's format; `same` as the input's.
+        public var format: String?
+        /// JPEG quality, 1…100.
+        public var quality: Int?
+        /// `overlay`, `animation`, `comparison`.
+        public var extras: [String]?
+        /// `none`, `clip`, `full`.
+        public var metrics: String?
+
+        /// Nothing said.
+        public init() {}
+
+        /// What a job leaves out taken from defaults.
+        public func filled(from defaults: Output) -> Output {
+            var filled = self
+            filled.format = format ?? defaults.format ?? "same"
+            filled.quality = quality ?? defaults.quality ?? 95
+            filled.extras = extras ?? defaults.extras ?? []
+            filled.metrics = metrics ?? defaults.metrics ?? "clip"
+            return filled
+        }
+    }
+
+    /// The picture's file name; nil: the spec's own stem.
+    public var image: Located<String>?
+    /// P_o.
+    public var sourcePrompt: String?
+    /// P_e.
+    public var editPrompt: String?
+    /// What is to move.
+    public var drags: [Drag] = []
+    /// Where the picture may change: the union; empty: everywhere.
+    public var mask: [Located<Region>] = []
+    /// What points are measured in.
+    public var units = Units.pixels
+    /// `recommended`, `paper`, `released`, `quick`; nil: the configuration's.
+    public var preset: String?
+    /// Seed of all randomness.
+    public var seed: UInt64 = 42
+    /// Higher first.
+    public var priority = 0
+    /// Settings that differ from the preset's.
+    public var settings: [SettingAssignment] = []
+    /// What is published.
+    public var output = Output()
+
+    /// Names of presets.
+    public static let presets = ["recommended", "paper", "released", "quick"]
+    /// Names of extras.
+    public static let extras = ["overlay", "animation", "comparison"]
+
+    /// An empty spec.
+    public init() {}
+
+    /// Files that the spec names, each with its place.
+    public var references: [Located<String>] {
+        (image.map { [$0] } ?? [])
+            + mask.compactMap { region in
+                guard case .file(let name) = region.value else { return nil }
+                return Located(name, at: region.mark)
+            }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension ParsedSpec {
+    /// Checks what needs the picture: that points and masks lie in it.
+    ///
+    /// - Parameters:
+    ///   - width: of the upright picture, pixels.
+    ///   - height: likewise.
+    public func validate(width: Int, height: Int) throws(SpecError) {
+        for drag in spec.drags {
+            for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
+                guard point.value.x < Double(width), point.value.y < Double(height) else {
+                    throw error(
+                        "spec.point_outside",
+                        "`\(name)` is at (\(shown(point.value.x)), \(shown(point.value.y))), outside the picture of \(width)×\(height) pixels",
+                        at: point.mark, do: "Write x from 0 to \(width - 1) and y from 0 to \(height - 1).")
+                }
+            }
+        }
+        for region in spec.mask where !touches(region.value, width: Double(width), height: Double(height)) {
+            throw error(
+                "spec.mask_outside", "this region of the mask lies outside the picture of \(width)×\(height) pixels",
+                at: region.mark, do: "Write regions in the picture's pixels.")
+        }
+    }
+
+    private func shown(_ value: Double) -> String { Decoder(source: SourceText(file: "", text: "")).shown(value) }
+
+    private func touches(_ region: EditSpec.Region, width: Double, height: Double) -> Bool {
+        let scale = spec.units == .relative ? (width, height) : (1, 1)
+        switch region {
+        case .file: return true
+        case .rectangle(let x, let y, let w, let h):
+            return x * scale.0 < width && y * scale.1 < height && (x + w) > 0 && (y + h) > 0
+        case .circle(let x, let y, let r):
+            return (x - r) * scale.0 < width && (y - r) * scale.1 < height && x + r > 0 && y + r > 0
+        case .polygon(let corners):
+            return (corners.map(\.x).min() ?? 0) * scale.0 < width && (corners.map(\.y).min() ?? 0) * scale.1 < height
+                && (corners.map(\.x).max() ?? 0) > 0 && (corners.map(\.y).max() ?? 0) > 0
+        }
+    }
+
+    /// The path of a file that the spec names: relative, there, and inside the spec's own folder, symlinks followed.
+    ///
+    /// - Throws: the spec's error at the name's place.
+    public func resolve(_ reference: Located<String>, in folder: String) throws(SpecError) -> String {
+        let name = reference.value
+        guard !name.hasPrefix("/"), !name.hasPrefix("~") else {
+            throw error(
+                "spec.reference_absolute", "`\(name)` is an absolute path", at: reference.mark,
+                do: "Name a file in the spec's own folder.")
+        }
+        guard let base = realpath(folder, nil) else {
+            throw error("spec.reference_missing", "the folder of `\(name)` is not there", at: reference.mark, do: "Put the file beside the spec.")
+        }
+        defer { free(base) }
+        guard let found = realpath("\(folder)/\(name)", nil) else {
+            throw error(
+                "spec.reference_missing", "`\(name)` is not there", at: reference.mark, do: "Put the file beside the spec, or correct its name.")
+        }
+        defer { free(found) }
+        let (path, root) = (String(cString: found), String(cString: base))
+        guard path.hasPrefix(root == "/" ? "/" : root + "/") else {
+            throw error(
+                "spec.reference_outside", "`\(name)` lies outside the spec's folder", at: reference.mark,
+                do: "Copy the file beside the spec; links out of the folder are not followed.")
+        }
+        return path
+    }
+}

@@ -1,0 +1,77 @@
+/// Writes specs as they were run.
+public enum SpecWriting {
+    /// A spec with every default filled in, as YAML that reads back to the same job.
+    ///
+    /// - Parameters:
+    ///   - spec: what was asked for.
+    ///   - image: the picture's file name.
+    ///   - sourcePrompt: P_o as it was used.
+    ///   - preset: the preset's name.
+    ///   - settings: all settings, in the table's order.
+    ///   - output: with nothing left out.
+    public static func effectiveYAML(
+        _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
+        settings: [(key: String, value: SettingLiteral)], output: EditSpec.Output
+    ) -> String {
+        var lines = ["image: \(quoted(image))", "prompt:", "  source: \(quoted(sourcePrompt))"]
+        if let edit = spec.editPrompt { lines.append("  edit: \(quoted(edit))") }
+        lines.append(spec.drags.isEmpty ? "drags: []" : "drags:")
+        for drag in spec.drags { lines.append("  - {from: \(point(drag.from.value)), to: \(point(drag.to.value))}") }
+        if !spec.mask.isEmpty {
+            lines.append("mask:")
+            for region in spec.mask { lines.append("  - \(text(region.value))") }
+        }
+        lines += ["units: \(spec.units.rawValue)", "preset: \(preset)", "seed: \(spec.seed)", "priority: \(spec.priority)", "settings:"]
+        for (key, value) in settings where !key.contains(".") { lines.append("  \(key): \(text(value, key: key))") }
+        lines.append("  lora:")
+        for (key, value) in settings where key.hasPrefix("lora.") { lines.append("    \(key.dropFirst(5)): \(text(value, key: key))") }
+        let filled = output.filled(from: EditSpec.Output())
+        lines += [
+            "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
+            "  extras: [\((filled.extras ?? []).joined(separator: ", "))]", "  metrics: \(filled.metrics ?? "clip")",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+    }
+
+    private static func point(_ p: EditSpec.Point) -> String { "[\(number(p.x)), \(number(p.y))]" }
+
+    private static func text(_ region: EditSpec.Region) -> String {
+        switch region {
+        case .file(let name): quoted(name)
+        case .rectangle(let x, let y, let w, let h): "{rect: [\(number(x)), \(number(y)), \(number(w)), \(number(h))]}"
+        case .circle(let x, let y, let r): "{circle: [\(number(x)), \(number(y)), \(number(r))]}"
+        case .polygon(let corners): "{polygon: [\(corners.map(point).joined(separator: ", "))]}"
+        }
+    }
+
+    private static func text(_ value: SettingLiteral, key: String) -> String {
+        switch value {
+        case .integer(let n): String(n)
+        case .number(let x): key == "budget" ? "\(number(x))s" : number(x)
+        case .word(let word): word
+        case .flag(let flag): String(flag)
+        case .none: "null"
+        }
+    }
+
+    /// Double-quoted YAML, every special character escaped.
+    static func quoted(_ text: String) -> String {
+        let escaped = text.unicodeScalars.map { scalar -> String in
+            switch scalar {
+            case "\"": "\\\""
+            case "\\": "\\\\"
+            case "\n": "\\n"
+            case "\t": "\\t"
+            case "\r": "\\r"
+            case _ where scalar.value < 32 || scalar.value == 127:
+                "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: String(scalar)
+            }
+        }
+        return "\"\(escaped.joined())\""
+    }
+}
