@@ -46,14 +46,20 @@ let package = Package(
         .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CLinux"),
+        .target(name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict),
+        .target(
+            name: "EditJobs",
+            dependencies: ["JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging"],
+            path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
-            dependencies: ["SpecParser", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

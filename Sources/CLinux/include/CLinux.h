@@ -1,0 +1,44 @@
+/* Linux calls that Swift's Glibc module does not show. */
+#pragma once
+#include <stdint.h>
+
+/* rename(2) that fails with EEXIST where `to` is taken. Falls back to a check and rename(2) where the file system
+ * has no RENAME_NOREPLACE. Returns 0, or -1 and errno. */
+int cl_rename_no_replace(const char *from, const char *to);
+
+/* The worker dies with its parent, whatever happens: PR_SET_PDEATHSIG, SIGKILL. */
+int cl_die_with_parent(void);
+
+/* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready or a folder vanish. */
+int cl_inotify_open(void);
+int cl_inotify_watch(int descriptor, const char *path);
+/* Reads all waiting events: 1 when there were any, 2 when some were lost or the folder itself went, 0 for none. */
+int cl_inotify_drain(int descriptor);
+
+/* Whether a path lies on a file system whose remote changes inotify does not see: 1, 0, or -1 and errno. */
+int cl_is_remote(const char *path);
+
+/* An exclusive lock on an open file, held until it is closed: 0, or -1 (EWOULDBLOCK: held by someone else). */
+int cl_lock(int descriptor);
+
+/* SHA-256 of bytes given in any number of pieces. */
+typedef struct {
+    uint32_t state[8];
+    uint64_t length;
+    uint8_t buffer[64];
+} cl_sha256;
+void cl_sha256_begin(cl_sha256 *c);
+void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count);
+void cl_sha256_end(cl_sha256 *c, uint8_t digest[32]);
+
+/* Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. */
+int cl_signal_descriptor(void);
+/* The next signal that waits on the descriptor, or 0. */
+int cl_next_signal(int descriptor);
+
+/* Starts a program in a process group of its own, signals unblocked, standard output to `output`, standard input from
+ * /dev/null. Returns its pid, or -1 and errno. */
+int cl_spawn(const char *program, char *const argv[], int output);
+
+/* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
+int cl_notify(const char *socket, const char *message);

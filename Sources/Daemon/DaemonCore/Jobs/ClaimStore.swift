@@ -1,0 +1,185 @@
+import Foundation
+import JobFiles
+import SpecParser
+
+/// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.
+///
+///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{job.json, cat.yaml, cat.png}
+///     OUTBOX/.clipdragd/ID/ ──publish──▶ OUTBOX/cat/          then inputs ──▶ INBOX/archive/
+///     INBOX/.clipdragd/ID/ ──fail──▶ INBOX/failed/cat/
+struct ClaimStore<Files: FileSystem>: Sendable {
+    let files: Files
+    let configuration: Configuration
+
+    private var outbox: String { configuration.outbox ?? "" }
+
+    /// Where a job's results are made.
+    func making(_ job: Job) -> String { "\(outbox)/.clipdragd/\(job.id)" }
+
+    private func archive(_ job: Job) -> String { configuration.archive ?? "\(job.inbox)/archive" }
+    private func failed(_ job: Job) -> String { configuration.failed ?? "\(job.inbox)/failed" }
+
+    /// Claims a pair by renaming its spec; the picture and what else the spec names are linked or copied in. nil when
+    /// the spec has gone meanwhile.
+    func claim(_ pair: Pair, id: String) throws(FileError) -> Job? {
+        var digest: [[UInt8]] = []
+        for name in [pair.spec] + (pair.image.map { [$0] } ?? []) where !name.contains("/") {
+            if let bytes = try? files.read("\(pair.inbox)/\(name)") { digest.append(bytes) }
+        }
+        let job = Job(id: id, pair: pair, digest: Digest.sha256(digest))
+        try files.createDirectory(job.claim)
+        try save(job)
+        do {
+            try files.rename("\(pair.inbox)/\(pair.spec)", to: "\(job.claim)/\(pair.spec)")
+        } catch {
+            try files.removeTree(job.claim)
+            if error.number == 2 { return nil }
+            throw error
+        }
+        try linkInputs(job)
+        return job
+    }
+
+    /// Links what a claim lacks; a name in a sub-folder or outside is left to the job's own check.
+    func linkInputs(_ job: Job) throws(FileError) {
+        for name in (job.image.map { [$0] } ?? []) + job.others where !name.contains("/") {
+            guard try files.status("\(job.claim)/\(name)") == nil, try files.status("\(job.inbox)/\(name)") != nil else { continue }
+            try files.linkOrCopy("\(job.inbox)/\(name)", to: "\(job.claim)/\(name)")
+        }
+    }
+
+    /// Makes a job's record durable.
+    func save(_ job: Job) throws(FileError) { try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644) }
+
+    /// Claims that an earlier daemon left in an inbox. What it was killed in the midst of is completed or undone.
+    func leftovers(_ inbox: String) throws(FileError) -> [Job] {
+        let folder = "\(inbox)/.clipdragd"
+        guard try files.status(folder) != nil else { return [] }
+        var jobs: [Job] = []
+        for entry in try files.list(folder).entries where entry.kind == .directory {
+            let claim = "\(folder)/\(entry.name)"
+            let record = (try? files.read("\(claim)/job.json")).flatMap { JSONValue(parsing: $0) }
+            guard var job = Job(record, inbox: inbox) else {
+                try rescue(claim, inbox)
+                continue
+            }
+            let hasSpec = try files.status("\(claim)/\(job.spec)") != nil
+            if !hasSpec && job.state != .publishing {
+                try files.removeTree(claim)  // the claim was not yet made
+                continue
+            }
+            if job.state == .running { job.state = .claimed }
+            if job.state != .publishing { try linkInputs(job) }
+            jobs.append(job)
+        }
+        return jobs
+    }
+
+    /// A claim whose record is damaged: whatever it holds goes back to the inbox under its own name.
+    private func rescue(_ claim: String, _ inbox: String) throws(FileError) {
+        for entry in try files.list(claim).entries where entry.name != "job.json" && !entry.name.hasPrefix(".") {
+            let isTaken = try files.status("\(inbox)/\(entry.name)") != nil
+            if InboxNames.isSpec(entry.name) || !isTaken {
+                try files.rename("\(claim)/\(entry.name)", to: "\(inbox)/\(try freeFile(entry.name, inbox))")
+            }
+        }
+        try files.removeTree(claim)
+    }
+
+    /// Gives a job back to its inbox, as if it had never been claimed.
+    func returnToInbox(_ job: Job) throws(FileError) {
+        try files.removeTree(making(job))
+        try files.rename("\(job.claim)/\(job.spec)", to: "\(job.inbox)/\(try freeFile(job.spec, job.inbox))")
+        try files.removeTree(job.claim)
+    }
+
+    /// Publishes a job whose results are complete, by one rename. Safe to repeat after any crash.
+    ///
+    /// - Returns: the folder's name in the outbox; nil when an earlier try had already published it.
+    func publish(_ job: inout Job) throws(FileError) -> String? {
+        let making = making(job)
+        if job.state != .publishing {
+            for entry in try files.list(making).entries { try setMode("\(making)/\(entry.name)") }
+            try files.syncDirectory(making)
+            job.state = .publishing
+            try save(job)
+        }
+        guard try files.status(making) != nil else { return nil }
+        while true {
+            let name = try files.freeName(job.name, in: outbox)
+            do {
+                try files.rename(making, to: "\(outbox)/\(name)")
+                return name
+            } catch { guard error.number == 17 /* EEXIST: taken meanwhile */ else { throw error } }
+        }
+    }
+
+    private func setMode(_ path: String) throws(FileError) {
+        guard chmod(path, mode_t(configuration.outputMode)) == 0 else { throw FileError("chmod", path) }
+    }
+
+    /// Puts a published job's inputs where the configuration says, and ends the claim.
+    ///
+    /// - Parameter stillNeeded: names of pictures that waiting specs name; they stay in the inbox.
+    func settleInputs(_ job: Job, stillNeeded: Set<String>) throws(FileError) {
+        let specInClaim = "\(job.claim)/\(job.spec)"
+        switch configuration.inputs {
+        case .archive:
+            let folder = archive(job)
+            try files.createDirectory(folder)
+            if try files.status(specInClaim) != nil { try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))") }
+            for name in inputs(job) where !stillNeeded.contains(name) {
+                if try isSameFile(job, name) { try files.move("\(job.inbox)/\(name)", to: "\(folder)/\(try freeFile(name, folder))") }
+            }
+        case .delete:
+            for name in inputs(job) where !stillNeeded.contains(name) {
+                if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
+            }
+        case .keep:
+            // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
+            let folder = "\(job.inbox)/done"
+            try files.createDirectory(folder)
+            if try files.status(specInClaim) != nil { try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))") }
+        }
+        try files.removeTree(job.claim)
+    }
+
+    private func inputs(_ job: Job) -> [String] { ((job.image.map { [$0] } ?? []) + job.others).filter { !$0.contains("/") } }
+
+    /// Whether the inbox still has the very file that was claimed, and not a newer one of the same name.
+    private func isSameFile(_ job: Job, _ name: String) throws(FileError) -> Bool {
+        guard let there = try files.status("\(job.inbox)/\(name)"), let claimed = try files.status("\(job.claim)/\(name)") else { return false }
+        return there.inode == claimed.inode && there.device == claimed.device
+            || (there.size == claimed.size && there.modified <= claimed.modified)
+    }
+
+    /// Sets a job aside that cannot be done: its claim, with the reason, becomes its folder below `failed`.
+    ///
+    /// - Returns: the folder.
+    func fail(_ job: Job, _ failure: JobFailure, stillNeeded: Set<String>) throws(FileError) -> String {
+        try files.removeTree(making(job))
+        try files.replace("\(job.claim)/error.json", Array(failure.json(attempts: job.crashes + 1).lines.utf8), mode: 0o644)
+        try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
+        // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
+        if !failure.code.hasPrefix("spec.") {
+            for name in inputs(job) where !stillNeeded.contains(name) {
+                if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
+            }
+        }
+        let folder = failed(job)
+        try files.createDirectory(folder)
+        try files.remove("\(job.claim)/job.json")
+        let target = "\(folder)/\(try files.freeName(job.name, in: folder))"
+        try files.move(job.claim, to: target)
+        return target
+    }
+
+    /// A file name in a folder that is not taken: `cat.png`, else `cat.2.png`, …
+    private func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
+        if try files.status("\(folder)/\(name)") == nil { return name }
+        let (base, ext) = (stem(name), name.dropFirst(stem(name).count))
+        var n = 2
+        while try files.status("\(folder)/\(base).\(n)\(ext)") != nil { n += 1 }
+        return "\(base).\(n)\(ext)"
+    }
+}

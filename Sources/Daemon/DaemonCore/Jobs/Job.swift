@@ -1,0 +1,90 @@
+import JobFiles
+
+/// A claimed job: its record in the claim folder, job.json.
+///
+/// Invariants: the spec lies in the claim folder from the moment of the claim until it is archived, returned or failed;
+/// `state` is `publishing` only after all results are durable in the making folder.
+public struct Job: Sendable, Equatable {
+    /// Where a job stands.
+    public enum State: String, Sendable {
+        /// Waiting for a worker.
+        case claimed
+        /// A worker is on it.
+        case running
+        /// Its results are complete; the rename into the outbox is all that is missing, or done.
+        case publishing
+        /// Set aside by `hold`.
+        case held
+    }
+
+    /// Unique, and later jobs have larger ones.
+    public var id: String
+    /// The name under which it is published, before a number is added.
+    public var name: String
+    /// The inbox it came from.
+    public var inbox: String
+    /// File names in the claim folder.
+    public var spec: String
+    /// The picture's file name in the inbox and the claim.
+    public var image: String?
+    /// Further files that the spec names.
+    public var others: [String]
+    /// Higher first.
+    public var priority: Int
+    /// Change time of the spec, seconds since 1970: older first.
+    public var dropped: Double
+    /// Workers that died of it.
+    public var crashes: Int
+    /// Where it stands.
+    public var state: State
+    /// SHA-256 over spec and picture.
+    public var digest: String
+
+    /// The claim folder.
+    public var claim: String { "\(inbox)/.clipdragd/\(id)" }
+
+    /// The record's text.
+    public var json: JSONValue {
+        .object([
+            ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)), ("image", .optional(image)),
+            ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)), ("dropped", .number(dropped)),
+            ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
+        ])
+    }
+
+    /// Reads a record; nil when it is damaged.
+    public init?(_ json: JSONValue?, inbox: String) {
+        guard let json, let id = json["id"]?.string, let name = json["name"]?.string, let spec = json["spec"]?.string,
+            let state = json["state"]?.string.flatMap({ State(rawValue: $0) })
+        else { return nil }
+        self.id = id
+        self.name = name
+        self.inbox = inbox
+        self.spec = spec
+        self.state = state
+        image = json["image"]?.string
+        if case .array(let items)? = json["others"] { others = items.compactMap(\.string) } else { others = [] }
+        priority = json["priority"]?.integer ?? 0
+        dropped = json["dropped"]?.number ?? 0
+        crashes = json["crashes"]?.integer ?? 0
+        digest = json["digest"]?.string ?? ""
+    }
+
+    /// A fresh claim.
+    init(id: String, pair: Pair, digest: String) {
+        self.id = id
+        name = stem(pair.spec)
+        inbox = pair.inbox
+        spec = pair.spec
+        image = pair.image
+        others = pair.others
+        priority = pair.priority
+        dropped = pair.dropped
+        crashes = 0
+        state = .claimed
+        self.digest = digest
+    }
+
+    /// Which of two jobs comes first.
+    static func comesBefore(_ a: Job, _ b: Job) -> Bool { (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id) }
+}

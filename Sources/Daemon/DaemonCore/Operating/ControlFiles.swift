@@ -1,0 +1,47 @@
+import JobFiles
+
+/// Wishes of the command line, as files in STATE/control: `paused`, `draining`, and `VERB ID` for single jobs. A file
+/// survives a restart of the daemon; a request is removed once it is obeyed.
+public struct ControlFiles: Sendable {
+    /// What can be asked about one job.
+    public enum Verb: String, Sendable, CaseIterable { case hold, release, requeue, cancel }
+
+    private let folder: String
+    private(set) var isPaused = false
+    private(set) var isDraining = false
+    private var requests: [(Verb, String)] = []
+
+    /// The wishes in a state folder.
+    public init(stateFolder: String) { folder = "\(stateFolder)/control" }
+
+    /// Asks that no new job be started (`paused`), or that what is claimed be done and nothing more (`draining`).
+    public func set(_ flag: String, _ on: Bool) throws(FileError) {
+        let files = PosixFileSystem()
+        try files.createDirectory(folder)
+        if on { try files.replace("\(folder)/\(flag)", [], mode: 0o644) } else { try files.remove("\(folder)/\(flag)") }
+    }
+
+    /// Asks for something about a job.
+    public func request(_ verb: Verb, _ id: String) throws(FileError) {
+        let files = PosixFileSystem()
+        try files.createDirectory(folder)
+        try files.replace("\(folder)/\(verb.rawValue) \(id)", [], mode: 0o644)
+    }
+
+    mutating func read(_ files: some FileSystem) {
+        let names = (try? files.list(folder).entries.map(\.name)) ?? []
+        isPaused = names.contains("paused")
+        isDraining = names.contains("draining")
+        requests = names.compactMap { name in
+            let words = name.split(separator: " ")
+            guard words.count == 2, let verb = Verb(rawValue: String(words[0])) else { return nil }
+            return (verb, String(words[1]))
+        }
+    }
+
+    mutating func takeRequests(_ files: some FileSystem) -> [(Verb, String)] {
+        defer { requests = [] }
+        for (verb, id) in requests { try? files.remove("\(folder)/\(verb.rawValue) \(id)") }
+        return requests
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import JobFiles
+
+/// What the state folder remembers: one file per finished job, and the present status. Losing it loses no job.
+final class Records {
+    /// How a job ended.
+    enum Outcome {
+        case published(String)
+        case failed(String, String)
+    }
+
+    private let folder: String
+    private var digests: [String: String] = [:]
+    private var lastStatus = ""
+
+    init(stateFolder: String) {
+        folder = stateFolder
+        let files = PosixFileSystem()
+        let entries = (try? files.list("\(folder)/history").entries) ?? []
+        for entry in entries where entry.name.hasSuffix(".json") {
+            guard let record = (try? files.read("\(folder)/history/\(entry.name)")).flatMap({ JSONValue(parsing: $0) }),
+                record["state"]?.string == "published", let digest = record["digest"]?.string, let name = record["published_as"]?.string
+            else { continue }
+            if digests[digest] == nil { digests[digest] = name }
+        }
+    }
+
+    /// The first job of these inputs that was published, if there was one.
+    func published(digest: String) -> String? { digests[digest] }
+
+    /// Remembers how a job ended.
+    func remember(_ job: Job, outcome: Outcome, _ files: some FileSystem) throws(FileError) {
+        var fields: [(key: String, value: JSONValue)] = [
+            ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)), ("spec", .string(job.spec)),
+            ("image", .optional(job.image)), ("digest", .string(job.digest)), ("crashes", .integer(job.crashes)),
+            ("finished", .string(Date().formatted(.iso8601))),
+        ]
+        switch outcome {
+        case .published(let name):
+            fields += [("state", .string("published")), ("published_as", .string(name))]
+            if digests[job.digest] == nil { digests[job.digest] = name }
+        case .failed(let code, let folder):
+            fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
+        }
+        try files.replace("\(folder)/history/\(job.id).json", Array(JSONValue.object(fields).lines.utf8), mode: 0o644)
+    }
+
+    /// A finished job's record.
+    func record(_ id: String, _ files: some FileSystem) -> JSONValue? {
+        guard !id.contains("/") else { return nil }
+        return (try? files.read("\(folder)/history/\(id).json")).flatMap { JSONValue(parsing: $0) }
+    }
+
+    /// Writes status.json when it has changed.
+    func writeStatus(queue: [Job], workers: [WorkerProcess], inboxes: [WatchedInbox], isPaused: Bool, _ files: some FileSystem) {
+        let running = workers.map { worker in
+            JSONValue.object([
+                ("id", .string(worker.job.id)), ("name", .string(worker.job.name)), ("pid", .integer(Int(worker.pid))),
+                ("stage", .optional(worker.progress?["stage"]?.string)), ("step", .optional(worker.progress?["step"]?.integer)),
+                ("total", .optional(worker.progress?["total"]?.integer)),
+            ])
+        }
+        let waiting = queue.sorted(by: Job.comesBefore).map { job in
+            JSONValue.object([
+                ("id", .string(job.id)), ("name", .string(job.name)), ("state", .string(job.state.rawValue)),
+                ("priority", .integer(job.priority)), ("crashes", .integer(job.crashes)),
+            ])
+        }
+        let halves = inboxes.flatMap { inbox in
+            inbox.findings.waiting.sorted { $0.key < $1.key }.map { name, since in
+                JSONValue.object([("inbox", .string(inbox.path)), ("file", .string(name)), ("since", .number(since.rounded()))])
+            }
+        }
+        let status = JSONValue.object([
+            ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)), ("waiting", .array(waiting)),
+            ("lone_halves", .array(halves)),
+        ])
+        let text = status.lines
+        guard text != lastStatus else { return }
+        lastStatus = text
+        // A status that cannot be written is no reason to stop working.
+        try? files.replace("\(folder)/status.json", Array(text.utf8), mode: 0o644)
+    }
+}

@@ -1,0 +1,419 @@
+internal import CLinux
+import Foundation
+import JobFiles
+import Logging
+import SpecParser
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What a daemon needs to know besides its configuration.
+public struct DaemonSetup: Sendable {
+    /// The configuration.
+    public var configuration: Configuration
+    /// The folder of history and control files.
+    public var stateFolder: String
+    /// Whether to end once everything present is done.
+    public var once: Bool
+    /// The command that makes one edit; the job's arguments follow it.
+    public var workerCommand: [String]
+    /// Asks whether a picture's bytes are all there.
+    public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
+    /// Reads the configuration again; nil where there is no file.
+    public var reload: (@Sendable () throws(JobFailure) -> Configuration)?
+
+    /// A set-up.
+    public init(
+        configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
+        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
+        reload: (@Sendable () throws(JobFailure) -> Configuration)? = nil
+    ) {
+        self.configuration = configuration
+        self.stateFolder = stateFolder
+        self.once = once
+        self.workerCommand = workerCommand
+        self.isComplete = isComplete
+        self.reload = reload
+    }
+}
+
+/// The service: one thread, one loop. It sleeps in poll(2) until a folder, a worker, a signal or a deadline wants it.
+///
+/// Nothing is known in memory alone: a kill at any point is followed by the same result.
+public final class Daemon {
+    private let setup: DaemonSetup
+    private let files = PosixFileSystem()
+    private let log: Logger
+    private var configuration: Configuration
+    private var store: ClaimStore<PosixFileSystem>
+    private var inboxes: [WatchedInbox] = []
+    private var queue: [Job] = []
+    private var workers: [WorkerProcess] = []
+    private let records: Records
+    private let notifier: ServiceNotifier
+    private let signals: Int32
+    private var control: ControlFiles
+    private var controlWatcher: Watcher?
+    private var stop: Stop = .no
+    private var failures = 0
+    /// Until when nothing new is started, because a place (a full disk, say) does not work.
+    private var pausedUntil: Double?
+    private var retryAt: [String: Double] = [:]
+
+    private enum Stop { case no, gracefully, atOnce }
+
+    /// A daemon; it takes over signal handling of the process.
+    public init(_ setup: DaemonSetup, log: Logger) {
+        self.setup = setup
+        self.log = log
+        configuration = setup.configuration
+        store = ClaimStore(files: files, configuration: setup.configuration)
+        records = Records(stateFolder: setup.stateFolder)
+        notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
+        control = ControlFiles(stateFolder: setup.stateFolder)
+        signals = cl_signal_descriptor()
+    }
+
+    /// Runs until stopped or, with `once`, until everything is done.
+    ///
+    /// - Returns: the exit code.
+    /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
+    public func run() throws(JobFailure) -> JobFailure.Exit {
+        do { try begin() } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure as JobFailure { throw failure } catch {
+            throw JobFailure(code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        }
+        notifier.send("READY=1\nSTATUS=watching \(inboxes.count) inbox(es)")
+        while true {
+            takeSignals()
+            if stop != .no { return finish() }
+            tendWorkers()
+            obeyControl()
+            lookIntoInboxes()
+            startWorkers()
+            writeStatus()
+            if setup.once && isIdle { break }
+            sleep()
+        }
+        return failures > 0 || inboxes.contains { !$0.findings.waiting.isEmpty } ? .tryLater : .ok
+    }
+
+    // MARK: - Beginning
+
+    private func begin() throws {
+        guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
+            throw JobFailure(
+                code: "config.incomplete", message: "there is no \(configuration.outbox == nil ? "outbox" : "inbox")",
+                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.", exit: .badConfiguration)
+        }
+        for inbox in configuration.inboxes where pathsOverlap(inbox.path, outbox) {
+            throw JobFailure(
+                code: "config.overlap", message: "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
+                hint: "Choose an outbox outside every inbox.", exit: .badConfiguration)
+        }
+        try files.createDirectory("\(outbox)/.clipdragd")
+        try files.createDirectory("\(setup.stateFolder)/history")
+        try files.createDirectory("\(setup.stateFolder)/control")
+        controlWatcher = try? Watcher("\(setup.stateFolder)/control", .inotify)
+        for inbox in configuration.inboxes {
+            try files.createDirectory("\(inbox.path)/.clipdragd")
+            let watched = try WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
+            inboxes.append(watched)
+            for job in try store.leftovers(inbox.path) {
+                log.info("taken up again", metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
+                if job.state == .publishing { complete(job) } else { queue.append(job) }
+            }
+        }
+        try removeAbandonedResults(outbox)
+    }
+
+    /// Results in the making that no claim belongs to: their job begins anew or is gone.
+    private func removeAbandonedResults(_ outbox: String) throws(FileError) {
+        let known = Set(queue.map(\.id))
+        for entry in try files.list("\(outbox)/.clipdragd").entries where entry.kind == .directory && !known.contains(entry.name) {
+            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+        }
+    }
+
+    // MARK: - Inboxes
+
+    private func lookIntoInboxes() {
+        let now = Date().timeIntervalSince1970
+        for inbox in inboxes where inbox.isDue(now) {
+            do {
+                try inbox.scan(files, now)
+                for pair in inbox.findings.pairs { try claim(pair) }
+            } catch {
+                inbox.fail(error, now)
+                pause(error.description, now)
+            }
+        }
+    }
+
+    private func claim(_ pair: Pair) throws(FileError) {
+        guard let job = try store.claim(pair, id: JobID.next()) else { return }
+        queue.append(job)
+        log.info("claimed", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+    }
+
+    /// Pictures that must stay in an inbox because a waiting spec names them.
+    private func stillNeeded(_ inbox: String, besides job: Job) -> Set<String> {
+        var names = inboxes.first { $0.path == inbox }?.findings.named ?? []
+        for other in queue + workers.map(\.job) where other.inbox == inbox && other.id != job.id {
+            names.formUnion(([other.image].compactMap { $0 }) + other.others)
+        }
+        return names
+    }
+
+    // MARK: - Workers
+
+    private func startWorkers() {
+        let now = Date().timeIntervalSince1970
+        if let until = pausedUntil {
+            if now < until { return }
+            pausedUntil = nil
+        }
+        guard !control.isPaused && !control.isDraining else { return }
+        while workers.count < configuration.workers {
+            let ready = queue.filter { $0.state == .claimed && (retryAt[$0.id] ?? 0) <= now }
+            guard var job = ready.min(by: Job.comesBefore) else { return }
+            queue.removeAll { $0.id == job.id }
+            do {
+                let making = store.making(job)
+                try files.removeTree(making)
+                try files.createDirectory(making)
+                job.state = .running
+                try store.save(job)
+                let worker = try WorkerProcess(setup.workerCommand + arguments(job, making), job: job)
+                workers.append(worker)
+                log.info("started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
+            } catch {
+                job.state = .claimed
+                queue.append(job)
+                pause(error.description, now)
+                return
+            }
+        }
+    }
+
+    private func arguments(_ job: Job, _ making: String) -> [String] {
+        var words = ["--spec", "\(job.claim)/\(job.spec)", "--out", making, "--id", job.id, "--name", job.name]
+        words += ["--attempt", String(job.crashes + 1), "--state", setup.stateFolder]
+        if let image = job.image, !image.contains("/") { words += ["--image", "\(job.claim)/\(image)"] }
+        if let earlier = records.published(digest: job.digest) { words += ["--duplicate-of", earlier] }
+        return words
+    }
+
+    private func tendWorkers() {
+        for worker in workers { worker.listen() }
+        for worker in workers {
+            if let limit = configuration.limits.seconds, ContinuousClock.now - worker.started > .seconds(limit) { worker.signal(SIGKILL) }
+        }
+        while true {
+            var status: Int32 = 0
+            let pid = waitpid(-1, &status, WNOHANG)
+            guard pid > 0 else { return }
+            guard let index = workers.firstIndex(where: { $0.pid == pid }) else { continue }
+            let worker = workers.remove(at: index)
+            conclude(worker, worker.end(status))
+        }
+    }
+
+    private func conclude(_ worker: WorkerProcess, _ end: WorkerProcess.End) {
+        var job = worker.job
+        let now = Date().timeIntervalSince1970
+        switch end {
+        case .succeeded: complete(job)
+        case .failed(let failure) where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
+            // The place is at fault, not the job: no attempt is charged.
+            job.state = .claimed
+            queue.append(job)
+            pause(failure.message, now)
+        case .failed(let failure): setAside(job, failure)
+        case .crashed(let reason):
+            job.crashes += 1
+            job.state = .claimed
+            let isOver = configuration.limits.seconds.map { ContinuousClock.now - worker.started > .seconds($0) } ?? false
+            guard job.crashes < configuration.limits.attempts && !isOver else {
+                let code = isOver ? "worker.time_limit" : "worker.crashed"
+                setAside(
+                    job,
+                    JobFailure(
+                        code: code, message: isOver ? "the edit took longer than limits.seconds" : reason,
+                        hint: "See the journal; drop the spec again to retry.", exit: .internalError))
+                return
+            }
+            retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
+            try? store.save(job)
+            queue.append(job)
+            log.warning("\(reason); trying again", metadata: ["job": "\(job.id)", "name": "\(job.name)", "crashes": "\(job.crashes)"])
+        }
+    }
+
+    /// Publishes a finished job and puts its inputs away. What fails is tried again: the job's record says how far it is.
+    private func complete(_ job: Job) {
+        var job = job
+        do {
+            if let folder = try store.publish(&job) {
+                try records.remember(job, outcome: .published(folder), files)
+                log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
+            }
+            try store.settleInputs(job, stillNeeded: stillNeeded(job.inbox, besides: job))
+        } catch {
+            queue.append(job)
+            pause(error.description, Date().timeIntervalSince1970)
+        }
+    }
+
+    private func setAside(_ job: Job, _ failure: JobFailure) {
+        do {
+            var named = failure
+            named.file = failure.file.map(lastComponent)
+            let folder = try store.fail(job, named, stillNeeded: stillNeeded(job.inbox, besides: job))
+            try records.remember(job, outcome: .failed(failure.code, folder), files)
+            failures += 1
+            log.error("failed: \(failure.message)", metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
+        } catch {
+            queue.append(job)
+            pause(error.description, Date().timeIntervalSince1970)
+        }
+    }
+
+    private func pause(_ reason: String, _ now: Double) {
+        if pausedUntil == nil { log.warning("waiting: \(reason)") }
+        pausedUntil = now + 5
+        notifier.send("STATUS=waiting: \(reason)")
+    }
+
+    // MARK: - Signals and control
+
+    private func takeSignals() {
+        while true {
+            switch cl_next_signal(signals) {
+            case 0: return
+            case SIGTERM, SIGINT: stop = stop == .no ? .gracefully : .atOnce
+            case SIGHUP: reload()
+            default: continue
+            }
+        }
+    }
+
+    private func reload() {
+        guard let reload = setup.reload else { return }
+        notifier.send("RELOADING=1")
+        do {
+            var fresh = try reload()
+            // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
+            (fresh.inboxes, fresh.outbox) = (configuration.inboxes, configuration.outbox)
+            configuration = fresh
+            store = ClaimStore(files: files, configuration: fresh)
+            log.info("configuration read again")
+        } catch { log.error("the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"]) }
+        notifier.send("READY=1")
+    }
+
+    private func obeyControl() {
+        _ = controlWatcher?.drain()
+        control.read(files)
+        for (verb, id) in control.takeRequests(files) {
+            switch verb {
+            case .hold: change(id) { $0.state = .held }
+            case .release: change(id) { $0.state = .claimed }
+            case .cancel: cancel(id)
+            case .requeue: requeue(id)
+            }
+        }
+    }
+
+    private func change(_ id: String, _ body: (inout Job) -> Void) {
+        guard let index = queue.firstIndex(where: { $0.id == id && $0.state != .publishing }) else { return }
+        body(&queue[index])
+        try? store.save(queue[index])
+    }
+
+    private func cancel(_ id: String) {
+        if let worker = workers.first(where: { $0.job.id == id }) {
+            worker.signal(SIGKILL)
+            var status: Int32 = 0
+            waitpid(worker.pid, &status, 0)
+            workers.removeAll { $0.pid == worker.pid }
+            queue.append(worker.job)
+        }
+        guard let job = queue.first(where: { $0.id == id && $0.state != .publishing }) else { return }
+        queue.removeAll { $0.id == id }
+        setAside(job, JobFailure(code: "job.cancelled", message: "the job was cancelled", hint: "Drop the spec again to run it.", exit: .tryLater))
+    }
+
+    /// A failed job's inputs go back to where they came from.
+    private func requeue(_ id: String) {
+        guard let record = records.record(id, files), let folder = record["folder"]?.string, let inbox = record["inbox"]?.string,
+            let entries = try? files.list(folder).entries
+        else { return }
+        for entry in entries where !["error.json", "error.txt"].contains(entry.name) {
+            guard (try? files.status("\(inbox)/\(entry.name)")) == .some(nil) else { continue }
+            try? files.move("\(folder)/\(entry.name)", to: "\(inbox)/\(entry.name)")
+        }
+        try? files.removeTree(folder)
+    }
+
+    // MARK: - Waiting and ending
+
+    private var isIdle: Bool {
+        let isScanned = inboxes.allSatisfy { $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty }
+        return queue.isEmpty && workers.isEmpty && isScanned
+    }
+
+    private func sleep() {
+        let now = Date().timeIntervalSince1970
+        var deadline = now + 60
+        for inbox in inboxes { deadline = min(deadline, inbox.nextLook) }
+        if let pausedUntil { deadline = min(deadline, pausedUntil) }
+        for time in retryAt.values where time > now { deadline = min(deadline, time) }
+        if let watchdog = notifier.watchdog {
+            notifier.send("WATCHDOG=1")
+            deadline = min(deadline, now + watchdog)
+        }
+        if !workers.isEmpty { deadline = min(deadline, now + 1) }
+        if queue.contains(where: { $0.state == .publishing }) { deadline = min(deadline, now + 1) }
+        for job in queue where job.state == .publishing {
+            queue.removeAll { $0.id == job.id }
+            complete(job)
+        }
+        var descriptors = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
+        descriptors += inboxes.compactMap { $0.watcher?.descriptor }.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        descriptors += workers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        if let descriptor = controlWatcher?.descriptor { descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        let wait = max(0, min(60_000, Int((deadline - now) * 1000) + 1))
+        poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
+    }
+
+    /// Ends: workers are asked, then killed; their jobs and all that wait go back to the inboxes.
+    private func finish() -> JobFailure.Exit {
+        notifier.send("STOPPING=1")
+        for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
+        let deadline = ContinuousClock.now + .milliseconds(1500)
+        for worker in workers {
+            var status: Int32 = 0
+            while waitpid(worker.pid, &status, WNOHANG) == 0 {
+                takeSignals()
+                if ContinuousClock.now > deadline || stop == .atOnce { worker.signal(SIGKILL) }
+                usleep(10_000)
+            }
+            if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
+        }
+        workers = []
+        for job in queue where job.state != .publishing && job.state != .held && job.crashes == 0 {
+            do { try store.returnToInbox(job) } catch { log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"]) }
+        }
+        queue.removeAll()
+        writeStatus()
+        log.info("stopped")
+        return .ok
+    }
+
+    private func writeStatus() {
+        let paused = control.isPaused || control.isDraining || pausedUntil != nil
+        records.writeStatus(queue: queue, workers: workers, inboxes: inboxes, isPaused: paused, files)
+        notifier.send("STATUS=\(workers.count) running, \(queue.count) waiting")
+    }
+}

@@ -1,0 +1,107 @@
+internal import CLinux
+import Foundation
+import JobFiles
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A child process that makes one edit. It writes JSON lines: `{"stage":…, "step":…, "total":…}` for progress, and
+/// before it fails `{"error": {…error.json…}, "exit": code}`.
+final class WorkerProcess {
+    /// How a worker ended.
+    enum End: Equatable {
+        case succeeded
+        /// It said why it cannot be done.
+        case failed(JobFailure)
+        /// It died of a signal or said nothing.
+        case crashed(String)
+    }
+
+    let pid: Int32
+    /// The job it works on.
+    var job: Job
+    /// Where its lines come from.
+    let descriptor: Int32
+    /// Its last line of progress.
+    private(set) var progress: JSONValue?
+    /// When it last said anything.
+    private(set) var lastWord: ContinuousClock.Instant
+    /// When it was started.
+    let started: ContinuousClock.Instant
+    private var buffer: [UInt8] = []
+    private var failure: JobFailure?
+
+    /// Starts a program with arguments.
+    init(_ command: [String], job: Job) throws(FileError) {
+        self.job = job
+        started = .now
+        lastWord = .now
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
+        words.append(nil)
+        defer { for word in words { free(word) } }
+        let child = cl_spawn(command[0], words, ends[1])
+        let number = errno
+        close(ends[1])
+        guard child > 0 else {
+            close(ends[0])
+            throw FileError("posix_spawn", command[0], number)
+        }
+        pid = child
+        descriptor = ends[0]
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Reads the lines that wait.
+    func listen() {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count <= 0 { break }
+            lastWord = .now
+            buffer.append(contentsOf: chunk[..<count])
+            if buffer.count > 1 << 20 { buffer.removeAll() }  // a worker that never ends a line says nothing of use
+        }
+        while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = Array(buffer[..<end])
+            buffer.removeSubrange(...end)
+            guard let json = JSONValue(parsing: line) else { continue }
+            if let error = json["error"] {
+                failure = JobFailure(json: error, exit: json["exit"]?.integer ?? 70)
+            } else if json["stage"] != nil {
+                progress = json
+            }
+        }
+    }
+
+    /// Sends a signal to the worker and what it has started.
+    func signal(_ number: Int32) { kill(-pid, number) }
+
+    /// How it ended, once waitpid has told its status.
+    func end(_ status: Int32) -> End {
+        listen()
+        let signal = status & 0x7f
+        if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
+        let code = (status >> 8) & 0xff
+        if code == 0 { return .succeeded }
+        return failure.map { .failed($0) } ?? .crashed("the worker ended with code \(code) and said nothing")
+    }
+}
+
+extension JobFailure {
+    /// A failure as a worker tells it.
+    init?(json: JSONValue, exit: Int) {
+        guard let code = json["code"]?.string, let message = json["message"]?.string else { return nil }
+        var retryable = false
+        if case .bool(true)? = json["retryable"] { retryable = true }
+        self.init(
+            code: code, message: message, file: json["file"]?.string, line: json["line"]?.integer, column: json["column"]?.integer,
+            hint: json["hint"]?.string ?? "", retryable: retryable, exit: Exit(rawValue: Int32(exit)) ?? .internalError,
+            rendered: json["rendered"]?.string)
+    }
+}

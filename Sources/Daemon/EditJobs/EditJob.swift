@@ -1,0 +1,164 @@
+import Diffusion
+import DragEditing
+import Foundation
+import Imaging
+import JobFiles
+import SpecParser
+import TensorCore
+
+/// Who a job is, for its trajectory.
+public struct JobIdentity: Sendable {
+    /// Unique.
+    public var id: String
+    /// The name under which it is published.
+    public var name: String
+    /// Which try this is, from 1.
+    public var attempt: Int
+    /// The name of an earlier job that it repeats.
+    public var duplicateOf: String?
+
+    /// A job.
+    public init(id: String, name: String, attempt: Int = 1, duplicateOf: String? = nil) {
+        self.id = id
+        self.name = name
+        self.attempt = attempt
+        self.duplicateOf = duplicateOf
+    }
+}
+
+/// A file of a published job.
+public struct JobProduct: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its content.
+    public let bytes: [UInt8]
+}
+
+/// Makes a job's files from its plan.
+public struct EditJob {
+    private let model: DiffusionModel
+    private let options: JobOptions
+
+    /// Jobs on a loaded model.
+    public init(_ model: DiffusionModel, _ options: JobOptions) {
+        self.model = model
+        self.options = options
+    }
+
+    /// Runs a job.
+    ///
+    /// - Parameters:
+    ///   - imagePath: for a captioning command.
+    ///   - trace: when given, receives the trace of the run.
+    ///   - report: called after every step; what it throws ends the job.
+    /// - Throws: `JobFailure`, or what `report` throws.
+    public func run(
+        _ plan: JobPlan, identity: JobIdentity, imagePath: String, trace: TraceRecorder? = nil,
+        report: @escaping ProgressReport
+    ) throws -> [JobProduct] {
+        guard let image = plan.image else { preconditionFailure("a plan without a picture cannot be run") }
+        let started = Date()
+        let pixels = Tensor([1, image.height, image.width, 3], image.normalised)
+        let caption =
+            plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
+            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath)
+        var request = EditRequest(
+            image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt, drags: plan.drags,
+            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed)
+        if let path = options.lora {
+            do { request.lora = try LoRA(path: path, sites: model.unet.loraSites) } catch { throw JobFailure(error) }
+        }
+        let result: EditResult
+        do {
+            result = try DragEditor(model).edit(request, record: { trace?.record($0, $1) }, report: report)
+        } catch let error as EditError { throw JobFailure(error) }
+        trace?.finish(result, request)
+
+        try report(EditProgress(stage: .judging, step: 0, total: 1))
+        let judged = judge(plan, request, result)
+        let edited = image.replacingSamples(result.image.values)
+        let format = plan.output.format == "same" ? image.format : plan.output.format == "jpeg" ? .jpeg : .png
+        var products: [JobProduct] = []
+        do {
+            products.append(
+                JobProduct(
+                    name: "result.\(format.fileExtension)", bytes: try edited.bytes(as: format, quality: plan.output.quality ?? 95)))
+            products += try extras(plan, image, edited, result)
+        } catch { throw JobFailure(error, file: plan.imageName) }
+        products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
+        let trajectory = Trajectory(
+            identity: identity, started: started, plan: plan, caption: caption, model: model, request: request, result: result,
+            judged: judged, files: products.map(\.name) + ["trajectory.json"])
+        products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
+        try report(EditProgress(stage: .judging, step: 1, total: 1))
+        return products
+    }
+
+    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
+        let metrics = Metrics(model)
+        let wish = request.editPrompt ?? request.sourcePrompt
+        var scores: (source: Double?, result: Double?) = (nil, nil)
+        if plan.output.metrics != "none" {
+            scores = (metrics.clipScore(result.working, text: wish), metrics.clipScore(result.decoded, text: wish))
+        }
+        let rise = scores.source.flatMap { before in scores.result.map { $0 - before } }
+        let verdict = Judge(model, result).verdict(drags: request.drags, seed: request.seed, clipRise: rise)
+        let distance = plan.output.metrics == "full" ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
+        return Judgement(verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result, meanDistance: distance)
+    }
+
+    private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
+        SpecWriting.effectiveYAML(
+            plan.parsed.spec, image: plan.imageName, sourcePrompt: caption.text, preset: plan.preset,
+            settings: plan.settings.values.map { ($0.key, $0.value.literal) }, output: plan.output)
+    }
+
+    private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult) throws(ImageError) -> [JobProduct] {
+        var products: [JobProduct] = []
+        let wanted = plan.output.extras ?? []
+        let overlay = Overlay(source, result)
+        if wanted.contains("overlay") { products.append(JobProduct(name: "overlay.png", bytes: try overlay.image.pngBytes())) }
+        if wanted.contains("comparison") {
+            var (plain, marked, final) = (source, overlay.image, edited)
+            (plain.alpha, marked.alpha, final.alpha) = (nil, nil, nil)
+            products.append(JobProduct(name: "comparison.png", bytes: try Image.sideBySide([plain, marked, final]).pngBytes()))
+        }
+        if wanted.contains("animation") {
+            let frames = animationFrames(result)
+            products.append(
+                JobProduct(name: "animation.png", bytes: try AnimatedPNG.bytes(frames: frames, milliseconds: 120, lastMilliseconds: 1500)))
+        }
+        return products
+    }
+
+    /// The source, at most twelve predictions along the drag, and the result, at working size.
+    private func animationFrames(_ result: EditResult) -> [Image] {
+        let predictions = result.loop.predictions
+        let count = min(12, predictions.count)
+        let chosen = (0..<count).map { predictions[$0 * predictions.count / count] }
+        let pictures = [result.working] + chosen.map { model.decode(Variable($0)).value } + [result.decoded]
+        return pictures.map { picture in
+            let (height, width) = (picture.shape[1], picture.shape[2])
+            return Image(width: width, height: height, samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) })
+        }
+    }
+}
+
+/// Handles, targets and the paths between them, drawn on the picture.
+struct Overlay {
+    private(set) var image: Image
+
+    init(_ source: Image, _ result: EditResult) {
+        image = source
+        if let mask = result.mask { image.dim(outside: mask.values) }
+        let stroke = image.strokeWidth
+        for (i, handle) in result.handles.enumerated() {
+            let path = result.loop.iterations.map { result.grid.point(of: $0.handles[i]) }
+            let (from, to) = (result.grid.point(of: handle.start), result.grid.point(of: handle.target))
+            image.drawLine(from: (from.x, from.y), to: (to.x, to.y), width: stroke, .outline)
+            for (a, b) in zip(path, path.dropFirst()) { image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, .path) }
+            image.drawDisc(x: to.x, y: to.y, radius: 2 * stroke, .target)
+            image.drawDisc(x: from.x, y: from.y, radius: 2 * stroke, .handle)
+        }
+    }
+}

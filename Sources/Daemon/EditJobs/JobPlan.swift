@@ -1,0 +1,215 @@
+import Diffusion
+import DragEditing
+import Foundation
+import Imaging
+import JobFiles
+import SpecParser
+import TensorCore
+
+/// What the surroundings say about every job: configuration and command line.
+public struct JobOptions: Sendable {
+    /// Preset of specs that name none.
+    public var preset = "recommended"
+    /// What specs leave out of `output`.
+    public var output = EditSpec.Output()
+    /// Settings of the command line, which win.
+    public var overrides: [SettingAssignment] = []
+    /// Ways to describe a picture.
+    public var captions: [Configuration.Captioner] = [.clip, .template]
+    /// Bounds of pictures.
+    public var limits = Image.Limits()
+    /// A LoRA file instead of fine-tuning.
+    public var lora: String?
+
+    /// The defaults.
+    public init() {}
+
+    /// What a configuration says.
+    public init(_ configuration: Configuration) {
+        preset = configuration.preset
+        output = configuration.output
+        captions = configuration.captions
+        limits.pixels = configuration.limits.pixels
+    }
+}
+
+/// A job, read and checked: everything is known but the caption.
+public struct JobPlan: Sendable {
+    /// The spec.
+    public let parsed: ParsedSpec
+    /// The upright picture; nil when only a spec is checked.
+    public let image: Image?
+    /// The picture's file name and digest.
+    public let imageName: String
+    /// SHA-256 of the picture's file.
+    public let imageDigest: String
+    /// The preset's name.
+    public let preset: String
+    /// All settings.
+    public let settings: EditSettings
+    /// Drags in pixels of the upright picture.
+    public let drags: [Drag]
+    /// Where the picture may change; nil: everywhere.
+    public let mask: EditMask?
+    /// What is published.
+    public let output: EditSpec.Output
+    /// Things worth knowing that are no errors.
+    public var notes: [String]
+
+    /// Reads a job's files and checks all there is to check.
+    ///
+    /// - Parameters:
+    ///   - spec: the spec's path, and the name to show for it.
+    ///   - image: the picture's path; nil: the one that the spec names, or the one of its stem.
+    ///   - isImageNeeded: whether a missing picture is an error.
+    ///   - recommended: the model's own values.
+    public init(
+        spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
+        recommended: [(key: String, value: SettingValue)], model: String, options: JobOptions
+    ) throws(JobFailure) {
+        let bytes: [UInt8]
+        do { bytes = try PosixFileSystem().read(path) } catch { throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError) }
+        do { parsed = try parseSpec(bytes, file: name ?? path) } catch { throw JobFailure(error) }
+        let spec = parsed.spec
+        let folder = parent(path)
+        var resolved: [String: String] = [:]
+        for reference in spec.references {
+            do { resolved[reference.value] = try parsed.resolve(reference, in: folder) } catch { throw JobFailure(error) }
+        }
+        preset = spec.preset ?? options.preset
+        settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
+        output = spec.output.filled(from: options.output)
+        notes = []
+        let named = imagePath ?? spec.image.flatMap { resolved[$0.value] }
+        let picturePath = named == nil ? try Self.pictureBeside(path) : named
+        guard let picturePath else {
+            if isImageNeeded {
+                throw JobFailure(
+                    code: "image.missing", message: "there is no picture for this spec", file: name ?? path,
+                    hint: "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.", exit: .noInput)
+            }
+            (image, imageName, imageDigest, mask) = (nil, "", "", nil)
+            drags = spec.units == .pixels ? Self.drags(spec, width: 1, height: 1) : []
+            notes.append("no picture at hand: points and masks are not checked")
+            return
+        }
+        let picture = try Self.picture(picturePath, shownAs: imagePath ?? picturePath, options.limits)
+        do { try parsed.validate(width: picture.image.width, height: picture.image.height) } catch { throw JobFailure(error) }
+        (image, imageDigest) = (picture.image, picture.digest)
+        imageName = spec.image?.value ?? lastComponent(picturePath)
+        drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
+        mask = try Self.mask(parsed, resolved, picture.image, options.limits)
+        if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
+    }
+
+    private static func picture(
+        _ path: String, shownAs name: String, _ limits: Image.Limits
+    ) throws(JobFailure) -> (image: Image, digest: String) {
+        let bytes: [UInt8]
+        do { bytes = try PosixFileSystem().read(path) } catch { throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError) }
+        do { return (try Image(decoding: bytes, limits: limits), Digest.sha256(bytes)) } catch { throw JobFailure(error, file: name) }
+    }
+
+    /// The picture of the spec's stem in its folder.
+    private static func pictureBeside(_ spec: String) throws(JobFailure) -> String? {
+        let folder = parent(spec)
+        let wanted = stem(lastComponent(spec)).lowercased()
+        do {
+            return try PosixFileSystem().list(folder).entries.first {
+                $0.kind == .file && ["png", "jpg", "jpeg"].contains(fileExtension($0.name)) && stem($0.name).lowercased() == wanted
+            }.map { "\(folder)/\($0.name)" }
+        } catch { throw JobFailure(error) }
+    }
+
+    private static func settings(
+        _ name: String, _ assignments: [SettingAssignment], _ recommended: [(key: String, value: SettingValue)], _ model: String,
+        _ parsed: ParsedSpec
+    ) throws(JobFailure) -> EditSettings {
+        var settings: EditSettings
+        do {
+            settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
+            for assignment in assignments { try settings.set(assignment.key, to: SettingValue(assignment.value)) }
+        } catch { throw JobFailure(error, model: model) }
+        let count = (settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven)
+        guard count >= 1 else {
+            let mark = assignments.last { ["inversion_strength", "num_steps"].contains($0.key) }?.mark ?? .start
+            throw JobFailure(
+                parsed.error(
+                    "spec.range", "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves no step",
+                    at: mark, do: "Raise one of the two."))
+        }
+        return settings
+    }
+
+    private static func drags(_ spec: EditSpec, width: Int, height: Int) -> [Drag] {
+        let scale = spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
+        func point(_ p: EditSpec.Point) -> ImagePoint { ImagePoint(x: p.x * scale.0, y: p.y * scale.1) }
+        return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
+    }
+
+    private static func mask(
+        _ parsed: ParsedSpec, _ files: [String: String], _ image: Image, _ limits: Image.Limits
+    ) throws(JobFailure) -> EditMask? {
+        let regions = parsed.spec.mask
+        guard !regions.isEmpty else { return nil }
+        let scale = parsed.spec.units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)
+        let size = Size(height: image.height, width: image.width)
+        var inside = [Bool](repeating: false, count: image.width * image.height)
+        var shapes: [MaskShape] = []
+        for region in regions {
+            switch region.value {
+            case .file(let name):
+                var maskLimits = limits
+                maskLimits.shortestSide = 1
+                let picture = try picture(files[name] ?? name, shownAs: name, maskLimits).image
+                let mask = EditMask(size: Size(height: picture.height, width: picture.width), values: picture.mask)
+                for (i, value) in mask.resized(to: size).values.enumerated() where value { inside[i] = true }
+            case .rectangle(let x, let y, let w, let h):
+                shapes.append(.rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
+            case .circle(let x, let y, let r):
+                shapes.append(.circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1)))
+            case .polygon(let corners): shapes.append(.polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) }))
+            }
+        }
+        if !shapes.isEmpty {
+            for (i, value) in MaskShape.union(shapes, width: image.width, height: image.height).enumerated() where value { inside[i] = true }
+        }
+        return EditMask(size: size, values: inside)
+    }
+}
+
+extension SettingValue {
+    /// A setting as the parser gives it.
+    init(_ literal: SettingLiteral) {
+        self =
+            switch literal {
+            case .integer(let n): .integer(n)
+            case .number(let x): .number(x)
+            case .word(let word): .word(word)
+            case .flag(let flag): .flag(flag)
+            case .none: .none
+            }
+    }
+
+    /// The value in a record.
+    public var json: JSONValue {
+        switch self {
+        case .integer(let n): .integer(n)
+        case .number(let x): .number(x)
+        case .word(let word): .string(word)
+        case .flag(let flag): .bool(flag)
+        case .none: .null
+        }
+    }
+
+    /// The value in a spec.
+    var literal: SettingLiteral {
+        switch self {
+        case .integer(let n): .integer(n)
+        case .number(let x): .number(x)
+        case .word(let word): .word(word)
+        case .flag(let flag): .flag(flag)
+        case .none: .none
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Diffusion
+import DragEditing
+import Foundation
+import JobFiles
+import SpecParser
+import TensorCore
+
+/// What was found out about an edit after it.
+struct Judgement {
+    let verdict: Verdict
+    let clipScoreSource, clipScoreResult, meanDistance: Double?
+}
+
+/// trajectory.json (`clipdrag-trajectory/1`): all that is known of an edit; points in pixels of the upright input.
+struct Trajectory {
+    let json: JSONValue
+
+    init(
+        identity: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel, request: EditRequest,
+        result: EditResult, judged: Judgement, files: [String]
+    ) {
+        let stages = EditProgress.Stage.allCases.compactMap { stage in
+            result.seconds[stage].map { (key: stage.rawValue, value: JSONValue.number(rounded($0))) }
+        }
+        let finished = Date()
+        var fields: [(key: String, value: JSONValue)] = [("schema", .string("clipdrag-trajectory/1"))]
+        fields.append(
+            (
+                "job",
+                .object([
+                    ("id", .string(identity.id)), ("name", .string(identity.name)), ("attempt", .integer(identity.attempt)),
+                    ("host", .string(ProcessInfo.processInfo.hostName)), ("version", .string(Version.current)),
+                    ("started", .string(timestamp(started))), ("finished", .string(timestamp(finished))),
+                    ("seconds", .object(stages + [("total", .number(rounded(finished.timeIntervalSince(started))))])),
+                    ("peak_memory", .integer(peakMemory())),
+                ])
+            ))
+        fields.append(
+            (
+                "model",
+                .object([
+                    ("name", .string(model.name)), ("precision", .string("f32")),
+                    ("sha256", .string(ModelStore.weightsDigest(model.folder))),
+                ])
+            ))
+        fields.append(
+            (
+                "image",
+                .object([
+                    ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
+                    ("working_width", .integer(result.working.shape[2])), ("working_height", .integer(result.working.shape[1])),
+                    ("sha256", .string(plan.imageDigest)),
+                ])
+            ))
+        fields.append(
+            (
+                "prompt",
+                .object([
+                    ("source", .string(caption.text)), ("edit", .string(request.editPrompt ?? caption.text)),
+                    ("source_origin", .string(caption.origin.rawValue)),
+                ])
+            ))
+        fields.append(("preset", .string(plan.preset)))
+        fields.append(("seed", .integer(Int(plan.parsed.spec.seed))))
+        fields.append(("settings", Self.settings(plan.settings)))
+        fields.append(("outcome", .string(result.loop.outcome.rawValue)))
+        fields.append(("verdict", .string(judged.verdict.answer.rawValue)))
+        fields.append(("steps", .integer(result.loop.steps)))
+        fields.append(("handles", .array(Self.handles(request, result, judged.verdict))))
+        fields.append(("iterations", .array(result.loop.iterations.map { Self.iteration($0, result.grid) })))
+        fields.append(
+            (
+                "change",
+                .object([
+                    ("inside", .number(judged.verdict.changeInside)), ("outside", .number(judged.verdict.changeOutside)),
+                    ("noise", .number(judged.verdict.noise)),
+                ])
+            ))
+        fields.append(
+            (
+                "metrics",
+                .object([
+                    ("clip_score_source", .optional(judged.clipScoreSource)), ("clip_score_result", .optional(judged.clipScoreResult)),
+                    ("mean_distance", .optional(judged.meanDistance)),
+                ])
+            ))
+        fields.append(("fine_tuning_losses", .array(result.fineTuningLosses.map { .number($0) })))
+        fields.append(("notes", .array(plan.notes.map { .string($0) })))
+        fields.append(("files", Self.files(files)))
+        if let earlier = identity.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }
+        json = .object(fields)
+    }
+
+    private static func settings(_ settings: EditSettings) -> JSONValue {
+        let all = settings.values
+        let top = all.filter { !$0.key.contains(".") }.map { (key: $0.key, value: $0.value.json) }
+        let lora = all.filter { $0.key.hasPrefix("lora.") }.map { (key: String($0.key.dropFirst(5)), value: $0.value.json) }
+        return .object(top + [("lora", .object(lora))])
+    }
+
+    private static func point(_ p: ImagePoint) -> JSONValue { .array([.number(p.x), .number(p.y)]) }
+
+    private static func handles(_ request: EditRequest, _ result: EditResult, _ verdict: Verdict) -> [JSONValue] {
+        request.drags.indices.map { i in
+            let final = result.grid.point(of: result.loop.handles[i])
+            let pair = verdict.pairs[i]
+            return .object([
+                ("from", point(request.drags[i].handle)), ("to", point(request.drags[i].target)), ("final", point(final)),
+                ("distance", .number(final.distance(to: request.drags[i].target))), ("verdict", .string(pair.answer.rawValue)),
+                ("similarity_before", .number(pair.similarityBefore)), ("similarity_after", .number(pair.similarityAfter)),
+                ("similarity_possible", .number(pair.similarityPossible)),
+                ("path", .array(result.loop.iterations.map { point(result.grid.point(of: $0.handles[i])) })),
+            ])
+        }
+    }
+
+    private static func iteration(_ row: DragLoop.Iteration, _ grid: FeatureGrid) -> JSONValue {
+        .object([
+            ("k", .integer(row.k)), ("motion_loss", .optional(row.motionLoss)), ("clip_loss", .optional(row.clipLoss)),
+            ("cosine", .optional(row.cosine)), ("local_norm", .optional(row.localNorm)), ("global_norm", .optional(row.globalNorm)),
+            ("distances", .array(row.distances.map { .number($0 * grid.pixelsPerCell) })),
+            ("handles", .array(row.handles.map { point(grid.point(of: $0)) })), ("seconds", .number(row.seconds)),
+        ])
+    }
+
+    private static func files(_ names: [String]) -> JSONValue {
+        .object(names.map { name in (stem(name) == "spec" ? "spec" : stem(name), .string(name)) })
+    }
+}
+
+private func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
+
+/// A moment as ISO 8601 with milliseconds, UTC.
+func timestamp(_ date: Date) -> String { date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)) + "Z" }
+
+/// The process's largest resident size so far, bytes.
+func peakMemory() -> Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+}
+
+/// This program's version.
+public enum Version {
+    /// Semantic version.
+    public static let current = "0.1.0"
+}

@@ -1,0 +1,81 @@
+/// What is known of a file without opening it.
+public struct FileStatus: Sendable, Equatable {
+    /// Kinds of files.
+    public enum Kind: Sendable { case file, directory, symbolicLink, other }
+    /// What it is.
+    public var kind: Kind
+    /// Bytes.
+    public var size: Int
+    /// Seconds since 1970 of its last change.
+    public var modified: Double
+    /// Identity of the file itself, whatever its names.
+    public var device, inode: UInt64
+    /// Number of names.
+    public var links: Int
+}
+
+/// A folder's entry.
+public struct FileEntry: Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// What it is.
+    public var kind: FileStatus.Kind
+}
+
+/// The file calls the daemon makes, behind one protocol: tests put faults in.
+///
+/// Every call that creates, moves or removes is durable when it returns: a written file and its folder are fsynced,
+/// so that a power cut after the call cannot undo it. An fsync that fails is a failure of the call.
+public protocol FileSystem: Sendable {
+    /// All bytes of a file.
+    func read(_ path: String) throws(FileError) -> [UInt8]
+    /// Makes a file that is not there yet.
+    func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
+    /// Makes a file or puts a new one in its place, at once.
+    func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
+    /// Makes a folder, and those above it; one that is there is fine.
+    func createDirectory(_ path: String) throws(FileError)
+    /// Entries of a folder but `.` and `..`, by name. Names that are no UTF-8 are left out and counted.
+    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int)
+    /// What a path names, not following a last symbolic link; nil when nothing is there.
+    func status(_ path: String) throws(FileError) -> FileStatus?
+    /// Gives a file or folder another name in the same file system; fails with EEXIST when the name is taken.
+    func rename(_ from: String, to: String) throws(FileError)
+    /// A second name for a file, or where that cannot be (another file system) a copy.
+    func linkOrCopy(_ from: String, to: String) throws(FileError)
+    /// Removes a file; none there is fine.
+    func remove(_ path: String) throws(FileError)
+    /// Removes a folder and all in it; none there is fine.
+    func removeTree(_ path: String) throws(FileError)
+    /// Makes durable which names a folder has.
+    func syncDirectory(_ path: String) throws(FileError)
+}
+
+extension FileSystem {
+    /// Moves a file or folder, also between file systems: copied, made durable, then removed here.
+    public func move(_ from: String, to: String) throws(FileError) {
+        do { try rename(from, to: to) } catch {
+            guard error.number == 18 /* EXDEV */ else { throw error }
+            try copyTree(from, to: to)
+            try removeTree(from)
+        }
+    }
+
+    private func copyTree(_ from: String, to: String) throws(FileError) {
+        guard let status = try status(from) else { return }
+        guard status.kind == .directory else {
+            try create(to, try read(from), mode: 0o644)
+            return
+        }
+        try createDirectory(to)
+        for entry in try list(from).entries { try copyTree("\(from)/\(entry.name)", to: "\(to)/\(entry.name)") }
+    }
+
+    /// A name in a folder that is not taken: `stem`, else `stem.2`, `stem.3`, …
+    public func freeName(_ stem: String, in folder: String) throws(FileError) -> String {
+        if try status("\(folder)/\(stem)") == nil { return stem }
+        var n = 2
+        while try status("\(folder)/\(stem).\(n)") != nil { n += 1 }
+        return "\(stem).\(n)"
+    }
+}

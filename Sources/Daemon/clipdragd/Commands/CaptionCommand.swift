@@ -1,0 +1,40 @@
+import ArgumentParser
+import EditJobs
+import Foundation
+import Imaging
+import JobFiles
+import SpecParser
+import TensorCore
+
+/// `clipdragd caption`: the P_o that would be used.
+struct CaptionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "caption", abstract: "Print the description that an edit would use.")
+
+    @Argument(help: "The picture.")
+    var image: String
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        try output.report {
+            let configuration = try places.configuration()
+            let picture = try picture()
+            model.apply()
+            let loaded = try ModelStore.load(try model.folder(configuration, state: places.stateFolder))
+            let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
+            let caption = CaptionChain(loaded, configuration.captions).caption(pixels, path: absolutePath(image))
+            print(
+                output.json
+                    ? JSONValue.object([("caption", .string(caption.text)), ("origin", .string(caption.origin.rawValue))]).line
+                    : caption.text)
+        }
+    }
+
+    private func picture() throws(JobFailure) -> Image {
+        let bytes: [UInt8]
+        do { bytes = try PosixFileSystem().read(image) } catch { throw JobFailure(error, exit: .noInput) }
+        do { return try Image(decoding: bytes) } catch { throw JobFailure(error, file: image) }
+    }
+}

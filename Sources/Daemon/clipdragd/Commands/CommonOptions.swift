@@ -1,0 +1,100 @@
+import ArgumentParser
+import Diffusion
+import DragEditing
+import EditJobs
+import Foundation
+import JobFiles
+import SpecParser
+import TensorCore
+
+/// `--json`, everywhere.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    /// Runs a command's work; a failure is printed and becomes the exit code.
+    func report(_ work: () throws -> Void) throws {
+        do { try work() } catch let failure as JobFailure {
+            say(failure)
+            throw ArgumentParser.ExitCode(failure.exit.rawValue)
+        }
+    }
+
+    /// Prints a failure on standard error, with `--json` also as an object on standard output.
+    func say(_ failure: JobFailure) {
+        if json { print(failure.json(attempts: 0).line) }
+        FileHandle.standardError.write(Data((failure.text + "\n").utf8))
+    }
+}
+
+/// Options of commands that run a model.
+struct ModelOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The model, by folder or name.", valueName: "DIR|NAME"))
+    var model: String?
+
+    @Option(help: "Threads of the kernels; all cores by default. Results do not depend on it.")
+    var threads: Int?
+
+    @Option(help: "auto, f32 or bf16. This version computes in f32.")
+    var precision = "auto"
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads takes a number from 1 to 256.") }
+        guard ["auto", "f32", "bf16"].contains(precision) else { throw ValidationError("--precision takes auto, f32 or bf16.") }
+        if precision == "bf16" { throw ValidationError("bf16 is not computed in yet; use --precision f32 or auto.") }
+    }
+
+    /// The model's folder.
+    func folder(_ configuration: Configuration, state: String?) throws(JobFailure) -> String {
+        try ModelStore(stateFolder: state).folder(of: model ?? configuration.model ?? ModelStore.defaultName)
+    }
+
+    /// Sets the kernels' threads.
+    func apply() { Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount }
+}
+
+/// Where the daemon's set-up and state are.
+struct PlaceOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The configuration.", valueName: "FILE"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("The folder of history, caches and imported models.", valueName: "DIR"))
+    var state: String?
+
+    /// The state folder: as given, `$STATE_DIRECTORY`, root's own, or the user's.
+    var stateFolder: String {
+        let environment = ProcessInfo.processInfo.environment
+        if let state { return absolutePath(state) }
+        if let given = environment["STATE_DIRECTORY"], !given.isEmpty { return given.split(separator: ":").first.map(String.init) ?? given }
+        if getuid() == 0 { return "/var/lib/clipdragd" }
+        let base = environment["XDG_STATE_HOME"] ?? "\(environment["HOME"] ?? "/")/.local/state"
+        return "\(base)/clipdragd"
+    }
+
+    /// The configuration file that is in force, if there is one.
+    var configurationFile: String? {
+        if let config { return config }
+        let environment = ProcessInfo.processInfo.environment
+        let home = environment["XDG_CONFIG_HOME"] ?? "\(environment["HOME"] ?? "/")/.config"
+        let places = getuid() == 0 ? ["/etc/clipdragd/config.yaml"] : ["\(home)/clipdragd/config.yaml", "/etc/clipdragd/config.yaml"]
+        return places.first { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// The configuration in force.
+    func configuration() throws(JobFailure) -> Configuration {
+        guard let path = configurationFile else { return Configuration() }
+        let bytes: [UInt8]
+        do { bytes = try PosixFileSystem().read(path) } catch {
+            throw JobFailure(
+                code: "config.missing", message: error.description, file: path, hint: "Give a configuration that can be read.",
+                exit: .badConfiguration)
+        }
+        do { return try parseConfiguration(bytes, file: path) } catch { throw JobFailure(error, exit: .badConfiguration) }
+    }
+}
+
+/// A path made absolute against the working directory.
+func absolutePath(_ path: String) -> String {
+    let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+    return absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
+}

@@ -1,0 +1,121 @@
+import ArgumentParser
+import DragEditing
+import EditJobs
+import Foundation
+import JobFiles
+import SpecParser
+
+/// `clipdragd edit`: one job, without a daemon.
+struct EditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "edit", abstract: "Edit one picture and write a job folder's files.")
+
+    @Argument(help: "The picture.")
+    var image: String
+
+    @Argument(help: "The spec.")
+    var spec: String
+
+    @Option(help: ArgumentHelp("Where to write; made if absent, must be empty.", valueName: "DIR"))
+    var out: String
+
+    @Option(help: ArgumentHelp("A LoRA in the diffusers layout instead of fine-tuning.", valueName: "FILE"))
+    var lora: String?
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("A setting that wins over the spec's.", valueName: "KEY=VALUE"))
+    var settings: [String] = []
+
+    @Option(help: ArgumentHelp("Write the run's tensors, as the reference does.", valueName: "FILE.safetensors"))
+    var trace: String?
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        try output.report {
+            let configuration = try places.configuration()
+            var options = JobOptions(configuration)
+            do { options.overrides = try settings.map { try parseSetting($0) } } catch let error as SpecError {
+                throw JobFailure(error, exit: .usage)
+            }
+            options.lora = lora
+            for path in [image, spec] + (lora.map { [$0] } ?? []) where !FileManager.default.fileExists(atPath: path) {
+                throw JobFailure(
+                    code: "file.missing", message: "\(path) is not there", file: path, hint: "Check the path.", exit: .noInput)
+            }
+            let files = PosixFileSystem()
+            try checkOut(files)
+            let folder = try model.folder(configuration, state: places.stateFolder)
+            let plan = try JobPlan(
+                spec: spec, image: image, isImageNeeded: true, recommended: try ModelStore.recommended(folder), model: folder,
+                options: options)
+            model.apply()
+            let loaded = try ModelStore.load(folder)
+            let name = stem(lastComponent(spec))
+            let recorder = trace.map { _ in TraceRecorder() }
+            let progress = ProgressPrinter(json: output.json)
+            let products = try EditJob(loaded, options).run(
+                plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name), imagePath: absolutePath(image),
+                trace: recorder, report: progress.report)
+            progress.finish()
+            try write(products, recorder, files)
+            let result = products.first?.name ?? ""
+            print(output.json ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
+        }
+    }
+
+    private func checkOut(_ files: PosixFileSystem) throws(JobFailure) {
+        do {
+            if let status = try files.status(out) {
+                let entries = status.kind == .directory ? try files.list(out).entries : nil
+                guard entries?.isEmpty == true else {
+                    throw JobFailure(
+                        code: "out.not_empty", message: "\(out) is not an empty folder", file: out,
+                        hint: "Give a new folder, or empty this one.", exit: .cannotCreate)
+                }
+            }
+            try files.createDirectory(out)
+        } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure as JobFailure { throw failure } catch {
+            throw JobFailure(code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        }
+    }
+
+    private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem) throws(JobFailure) {
+        do {
+            for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
+            if let recorder, let trace { try recorder.write(to: trace, files) }
+        } catch { throw JobFailure(error, exit: .cannotCreate) }
+    }
+}
+
+/// Progress of an edit on standard error: a bar on a terminal, else a line per stage.
+final class ProgressPrinter {
+    private let json: Bool
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var stage: EditProgress.Stage?
+
+    init(json: Bool) { self.json = json }
+
+    /// Tells of one step.
+    func report(_ progress: EditProgress) {
+        if json {
+            if progress.stage != stage {
+                print(JSONValue.object([("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total))]).line)
+            }
+        } else if isTerminal {
+            let width = 30
+            let filled = progress.total > 0 ? width * progress.step / progress.total : 0
+            let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
+            let name = progress.stage.rawValue
+            write("\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   ")
+        } else if progress.stage != stage {
+            write("\(progress.stage.rawValue): \(progress.total) steps\n")
+        }
+        stage = progress.stage
+    }
+
+    /// Ends the bar's line.
+    func finish() { if isTerminal && !json { write("\n") } }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import DaemonCore
+import DragEditing
+import EditJobs
+import Foundation
+import JobFiles
+import SpecParser
+
+/// `clipdragd edit-worker`: one claimed job, in a process of its own. The daemon starts it; its crash fails the job alone.
+struct EditWorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit-worker", abstract: "Edit one claimed job (started by the daemon).", shouldDisplay: false)
+
+    @Option var spec: String
+    @Option var image: String?
+    @Option var out: String
+    @Option var id: String
+    @Option var name: String
+    @Option var attempt = 1
+    @Option var duplicateOf: String?
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var places: PlaceOptions
+
+    func run() throws {
+        Worker.dieWithDaemon()
+        do {
+            try edit()
+        } catch let failure as JobFailure {
+            tell(failure)
+            throw ExitCode(failure.exit.rawValue)
+        }
+    }
+
+    private func edit() throws {
+        let configuration = try places.configuration()
+        let options = JobOptions(configuration)
+        let folder = try model.folder(configuration, state: places.stateFolder)
+        let plan = try JobPlan(
+            spec: spec, shownAs: lastComponent(spec), image: image, isImageNeeded: true, recommended: try ModelStore.recommended(folder),
+            model: folder, options: options)
+        model.apply()
+        let identity = JobIdentity(id: id, name: name, attempt: attempt, duplicateOf: duplicateOf)
+        let products = try EditJob(try ModelStore.load(folder), options).run(
+            plan, identity: identity, imagePath: image ?? "", report: { tell($0) })
+        let files = PosixFileSystem()
+        for product in products {
+            do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch { throw JobFailure(error, exit: .cannotCreate) }
+        }
+    }
+
+    private func tell(_ progress: EditProgress) {
+        say(
+            .object([
+                ("stage", .string(progress.stage.rawValue)), ("step", .integer(progress.step)), ("total", .integer(progress.total)),
+            ]))
+    }
+
+    private func tell(_ failure: JobFailure) {
+        guard case .object(let fields) = failure.json(attempts: attempt) else { return }
+        let error = fields + [("rendered", JSONValue.optional(failure.rendered))]
+        say(.object([("error", .object(error)), ("exit", .integer(Int(failure.exit.rawValue)))]))
+    }
+
+    private func say(_ value: JSONValue) { FileHandle.standardOutput.write(Data((value.line + "\n").utf8)) }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Diffusion
+import EditJobs
+import Foundation
+import JobFiles
+
+/// `clipdragd models`: what models there are, and whether they are whole.
+struct ModelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "List, show and verify models.", subcommands: [List.self, Show.self, Verify.self],
+        defaultSubcommand: List.self)
+
+    /// Names and folders.
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the models that are found.")
+        @OptionGroup var places: PlaceOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            for (name, folder) in ModelStore(stateFolder: places.stateFolder).all {
+                print(output.json ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line : "\(name)\t\(folder)")
+            }
+        }
+    }
+
+    /// One model's figures.
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a model.")
+        @Argument(help: "Its name or folder.") var name = ModelStore.defaultName
+        @OptionGroup var places: PlaceOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            try output.report {
+                let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
+                let model = try ModelStore.load(folder)
+                let fields: [(key: String, value: JSONValue)] = [
+                    ("name", .string(model.name)), ("folder", .string(folder)), ("native_size", .integer(model.nativeSize)),
+                    ("latent_factor", .integer(model.vae.downFactor)), ("prediction", .string(model.schedule.prediction.rawValue)),
+                    ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)), ("guide", .bool(model.guide != nil)),
+                    ("sha256", .string(ModelStore.weightsDigest(folder))),
+                ]
+                if output.json {
+                    print(JSONValue.object(fields).line)
+                } else {
+                    for (key, value) in fields { print("\(key): \(value.string ?? value.line)") }
+                }
+            }
+        }
+    }
+
+    /// Loads a model, which checks every file, key and shape.
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Check a model's files, keys and shapes.")
+        @Argument(help: "Its name or folder.") var name = ModelStore.defaultName
+        @OptionGroup var places: PlaceOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            try output.report {
+                let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
+                let model = try ModelStore.load(folder)
+                _ = try ModelStore.recommended(folder)
+                print(output.json ? JSONValue.object([("name", .string(model.name)), ("ok", .bool(true))]).line : "\(model.name): good")
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import DaemonCore
+import EditJobs
+import Foundation
+import Imaging
+import JobFiles
+import Logging
+import SpecParser
+
+/// `clipdragd run`: the daemon.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Watch inboxes and edit what is dropped into them.")
+
+    @Option(help: ArgumentHelp("A watched folder; may be given more than once.", valueName: "DIR"))
+    var inbox: [String] = []
+
+    @Option(help: ArgumentHelp("Where results are published.", valueName: "DIR"))
+    var outbox: String?
+
+    @Flag(help: "Do what is in the inboxes, then exit: 0 when all was published, 75 when something failed or lacks its other half.")
+    var once = false
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        try output.report {
+            let configuration = try merged()
+            // A model that is missing is said at once, not job by job.
+            let folder = try model.folder(configuration, state: places.stateFolder)
+            LoggingSystem.bootstrap { JournalLog(label: $0) }
+            let setup = DaemonSetup(
+                configuration: configuration, stateFolder: places.stateFolder, once: once, workerCommand: workerCommand(folder),
+                isComplete: pictureCompleteness, reload: reload())
+            let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
+            if exit != .ok { throw ExitCode(exit.rawValue) }
+        }
+    }
+
+    /// The configuration with the flags' values, which win.
+    private func merged() throws(JobFailure) -> Configuration {
+        var configuration = try places.configuration()
+        if !inbox.isEmpty { configuration.inboxes = inbox.map { Configuration.Inbox(path: absolutePath($0)) } }
+        if let outbox { configuration.outbox = absolutePath(outbox) }
+        return configuration
+    }
+
+    private func workerCommand(_ folder: String) -> [String] {
+        // An environment variable, so that tests can put a stand-in worker here.
+        if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
+        var words = [program, "edit-worker", "--model", folder, "--precision", model.precision]
+        if let threads = model.threads { words += ["--threads", String(threads)] }
+        if let file = places.configurationFile { words += ["--config", absolutePath(file)] }
+        return words
+    }
+
+    private func reload() -> (@Sendable () throws(JobFailure) -> Configuration)? {
+        guard places.configurationFile != nil else { return nil }
+        let command = self
+        return { () throws(JobFailure) in try command.merged() }
+    }
+}
+
+/// Whether a picture's bytes are all there.
+let pictureCompleteness: @Sendable ([UInt8]) -> PictureCompleteness = { bytes in
+    switch FileSignature.completeness(of: bytes) {
+    case .complete: .complete
+    case .incomplete: .incomplete
+    case .notAnImage: .notAnImage
+    }
+}
