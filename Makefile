@@ -1,0 +1,47 @@
+# clipdragd
+#
+#   make demo          install what is needed, build, run the daemon on an example pair, show the result's path
+#   make test          install what is needed, run every test
+#   make build         the release binary, .build/release/clipdragd
+#   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
+#   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
+#   make format lint   swift format
+#   make clean
+
+SHELL := /bin/bash
+.PHONY: demo test build packages results test-oracle format lint clean
+
+# OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
+TEST_ENV := OPENBLAS_CORETYPE=Haswell
+SOURCES := Sources Tests Package.swift
+
+packages:
+	@scripts/install-packages.sh
+
+build: packages
+	swift build -c release
+
+demo: packages
+	@scripts/demo.sh
+
+test: packages
+	$(TEST_ENV) swift build --build-tests
+	$(TEST_ENV) swift test --skip-build
+
+results: build
+	@scripts/venv.sh .results-venv pillow numpy
+	.results-venv/bin/python scripts/results.py run --out .results --variants drag,text,both
+	.results-venv/bin/python scripts/results_report.py --rows .results/rows.json --pictures .results --out docs
+
+test-oracle: build
+	@scripts/venv.sh .oracle-venv torch diffusers transformers safetensors pillow numpy accelerate
+	.oracle-venv/bin/python scripts/test_oracle.py
+
+format:
+	swift format -i -r $(SOURCES)
+
+lint:
+	swift format lint -s -r $(SOURCES)
+
+clean:
+	rm -rf .build
