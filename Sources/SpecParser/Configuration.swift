@@ -115,7 +115,8 @@ private struct ConfigurationDecoder {
         let entries = try decoder.mapping(
             root, "the configuration",
             keys: [
-                "inboxes", "outbox", "inputs", "archive", "failed", "model", "captions", "workers", "limits", "retention",
+                "inboxes", "outbox", "inputs", "archive", "failed", "model", "captions", "workers", "limits",
+                "retention",
                 "output_mode", "hook", "metrics_file", "defaults",
             ])
         var c = Configuration()
@@ -123,7 +124,10 @@ private struct ConfigurationDecoder {
         if let node = given("inboxes") { c.inboxes = try inboxes(node) }
         if let node = given("outbox") { c.outbox = try path(node, "`outbox`") }
         if let node = given("inputs") {
-            c.inputs = Configuration.Inputs(rawValue: try decoder.word(node, "`inputs`", among: Configuration.Inputs.allCases.map(\.rawValue))) ?? .archive
+            c.inputs =
+                Configuration.Inputs(
+                    rawValue: try decoder.word(
+                        node, "`inputs`", among: Configuration.Inputs.allCases.map(\.rawValue))) ?? .archive
         }
         if let node = given("archive") { c.archive = try path(node, "`archive`") }
         if let node = given("failed") { c.failed = try path(node, "`failed`") }
@@ -138,7 +142,8 @@ private struct ConfigurationDecoder {
         if let node = given("defaults") {
             let defaults = try decoder.mapping(node, "`defaults`", keys: ["preset", "output"])
             if let node = defaults["preset"]?.value {
-                c.preset = try decoder.word(node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
+                c.preset = try decoder.word(
+                    node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
             }
             if let node = defaults["output"]?.value { c.output = try decodeOutput(node, decoder) }
         }
@@ -153,7 +158,9 @@ private struct ConfigurationDecoder {
     private func path(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
         let path = try decoder.text(node, what)
         guard path.hasPrefix("/") else {
-            throw decoder.error("config.relative_path", "\(what) is `\(path)`, a relative path", at: node.mark, do: "Write a path that begins with /.")
+            throw decoder.error(
+                "config.relative_path", "\(what) is `\(path)`, a relative path", at: node.mark,
+                do: "Write a path that begins with /.")
         }
         return path
     }
@@ -163,17 +170,22 @@ private struct ConfigurationDecoder {
         for item in try decoder.list(node, "`inboxes`") {
             let entries = try decoder.mapping(item, "an inbox", keys: ["path", "watch", "priority"])
             guard let node = entries["path"]?.value else {
-                throw decoder.error("spec.missing_key", "an inbox has no `path`", at: item.mark, do: "Write {path: /srv/…}.")
+                throw decoder.error(
+                    "spec.missing_key", "an inbox has no `path`", at: item.mark, do: "Write {path: /srv/…}.")
             }
             var inbox = Configuration.Inbox(path: try path(node, "`path`"))
             if let node = entries["watch"]?.value {
-                let word = try decoder.word(node, "`watch`", among: Configuration.Inbox.Watch.allCases.map(\.rawValue))
+                let word = try decoder.word(
+                    node, "`watch`", among: Configuration.Inbox.Watch.allCases.map(\.rawValue))
                 inbox.watch = Configuration.Inbox.Watch(rawValue: word) ?? .auto
             }
-            if let node = entries["priority"]?.value { inbox.priority = try decoder.integer(node, "`priority`", in: -1000...1000) }
+            if let node = entries["priority"]?.value {
+                inbox.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
+            }
             if let other = inboxes.first(where: { overlaps($0.path, inbox.path) }) {
                 throw decoder.error(
-                    "config.overlap", "the inboxes \(other.path) and \(inbox.path) lie in one another", at: node.mark,
+                    "config.overlap", "the inboxes \(other.path) and \(inbox.path) lie in one another",
+                    at: node.mark,
                     do: "Choose folders apart from each other.")
             }
             inboxes.append(inbox)
@@ -185,15 +197,23 @@ private struct ConfigurationDecoder {
         var captioners: [Configuration.Captioner] = []
         for item in try decoder.list(node, "`captions`") {
             guard case .mapping = item else {
-                captioners.append(try decoder.word(item, "a captioner", among: ["clip", "template"]) == "clip" ? .clip : .template)
+                captioners.append(
+                    try decoder.word(item, "a captioner", among: ["clip", "template"]) == "clip"
+                        ? .clip : .template)
                 continue
             }
             let entries = try decoder.mapping(item, "a captioner", keys: ["command"])
-            guard let node = entries["command"]?.value else { throw decoder.wrongKind(item, "a captioner", "{command: [program, …]}") }
+            guard let node = entries["command"]?.value else {
+                throw decoder.wrongKind(item, "a captioner", "{command: [program, …]}")
+            }
             var words: [String] = []
-            for word in try decoder.list(node, "`command`") { words.append(try decoder.text(word, "a word of `command`")) }
+            for word in try decoder.list(node, "`command`") {
+                words.append(try decoder.text(word, "a word of `command`"))
+            }
             guard words.first?.hasPrefix("/") == true else {
-                throw decoder.error("config.relative_path", "`command` must begin with a program's full path", at: node.mark, do: "Write [/usr/local/bin/describe, \"{image}\"].")
+                throw decoder.error(
+                    "config.relative_path", "`command` must begin with a program's full path", at: node.mark,
+                    do: "Write [/usr/local/bin/describe, \"{image}\"].")
             }
             captioners.append(.command(words))
         }
@@ -201,14 +221,19 @@ private struct ConfigurationDecoder {
     }
 
     private func limits(_ node: YAMLNode) throws(SpecError) -> Configuration.Limits {
-        let entries = try decoder.mapping(node, "`limits`", keys: ["pixels", "seconds", "memory", "attempts", "orphan_after", "quiet"])
+        let entries = try decoder.mapping(
+            node, "`limits`", keys: ["pixels", "seconds", "memory", "attempts", "orphan_after", "quiet"])
         var limits = Configuration.Limits()
         func given(_ key: String) -> YAMLNode? { entries[key].flatMap { $0.value.isNull ? nil : $0.value } }
         if let node = given("pixels") { limits.pixels = try decoder.size(node, "`pixels`") }
         if let node = given("seconds") { limits.seconds = try decoder.number(node, "`seconds`", in: 1...1e7) }
         if let node = given("memory") { limits.memory = try decoder.size(node, "`memory`") }
-        if let node = given("attempts") { limits.attempts = try decoder.integer(node, "`attempts`", in: 1...100) }
-        if let node = given("orphan_after") { limits.orphanAfter = try decoder.duration(node, "`orphan_after`") }
+        if let node = given("attempts") {
+            limits.attempts = try decoder.integer(node, "`attempts`", in: 1...100)
+        }
+        if let node = given("orphan_after") {
+            limits.orphanAfter = try decoder.duration(node, "`orphan_after`")
+        }
         if let node = given("quiet") { limits.quiet = try decoder.duration(node, "`quiet`") }
         return limits
     }
@@ -227,7 +252,8 @@ private struct ConfigurationDecoder {
     }
 
     private func mode(_ node: YAMLNode) throws(SpecError) -> Int {
-        guard case .scalar(let text, _, _) = node, text.hasPrefix("0"), text.count <= 5, let mode = Int(text, radix: 8), mode <= 0o777,
+        guard case .scalar(let text, _, _) = node, text.hasPrefix("0"), text.count <= 5,
+            let mode = Int(text, radix: 8), mode <= 0o777,
             mode & 0o400 != 0
         else { throw decoder.wrongKind(node, "`output_mode`", "an octal mode in quotes such as \"0644\"") }
         return mode

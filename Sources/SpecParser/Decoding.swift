@@ -23,7 +23,8 @@ struct Decoder {
     }
 
     func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> SpecError {
-        error("spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
+        error(
+            "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
     }
 
     func list(_ node: YAMLNode, _ what: String) throws(SpecError) -> [YAMLNode] {
@@ -33,9 +34,13 @@ struct Decoder {
 
     /// Text, quoted or not; a bare number or truth value is no text.
     func text(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
-        guard case .scalar(let text, let isPlain, _) = node, !node.isNull else { throw wrongKind(node, what, "text") }
+        guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
+            throw wrongKind(node, what, "text")
+        }
         if isPlain && (Double(text) != nil || ["true", "false"].contains(text)) {
-            throw error("spec.type", "\(what) must be text, not \(node.kind)", at: node.mark, do: "Put it in quotes: \"\(text)\".")
+            throw error(
+                "spec.type", "\(what) must be text, not \(node.kind)", at: node.mark,
+                do: "Put it in quotes: \"\(text)\".")
         }
         return text
     }
@@ -51,19 +56,25 @@ struct Decoder {
     /// A finite number.
     func number(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
         guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
-        let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(text.lowercased())
-        guard !special, let value = Double(text), value.isFinite, text.allSatisfy({ "0123456789+-.eE".contains($0) }) else {
+        let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(
+            text.lowercased())
+        guard !special, let value = Double(text), value.isFinite,
+            text.allSatisfy({ "0123456789+-.eE".contains($0) })
+        else {
             if special || Double(text)?.isFinite == false {
-                throw error("spec.not_finite", "\(what) is \(text)", at: node.mark, do: "Write a finite number.")
+                throw error(
+                    "spec.not_finite", "\(what) is \(text)", at: node.mark, do: "Write a finite number.")
             }
-            throw wrongKind(node, what, "a number")
+            throw wrongKind(node, what, "a decimal number")
         }
         return value
     }
 
     func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(SpecError) -> Double {
         let value = try number(node, what)
-        guard range.contains(value) else { throw outside(what, shown(value), node.mark, shown(range.lowerBound), shown(range.upperBound)) }
+        guard range.contains(value) else {
+            throw outside(what, shown(value), node.mark, shown(range.lowerBound), shown(range.upperBound))
+        }
         return value
     }
 
@@ -80,16 +91,26 @@ struct Decoder {
         return value
     }
 
-    private func outside(_ what: String, _ value: String, _ mark: SourceMark, _ low: String, _ high: String) -> SpecError {
-        error("spec.range", "\(what) is \(value)", at: mark, do: "Write a value from \(low) to \(high).")
+    private func outside(_ what: String, _ value: String, _ mark: SourceMark, _ low: String, _ high: String)
+        -> SpecError
+    {
+        error(
+            "spec.range", "\(what) is \(value), which is out of range", at: mark,
+            do: "Write a value from \(low) to \(high).")
     }
 
     /// One of some words.
-    func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String]) throws(SpecError) -> String {
-        guard case .scalar(let text, _, _) = node, !node.isNull else { throw wrongKind(node, what, "one of \(words.joined(separator: ", "))") }
+    func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String])
+        throws(SpecError) -> String
+    {
+        guard case .scalar(let text, _, _) = node, !node.isNull else {
+            throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
+        }
         guard words.contains(text) else {
             let near = nearest(to: text, among: words).map { "; did you mean `\($0)`?" } ?? ""
-            throw error(code, "\(what) is `\(text)`\(near)", at: node.mark, do: "Write one of: \(words.joined(separator: ", ")).")
+            throw error(
+                code, "\(what) is `\(text)`\(near)", at: node.mark,
+                do: "Write one of: \(words.joined(separator: ", ")).")
         }
         return text
     }
@@ -106,7 +127,8 @@ struct Decoder {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
         guard let unit = text.last.flatMap({ units[$0] }) else { return nil }
         let digits = text.dropLast()
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(digits),
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
+            let value = Double(digits),
             value * unit <= 1e10
         else { return nil }
         return value * unit
@@ -118,12 +140,16 @@ struct Decoder {
         guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text[...] : text.dropLast()
-        guard digits.count <= 9, let value = Int(digits), value > 0 else { throw wrongKind(node, what, "a size such as 64M") }
+        guard digits.count <= 9, let value = Int(digits), value > 0 else {
+            throw wrongKind(node, what, "a size such as 64M")
+        }
         return value * (unit ?? 1)
     }
 
     /// A number without needless decimals.
-    func shown(_ value: Double) -> String { value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(value) }
+    func shown(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(value)
+    }
 }
 
 /// The known word most like a misspelt one: at most a third of its letters away.

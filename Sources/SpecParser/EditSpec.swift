@@ -6,6 +6,12 @@ public struct EditSpec: Sendable, Equatable {
         public var x: Double
         /// From the top.
         public var y: Double
+
+        /// The point `(x, y)`.
+        public init(x: Double, y: Double) {
+            self.x = x
+            self.y = y
+        }
     }
 
     /// One drag.

@@ -45,7 +45,9 @@ public struct SpecError: Error, Sendable, Equatable, CustomStringConvertible {
     public let sourceLine: String
 
     /// An error at a place.
-    public init(code: String, message: String, hint: String, file: String, mark: SourceMark, sourceLine: String) {
+    public init(
+        code: String, message: String, hint: String, file: String, mark: SourceMark, sourceLine: String
+    ) {
         self.code = code
         self.message = message
         self.hint = hint

@@ -28,38 +28,54 @@ public struct ParsedSpec: Sendable {
 public func parseSpec(_ bytes: [UInt8], file: String) throws(SpecError) -> ParsedSpec {
     let (root, source) = try YAMLReader.read(bytes, file: file)
     guard let root, !root.isNull else {
-        throw source.error("spec.empty", "the spec is empty", at: .start, do: "Write at least `drags:` or `prompt: {edit: …}`.")
+        throw source.error(
+            "spec.empty", "the spec is empty", at: .start,
+            do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
     let spec = try SpecDecoder(decoder: Decoder(source: source)).spec(root)
-    return ParsedSpec(spec: spec, text: String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\u{feff}", with: ""), file: file)
+    return ParsedSpec(
+        spec: spec,
+        text: String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\u{feff}", with: ""),
+        file: file)
 }
 
 private struct SpecDecoder {
     let decoder: Decoder
 
-    static let keys = ["image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output"]
+    static let keys = [
+        "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
+    ]
 
     func spec(_ root: YAMLNode) throws(SpecError) -> EditSpec {
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
-        if let node = entries["image"]?.value { spec.image = Located(try fileName(node, "`image`"), at: node.mark) }
+        if let node = entries["image"]?.value {
+            spec.image = Located(try fileName(node, "`image`"), at: node.mark)
+        }
         if let node = entries["prompt"]?.value { try prompt(node, &spec) }
         if let node = entries["units"]?.value {
-            let word = try decoder.word(node, "`units`", code: "spec.unknown_unit", among: EditSpec.Units.allCases.map(\.rawValue))
+            let word = try decoder.word(
+                node, "`units`", code: "spec.unknown_unit", among: EditSpec.Units.allCases.map(\.rawValue))
             spec.units = EditSpec.Units(rawValue: word) ?? .pixels
         }
         if let node = entries["drags"]?.value { spec.drags = try drags(node, spec.units) }
         if let node = entries["mask"]?.value, !node.isNull { spec.mask = try mask(node) }
         if let node = entries["preset"]?.value {
-            spec.preset = try decoder.word(node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
+            spec.preset = try decoder.word(
+                node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
         }
-        if let node = entries["seed"]?.value { spec.seed = UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max)) }
-        if let node = entries["priority"]?.value { spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000) }
+        if let node = entries["seed"]?.value {
+            spec.seed = UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
+        }
+        if let node = entries["priority"]?.value {
+            spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
+        }
         if let node = entries["settings"]?.value, !node.isNull { spec.settings = try settings(node) }
         if let node = entries["output"]?.value, !node.isNull { spec.output = try decodeOutput(node, decoder) }
         guard !spec.drags.isEmpty || spec.editPrompt != nil else {
             throw decoder.error(
-                "spec.nothing_to_do", "there are neither drags nor an edit prompt", at: entries["drags"]?.keyMark ?? root.mark,
+                "spec.nothing_to_do", "there are neither drags nor an edit prompt",
+                at: entries["drags"]?.keyMark ?? root.mark,
                 do: "Write `drags:`, or `prompt: {edit: …}`, or both.")
         }
         return spec
@@ -67,7 +83,9 @@ private struct SpecDecoder {
 
     private func fileName(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
         let name = try decoder.text(node, what)
-        guard !name.isEmpty else { throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.") }
+        guard !name.isEmpty else {
+            throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
+        }
         return name
     }
 
@@ -78,14 +96,20 @@ private struct SpecDecoder {
             return
         }
         let entries = try decoder.mapping(node, "`prompt`", keys: ["source", "edit"])
-        if let node = entries["source"]?.value, !node.isNull { spec.sourcePrompt = try words(node, "`prompt.source`") }
-        if let node = entries["edit"]?.value, !node.isNull { spec.editPrompt = try words(node, "`prompt.edit`") }
+        if let node = entries["source"]?.value, !node.isNull {
+            spec.sourcePrompt = try words(node, "`prompt.source`")
+        }
+        if let node = entries["edit"]?.value, !node.isNull {
+            spec.editPrompt = try words(node, "`prompt.edit`")
+        }
     }
 
     private func words(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
         let text = try decoder.text(node, what)
         guard text.contains(where: { !$0.isWhitespace }) else {
-            throw decoder.error("spec.empty_prompt", "\(what) is empty", at: node.mark, do: "Describe the picture in a few words, or leave the key out.")
+            throw decoder.error(
+                "spec.empty_prompt", "\(what) is empty", at: node.mark,
+                do: "Describe the picture in a few words, or leave the key out.")
         }
         return text
     }
@@ -93,7 +117,9 @@ private struct SpecDecoder {
     private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(SpecError) -> [EditSpec.Drag] {
         let items = node.isNull ? [] : try decoder.list(node, "`drags`")
         guard items.count <= 64 else {
-            throw decoder.error("spec.too_many_drags", "there are \(items.count) drags", at: items[64].mark, do: "Write at most 64.")
+            throw decoder.error(
+                "spec.too_many_drags", "there are \(items.count) drags", at: items[64].mark,
+                do: "Write at most 64.")
         }
         var drags: [EditSpec.Drag] = []
         for item in items {
@@ -101,36 +127,47 @@ private struct SpecDecoder {
             var ends: [Located<EditSpec.Point>] = []
             for key in ["from", "to"] {
                 guard let node = entries[key]?.value else {
-                    throw decoder.error("spec.missing_key", "a drag has no `\(key)`", at: item.mark, do: "Write {from: [x, y], to: [x, y]}.")
+                    throw decoder.error(
+                        "spec.missing_key", "a drag has no `\(key)`", at: item.mark,
+                        do: "Write {from: [x, y], to: [x, y]}.")
                 }
                 ends.append(Located(try point(node, "`\(key)`", units), at: node.mark))
             }
             guard ends[0].value != ends[1].value else {
                 throw decoder.error(
-                    "spec.handle_on_target", "the handle lies on its target", at: ends[1].mark, do: "Move `to` away from `from`, or remove the drag.")
+                    "spec.handle_on_target", "the handle lies on its target", at: ends[1].mark,
+                    do: "Move `to` away from `from`, or remove the drag.")
             }
             drags.append(EditSpec.Drag(from: ends[0], to: ends[1]))
         }
         return drags
     }
 
-    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(SpecError) -> EditSpec.Point {
+    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(SpecError)
+        -> EditSpec.Point
+    {
         let numbers = try numbers(node, what, count: 2, "[x, y]")
         if units == .relative, let index = numbers.firstIndex(where: { $0 < 0 || $0 > 1 }) {
             throw decoder.error(
-                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside 0…1", at: node.mark,
+                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside 0…1",
+                at: node.mark,
                 do: "With `units: relative` write numbers from 0 to 1.")
         }
         if let index = numbers.firstIndex(where: { $0 < 0 }) {
             throw decoder.error(
-                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside the picture", at: node.mark,
+                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside the picture",
+                at: node.mark,
                 do: "Write pixels from the top left corner, from 0.")
         }
         return EditSpec.Point(x: numbers[0], y: numbers[1])
     }
 
-    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError) -> [Double] {
-        guard case .sequence(let items, _) = node, items.count == count else { throw decoder.wrongKind(node, what, form) }
+    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError)
+        -> [Double]
+    {
+        guard case .sequence(let items, _) = node, items.count == count else {
+            throw decoder.wrongKind(node, what, form)
+        }
         var numbers: [Double] = []
         for item in items { numbers.append(try decoder.number(item, "a number of \(what)")) }
         return numbers
@@ -139,7 +176,9 @@ private struct SpecDecoder {
     private func mask(_ node: YAMLNode) throws(SpecError) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
         guard !items.isEmpty else {
-            throw decoder.error("spec.empty_mask", "`mask` is an empty list", at: node.mark, do: "Name a region, or leave `mask` out.")
+            throw decoder.error(
+                "spec.empty_mask", "`mask` is an empty list", at: node.mark,
+                do: "Name a region, or leave `mask` out.")
         }
         var regions: [Located<EditSpec.Region>] = []
         for item in items { regions.append(Located(try region(item), at: item.mark)) }
@@ -151,7 +190,8 @@ private struct SpecDecoder {
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {
             throw decoder.error(
-                "spec.mask_region", "a region has \(entries.count) shapes", at: node.mark, do: "Write one shape a region; a list joins several.")
+                "spec.mask_region", "a region has \(entries.count) shapes", at: node.mark,
+                do: "Write one shape a region; a list joins several.")
         }
         let value = entry.value
         switch entry.key {
@@ -166,7 +206,9 @@ private struct SpecDecoder {
         default:
             let items = try decoder.list(value, "`polygon`")
             guard (3...10000).contains(items.count) else {
-                throw decoder.error("spec.mask_region", "`polygon` has \(items.count) corners", at: value.mark, do: "Write at least 3: [[x, y], …].")
+                throw decoder.error(
+                    "spec.mask_region", "`polygon` has \(items.count) corners", at: value.mark,
+                    do: "Write at least 3: [[x, y], …].")
             }
             var corners: [EditSpec.Point] = []
             for item in items {
@@ -183,14 +225,20 @@ private struct SpecDecoder {
 
     private func settings(_ node: YAMLNode) throws(SpecError) -> [SettingAssignment] {
         let top = SettingRule.all.map(\.key).filter { !$0.contains(".") }
-        let nested = SettingRule.all.map(\.key).filter { $0.hasPrefix("lora.") }.map { String($0.dropFirst(5)) }
+        let nested = SettingRule.all.map(\.key).filter { $0.hasPrefix("lora.") }.map {
+            String($0.dropFirst(5))
+        }
         let entries = try decoder.mapping(node, "`settings`", keys: top + ["lora"])
-        let lora = try entries["lora"].map { (entry) throws(SpecError) in try decoder.mapping(entry.value, "`lora`", keys: nested) } ?? [:]
+        let lora =
+            try entries["lora"].map { (entry) throws(SpecError) in
+                try decoder.mapping(entry.value, "`lora`", keys: nested)
+            } ?? [:]
         var found: [SettingAssignment] = []
         for rule in SettingRule.all {
             let entry = rule.key.hasPrefix("lora.") ? lora[String(rule.key.dropFirst(5))] : entries[rule.key]
             guard let node = entry?.value else { continue }
-            found.append(SettingAssignment(key: rule.key, value: try rule.literal(node, decoder), mark: node.mark))
+            found.append(
+                SettingAssignment(key: rule.key, value: try rule.literal(node, decoder), mark: node.mark))
         }
         return found
     }
@@ -201,9 +249,12 @@ func decodeOutput(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> Edi
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
     var output = EditSpec.Output()
     if let node = entries["format"]?.value {
-        output.format = try decoder.word(node, "`format`", code: "spec.unknown_format", among: ["same", "png", "jpeg"])
+        output.format = try decoder.word(
+            node, "`format`", code: "spec.unknown_format", among: ["same", "png", "jpeg"])
     }
-    if let node = entries["quality"]?.value { output.quality = try decoder.integer(node, "`quality`", in: 1...100) }
+    if let node = entries["quality"]?.value {
+        output.quality = try decoder.integer(node, "`quality`", in: 1...100)
+    }
     if let node = entries["extras"]?.value, !node.isNull {
         var extras: [String] = []
         for item in try decoder.list(node, "`extras`") {

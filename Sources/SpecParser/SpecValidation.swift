@@ -23,12 +23,15 @@ extension ParsedSpec {
         }
         for region in spec.mask where !touches(region.value, width: Double(width), height: Double(height)) {
             throw error(
-                "spec.mask_outside", "this region of the mask lies outside the picture of \(width)×\(height) pixels",
+                "spec.mask_outside",
+                "this region of the mask lies outside the picture of \(width)×\(height) pixels",
                 at: region.mark, do: "Write regions in the picture's pixels.")
         }
     }
 
-    private func shown(_ value: Double) -> String { Decoder(source: SourceText(file: "", text: "")).shown(value) }
+    private func shown(_ value: Double) -> String {
+        Decoder(source: SourceText(file: "", text: "")).shown(value)
+    }
 
     private func touches(_ region: EditSpec.Region, width: Double, height: Double) -> Bool {
         let scale = spec.units == .relative ? (width, height) : (1, 1)
@@ -39,7 +42,8 @@ extension ParsedSpec {
         case .circle(let x, let y, let r):
             return (x - r) * scale.0 < width && (y - r) * scale.1 < height && x + r > 0 && y + r > 0
         case .polygon(let corners):
-            return (corners.map(\.x).min() ?? 0) * scale.0 < width && (corners.map(\.y).min() ?? 0) * scale.1 < height
+            return (corners.map(\.x).min() ?? 0) * scale.0 < width
+                && (corners.map(\.y).min() ?? 0) * scale.1 < height
                 && (corners.map(\.x).max() ?? 0) > 0 && (corners.map(\.y).max() ?? 0) > 0
         }
     }
@@ -55,12 +59,15 @@ extension ParsedSpec {
                 do: "Name a file in the spec's own folder.")
         }
         guard let base = realpath(folder, nil) else {
-            throw error("spec.reference_missing", "the folder of `\(name)` is not there", at: reference.mark, do: "Put the file beside the spec.")
+            throw error(
+                "spec.reference_missing", "the folder of `\(name)` is not there", at: reference.mark,
+                do: "Put the file beside the spec.")
         }
         defer { free(base) }
         guard let found = realpath("\(folder)/\(name)", nil) else {
             throw error(
-                "spec.reference_missing", "`\(name)` is not there", at: reference.mark, do: "Put the file beside the spec, or correct its name.")
+                "spec.reference_missing", "`\(name)` is not there", at: reference.mark,
+                do: "Put the file beside the spec, or correct its name.")
         }
         defer { free(found) }
         let (path, root) = (String(cString: found), String(cString: base))

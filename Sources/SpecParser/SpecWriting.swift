@@ -16,19 +16,29 @@ public enum SpecWriting {
         var lines = ["image: \(quoted(image))", "prompt:", "  source: \(quoted(sourcePrompt))"]
         if let edit = spec.editPrompt { lines.append("  edit: \(quoted(edit))") }
         lines.append(spec.drags.isEmpty ? "drags: []" : "drags:")
-        for drag in spec.drags { lines.append("  - {from: \(point(drag.from.value)), to: \(point(drag.to.value))}") }
+        for drag in spec.drags {
+            lines.append("  - {from: \(point(drag.from.value)), to: \(point(drag.to.value))}")
+        }
         if !spec.mask.isEmpty {
             lines.append("mask:")
             for region in spec.mask { lines.append("  - \(text(region.value))") }
         }
-        lines += ["units: \(spec.units.rawValue)", "preset: \(preset)", "seed: \(spec.seed)", "priority: \(spec.priority)", "settings:"]
-        for (key, value) in settings where !key.contains(".") { lines.append("  \(key): \(text(value, key: key))") }
+        lines += [
+            "units: \(spec.units.rawValue)", "preset: \(preset)", "seed: \(spec.seed)",
+            "priority: \(spec.priority)", "settings:",
+        ]
+        for (key, value) in settings where !key.contains(".") {
+            lines.append("  \(key): \(text(value, key: key))")
+        }
         lines.append("  lora:")
-        for (key, value) in settings where key.hasPrefix("lora.") { lines.append("    \(key.dropFirst(5)): \(text(value, key: key))") }
+        for (key, value) in settings where key.hasPrefix("lora.") {
+            lines.append("    \(key.dropFirst(5)): \(text(value, key: key))")
+        }
         let filled = output.filled(from: EditSpec.Output())
         lines += [
             "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
-            "  extras: [\((filled.extras ?? []).joined(separator: ", "))]", "  metrics: \(filled.metrics ?? "clip")",
+            "  extras: [\((filled.extras ?? []).joined(separator: ", "))]",
+            "  metrics: \(filled.metrics ?? "clip")",
         ]
         return lines.joined(separator: "\n") + "\n"
     }
@@ -42,7 +52,8 @@ public enum SpecWriting {
     private static func text(_ region: EditSpec.Region) -> String {
         switch region {
         case .file(let name): quoted(name)
-        case .rectangle(let x, let y, let w, let h): "{rect: [\(number(x)), \(number(y)), \(number(w)), \(number(h))]}"
+        case .rectangle(let x, let y, let w, let h):
+            "{rect: [\(number(x)), \(number(y)), \(number(w)), \(number(h))]}"
         case .circle(let x, let y, let r): "{circle: [\(number(x)), \(number(y)), \(number(r))]}"
         case .polygon(let corners): "{polygon: [\(corners.map(point).joined(separator: ", "))]}"
         }

@@ -14,17 +14,23 @@ struct YAMLReader {
     private var values = 0
 
     /// The value in a text, or nil when the text holds none.
-    static func read(_ bytes: [UInt8], file: String) throws(SpecError) -> (root: YAMLNode?, source: SourceText) {
+    static func read(_ bytes: [UInt8], file: String) throws(SpecError) -> (
+        root: YAMLNode?, source: SourceText
+    ) {
         let empty = SourceText(file: file, text: "")
         guard bytes.count <= bytesMax else {
             throw empty.error(
-                "spec.too_large", "the file has \(bytes.count) bytes", at: .start, do: "At most 1 MiB is read.")
+                "spec.too_large", "the file has \(bytes.count) bytes", at: .start,
+                do: "At most 1 MiB is read.")
         }
         if bytes.contains(0) {
-            throw empty.error("spec.binary", "this is a binary file, not text", at: .start, do: "Write the spec as YAML or JSON text.")
+            throw empty.error(
+                "spec.binary", "this is a binary file, not text", at: .start,
+                do: "Write the spec as YAML or JSON text.")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw empty.error("spec.encoding", "the text is not UTF-8", at: .start, do: "Save the file as UTF-8.")
+            throw empty.error(
+                "spec.encoding", "the text is not UTF-8", at: .start, do: "Save the file as UTF-8.")
         }
         let plain = text.unicodeScalars.first == "\u{feff}" ? String(text.unicodeScalars.dropFirst()) : text
         let source = SourceText(file: file, text: plain)
@@ -88,7 +94,9 @@ struct YAMLReader {
 
     private mutating func node(_ event: Event, _ mark: SourceMark, depth: Int) throws(SpecError) -> YAMLNode {
         guard depth < Self.depthMax else {
-            throw source.error("spec.too_deep", "values are nested too deeply", at: mark, do: "A spec needs five levels at most.")
+            throw source.error(
+                "spec.too_deep", "values are nested too deeply", at: mark,
+                do: "A spec needs five levels at most.")
         }
         try count(1, at: mark)
         switch event {
@@ -111,7 +119,8 @@ struct YAMLReader {
             }
             try count(Self.size(value), at: mark)
             return value
-        default: throw source.error("spec.syntax", "a value is missing here", at: mark, do: "Complete the line.")
+        default:
+            throw source.error("spec.syntax", "a value is missing here", at: mark, do: "Complete the line.")
         }
     }
 
@@ -121,15 +130,18 @@ struct YAMLReader {
             let (event, mark) = try next()
             if case .end = event { return entries }
             guard case .scalar(let key, _, _) = event else {
-                throw source.error("spec.key_kind", "a key must be a word", at: mark, do: "Write `key: value`.")
+                throw source.error(
+                    "spec.key_kind", "a key must be a word", at: mark, do: "Write `key: value`.")
             }
             if let first = entries.first(where: { $0.key == key }) {
                 throw source.error(
-                    "spec.duplicate_key", "`\(key)` is given twice; first on line \(first.keyMark.line)", at: mark,
+                    "spec.duplicate_key", "`\(key)` is given twice; first on line \(first.keyMark.line)",
+                    at: mark,
                     do: "Keep one of the two.")
             }
             let (valueEvent, valueMark) = try next()
-            entries.append(YAMLEntry(key: key, keyMark: mark, value: try node(valueEvent, valueMark, depth: depth + 1)))
+            entries.append(
+                YAMLEntry(key: key, keyMark: mark, value: try node(valueEvent, valueMark, depth: depth + 1)))
         }
     }
 
@@ -164,10 +176,16 @@ struct YAMLReader {
         switch event.type {
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
-            let value = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
-            return (.scalar(value, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE, anchor: text(scalar.anchor)), mark)
-        case YAML_SEQUENCE_START_EVENT: return (.sequenceStart(anchor: text(event.data.sequence_start.anchor)), mark)
-        case YAML_MAPPING_START_EVENT: return (.mappingStart(anchor: text(event.data.mapping_start.anchor)), mark)
+            let value = String(
+                decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+            return (
+                .scalar(value, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE, anchor: text(scalar.anchor)),
+                mark
+            )
+        case YAML_SEQUENCE_START_EVENT:
+            return (.sequenceStart(anchor: text(event.data.sequence_start.anchor)), mark)
+        case YAML_MAPPING_START_EVENT:
+            return (.mappingStart(anchor: text(event.data.mapping_start.anchor)), mark)
         case YAML_ALIAS_EVENT: return (.alias(text(event.data.alias.anchor) ?? ""), mark)
         case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: return (.end, mark)
         case YAML_DOCUMENT_START_EVENT: return (.documentStart, mark)
@@ -178,10 +196,12 @@ struct YAMLReader {
 
     private func syntaxError() -> SpecError {
         let raw = parser.raw
-        let place = raw.problem_mark.line == 0 && raw.problem_mark.column == 0 ? raw.context_mark : raw.problem_mark
+        let place =
+            raw.problem_mark.line == 0 && raw.problem_mark.column == 0 ? raw.context_mark : raw.problem_mark
         let problem = raw.problem.map { String(cString: $0) } ?? "the text is not YAML"
         return source.error(
-            "spec.syntax", "this is not YAML: \(problem)", at: SourceMark(line: place.line + 1, column: place.column + 1),
+            "spec.syntax", "this is not YAML: \(problem)",
+            at: SourceMark(line: place.line + 1, column: place.column + 1),
             do: "Check indentation, colons, quotes and brackets around this place.")
     }
 }

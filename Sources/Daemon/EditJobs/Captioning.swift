@@ -31,7 +31,9 @@ public struct CaptionChain {
             switch captioner {
             case .template: return Caption(text: "a picture", origin: .template)
             case .clip:
-                if let phrase = ClipRanking(model)?.best(image) { return Caption(text: phrase, origin: .clip) }
+                if let phrase = ClipRanking(model)?.best(image) {
+                    return Caption(text: phrase, origin: .clip)
+                }
             case .command(let words):
                 if let line = run(words.map { $0.replacingOccurrences(of: "{image}", with: path) }) {
                     return Caption(text: line, origin: .command)
@@ -69,14 +71,19 @@ struct ClipRanking {
         guard let guide = model.guide else { return nil }
         let beside = "\(parent(model.folder))/vocabulary.txt"
         let paths = ["\(model.folder)/vocabulary.txt", beside, "/usr/share/clipdragd/vocabulary.txt"]
-        guard let text = paths.lazy.compactMap({ try? String(contentsOfFile: $0, encoding: .utf8) }).first else { return nil }
-        phrases = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+        guard let text = paths.lazy.compactMap({ try? String(contentsOfFile: $0, encoding: .utf8) }).first
+        else { return nil }
+        phrases = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+            !$0.isEmpty && !$0.hasPrefix("#")
+        }
         self.guide = guide
     }
 
     /// The best phrase.
     func best(_ image: Tensor) -> String? {
         let wanted = guide.clip.embedding(of: Variable(image)).value
-        return phrases.map { ($0, cosineSimilarity(wanted, guide.embedding(of: $0)).value) }.max { $0.1 < $1.1 }?.0
+        return phrases.map { ($0, cosineSimilarity(wanted, guide.embedding(of: $0)).value) }.max {
+            $0.1 < $1.1
+        }?.0
     }
 }

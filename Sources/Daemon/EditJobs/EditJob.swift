@@ -63,10 +63,13 @@ public struct EditJob {
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
             ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath)
         var request = EditRequest(
-            image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt, drags: plan.drags,
+            image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt,
+            drags: plan.drags,
             mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed)
         if let path = options.lora {
-            do { request.lora = try LoRA(path: path, sites: model.unet.loraSites) } catch { throw JobFailure(error) }
+            do { request.lora = try LoRA(path: path, sites: model.unet.loraSites) } catch {
+                throw JobFailure(error)
+            }
         }
         let result: EditResult
         do {
@@ -82,12 +85,14 @@ public struct EditJob {
         do {
             products.append(
                 JobProduct(
-                    name: "result.\(format.fileExtension)", bytes: try edited.bytes(as: format, quality: plan.output.quality ?? 95)))
+                    name: "result.\(format.fileExtension)",
+                    bytes: try edited.bytes(as: format, quality: plan.output.quality ?? 95)))
             products += try extras(plan, image, edited, result)
         } catch { throw JobFailure(error, file: plan.imageName) }
         products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
         let trajectory = Trajectory(
-            identity: identity, started: started, plan: plan, caption: caption, model: model, request: request, result: result,
+            identity: identity, started: started, plan: plan, caption: caption, model: model,
+            request: request, result: result,
             judged: judged, files: products.map(\.name) + ["trajectory.json"])
         products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
@@ -99,12 +104,18 @@ public struct EditJob {
         let wish = request.editPrompt ?? request.sourcePrompt
         var scores: (source: Double?, result: Double?) = (nil, nil)
         if plan.output.metrics != "none" {
-            scores = (metrics.clipScore(result.working, text: wish), metrics.clipScore(result.decoded, text: wish))
+            scores = (
+                metrics.clipScore(result.working, text: wish), metrics.clipScore(result.decoded, text: wish)
+            )
         }
         let rise = scores.source.flatMap { before in scores.result.map { $0 - before } }
         let verdict = Judge(model, result).verdict(drags: request.drags, seed: request.seed, clipRise: rise)
-        let distance = plan.output.metrics == "full" ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
-        return Judgement(verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result, meanDistance: distance)
+        let distance =
+            plan.output.metrics == "full"
+            ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
+        return Judgement(
+            verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
+            meanDistance: distance)
     }
 
     private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
@@ -113,20 +124,28 @@ public struct EditJob {
             settings: plan.settings.values.map { ($0.key, $0.value.literal) }, output: plan.output)
     }
 
-    private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult) throws(ImageError) -> [JobProduct] {
+    private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult)
+        throws(ImageError) -> [JobProduct]
+    {
         var products: [JobProduct] = []
         let wanted = plan.output.extras ?? []
         let overlay = Overlay(source, result)
-        if wanted.contains("overlay") { products.append(JobProduct(name: "overlay.png", bytes: try overlay.image.pngBytes())) }
+        if wanted.contains("overlay") {
+            products.append(JobProduct(name: "overlay.png", bytes: try overlay.image.pngBytes()))
+        }
         if wanted.contains("comparison") {
             var (plain, marked, final) = (source, overlay.image, edited)
             (plain.alpha, marked.alpha, final.alpha) = (nil, nil, nil)
-            products.append(JobProduct(name: "comparison.png", bytes: try Image.sideBySide([plain, marked, final]).pngBytes()))
+            products.append(
+                JobProduct(
+                    name: "comparison.png", bytes: try Image.sideBySide([plain, marked, final]).pngBytes()))
         }
         if wanted.contains("animation") {
             let frames = animationFrames(result)
             products.append(
-                JobProduct(name: "animation.png", bytes: try AnimatedPNG.bytes(frames: frames, milliseconds: 120, lastMilliseconds: 1500)))
+                JobProduct(
+                    name: "animation.png",
+                    bytes: try AnimatedPNG.bytes(frames: frames, milliseconds: 120, lastMilliseconds: 1500)))
         }
         return products
     }
@@ -139,7 +158,9 @@ public struct EditJob {
         let pictures = [result.working] + chosen.map { model.decode(Variable($0)).value } + [result.decoded]
         return pictures.map { picture in
             let (height, width) = (picture.shape[1], picture.shape[2])
-            return Image(width: width, height: height, samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) })
+            return Image(
+                width: width, height: height,
+                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) })
         }
     }
 }
@@ -156,7 +177,9 @@ struct Overlay {
             let path = result.loop.iterations.map { result.grid.point(of: $0.handles[i]) }
             let (from, to) = (result.grid.point(of: handle.start), result.grid.point(of: handle.target))
             image.drawLine(from: (from.x, from.y), to: (to.x, to.y), width: stroke, .outline)
-            for (a, b) in zip(path, path.dropFirst()) { image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, .path) }
+            for (a, b) in zip(path, path.dropFirst()) {
+                image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, .path)
+            }
             image.drawDisc(x: to.x, y: to.y, radius: 2 * stroke, .target)
             image.drawDisc(x: from.x, y: from.y, radius: 2 * stroke, .handle)
         }

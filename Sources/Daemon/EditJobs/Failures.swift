@@ -14,7 +14,8 @@ extension JobFailure {
     /// A spec or configuration with a mistake.
     public init(_ error: SpecError, exit: Exit = .badData) {
         self.init(
-            code: error.code, message: error.message, file: error.file, line: error.mark.line, column: error.mark.column,
+            code: error.code, message: error.message, file: error.file, line: error.mark.line,
+            column: error.mark.column,
             hint: error.hint, exit: exit, rendered: error.description)
     }
 
@@ -33,7 +34,8 @@ extension JobFailure {
     /// A setting that does not fit.
     init(_ error: SettingError, model: String) {
         self.init(
-            code: "model.config", message: "\(model)/clipdrag.json: \(error.message)", hint: "Correct the model's clipdrag.json.",
+            code: "model.config", message: "\(model)/clipdrag.json: \(error.message)",
+            hint: "Correct the model's clipdrag.json.",
             exit: .modelUnavailable)
     }
 }

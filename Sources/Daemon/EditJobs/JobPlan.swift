@@ -68,13 +68,17 @@ public struct JobPlan: Sendable {
         recommended: [(key: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(JobFailure) {
         let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(path) } catch { throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError) }
+        do { bytes = try PosixFileSystem().read(path) } catch {
+            throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError)
+        }
         do { parsed = try parseSpec(bytes, file: name ?? path) } catch { throw JobFailure(error) }
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
         for reference in spec.references {
-            do { resolved[reference.value] = try parsed.resolve(reference, in: folder) } catch { throw JobFailure(error) }
+            do { resolved[reference.value] = try parsed.resolve(reference, in: folder) } catch {
+                throw JobFailure(error)
+            }
         }
         preset = spec.preset ?? options.preset
         settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
@@ -86,7 +90,9 @@ public struct JobPlan: Sendable {
             if isImageNeeded {
                 throw JobFailure(
                     code: "image.missing", message: "there is no picture for this spec", file: name ?? path,
-                    hint: "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.", exit: .noInput)
+                    hint:
+                        "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.",
+                    exit: .noInput)
             }
             (image, imageName, imageDigest, mask) = (nil, "", "", nil)
             drags = spec.units == .pixels ? Self.drags(spec, width: 1, height: 1) : []
@@ -94,7 +100,9 @@ public struct JobPlan: Sendable {
             return
         }
         let picture = try Self.picture(picturePath, shownAs: imagePath ?? picturePath, options.limits)
-        do { try parsed.validate(width: picture.image.width, height: picture.image.height) } catch { throw JobFailure(error) }
+        do { try parsed.validate(width: picture.image.width, height: picture.image.height) } catch {
+            throw JobFailure(error)
+        }
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? lastComponent(picturePath)
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
@@ -106,8 +114,12 @@ public struct JobPlan: Sendable {
         _ path: String, shownAs name: String, _ limits: Image.Limits
     ) throws(JobFailure) -> (image: Image, digest: String) {
         let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(path) } catch { throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError) }
-        do { return (try Image(decoding: bytes, limits: limits), Digest.sha256(bytes)) } catch { throw JobFailure(error, file: name) }
+        do { bytes = try PosixFileSystem().read(path) } catch {
+            throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError)
+        }
+        do { return (try Image(decoding: bytes, limits: limits), Digest.sha256(bytes)) } catch {
+            throw JobFailure(error, file: name)
+        }
     }
 
     /// The picture of the spec's stem in its folder.
@@ -116,26 +128,32 @@ public struct JobPlan: Sendable {
         let wanted = stem(lastComponent(spec)).lowercased()
         do {
             return try PosixFileSystem().list(folder).entries.first {
-                $0.kind == .file && ["png", "jpg", "jpeg"].contains(fileExtension($0.name)) && stem($0.name).lowercased() == wanted
+                $0.kind == .file && ["png", "jpg", "jpeg"].contains(fileExtension($0.name))
+                    && stem($0.name).lowercased() == wanted
             }.map { "\(folder)/\($0.name)" }
         } catch { throw JobFailure(error) }
     }
 
     private static func settings(
-        _ name: String, _ assignments: [SettingAssignment], _ recommended: [(key: String, value: SettingValue)], _ model: String,
+        _ name: String, _ assignments: [SettingAssignment],
+        _ recommended: [(key: String, value: SettingValue)], _ model: String,
         _ parsed: ParsedSpec
     ) throws(JobFailure) -> EditSettings {
         var settings: EditSettings
         do {
             settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
-            for assignment in assignments { try settings.set(assignment.key, to: SettingValue(assignment.value)) }
+            for assignment in assignments {
+                try settings.set(assignment.key, to: SettingValue(assignment.value))
+            }
         } catch { throw JobFailure(error, model: model) }
         let count = (settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven)
         guard count >= 1 else {
-            let mark = assignments.last { ["inversion_strength", "num_steps"].contains($0.key) }?.mark ?? .start
+            let mark =
+                assignments.last { ["inversion_strength", "num_steps"].contains($0.key) }?.mark ?? .start
             throw JobFailure(
                 parsed.error(
-                    "spec.range", "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves no step",
+                    "spec.range",
+                    "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves no step",
                     at: mark, do: "Raise one of the two."))
         }
         return settings
@@ -162,17 +180,21 @@ public struct JobPlan: Sendable {
                 var maskLimits = limits
                 maskLimits.shortestSide = 1
                 let picture = try picture(files[name] ?? name, shownAs: name, maskLimits).image
-                let mask = EditMask(size: Size(height: picture.height, width: picture.width), values: picture.mask)
+                let mask = EditMask(
+                    size: Size(height: picture.height, width: picture.width), values: picture.mask)
                 for (i, value) in mask.resized(to: size).values.enumerated() where value { inside[i] = true }
             case .rectangle(let x, let y, let w, let h):
-                shapes.append(.rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
+                shapes.append(
+                    .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
             case .circle(let x, let y, let r):
                 shapes.append(.circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1)))
-            case .polygon(let corners): shapes.append(.polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) }))
+            case .polygon(let corners):
+                shapes.append(.polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) }))
             }
         }
         if !shapes.isEmpty {
-            for (i, value) in MaskShape.union(shapes, width: image.width, height: image.height).enumerated() where value { inside[i] = true }
+            for (i, value) in MaskShape.union(shapes, width: image.width, height: image.height).enumerated()
+            where value { inside[i] = true }
         }
         return EditMask(size: size, values: inside)
     }

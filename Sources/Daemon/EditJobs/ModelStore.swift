@@ -30,14 +30,17 @@ public struct ModelStore: Sendable {
         var found: [(String, String)] = []
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-            for name in names.sorted() where isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
+            for name in names.sorted()
+            where isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
                 found.append((name, "\(folder)/\(name)"))
             }
         }
         return found
     }
 
-    private func isModel(_ folder: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/unet/config.json") }
+    private func isModel(_ folder: String) -> Bool {
+        FileManager.default.fileExists(atPath: "\(folder)/unet/config.json")
+    }
 
     /// The folder of a model given by path or name.
     public func folder(of model: String) throws(JobFailure) -> String {
@@ -52,15 +55,19 @@ public struct ModelStore: Sendable {
         let known = all.map(\.name).joined(separator: ", ")
         throw JobFailure(
             code: "model.missing", message: "there is no model `\(model)`",
-            hint: "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/.",
+            hint:
+                "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/.",
             exit: .modelUnavailable)
     }
 
     /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
-    public static func recommended(_ folder: String) throws(JobFailure) -> [(key: String, value: SettingValue)] {
+    public static func recommended(_ folder: String) throws(JobFailure) -> [(
+        key: String, value: SettingValue
+    )] {
         let path = "\(folder)/clipdrag.json"
         guard let bytes = FileManager.default.contents(atPath: path) else { return [] }
-        guard let json = JSONValue(parsing: Array(bytes)), case .object(let fields)? = json["recommended"] else {
+        guard let json = JSONValue(parsing: Array(bytes)), case .object(let fields)? = json["recommended"]
+        else {
             throw JobFailure(
                 code: "model.config", message: "clipdrag.json has no object `recommended`", file: path,
                 hint: "Write {\"recommended\": {…settings…}}.", exit: .modelUnavailable)
@@ -68,7 +75,9 @@ public struct ModelStore: Sendable {
         return flattened(fields, prefix: "")
     }
 
-    private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(key: String, value: SettingValue)] {
+    private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(
+        key: String, value: SettingValue
+    )] {
         fields.flatMap { key, value -> [(key: String, value: SettingValue)] in
             switch value {
             case .integer(let n): [(prefix + key, .integer(n))]
@@ -89,7 +98,9 @@ public struct ModelStore: Sendable {
     /// SHA-256 over all weights of a model, file by file in alphabetical order.
     public static func weightsDigest(_ folder: String) -> String {
         let paths = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        let pieces = paths.filter { $0.hasSuffix(".safetensors") }.sorted().compactMap { FileManager.default.contents(atPath: "\(folder)/\($0)") }
+        let pieces = paths.filter { $0.hasSuffix(".safetensors") }.sorted().compactMap {
+            FileManager.default.contents(atPath: "\(folder)/\($0)")
+        }
         return Digest.sha256(pieces.map { Array($0) })
     }
 }

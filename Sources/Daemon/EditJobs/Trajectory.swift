@@ -16,7 +16,8 @@ struct Trajectory {
     let json: JSONValue
 
     init(
-        identity: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel, request: EditRequest,
+        identity: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel,
+        request: EditRequest,
         result: EditResult, judged: Judgement, files: [String]
     ) {
         let stages = EditProgress.Stage.allCases.compactMap { stage in
@@ -28,10 +29,15 @@ struct Trajectory {
             (
                 "job",
                 .object([
-                    ("id", .string(identity.id)), ("name", .string(identity.name)), ("attempt", .integer(identity.attempt)),
-                    ("host", .string(ProcessInfo.processInfo.hostName)), ("version", .string(Version.current)),
+                    ("id", .string(identity.id)), ("name", .string(identity.name)),
+                    ("attempt", .integer(identity.attempt)),
+                    ("host", .string(ProcessInfo.processInfo.hostName)),
+                    ("version", .string(Version.current)),
                     ("started", .string(timestamp(started))), ("finished", .string(timestamp(finished))),
-                    ("seconds", .object(stages + [("total", .number(rounded(finished.timeIntervalSince(started))))])),
+                    (
+                        "seconds",
+                        .object(stages + [("total", .number(rounded(finished.timeIntervalSince(started))))])
+                    ),
                     ("peak_memory", .integer(peakMemory())),
                 ])
             ))
@@ -48,7 +54,8 @@ struct Trajectory {
                 "image",
                 .object([
                     ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
-                    ("working_width", .integer(result.working.shape[2])), ("working_height", .integer(result.working.shape[1])),
+                    ("working_width", .integer(result.working.shape[2])),
+                    ("working_height", .integer(result.working.shape[1])),
                     ("sha256", .string(plan.imageDigest)),
                 ])
             ))
@@ -72,7 +79,8 @@ struct Trajectory {
             (
                 "change",
                 .object([
-                    ("inside", .number(judged.verdict.changeInside)), ("outside", .number(judged.verdict.changeOutside)),
+                    ("inside", .number(judged.verdict.changeInside)),
+                    ("outside", .number(judged.verdict.changeOutside)),
                     ("noise", .number(judged.verdict.noise)),
                 ])
             ))
@@ -80,7 +88,8 @@ struct Trajectory {
             (
                 "metrics",
                 .object([
-                    ("clip_score_source", .optional(judged.clipScoreSource)), ("clip_score_result", .optional(judged.clipScoreResult)),
+                    ("clip_score_source", .optional(judged.clipScoreSource)),
+                    ("clip_score_result", .optional(judged.clipScoreResult)),
                     ("mean_distance", .optional(judged.meanDistance)),
                 ])
             ))
@@ -94,20 +103,27 @@ struct Trajectory {
     private static func settings(_ settings: EditSettings) -> JSONValue {
         let all = settings.values
         let top = all.filter { !$0.key.contains(".") }.map { (key: $0.key, value: $0.value.json) }
-        let lora = all.filter { $0.key.hasPrefix("lora.") }.map { (key: String($0.key.dropFirst(5)), value: $0.value.json) }
+        let lora = all.filter { $0.key.hasPrefix("lora.") }.map {
+            (key: String($0.key.dropFirst(5)), value: $0.value.json)
+        }
         return .object(top + [("lora", .object(lora))])
     }
 
     private static func point(_ p: ImagePoint) -> JSONValue { .array([.number(p.x), .number(p.y)]) }
 
-    private static func handles(_ request: EditRequest, _ result: EditResult, _ verdict: Verdict) -> [JSONValue] {
+    private static func handles(_ request: EditRequest, _ result: EditResult, _ verdict: Verdict)
+        -> [JSONValue]
+    {
         request.drags.indices.map { i in
             let final = result.grid.point(of: result.loop.handles[i])
             let pair = verdict.pairs[i]
             return .object([
-                ("from", point(request.drags[i].handle)), ("to", point(request.drags[i].target)), ("final", point(final)),
-                ("distance", .number(final.distance(to: request.drags[i].target))), ("verdict", .string(pair.answer.rawValue)),
-                ("similarity_before", .number(pair.similarityBefore)), ("similarity_after", .number(pair.similarityAfter)),
+                ("from", point(request.drags[i].handle)), ("to", point(request.drags[i].target)),
+                ("final", point(final)),
+                ("distance", .number(final.distance(to: request.drags[i].target))),
+                ("verdict", .string(pair.answer.rawValue)),
+                ("similarity_before", .number(pair.similarityBefore)),
+                ("similarity_after", .number(pair.similarityAfter)),
                 ("similarity_possible", .number(pair.similarityPossible)),
                 ("path", .array(result.loop.iterations.map { point(result.grid.point(of: $0.handles[i])) })),
             ])
@@ -116,10 +132,13 @@ struct Trajectory {
 
     private static func iteration(_ row: DragLoop.Iteration, _ grid: FeatureGrid) -> JSONValue {
         .object([
-            ("k", .integer(row.k)), ("motion_loss", .optional(row.motionLoss)), ("clip_loss", .optional(row.clipLoss)),
-            ("cosine", .optional(row.cosine)), ("local_norm", .optional(row.localNorm)), ("global_norm", .optional(row.globalNorm)),
+            ("k", .integer(row.k)), ("motion_loss", .optional(row.motionLoss)),
+            ("clip_loss", .optional(row.clipLoss)),
+            ("cosine", .optional(row.cosine)), ("local_norm", .optional(row.localNorm)),
+            ("global_norm", .optional(row.globalNorm)),
             ("distances", .array(row.distances.map { .number($0 * grid.pixelsPerCell) })),
-            ("handles", .array(row.handles.map { point(grid.point(of: $0)) })), ("seconds", .number(row.seconds)),
+            ("handles", .array(row.handles.map { point(grid.point(of: $0)) })),
+            ("seconds", .number(row.seconds)),
         ])
     }
 
@@ -131,7 +150,9 @@ struct Trajectory {
 private func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
 
 /// A moment as ISO 8601 with milliseconds, UTC.
-func timestamp(_ date: Date) -> String { date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)) + "Z" }
+func timestamp(_ date: Date) -> String {
+    date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)) + "Z"
+}
 
 /// The process's largest resident size so far, bytes.
 func peakMemory() -> Int {

@@ -34,6 +34,9 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// Whether the place is at fault, not the job: it may work later, unaided.
     public var isTransient: Bool {
-        [ENOSPC, EDQUOT, EIO, EROFS, EACCES, EPERM, EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN, ESTALE, ENOTCONN, ETIMEDOUT].contains(number)
+        [
+            ENOSPC, EDQUOT, EIO, EROFS, EACCES, EPERM, EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN, ESTALE,
+            ENOTCONN, ETIMEDOUT,
+        ].contains(number)
     }
 }

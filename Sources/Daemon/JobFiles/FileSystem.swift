@@ -68,7 +68,9 @@ extension FileSystem {
             return
         }
         try createDirectory(to)
-        for entry in try list(from).entries { try copyTree("\(from)/\(entry.name)", to: "\(to)/\(entry.name)") }
+        for entry in try list(from).entries {
+            try copyTree("\(from)/\(entry.name)", to: "\(to)/\(entry.name)")
+        }
     }
 
     /// A name in a folder that is not taken: `stem`, else `stem.2`, `stem.3`, …

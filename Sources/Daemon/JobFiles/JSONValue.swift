@@ -14,7 +14,9 @@ public enum JSONValue: Sendable, Equatable {
     public static func == (a: JSONValue, b: JSONValue) -> Bool { a.line == b.line }
 
     /// A number, or null where there is none (or it is not finite, which JSON cannot say).
-    public static func optional(_ value: Double?) -> JSONValue { value.map { $0.isFinite ? .number($0) : .null } ?? .null }
+    public static func optional(_ value: Double?) -> JSONValue {
+        value.map { $0.isFinite ? .number($0) : .null } ?? .null
+    }
     /// A string, or null.
     public static func optional(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
     /// A whole number, or null.
@@ -56,21 +58,29 @@ public enum JSONValue: Sendable, Equatable {
         case .null: return "null"
         case .bool(let flag): return flag ? "true" : "false"
         case .integer(let n): return String(n)
-        case .number(let x): return x.isFinite ? (x == x.rounded() && abs(x) < 1e15 ? String(Int(x)) : String(x)) : "null"
+        case .number(let x):
+            return x.isFinite ? (x == x.rounded() && abs(x) < 1e15 ? String(Int(x)) : String(x)) : "null"
         case .string(let text): return Self.quoted(text)
         case .array(let items):
             let isFlat = items.allSatisfy { if case .object = $0 { false } else { true } }
-            return Self.joined(items.map { $0.text(indent: isFlat ? nil : indent, depth: depth + 1) }, "[", "]", isFlat ? nil : indent, depth)
+            return Self.joined(
+                items.map { $0.text(indent: isFlat ? nil : indent, depth: depth + 1) }, "[", "]",
+                isFlat ? nil : indent, depth)
         case .object(let fields):
-            let parts = fields.map { "\(Self.quoted($0.key)):\(indent == nil ? "" : " ")\($0.value.text(indent: indent, depth: depth + 1))" }
+            let parts = fields.map {
+                "\(Self.quoted($0.key)):\(indent == nil ? "" : " ")\($0.value.text(indent: indent, depth: depth + 1))"
+            }
             return Self.joined(parts, "{", "}", indent, depth)
         }
     }
 
-    private static func joined(_ parts: [String], _ open: String, _ close: String, _ indent: Int?, _ depth: Int) -> String {
+    private static func joined(
+        _ parts: [String], _ open: String, _ close: String, _ indent: Int?, _ depth: Int
+    ) -> String {
         guard let indent, !parts.isEmpty else { return open + parts.joined(separator: ",") + close }
         let space = String(repeating: " ", count: indent * (depth + 1))
-        return "\(open)\n\(space)\(parts.joined(separator: ",\n" + space))\n\(String(repeating: " ", count: indent * depth))\(close)"
+        return
+            "\(open)\n\(space)\(parts.joined(separator: ",\n" + space))\n\(String(repeating: " ", count: indent * depth))\(close)"
     }
 
     private static func quoted(_ text: String) -> String {

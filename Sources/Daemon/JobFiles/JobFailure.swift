@@ -35,7 +35,8 @@ public struct JobFailure: Error, Sendable, Equatable {
 
     /// A failure.
     public init(
-        code: String, message: String, file: String? = nil, line: Int? = nil, column: Int? = nil, hint: String,
+        code: String, message: String, file: String? = nil, line: Int? = nil, column: Int? = nil,
+        hint: String,
         retryable: Bool = false, exit: Exit, rendered: String? = nil
     ) {
         self.code = code
@@ -52,7 +53,8 @@ public struct JobFailure: Error, Sendable, Equatable {
     /// The message on a terminal and in error.txt.
     public var text: String {
         if let rendered { return rendered }
-        let place = [file, line.map(String.init), column.map(String.init)].compactMap { $0 }.joined(separator: ":")
+        let place = [file, line.map(String.init), column.map(String.init)].compactMap { $0 }.joined(
+            separator: ":")
         return "\(place.isEmpty ? "" : place + ": ")error: \(message)\n\(hint)"
     }
 
@@ -60,7 +62,8 @@ public struct JobFailure: Error, Sendable, Equatable {
     public func json(attempts: Int) -> JSONValue {
         .object([
             ("schema", .string("clipdrag-error/1")), ("code", .string(code)), ("message", .string(message)),
-            ("file", .optional(file)), ("line", .optional(line)), ("column", .optional(column)), ("hint", .string(hint)),
+            ("file", .optional(file)), ("line", .optional(line)), ("column", .optional(column)),
+            ("hint", .string(hint)),
             ("retryable", .bool(retryable)), ("attempts", .integer(attempts)),
         ])
     }

@@ -45,7 +45,9 @@ public struct PosixFileSystem: FileSystem {
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written)
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw FileError("write", path)
@@ -63,7 +65,9 @@ public struct PosixFileSystem: FileSystem {
         }
         if errno == EEXIST {
             var found = stat()
-            guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else { throw FileError("mkdir", path, ENOTDIR) }
+            guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
+                throw FileError("mkdir", path, ENOTDIR)
+            }
             return
         }
         guard errno == ENOENT, parent(path) != path else { throw FileError("mkdir", path) }
@@ -116,7 +120,8 @@ public struct PosixFileSystem: FileSystem {
         }
         return FileStatus(
             kind: kind, size: Int(found.st_size),
-            modified: Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) / 1e9, device: UInt64(found.st_dev),
+            modified: Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) / 1e9,
+            device: UInt64(found.st_dev),
             inode: UInt64(found.st_ino), links: Int(found.st_nlink))
     }
 
@@ -167,7 +172,9 @@ public func parent(_ path: String) -> String {
 }
 
 /// The last component of a path.
-public func lastComponent(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+public func lastComponent(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+}
 
 /// A file name without its last extension.
 public func stem(_ name: String) -> String {

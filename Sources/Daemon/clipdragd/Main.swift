@@ -9,9 +9,12 @@ struct Clipdragd: ParsableCommand {
         abstract: "Edits pictures dropped into a folder: drag points and a text, by CLIPDrag, on the CPU.",
         version: "clipdragd \(Version.current)",
         subcommands: [
-            RunCommand.self, EditCommand.self, CheckCommand.self, CaptionCommand.self, StatusCommand.self, ListCommand.self,
-            ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self, CancelCommand.self,
-            PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self, ModelsCommand.self,
+            RunCommand.self, EditCommand.self, CheckCommand.self, CaptionCommand.self, StatusCommand.self,
+            ListCommand.self,
+            ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
+            CancelCommand.self,
+            PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
+            ModelsCommand.self,
             EditWorkerCommand.self,
         ])
 }

@@ -41,9 +41,11 @@ public struct Metrics {
         let alphaBar = model.schedule.alphaBar(261)
         var generator = SeededGenerator(seed: seed)
         let copies = (0..<8).map { _ in
-            Tensor.combination(alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
+            Tensor.combination(
+                alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
         }
-        let blocks = result.unet(Variable(.stacked(copies)), timesteps: [261], text: result.text).blockFeatures
+        let blocks = result.unet(Variable(.stacked(copies)), timesteps: [261], text: result.text)
+            .blockFeatures
         let block = blocks[min(2, blocks.count - 1)].value
         return FeatureMap((1..<8).reduce(block.sample(0)) { $0 + block.sample($1) }, grid: result.grid.size)
     }

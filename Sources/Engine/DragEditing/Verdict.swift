@@ -57,7 +57,8 @@ public struct Judge {
             let changed = inside > 1.5 * noise + 0.005
             let rose = (clipRise ?? 0) > 0.01
             return Verdict(
-                answer: changed && rose ? .moved : changed || rose ? .partly : .unchanged, pairs: [], changeInside: inside,
+                answer: changed && rose ? .moved : changed || rose ? .partly : .unchanged, pairs: [],
+                changeInside: inside,
                 changeOutside: outside, noise: noise)
         }
         let source = features(result.working, seed)
@@ -66,19 +67,22 @@ public struct Judge {
         let pairs = result.handles.map { handle -> Verdict.Pair in
             let wanted = source.feature(at: handle.start)
             let pair = (
-                cosine(wanted, before.feature(at: handle.target)), cosine(wanted, after.feature(at: handle.target)),
+                cosine(wanted, before.feature(at: handle.target)),
+                cosine(wanted, after.feature(at: handle.target)),
                 cosine(wanted, before.feature(at: handle.start))
             )
             let (rise, possible) = (pair.1 - pair.0, max(pair.2 - pair.0, Self.leastRise))
             let answer: Verdict.Answer =
-                rise > 0.5 * possible ? .moved : rise < Self.leastRise && inside < 1.5 * noise + 0.005 ? .unchanged : .partly
+                rise > 0.5 * possible
+                ? .moved : rise < Self.leastRise && inside < 1.5 * noise + 0.005 ? .unchanged : .partly
             return Verdict.Pair(
                 similarityBefore: pair.0, similarityAfter: pair.1, similarityPossible: pair.2, answer: answer)
         }
         let answer: Verdict.Answer =
             pairs.allSatisfy { $0.answer == .moved }
             ? .moved : pairs.allSatisfy { $0.answer == .unchanged } ? .unchanged : .partly
-        return Verdict(answer: answer, pairs: pairs, changeInside: inside, changeOutside: outside, noise: noise)
+        return Verdict(
+            answer: answer, pairs: pairs, changeInside: inside, changeOutside: outside, noise: noise)
     }
 
     /// Mean features of noised copies of a picture on the grid. The same noise serves all pictures.
@@ -87,7 +91,8 @@ public struct Judge {
         let alphaBar = model.schedule.alphaBar(Self.timestep)
         var generator = SeededGenerator(seed: seed)
         let noised = (0..<Self.copies).map { _ in
-            Tensor.combination(alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
+            Tensor.combination(
+                alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
         }
         let output = result.unet(Variable(.stacked(noised)), timesteps: [Self.timestep], text: result.text)
         let blocks = output.blockFeatures
@@ -105,7 +110,8 @@ public struct Judge {
         let size = Size(height: result.working.shape[1], width: result.working.shape[2])
         let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
         let region =
-            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.grid.image)))?.resized(to: size) ?? everywhere
+            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.grid.image)))?.resized(
+                to: size) ?? everywhere
         var sums = (inside: 0.0, outside: 0.0, noise: 0.0)
         result.decoded.withUnsafeValues { edited in
             result.reconstruction.withUnsafeValues { plain in

@@ -43,13 +43,17 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// Links what a claim lacks; a name in a sub-folder or outside is left to the job's own check.
     func linkInputs(_ job: Job) throws(FileError) {
         for name in (job.image.map { [$0] } ?? []) + job.others where !name.contains("/") {
-            guard try files.status("\(job.claim)/\(name)") == nil, try files.status("\(job.inbox)/\(name)") != nil else { continue }
+            guard try files.status("\(job.claim)/\(name)") == nil,
+                try files.status("\(job.inbox)/\(name)") != nil
+            else { continue }
             try files.linkOrCopy("\(job.inbox)/\(name)", to: "\(job.claim)/\(name)")
         }
     }
 
     /// Makes a job's record durable.
-    func save(_ job: Job) throws(FileError) { try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644) }
+    func save(_ job: Job) throws(FileError) {
+        try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644)
+    }
 
     /// Claims that an earlier daemon left in an inbox. What it was killed in the midst of is completed or undone.
     func leftovers(_ inbox: String) throws(FileError) -> [Job] {
@@ -77,7 +81,8 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// A claim whose record is damaged: whatever it holds goes back to the inbox under its own name.
     private func rescue(_ claim: String, _ inbox: String) throws(FileError) {
-        for entry in try files.list(claim).entries where entry.name != "job.json" && !entry.name.hasPrefix(".") {
+        for entry in try files.list(claim).entries
+        where entry.name != "job.json" && !entry.name.hasPrefix(".") {
             let isTaken = try files.status("\(inbox)/\(entry.name)") != nil
             if InboxNames.isSpec(entry.name) || !isTaken {
                 try files.rename("\(claim)/\(entry.name)", to: "\(inbox)/\(try freeFile(entry.name, inbox))")
@@ -127,9 +132,13 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         case .archive:
             let folder = archive(job)
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil { try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))") }
+            if try files.status(specInClaim) != nil {
+                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
+            }
             for name in inputs(job) where !stillNeeded.contains(name) {
-                if try isSameFile(job, name) { try files.move("\(job.inbox)/\(name)", to: "\(folder)/\(try freeFile(name, folder))") }
+                if try isSameFile(job, name) {
+                    try files.move("\(job.inbox)/\(name)", to: "\(folder)/\(try freeFile(name, folder))")
+                }
             }
         case .delete:
             for name in inputs(job) where !stillNeeded.contains(name) {
@@ -139,16 +148,22 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
             let folder = "\(job.inbox)/done"
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil { try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))") }
+            if try files.status(specInClaim) != nil {
+                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
+            }
         }
         try files.removeTree(job.claim)
     }
 
-    private func inputs(_ job: Job) -> [String] { ((job.image.map { [$0] } ?? []) + job.others).filter { !$0.contains("/") } }
+    private func inputs(_ job: Job) -> [String] {
+        ((job.image.map { [$0] } ?? []) + job.others).filter { !$0.contains("/") }
+    }
 
     /// Whether the inbox still has the very file that was claimed, and not a newer one of the same name.
     private func isSameFile(_ job: Job, _ name: String) throws(FileError) -> Bool {
-        guard let there = try files.status("\(job.inbox)/\(name)"), let claimed = try files.status("\(job.claim)/\(name)") else { return false }
+        guard let there = try files.status("\(job.inbox)/\(name)"),
+            let claimed = try files.status("\(job.claim)/\(name)")
+        else { return false }
         return there.inode == claimed.inode && there.device == claimed.device
             || (there.size == claimed.size && there.modified <= claimed.modified)
     }
@@ -158,7 +173,8 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// - Returns: the folder.
     func fail(_ job: Job, _ failure: JobFailure, stillNeeded: Set<String>) throws(FileError) -> String {
         try files.removeTree(making(job))
-        try files.replace("\(job.claim)/error.json", Array(failure.json(attempts: job.crashes + 1).lines.utf8), mode: 0o644)
+        try files.replace(
+            "\(job.claim)/error.json", Array(failure.json(attempts: job.crashes + 1).lines.utf8), mode: 0o644)
         try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {

@@ -46,15 +46,18 @@ public struct Job: Sendable, Equatable {
     /// The record's text.
     public var json: JSONValue {
         .object([
-            ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)), ("image", .optional(image)),
-            ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)), ("dropped", .number(dropped)),
+            ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)),
+            ("image", .optional(image)),
+            ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)),
+            ("dropped", .number(dropped)),
             ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
         ])
     }
 
     /// Reads a record; nil when it is damaged.
     public init?(_ json: JSONValue?, inbox: String) {
-        guard let json, let id = json["id"]?.string, let name = json["name"]?.string, let spec = json["spec"]?.string,
+        guard let json, let id = json["id"]?.string, let name = json["name"]?.string,
+            let spec = json["spec"]?.string,
             let state = json["state"]?.string.flatMap({ State(rawValue: $0) })
         else { return nil }
         self.id = id
@@ -63,7 +66,11 @@ public struct Job: Sendable, Equatable {
         self.spec = spec
         self.state = state
         image = json["image"]?.string
-        if case .array(let items)? = json["others"] { others = items.compactMap(\.string) } else { others = [] }
+        if case .array(let items)? = json["others"] {
+            others = items.compactMap(\.string)
+        } else {
+            others = []
+        }
         priority = json["priority"]?.integer ?? 0
         dropped = json["dropped"]?.number ?? 0
         crashes = json["crashes"]?.integer ?? 0
@@ -86,5 +93,7 @@ public struct Job: Sendable, Equatable {
     }
 
     /// Which of two jobs comes first.
-    static func comesBefore(_ a: Job, _ b: Job) -> Bool { (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id) }
+    static func comesBefore(_ a: Job, _ b: Job) -> Bool {
+        (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id)
+    }
 }

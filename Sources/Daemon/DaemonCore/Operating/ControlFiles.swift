@@ -18,7 +18,11 @@ public struct ControlFiles: Sendable {
     public func set(_ flag: String, _ on: Bool) throws(FileError) {
         let files = PosixFileSystem()
         try files.createDirectory(folder)
-        if on { try files.replace("\(folder)/\(flag)", [], mode: 0o644) } else { try files.remove("\(folder)/\(flag)") }
+        if on {
+            try files.replace("\(folder)/\(flag)", [], mode: 0o644)
+        } else {
+            try files.remove("\(folder)/\(flag)")
+        }
     }
 
     /// Asks for something about a job.

@@ -18,8 +18,12 @@ final class Records {
         let files = PosixFileSystem()
         let entries = (try? files.list("\(folder)/history").entries) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {
-            guard let record = (try? files.read("\(folder)/history/\(entry.name)")).flatMap({ JSONValue(parsing: $0) }),
-                record["state"]?.string == "published", let digest = record["digest"]?.string, let name = record["published_as"]?.string
+            guard
+                let record = (try? files.read("\(folder)/history/\(entry.name)")).flatMap({
+                    JSONValue(parsing: $0)
+                }),
+                record["state"]?.string == "published", let digest = record["digest"]?.string,
+                let name = record["published_as"]?.string
             else { continue }
             if digests[digest] == nil { digests[digest] = name }
         }
@@ -31,8 +35,10 @@ final class Records {
     /// Remembers how a job ended.
     func remember(_ job: Job, outcome: Outcome, _ files: some FileSystem) throws(FileError) {
         var fields: [(key: String, value: JSONValue)] = [
-            ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)), ("spec", .string(job.spec)),
-            ("image", .optional(job.image)), ("digest", .string(job.digest)), ("crashes", .integer(job.crashes)),
+            ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)),
+            ("spec", .string(job.spec)),
+            ("image", .optional(job.image)), ("digest", .string(job.digest)),
+            ("crashes", .integer(job.crashes)),
             ("finished", .string(Date().formatted(.iso8601))),
         ]
         switch outcome {
@@ -42,7 +48,8 @@ final class Records {
         case .failed(let code, let folder):
             fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
         }
-        try files.replace("\(folder)/history/\(job.id).json", Array(JSONValue.object(fields).lines.utf8), mode: 0o644)
+        try files.replace(
+            "\(folder)/history/\(job.id).json", Array(JSONValue.object(fields).lines.utf8), mode: 0o644)
     }
 
     /// A finished job's record.
@@ -52,11 +59,16 @@ final class Records {
     }
 
     /// Writes status.json when it has changed.
-    func writeStatus(queue: [Job], workers: [WorkerProcess], inboxes: [WatchedInbox], isPaused: Bool, _ files: some FileSystem) {
+    func writeStatus(
+        queue: [Job], workers: [WorkerProcess], inboxes: [WatchedInbox], isPaused: Bool,
+        _ files: some FileSystem
+    ) {
         let running = workers.map { worker in
             JSONValue.object([
-                ("id", .string(worker.job.id)), ("name", .string(worker.job.name)), ("pid", .integer(Int(worker.pid))),
-                ("stage", .optional(worker.progress?["stage"]?.string)), ("step", .optional(worker.progress?["step"]?.integer)),
+                ("id", .string(worker.job.id)), ("name", .string(worker.job.name)),
+                ("pid", .integer(Int(worker.pid))),
+                ("stage", .optional(worker.progress?["stage"]?.string)),
+                ("step", .optional(worker.progress?["step"]?.integer)),
                 ("total", .optional(worker.progress?["total"]?.integer)),
             ])
         }
@@ -68,11 +80,15 @@ final class Records {
         }
         let halves = inboxes.flatMap { inbox in
             inbox.findings.waiting.sorted { $0.key < $1.key }.map { name, since in
-                JSONValue.object([("inbox", .string(inbox.path)), ("file", .string(name)), ("since", .number(since.rounded()))])
+                JSONValue.object([
+                    ("inbox", .string(inbox.path)), ("file", .string(name)),
+                    ("since", .number(since.rounded())),
+                ])
             }
         }
         let status = JSONValue.object([
-            ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)), ("waiting", .array(waiting)),
+            ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)),
+            ("waiting", .array(waiting)),
             ("lone_halves", .array(halves)),
         ])
         let text = status.lines

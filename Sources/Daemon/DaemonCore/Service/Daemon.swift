@@ -80,8 +80,11 @@ public final class Daemon {
     /// - Returns: the exit code.
     /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
     public func run() throws(JobFailure) -> JobFailure.Exit {
-        do { try begin() } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure as JobFailure { throw failure } catch {
-            throw JobFailure(code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        do { try begin() } catch let error as FileError {
+            throw JobFailure(error, exit: .cannotCreate)
+        } catch let failure as JobFailure { throw failure } catch {
+            throw JobFailure(
+                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
         }
         notifier.send("READY=1\nSTATUS=watching \(inboxes.count) inbox(es)")
         while true {
@@ -103,12 +106,15 @@ public final class Daemon {
     private func begin() throws {
         guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
             throw JobFailure(
-                code: "config.incomplete", message: "there is no \(configuration.outbox == nil ? "outbox" : "inbox")",
-                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.", exit: .badConfiguration)
+                code: "config.incomplete",
+                message: "there is no \(configuration.outbox == nil ? "outbox" : "inbox")",
+                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.",
+                exit: .badConfiguration)
         }
         for inbox in configuration.inboxes where pathsOverlap(inbox.path, outbox) {
             throw JobFailure(
-                code: "config.overlap", message: "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
+                code: "config.overlap",
+                message: "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
                 hint: "Choose an outbox outside every inbox.", exit: .badConfiguration)
         }
         try files.createDirectory("\(outbox)/.clipdragd")
@@ -117,10 +123,13 @@ public final class Daemon {
         controlWatcher = try? Watcher("\(setup.stateFolder)/control", .inotify)
         for inbox in configuration.inboxes {
             try files.createDirectory("\(inbox.path)/.clipdragd")
-            let watched = try WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
+            let watched = try WatchedInbox(
+                inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             inboxes.append(watched)
             for job in try store.leftovers(inbox.path) {
-                log.info("taken up again", metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
+                log.info(
+                    "taken up again",
+                    metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
                 if job.state == .publishing { complete(job) } else { queue.append(job) }
             }
         }
@@ -130,7 +139,8 @@ public final class Daemon {
     /// Results in the making that no claim belongs to: their job begins anew or is gone.
     private func removeAbandonedResults(_ outbox: String) throws(FileError) {
         let known = Set(queue.map(\.id))
-        for entry in try files.list("\(outbox)/.clipdragd").entries where entry.kind == .directory && !known.contains(entry.name) {
+        for entry in try files.list("\(outbox)/.clipdragd").entries
+        where entry.kind == .directory && !known.contains(entry.name) {
             try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
         }
     }
@@ -186,7 +196,8 @@ public final class Daemon {
                 try store.save(job)
                 let worker = try WorkerProcess(setup.workerCommand + arguments(job, making), job: job)
                 workers.append(worker)
-                log.info("started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
+                log.info(
+                    "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
             } catch {
                 job.state = .claimed
                 queue.append(job)
@@ -197,7 +208,9 @@ public final class Daemon {
     }
 
     private func arguments(_ job: Job, _ making: String) -> [String] {
-        var words = ["--spec", "\(job.claim)/\(job.spec)", "--out", making, "--id", job.id, "--name", job.name]
+        var words = [
+            "--spec", "\(job.claim)/\(job.spec)", "--out", making, "--id", job.id, "--name", job.name,
+        ]
         words += ["--attempt", String(job.crashes + 1), "--state", setup.stateFolder]
         if let image = job.image, !image.contains("/") { words += ["--image", "\(job.claim)/\(image)"] }
         if let earlier = records.published(digest: job.digest) { words += ["--duplicate-of", earlier] }
@@ -207,7 +220,11 @@ public final class Daemon {
     private func tendWorkers() {
         for worker in workers { worker.listen() }
         for worker in workers {
-            if let limit = configuration.limits.seconds, ContinuousClock.now - worker.started > .seconds(limit) { worker.signal(SIGKILL) }
+            if let limit = configuration.limits.seconds,
+                ContinuousClock.now - worker.started > .seconds(limit)
+            {
+                worker.signal(SIGKILL)
+            }
         }
         while true {
             var status: Int32 = 0
@@ -224,7 +241,8 @@ public final class Daemon {
         let now = Date().timeIntervalSince1970
         switch end {
         case .succeeded: complete(job)
-        case .failed(let failure) where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
+        case .failed(let failure)
+        where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
             // The place is at fault, not the job: no attempt is charged.
             job.state = .claimed
             queue.append(job)
@@ -233,7 +251,9 @@ public final class Daemon {
         case .crashed(let reason):
             job.crashes += 1
             job.state = .claimed
-            let isOver = configuration.limits.seconds.map { ContinuousClock.now - worker.started > .seconds($0) } ?? false
+            let isOver =
+                configuration.limits.seconds.map { ContinuousClock.now - worker.started > .seconds($0) }
+                ?? false
             guard job.crashes < configuration.limits.attempts && !isOver else {
                 let code = isOver ? "worker.time_limit" : "worker.crashed"
                 setAside(
@@ -246,7 +266,9 @@ public final class Daemon {
             retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
             try? store.save(job)
             queue.append(job)
-            log.warning("\(reason); trying again", metadata: ["job": "\(job.id)", "name": "\(job.name)", "crashes": "\(job.crashes)"])
+            log.warning(
+                "\(reason); trying again",
+                metadata: ["job": "\(job.id)", "name": "\(job.name)", "crashes": "\(job.crashes)"])
         }
     }
 
@@ -272,7 +294,9 @@ public final class Daemon {
             let folder = try store.fail(job, named, stillNeeded: stillNeeded(job.inbox, besides: job))
             try records.remember(job, outcome: .failed(failure.code, folder), files)
             failures += 1
-            log.error("failed: \(failure.message)", metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
+            log.error(
+                "failed: \(failure.message)",
+                metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
         } catch {
             queue.append(job)
             pause(error.description, Date().timeIntervalSince1970)
@@ -308,7 +332,10 @@ public final class Daemon {
             configuration = fresh
             store = ClaimStore(files: files, configuration: fresh)
             log.info("configuration read again")
-        } catch { log.error("the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"]) }
+        } catch {
+            log.error(
+                "the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"])
+        }
         notifier.send("READY=1")
     }
 
@@ -341,12 +368,17 @@ public final class Daemon {
         }
         guard let job = queue.first(where: { $0.id == id && $0.state != .publishing }) else { return }
         queue.removeAll { $0.id == id }
-        setAside(job, JobFailure(code: "job.cancelled", message: "the job was cancelled", hint: "Drop the spec again to run it.", exit: .tryLater))
+        setAside(
+            job,
+            JobFailure(
+                code: "job.cancelled", message: "the job was cancelled",
+                hint: "Drop the spec again to run it.", exit: .tryLater))
     }
 
     /// A failed job's inputs go back to where they came from.
     private func requeue(_ id: String) {
-        guard let record = records.record(id, files), let folder = record["folder"]?.string, let inbox = record["inbox"]?.string,
+        guard let record = records.record(id, files), let folder = record["folder"]?.string,
+            let inbox = record["inbox"]?.string,
             let entries = try? files.list(folder).entries
         else { return }
         for entry in entries where !["error.json", "error.txt"].contains(entry.name) {
@@ -359,7 +391,9 @@ public final class Daemon {
     // MARK: - Waiting and ending
 
     private var isIdle: Bool {
-        let isScanned = inboxes.allSatisfy { $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty }
+        let isScanned = inboxes.allSatisfy {
+            $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
+        }
         return queue.isEmpty && workers.isEmpty && isScanned
     }
 
@@ -380,9 +414,13 @@ public final class Daemon {
             complete(job)
         }
         var descriptors = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
-        descriptors += inboxes.compactMap { $0.watcher?.descriptor }.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        descriptors += inboxes.compactMap { $0.watcher?.descriptor }.map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
         descriptors += workers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-        if let descriptor = controlWatcher?.descriptor { descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        if let descriptor = controlWatcher?.descriptor {
+            descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+        }
         let wait = max(0, min(60_000, Int((deadline - now) * 1000) + 1))
         poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
     }
@@ -403,7 +441,9 @@ public final class Daemon {
         }
         workers = []
         for job in queue where job.state != .publishing && job.state != .held && job.crashes == 0 {
-            do { try store.returnToInbox(job) } catch { log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"]) }
+            do { try store.returnToInbox(job) } catch {
+                log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
+            }
         }
         queue.removeAll()
         writeStatus()

@@ -15,7 +15,8 @@ final class InboxLock {
         guard cl_lock(descriptor) == 0 else {
             close(descriptor)
             throw JobFailure(
-                code: "inbox.locked", message: "another clipdragd watches this inbox", file: parent(parent(path)),
+                code: "inbox.locked", message: "another clipdragd watches this inbox",
+                file: parent(parent(path)),
                 hint: "Stop it first, or give this one another inbox.", exit: .tryLater)
         }
     }

@@ -16,8 +16,13 @@ public struct JournalLog: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        let prefix = isJournal ? "<\(Self.priority(event.level))>" : "clipdragd: \(event.level == .info ? "" : "\(event.level): ")"
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map {
+            "\($0.key)=\($0.value)"
+        }
+        let prefix =
+            isJournal
+            ? "<\(Self.priority(event.level))>"
+            : "clipdragd: \(event.level == .info ? "" : "\(event.level): ")"
         let line = ([prefix + event.message.description] + fields).joined(separator: " ")
         FileHandle.standardError.write(Data((line.replacingOccurrences(of: "\n", with: " ") + "\n").utf8))
     }

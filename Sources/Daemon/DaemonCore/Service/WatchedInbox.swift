@@ -21,7 +21,9 @@ final class WatchedInbox {
     private let lock: InboxLock
 
     /// Watches an inbox that no other daemon has.
-    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) throws {
+    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck)
+        throws
+    {
         path = inbox.path
         settings = inbox
         lock = try InboxLock("\(inbox.path)/.clipdragd/lock")

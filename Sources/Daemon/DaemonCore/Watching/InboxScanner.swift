@@ -78,7 +78,8 @@ struct InboxScanner: Sendable {
     }
 
     private mutating func addPair(
-        _ name: String, _ spec: EditSpec, _ file: Seen, _ pictures: [String], _ known: Set<String>, _ files: some FileSystem,
+        _ name: String, _ spec: EditSpec, _ file: Seen, _ pictures: [String], _ known: Set<String>,
+        _ files: some FileSystem,
         _ now: Double, _ findings: inout Findings, _ masks: inout Set<String>
     ) throws(FileError) {
         let image = spec.image?.value ?? pictures.first { stem($0).lowercased() == stem(name).lowercased() }
@@ -105,9 +106,12 @@ struct InboxScanner: Sendable {
         findings.pairs.append(pair(name, image, others, file, specPriority: spec.priority))
     }
 
-    private func pair(_ spec: String, _ image: String?, _ others: [String], _ file: Seen, specPriority: Int) -> Pair {
+    private func pair(_ spec: String, _ image: String?, _ others: [String], _ file: Seen, specPriority: Int)
+        -> Pair
+    {
         Pair(
-            inbox: inbox.path, spec: spec, image: image, others: others, priority: specPriority + inbox.priority,
+            inbox: inbox.path, spec: spec, image: image, others: others,
+            priority: specPriority + inbox.priority,
             dropped: file.modified)
     }
 
@@ -118,7 +122,9 @@ struct InboxScanner: Sendable {
     }
 
     /// What is known of a file, renewed when it has changed.
-    private mutating func look(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError) -> Seen? {
+    private mutating func look(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
+        -> Seen?
+    {
         guard let status = try files.status("\(inbox.path)/\(name)") else { return nil }
         var file = seen[name]
         if file?.size != status.size || file?.modified != status.modified || file?.inode != status.inode {
@@ -128,7 +134,9 @@ struct InboxScanner: Sendable {
         if isQuiet(file, now) && file.completeness == nil && file.spec == nil {
             let bytes = try files.read("\(inbox.path)/\(name)")
             if InboxNames.isSpec(name) {
-                do { file.spec = .success(try parseSpec(bytes, file: name)) } catch { file.spec = .failure(error) }
+                do { file.spec = .success(try parseSpec(bytes, file: name)) } catch {
+                    file.spec = .failure(error)
+                }
             } else {
                 file.completeness = isComplete(bytes)
             }

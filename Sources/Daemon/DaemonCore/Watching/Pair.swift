@@ -23,6 +23,8 @@ enum InboxNames {
             || [".tmp", ".part", ".partial", ".crdownload", ".filepart"].contains { lower.hasSuffix($0) }
     }
 
-    static func isPicture(_ name: String) -> Bool { !isIgnored(name) && pictures.contains(fileExtension(name)) }
+    static func isPicture(_ name: String) -> Bool {
+        !isIgnored(name) && pictures.contains(fileExtension(name))
+    }
     static func isSpec(_ name: String) -> Bool { !isIgnored(name) && specs.contains(fileExtension(name)) }
 }

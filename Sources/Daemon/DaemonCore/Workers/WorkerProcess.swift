@@ -100,8 +100,10 @@ extension JobFailure {
         var retryable = false
         if case .bool(true)? = json["retryable"] { retryable = true }
         self.init(
-            code: code, message: message, file: json["file"]?.string, line: json["line"]?.integer, column: json["column"]?.integer,
-            hint: json["hint"]?.string ?? "", retryable: retryable, exit: Exit(rawValue: Int32(exit)) ?? .internalError,
+            code: code, message: message, file: json["file"]?.string, line: json["line"]?.integer,
+            column: json["column"]?.integer,
+            hint: json["hint"]?.string ?? "", retryable: retryable,
+            exit: Exit(rawValue: Int32(exit)) ?? .internalError,
             rendered: json["rendered"]?.string)
     }
 }

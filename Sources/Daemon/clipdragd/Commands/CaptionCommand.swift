@@ -8,7 +8,8 @@ import TensorCore
 
 /// `clipdragd caption`: the P_o that would be used.
 struct CaptionCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "caption", abstract: "Print the description that an edit would use.")
+    static let configuration = CommandConfiguration(
+        commandName: "caption", abstract: "Print the description that an edit would use.")
 
     @Argument(help: "The picture.")
     var image: String
@@ -24,10 +25,13 @@ struct CaptionCommand: ParsableCommand {
             model.apply()
             let loaded = try ModelStore.load(try model.folder(configuration, state: places.stateFolder))
             let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
-            let caption = CaptionChain(loaded, configuration.captions).caption(pixels, path: absolutePath(image))
+            let caption = CaptionChain(loaded, configuration.captions).caption(
+                pixels, path: absolutePath(image))
             print(
                 output.json
-                    ? JSONValue.object([("caption", .string(caption.text)), ("origin", .string(caption.origin.rawValue))]).line
+                    ? JSONValue.object([
+                        ("caption", .string(caption.text)), ("origin", .string(caption.origin.rawValue)),
+                    ]).line
                     : caption.text)
         }
     }

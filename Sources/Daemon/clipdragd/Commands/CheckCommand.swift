@@ -8,7 +8,8 @@ import SpecParser
 
 /// `clipdragd check`: validates, explains, runs nothing.
 struct CheckCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check", abstract: "Check specs and say what they would do.")
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check specs and say what they would do.")
 
     @Argument(help: "Specs.")
     var specs: [String]
@@ -29,7 +30,8 @@ struct CheckCommand: ParsableCommand {
             for path in specs {
                 do {
                     let plan = try JobPlan(
-                        spec: path, image: image, isImageNeeded: false, recommended: recommended, model: folder,
+                        spec: path, image: image, isImageNeeded: false, recommended: recommended,
+                        model: folder,
                         options: JobOptions(configuration))
                     explain(path, plan, model: lastComponent(folder))
                 } catch let failure as JobFailure {
@@ -45,18 +47,23 @@ struct CheckCommand: ParsableCommand {
         let spec = plan.parsed.spec
         let settings = plan.settings
         var lines = ["\(path): good"]
-        if let image = plan.image { lines.append("  picture    \(plan.imageName), \(image.width)×\(image.height) pixels") }
+        if let image = plan.image {
+            lines.append("  picture    \(plan.imageName), \(image.width)×\(image.height) pixels")
+        }
         lines.append("  model      \(model), preset \(plan.preset)")
         lines.append("  source     \(spec.sourcePrompt ?? "(the captioner describes the picture)")")
         lines.append("  wish       \(spec.editPrompt ?? "(none: the drags alone)")")
         for drag in plan.drags where plan.image != nil || spec.units == .pixels {
-            lines.append("  drag       (\(drag.handle.x), \(drag.handle.y)) → (\(drag.target.x), \(drag.target.y))")
+            lines.append(
+                "  drag       (\(drag.handle.x), \(drag.handle.y)) → (\(drag.target.x), \(drag.target.y))")
         }
         let mask =
-            plan.mask != nil || !spec.mask.isEmpty ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
+            plan.mask != nil || !spec.mask.isEmpty
+            ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
         lines.append("  mask       \(mask)")
         lines.append(
-            "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling")
+            "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
+        )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
             print(

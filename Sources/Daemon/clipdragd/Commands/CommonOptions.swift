@@ -39,9 +39,15 @@ struct ModelOptions: ParsableArguments {
     var precision = "auto"
 
     func validate() throws {
-        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads takes a number from 1 to 256.") }
-        guard ["auto", "f32", "bf16"].contains(precision) else { throw ValidationError("--precision takes auto, f32 or bf16.") }
-        if precision == "bf16" { throw ValidationError("bf16 is not computed in yet; use --precision f32 or auto.") }
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads takes a number from 1 to 256.")
+        }
+        guard ["auto", "f32", "bf16"].contains(precision) else {
+            throw ValidationError("--precision takes auto, f32 or bf16.")
+        }
+        if precision == "bf16" {
+            throw ValidationError("bf16 is not computed in yet; use --precision f32 or auto.")
+        }
     }
 
     /// The model's folder.
@@ -65,7 +71,9 @@ struct PlaceOptions: ParsableArguments {
     var stateFolder: String {
         let environment = ProcessInfo.processInfo.environment
         if let state { return absolutePath(state) }
-        if let given = environment["STATE_DIRECTORY"], !given.isEmpty { return given.split(separator: ":").first.map(String.init) ?? given }
+        if let given = environment["STATE_DIRECTORY"], !given.isEmpty {
+            return given.split(separator: ":").first.map(String.init) ?? given
+        }
         if getuid() == 0 { return "/var/lib/clipdragd" }
         let base = environment["XDG_STATE_HOME"] ?? "\(environment["HOME"] ?? "/")/.local/state"
         return "\(base)/clipdragd"
@@ -76,7 +84,10 @@ struct PlaceOptions: ParsableArguments {
         if let config { return config }
         let environment = ProcessInfo.processInfo.environment
         let home = environment["XDG_CONFIG_HOME"] ?? "\(environment["HOME"] ?? "/")/.config"
-        let places = getuid() == 0 ? ["/etc/clipdragd/config.yaml"] : ["\(home)/clipdragd/config.yaml", "/etc/clipdragd/config.yaml"]
+        let places =
+            getuid() == 0
+            ? ["/etc/clipdragd/config.yaml"]
+            : ["\(home)/clipdragd/config.yaml", "/etc/clipdragd/config.yaml"]
         return places.first { FileManager.default.fileExists(atPath: $0) }
     }
 
@@ -86,10 +97,13 @@ struct PlaceOptions: ParsableArguments {
         let bytes: [UInt8]
         do { bytes = try PosixFileSystem().read(path) } catch {
             throw JobFailure(
-                code: "config.missing", message: error.description, file: path, hint: "Give a configuration that can be read.",
+                code: "config.missing", message: error.description, file: path,
+                hint: "Give a configuration that can be read.",
                 exit: .badConfiguration)
         }
-        do { return try parseConfiguration(bytes, file: path) } catch { throw JobFailure(error, exit: .badConfiguration) }
+        do { return try parseConfiguration(bytes, file: path) } catch {
+            throw JobFailure(error, exit: .badConfiguration)
+        }
     }
 }
 

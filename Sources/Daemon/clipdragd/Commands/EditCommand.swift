@@ -7,7 +7,8 @@ import SpecParser
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "edit", abstract: "Edit one picture and write a job folder's files.")
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Edit one picture and write a job folder's files.")
 
     @Argument(help: "The picture.")
     var image: String
@@ -21,10 +22,13 @@ struct EditCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A LoRA in the diffusers layout instead of fine-tuning.", valueName: "FILE"))
     var lora: String?
 
-    @Option(name: .customLong("set"), help: ArgumentHelp("A setting that wins over the spec's.", valueName: "KEY=VALUE"))
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("A setting that wins over the spec's.", valueName: "KEY=VALUE"))
     var settings: [String] = []
 
-    @Option(help: ArgumentHelp("Write the run's tensors, as the reference does.", valueName: "FILE.safetensors"))
+    @Option(
+        help: ArgumentHelp("Write the run's tensors, as the reference does.", valueName: "FILE.safetensors"))
     var trace: String?
 
     @OptionGroup var model: ModelOptions
@@ -35,19 +39,23 @@ struct EditCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             var options = JobOptions(configuration)
-            do { options.overrides = try settings.map { try parseSetting($0) } } catch let error as SpecError {
+            do { options.overrides = try settings.map { try parseSetting($0) } } catch let error as SpecError
+            {
                 throw JobFailure(error, exit: .usage)
             }
             options.lora = lora
-            for path in [image, spec] + (lora.map { [$0] } ?? []) where !FileManager.default.fileExists(atPath: path) {
+            for path in [image, spec] + (lora.map { [$0] } ?? [])
+            where !FileManager.default.fileExists(atPath: path) {
                 throw JobFailure(
-                    code: "file.missing", message: "\(path) is not there", file: path, hint: "Check the path.", exit: .noInput)
+                    code: "file.missing", message: "\(path) is not there", file: path,
+                    hint: "Check the path.", exit: .noInput)
             }
             let files = PosixFileSystem()
             try checkOut(files)
             let folder = try model.folder(configuration, state: places.stateFolder)
             let plan = try JobPlan(
-                spec: spec, image: image, isImageNeeded: true, recommended: try ModelStore.recommended(folder), model: folder,
+                spec: spec, image: image, isImageNeeded: true,
+                recommended: try ModelStore.recommended(folder), model: folder,
                 options: options)
             model.apply()
             let loaded = try ModelStore.load(folder)
@@ -55,12 +63,15 @@ struct EditCommand: ParsableCommand {
             let recorder = trace.map { _ in TraceRecorder() }
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
-                plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name), imagePath: absolutePath(image),
+                plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
+                imagePath: absolutePath(image),
                 trace: recorder, report: progress.report)
             progress.finish()
             try write(products, recorder, files)
             let result = products.first?.name ?? ""
-            print(output.json ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
+            print(
+                output.json
+                    ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
         }
     }
 
@@ -75,12 +86,17 @@ struct EditCommand: ParsableCommand {
                 }
             }
             try files.createDirectory(out)
-        } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure as JobFailure { throw failure } catch {
-            throw JobFailure(code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure
+            as JobFailure
+        { throw failure } catch {
+            throw JobFailure(
+                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
         }
     }
 
-    private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem) throws(JobFailure) {
+    private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
+        throws(JobFailure)
+    {
         do {
             for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
             if let recorder, let trace { try recorder.write(to: trace, files) }
@@ -100,14 +116,19 @@ final class ProgressPrinter {
     func report(_ progress: EditProgress) {
         if json {
             if progress.stage != stage {
-                print(JSONValue.object([("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total))]).line)
+                print(
+                    JSONValue.object([
+                        ("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total)),
+                    ]).line)
             }
         } else if isTerminal {
             let width = 30
             let filled = progress.total > 0 ? width * progress.step / progress.total : 0
             let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
             let name = progress.stage.rawValue
-            write("\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   ")
+            write(
+                "\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   "
+            )
         } else if progress.stage != stage {
             write("\(progress.stage.rawValue): \(progress.total) steps\n")
         }

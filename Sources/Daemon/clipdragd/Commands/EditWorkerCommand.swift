@@ -9,7 +9,8 @@ import SpecParser
 /// `clipdragd edit-worker`: one claimed job, in a process of its own. The daemon starts it; its crash fails the job alone.
 struct EditWorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "edit-worker", abstract: "Edit one claimed job (started by the daemon).", shouldDisplay: false)
+        commandName: "edit-worker", abstract: "Edit one claimed job (started by the daemon).",
+        shouldDisplay: false)
 
     @Option var spec: String
     @Option var image: String?
@@ -36,7 +37,8 @@ struct EditWorkerCommand: ParsableCommand {
         let options = JobOptions(configuration)
         let folder = try model.folder(configuration, state: places.stateFolder)
         let plan = try JobPlan(
-            spec: spec, shownAs: lastComponent(spec), image: image, isImageNeeded: true, recommended: try ModelStore.recommended(folder),
+            spec: spec, shownAs: lastComponent(spec), image: image, isImageNeeded: true,
+            recommended: try ModelStore.recommended(folder),
             model: folder, options: options)
         model.apply()
         let identity = JobIdentity(id: id, name: name, attempt: attempt, duplicateOf: duplicateOf)
@@ -44,14 +46,17 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "", report: { tell($0) })
         let files = PosixFileSystem()
         for product in products {
-            do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch { throw JobFailure(error, exit: .cannotCreate) }
+            do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
+                throw JobFailure(error, exit: .cannotCreate)
+            }
         }
     }
 
     private func tell(_ progress: EditProgress) {
         say(
             .object([
-                ("stage", .string(progress.stage.rawValue)), ("step", .integer(progress.step)), ("total", .integer(progress.total)),
+                ("stage", .string(progress.stage.rawValue)), ("step", .integer(progress.step)),
+                ("total", .integer(progress.total)),
             ]))
     }
 

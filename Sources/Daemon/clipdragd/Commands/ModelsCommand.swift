@@ -7,7 +7,8 @@ import JobFiles
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, show and verify models.", subcommands: [List.self, Show.self, Verify.self],
+        commandName: "models", abstract: "List, show and verify models.",
+        subcommands: [List.self, Show.self, Verify.self],
         defaultSubcommand: List.self)
 
     /// Names and folders.
@@ -18,7 +19,10 @@ struct ModelsCommand: ParsableCommand {
 
         func run() throws {
             for (name, folder) in ModelStore(stateFolder: places.stateFolder).all {
-                print(output.json ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line : "\(name)\t\(folder)")
+                print(
+                    output.json
+                        ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line
+                        : "\(name)\t\(folder)")
             }
         }
     }
@@ -35,9 +39,12 @@ struct ModelsCommand: ParsableCommand {
                 let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
                 let model = try ModelStore.load(folder)
                 let fields: [(key: String, value: JSONValue)] = [
-                    ("name", .string(model.name)), ("folder", .string(folder)), ("native_size", .integer(model.nativeSize)),
-                    ("latent_factor", .integer(model.vae.downFactor)), ("prediction", .string(model.schedule.prediction.rawValue)),
-                    ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)), ("guide", .bool(model.guide != nil)),
+                    ("name", .string(model.name)), ("folder", .string(folder)),
+                    ("native_size", .integer(model.nativeSize)),
+                    ("latent_factor", .integer(model.vae.downFactor)),
+                    ("prediction", .string(model.schedule.prediction.rawValue)),
+                    ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)),
+                    ("guide", .bool(model.guide != nil)),
                     ("sha256", .string(ModelStore.weightsDigest(folder))),
                 ]
                 if output.json {
@@ -61,7 +68,10 @@ struct ModelsCommand: ParsableCommand {
                 let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
                 let model = try ModelStore.load(folder)
                 _ = try ModelStore.recommended(folder)
-                print(output.json ? JSONValue.object([("name", .string(model.name)), ("ok", .bool(true))]).line : "\(model.name): good")
+                print(
+                    output.json
+                        ? JSONValue.object([("name", .string(model.name)), ("ok", .bool(true))]).line
+                        : "\(model.name): good")
             }
         }
     }

@@ -17,7 +17,8 @@ private func history(_ places: PlaceOptions) -> [JSONValue] {
 
 /// `clipdragd status`
 struct StatusCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "What the daemon is doing.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "What the daemon is doing.")
     @Flag(help: "Go on until interrupted.") var watch = false
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -39,13 +40,20 @@ struct StatusCommand: ParsableCommand {
     private func show(_ status: JSONValue) {
         if output.json { return print(status.line) }
         let pid = status["pid"]?.integer ?? 0
-        print("daemon     \(kill(pid_t(pid), 0) == 0 ? "running, process \(pid)" : "not running")\(status["paused"] == .bool(true) ? ", paused" : "")")
+        print(
+            "daemon     \(kill(pid_t(pid), 0) == 0 ? "running, process \(pid)" : "not running")\(status["paused"] == .bool(true) ? ", paused" : "")"
+        )
         for (title, key) in [("running", "running"), ("waiting", "waiting"), ("lone half", "lone_halves")] {
             guard case .array(let items)? = status[key] else { continue }
             for item in items {
                 let name = item["name"]?.string ?? item["file"]?.string ?? ""
-                let stage = item["stage"]?.string.map { " \($0) \(item["step"]?.integer ?? 0)/\(item["total"]?.integer ?? 0)" } ?? ""
-                print("\(title)\(String(repeating: " ", count: max(1, 11 - title.count)))\(name)\(stage) \(item["id"]?.string ?? "")")
+                let stage =
+                    item["stage"]?.string.map {
+                        " \($0) \(item["step"]?.integer ?? 0)/\(item["total"]?.integer ?? 0)"
+                    } ?? ""
+                print(
+                    "\(title)\(String(repeating: " ", count: max(1, 11 - title.count)))\(name)\(stage) \(item["id"]?.string ?? "")"
+                )
             }
         }
     }
@@ -53,7 +61,8 @@ struct StatusCommand: ParsableCommand {
 
 /// `clipdragd list`
 struct ListCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Jobs that run, wait, were published or failed.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Jobs that run, wait, were published or failed.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -62,11 +71,15 @@ struct ListCommand: ParsableCommand {
         for key in ["running", "waiting"] {
             guard case .array(let items)? = stateFile(places, "status.json")?[key] else { continue }
             rows += items.map { item in
-                .object([("id", item["id"] ?? .null), ("name", item["name"] ?? .null), ("state", item["state"] ?? .string(key))])
+                .object([
+                    ("id", item["id"] ?? .null), ("name", item["name"] ?? .null),
+                    ("state", item["state"] ?? .string(key)),
+                ])
             }
         }
         for row in rows {
-            let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap { $0?.string }
+            let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap
+            { $0?.string }
             print(output.json ? row.line : words.joined(separator: "\t"))
         }
     }
@@ -74,7 +87,8 @@ struct ListCommand: ParsableCommand {
 
 /// `clipdragd show ID`
 struct ShowCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "All that is known of a job.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "All that is known of a job.")
     @Argument(help: "The job's id.") var id: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -87,7 +101,9 @@ struct ShowCommand: ParsableCommand {
                 found = items.first { $0["id"]?.string == id }
             }
             guard let found else {
-                throw JobFailure(code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.", exit: .noInput)
+                throw JobFailure(
+                    code: "job.unknown", message: "there is no job \(id)",
+                    hint: "`clipdragd list` shows all.", exit: .noInput)
             }
             print(output.json ? found.line : found.lines, terminator: output.json ? "\n" : "")
         }
@@ -96,9 +112,11 @@ struct ShowCommand: ParsableCommand {
 
 /// `clipdragd explain FILE`
 struct ExplainCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "explain", abstract: "Why a file is, or is not, being processed.")
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Why a file is, or is not, being processed.")
     @Argument(help: "A file in an inbox.") var file: String
-    @Option(help: ArgumentHelp("An inbox, when no configuration names it.", valueName: "DIR")) var inbox: [String] = []
+    @Option(help: ArgumentHelp("An inbox, when no configuration names it.", valueName: "DIR")) var inbox:
+        [String] = []
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -106,31 +124,43 @@ struct ExplainCommand: ParsableCommand {
         try output.report {
             var configuration = try places.configuration()
             configuration.inboxes += inbox.map { Configuration.Inbox(path: absolutePath($0)) }
-            let text = Explanation.of(absolutePath(file), configuration: configuration, isComplete: pictureCompleteness)
-            print(output.json ? JSONValue.object([("file", .string(file)), ("explanation", .string(text))]).line : text)
+            let text = Explanation.of(
+                absolutePath(file), configuration: configuration, isComplete: pictureCompleteness)
+            print(
+                output.json
+                    ? JSONValue.object([("file", .string(file)), ("explanation", .string(text))]).line : text)
         }
     }
 }
 
 /// Asks the daemon for something about one job.
-private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions, _ output: OutputOptions) throws {
+private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions, _ output: OutputOptions)
+    throws
+{
     try output.report {
         guard !id.contains("/"), !id.contains(" ") else {
-            throw JobFailure(code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.", exit: .noInput)
+            throw JobFailure(
+                code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.",
+                exit: .noInput)
         }
-        do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error as FileError { throw JobFailure(error) }
+        do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
+            as FileError
+        { throw JobFailure(error) }
     }
 }
 
 private func set(_ flag: String, _ on: Bool, _ places: PlaceOptions, _ output: OutputOptions) throws {
     try output.report {
-        do { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) } catch let error as FileError { throw JobFailure(error) }
+        do { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) } catch let error as FileError {
+            throw JobFailure(error)
+        }
     }
 }
 
 /// `clipdragd hold ID`
 struct HoldCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "hold", abstract: "Keep a waiting job from starting.")
+    static let configuration = CommandConfiguration(
+        commandName: "hold", abstract: "Keep a waiting job from starting.")
     @Argument(help: "The job's id.") var id: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -148,7 +178,8 @@ struct ReleaseCommand: ParsableCommand {
 
 /// `clipdragd requeue ID`
 struct RequeueCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "requeue", abstract: "Run a failed job again.")
+    static let configuration = CommandConfiguration(
+        commandName: "requeue", abstract: "Run a failed job again.")
     @Argument(help: "The job's id.") var id: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -157,7 +188,8 @@ struct RequeueCommand: ParsableCommand {
 
 /// `clipdragd cancel ID`
 struct CancelCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "cancel", abstract: "Stop a job and set it aside.")
+    static let configuration = CommandConfiguration(
+        commandName: "cancel", abstract: "Stop a job and set it aside.")
     @Argument(help: "The job's id.") var id: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -174,7 +206,8 @@ struct PauseCommand: ParsableCommand {
 
 /// `clipdragd drain`
 struct DrainCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "drain", abstract: "Finish what runs, start nothing more.")
+    static let configuration = CommandConfiguration(
+        commandName: "drain", abstract: "Finish what runs, start nothing more.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws { try set("draining", true, places, output) }
@@ -182,7 +215,8 @@ struct DrainCommand: ParsableCommand {
 
 /// `clipdragd resume`
 struct ResumeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "resume", abstract: "Go on after pause or drain.")
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on after pause or drain.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws {
@@ -193,7 +227,8 @@ struct ResumeCommand: ParsableCommand {
 
 /// `clipdragd check-config [FILE]`
 struct CheckConfigCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check-config", abstract: "Check a configuration.")
+    static let configuration = CommandConfiguration(
+        commandName: "check-config", abstract: "Check a configuration.")
     @Argument(help: "The file; the one in force by default.") var file: String?
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -204,9 +239,13 @@ struct CheckConfigCommand: ParsableCommand {
             if let file { places.config = file }
             let configuration = try places.configuration()
             let path = places.configurationFile ?? "no configuration file: the defaults are in force"
-            print(output.json ? JSONValue.object([("file", .string(path)), ("ok", .bool(true))]).line : "\(path): good")
+            print(
+                output.json
+                    ? JSONValue.object([("file", .string(path)), ("ok", .bool(true))]).line : "\(path): good")
             if !output.json {
-                for inbox in configuration.inboxes { print("  inbox      \(inbox.path), \(inbox.watch.rawValue)") }
+                for inbox in configuration.inboxes {
+                    print("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
+                }
                 print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
             }
         }

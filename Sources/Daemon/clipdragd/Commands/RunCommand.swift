@@ -9,7 +9,8 @@ import SpecParser
 
 /// `clipdragd run`: the daemon.
 struct RunCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "run", abstract: "Watch inboxes and edit what is dropped into them.")
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Watch inboxes and edit what is dropped into them.")
 
     @Option(help: ArgumentHelp("A watched folder; may be given more than once.", valueName: "DIR"))
     var inbox: [String] = []
@@ -17,7 +18,10 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where results are published.", valueName: "DIR"))
     var outbox: String?
 
-    @Flag(help: "Do what is in the inboxes, then exit: 0 when all was published, 75 when something failed or lacks its other half.")
+    @Flag(
+        help:
+            "Do what is in the inboxes, then exit: 0 when all was published, 75 when something failed or lacks its other half."
+    )
     var once = false
 
     @OptionGroup var model: ModelOptions
@@ -31,7 +35,8 @@ struct RunCommand: ParsableCommand {
             let folder = try model.folder(configuration, state: places.stateFolder)
             LoggingSystem.bootstrap { JournalLog(label: $0) }
             let setup = DaemonSetup(
-                configuration: configuration, stateFolder: places.stateFolder, once: once, workerCommand: workerCommand(folder),
+                configuration: configuration, stateFolder: places.stateFolder, once: once,
+                workerCommand: workerCommand(folder),
                 isComplete: pictureCompleteness, reload: reload())
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
@@ -41,7 +46,9 @@ struct RunCommand: ParsableCommand {
     /// The configuration with the flags' values, which win.
     private func merged() throws(JobFailure) -> Configuration {
         var configuration = try places.configuration()
-        if !inbox.isEmpty { configuration.inboxes = inbox.map { Configuration.Inbox(path: absolutePath($0)) } }
+        if !inbox.isEmpty {
+            configuration.inboxes = inbox.map { Configuration.Inbox(path: absolutePath($0)) }
+        }
         if let outbox { configuration.outbox = absolutePath(outbox) }
         return configuration
     }
@@ -49,7 +56,8 @@ struct RunCommand: ParsableCommand {
     private func workerCommand(_ folder: String) -> [String] {
         // An environment variable, so that tests can put a stand-in worker here.
         if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
-        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
+        let program =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
         var words = [program, "edit-worker", "--model", folder, "--precision", model.precision]
         if let threads = model.threads { words += ["--threads", String(threads)] }
         if let file = places.configurationFile { words += ["--config", absolutePath(file)] }

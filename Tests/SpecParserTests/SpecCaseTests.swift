@@ -1,0 +1,161 @@
+import Foundation
+import SpecParser
+import Testing
+
+@Suite struct SpecCaseTests {
+    @Test(arguments: Cases.all("bad"))
+    func `a bad spec gets its one message`(_ name: String) throws {
+        let bytes = try Cases.bytes("bad", name)
+        let error = #expect(throws: SpecError.self) { try parseSpec(bytes, file: name) }
+        #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad", name)))
+    }
+
+    @Test(arguments: Cases.all("bad-configurations"))
+    func `a bad configuration gets its one message`(_ name: String) throws {
+        let bytes = try Cases.bytes("bad-configurations", name)
+        let error = #expect(throws: SpecError.self) { try parseConfiguration(bytes, file: name) }
+        #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad-configurations", name)))
+    }
+
+    @Test func `there are enough bad cases, and good ones`() {
+        #expect(Cases.all("bad").count >= 80)
+        #expect(Cases.all("bad-configurations").count >= 15)
+        #expect(Cases.all("good").count >= 10)
+    }
+
+    @Test(arguments: Cases.all("good"))
+    func `a good spec is read, and reads the same once written out with its defaults`(_ name: String) throws {
+        let spec = try parseSpec(try Cases.bytes("good", name), file: name).spec
+        let settings = SettingRule.all.compactMap { rule in
+            spec.settings.first { $0.key == rule.key }.map { (key: rule.key, value: $0.value) }
+        }
+        let text = SpecWriting.effectiveYAML(
+            spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a picture",
+            preset: spec.preset ?? "recommended",
+            settings: settings.isEmpty
+                ? [("max_steps", .integer(3)), ("lora.steps", .integer(1))] : settings, output: spec.output)
+        let again = try parseSpec(Array(text.utf8), file: "again.yaml").spec
+        #expect(
+            again.drags.map { [$0.from.value, $0.to.value] }
+                == spec.drags.map { [$0.from.value, $0.to.value] })
+        #expect(again.mask.map(\.value) == spec.mask.map(\.value))
+        #expect(again.editPrompt == spec.editPrompt)
+        #expect((again.units, again.seed, again.priority) == (spec.units, spec.seed, spec.priority))
+        if !settings.isEmpty { #expect(again.settings.map(\.value) == spec.settings.map(\.value)) }
+        #expect(again.output == spec.output.filled(from: EditSpec.Output()))
+    }
+
+    @Test func `the full spec says what it says`() throws {
+        let spec = try parseSpec(try Cases.bytes("good", "full.yaml"), file: "full.yaml").spec
+        #expect(spec.image?.value == "cat.png")
+        #expect(spec.sourcePrompt == "a photo of a cat")
+        #expect(spec.editPrompt == "a photo of a \"smiling\" cat")
+        #expect(spec.drags[0].to.value == EditSpec.Point(x: 240.5, y: 150))
+        #expect(spec.mask.count == 3)
+        #expect((spec.preset, spec.seed, spec.priority) == ("paper", 7, -3))
+        let values = Dictionary(uniqueKeysWithValues: spec.settings.map { ($0.key, $0.value) })
+        #expect(values["budget"] == .number(1200))
+        #expect(values["r1"] == SettingLiteral.none)
+        #expect(values["lora.rank"] == .integer(16))
+        #expect(spec.output.extras == ["overlay", "animation", "comparison"])
+    }
+
+    @Test func `the contract's configuration is the default one`() throws {
+        let c = try parseConfiguration(
+            try Cases.bytes("good-configurations", "contract.yaml"), file: "c.yaml")
+        var expected = Configuration()
+        expected.inboxes = [.init(path: "/srv/clipdragd/inbox")]
+        expected.outbox = "/srv/clipdragd/outbox"
+        expected.model = "starter"
+        expected.output.extras = []
+        #expect(c == expected)
+        #expect(
+            try parseConfiguration(try Cases.bytes("good-configurations", "empty.yaml"), file: "e.yaml")
+                == Configuration())
+    }
+
+    @Test func `a file of more than 1 MiB is refused at its beginning`() {
+        let error = #expect(throws: SpecError.self) {
+            try parseSpec([UInt8](repeating: UInt8(ascii: "#"), count: (1 << 20) + 1), file: "big.yaml")
+        }
+        #expect(error?.code == "spec.too_large")
+        #expect(error?.mark == .start)
+    }
+
+    @Test func `points and masks outside the picture are found where they are written`() throws {
+        let text = "drags:\n  - {from: [10, 20], to: [128, 20]}\nmask: {rect: [200, 0, 5, 5]}\n"
+        let parsed = try parseSpec(Array(text.utf8), file: "p.yaml")
+        try parsed.validate(width: 300, height: 100)
+        let point = #expect(throws: SpecError.self) { try parsed.validate(width: 128, height: 128) }
+        #expect(point?.code == "spec.point_outside")
+        #expect(point?.mark == SourceMark(line: 2, column: 27))
+        let mask = #expect(throws: SpecError.self) { try parsed.validate(width: 200, height: 100) }
+        #expect(mask?.code == "spec.mask_outside")
+        #expect(mask?.mark.line == 3)
+    }
+
+    @Test func `files outside the spec's folder, absolute or missing are refused, links followed`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: "in"), withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Data().write(to: folder.appending(path: "secret.png"))
+        try Data().write(to: folder.appending(path: "in/cat.png"))
+        let inbox = folder.appending(path: "in").path(percentEncoded: false)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(inbox)/link.png", withDestinationPath: "../secret.png")
+        func code(_ name: String) throws -> String? {
+            let parsed = try parseSpec(Array("image: \(name)\nprompt: x\n".utf8), file: "s.yaml")
+            do {
+                _ = try parsed.resolve(try #require(parsed.spec.image), in: inbox)
+                return nil
+            } catch let error as SpecError { return error.code }
+        }
+        #expect(try code("cat.png") == nil)
+        #expect(try code("../secret.png") == "spec.reference_outside")
+        #expect(try code("link.png") == "spec.reference_outside")
+        #expect(try code("/etc/passwd") == "spec.reference_absolute")
+        #expect(try code("dog.png") == "spec.reference_missing")
+    }
+
+    @Test func `--set takes any setting and says what is wrong with one`() throws {
+        #expect(try parseSetting("lora.steps=0").value == .integer(0))
+        #expect(try parseSetting("fusion=drag").value == .word("drag"))
+        for (text, code) in [
+            ("max_steps", "spec.set"), ("max_step=3", "spec.unknown_key"), ("max_steps=3.5", "spec.type"),
+            ("reach=0", "spec.range"),
+        ] {
+            #expect(#expect(throws: SpecError.self) { try parseSetting(text) }?.code == code)
+        }
+    }
+
+    @Test func `mutated specs are read or refused, never more`() throws {
+        var state: UInt64 = 11
+        func random(_ n: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % n
+        }
+        let seeds = try Cases.all("good").map { try Cases.bytes("good", $0) }
+        var refused = 0
+        for _ in 0..<3000 {
+            var bytes = seeds[random(seeds.count)]
+            for _ in 0...random(4) {
+                let at = random(bytes.count)
+                switch random(4) {
+                case 0: bytes[at] = UInt8(random(256))
+                case 1: bytes.remove(at: at)
+                case 2: bytes.insert(contentsOf: Array("[{:&*-\"'\n ".utf8)[random(10)...].prefix(1), at: at)
+                default: bytes.removeSubrange(at...)
+                }
+                if bytes.isEmpty { bytes = [32] }
+            }
+            do { _ = try parseSpec(bytes, file: "m.yaml") } catch {
+                refused += 1
+                #expect(
+                    error.mark.line >= 1 && error.mark.column >= 1 && !error.message.isEmpty
+                        && !error.hint.isEmpty)
+            }
+        }
+        #expect(refused > 500)
+    }
+}
