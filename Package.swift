@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
 
 /// The C kernels are optimised in debug builds too: tests run real edits.
 let optimisedC: [CSetting] = [
-    .unsafeFlags(["-O3", "-ffp-contract=on", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror"])
+    .unsafeFlags([
+        "-O3", "-ffp-contract=on", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror",
+    ])
 ]
 
 let package = Package(
@@ -47,19 +49,24 @@ let package = Package(
 
         // The service and the command line.
         .target(name: "CLinux"),
-        .target(name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+        ),
         .target(
             name: "EditJobs",
             dependencies: ["JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging"],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
-            dependencies: ["CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore",
+                "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -70,7 +77,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
-            name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
+            name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],
@@ -81,10 +89,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SpecParserTests", dependencies: ["SpecParser"], swiftSettings: strict),
         .testTarget(
-            name: "DaemonCoreTests", dependencies: ["DaemonCore", "SpecParser"], swiftSettings: strict),
-        .testTarget(
-            name: "EndToEndTests", dependencies: ["DaemonCore", "SpecParser", "Imaging", "clipdragd"],
-            swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["JobFiles", "Imaging", "clipdragd"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

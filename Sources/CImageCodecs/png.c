@@ -9,7 +9,7 @@
 typedef struct {
     const uint8_t *bytes;
     size_t size, at;
-    int truncated;
+    volatile int truncated; /* read after a longjmp */
 } source;
 
 typedef struct {

@@ -88,7 +88,7 @@ import Testing
         try parsed.validate(width: 300, height: 100)
         let point = #expect(throws: SpecError.self) { try parsed.validate(width: 128, height: 128) }
         #expect(point?.code == "spec.point_outside")
-        #expect(point?.mark == SourceMark(line: 2, column: 27))
+        #expect(point?.mark == SourceMark(line: 2, column: 26))
         let mask = #expect(throws: SpecError.self) { try parsed.validate(width: 200, height: 100) }
         #expect(mask?.code == "spec.mask_outside")
         #expect(mask?.mark.line == 3)

@@ -171,10 +171,12 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// Sets a job aside that cannot be done: its claim, with the reason, becomes its folder below `failed`.
     ///
     /// - Returns: the folder.
-    func fail(_ job: Job, _ failure: JobFailure, stillNeeded: Set<String>) throws(FileError) -> String {
+    func fail(_ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>) throws(FileError)
+        -> String
+    {
         try files.removeTree(making(job))
         try files.replace(
-            "\(job.claim)/error.json", Array(failure.json(attempts: job.crashes + 1).lines.utf8), mode: 0o644)
+            "\(job.claim)/error.json", Array(failure.json(attempts: attempts).lines.utf8), mode: 0o644)
         try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {

@@ -22,6 +22,7 @@ public struct ControlFiles: Sendable {
             try files.replace("\(folder)/\(flag)", [], mode: 0o644)
         } else {
             try files.remove("\(folder)/\(flag)")
+            try files.replace("\(folder)/wake", [], mode: 0o644)  // a removal wakes no one
         }
     }
 

@@ -9,6 +9,13 @@ final class Records {
         case failed(String, String)
     }
 
+    /// A file without its other half.
+    struct LoneHalf {
+        let inbox, file: String
+        /// Seconds since 1970.
+        let since: Double
+    }
+
     private let folder: String
     private var digests: [String: String] = [:]
     private var lastStatus = ""
@@ -60,7 +67,7 @@ final class Records {
 
     /// Writes status.json when it has changed.
     func writeStatus(
-        queue: [Job], workers: [WorkerProcess], inboxes: [WatchedInbox], isPaused: Bool,
+        queue: [Job], workers: [WorkerProcess], halves: [LoneHalf], isPaused: Bool,
         _ files: some FileSystem
     ) {
         let running = workers.map { worker in
@@ -78,18 +85,16 @@ final class Records {
                 ("priority", .integer(job.priority)), ("crashes", .integer(job.crashes)),
             ])
         }
-        let halves = inboxes.flatMap { inbox in
-            inbox.findings.waiting.sorted { $0.key < $1.key }.map { name, since in
-                JSONValue.object([
-                    ("inbox", .string(inbox.path)), ("file", .string(name)),
-                    ("since", .number(since.rounded())),
-                ])
-            }
+        let lone = halves.map { half in
+            JSONValue.object([
+                ("inbox", .string(half.inbox)), ("file", .string(half.file)),
+                ("since", .number(half.since.rounded())),
+            ])
         }
         let status = JSONValue.object([
             ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)),
             ("waiting", .array(waiting)),
-            ("lone_halves", .array(halves)),
+            ("lone_halves", .array(lone)),
         ])
         let text = status.lines
         guard text != lastStatus else { return }

@@ -95,10 +95,26 @@ public final class Daemon {
             lookIntoInboxes()
             startWorkers()
             writeStatus()
-            if setup.once && isIdle { break }
+            if setup.once && isIdle {
+                // What was found while jobs ran may be out of date: look once more.
+                for inbox in inboxes { inbox.lookNow() }
+                lookIntoInboxes()
+                if isIdle { break }
+            }
             sleep()
         }
-        return failures > 0 || inboxes.contains { !$0.findings.waiting.isEmpty } ? .tryLater : .ok
+        return failures > 0 || !loneHalves.isEmpty ? .tryLater : .ok
+    }
+
+    /// Files that wait for their other half; those of jobs that are under way do not.
+    private var loneHalves: [Records.LoneHalf] {
+        let active = queue + workers.map(\.job)
+        return inboxes.flatMap { inbox -> [Records.LoneHalf] in
+            let used = Set(
+                active.filter { $0.inbox == inbox.path }.flatMap { [$0.image].compactMap { $0 } + $0.others })
+            return inbox.findings.waiting.filter { !used.contains($0.key) }.sorted { $0.key < $1.key }
+                .map { Records.LoneHalf(inbox: inbox.path, file: $0.key, since: $0.value) }
+        }
     }
 
     // MARK: - Beginning
@@ -291,7 +307,10 @@ public final class Daemon {
         do {
             var named = failure
             named.file = failure.file.map(lastComponent)
-            let folder = try store.fail(job, named, stillNeeded: stillNeeded(job.inbox, besides: job))
+            // Crashes are counted as they happen; any other failure ends one more try.
+            let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
+            let folder = try store.fail(
+                job, named, attempts: attempts, stillNeeded: stillNeeded(job.inbox, besides: job))
             try records.remember(job, outcome: .failed(failure.code, folder), files)
             failures += 1
             log.error(
@@ -453,7 +472,7 @@ public final class Daemon {
 
     private func writeStatus() {
         let paused = control.isPaused || control.isDraining || pausedUntil != nil
-        records.writeStatus(queue: queue, workers: workers, inboxes: inboxes, isPaused: paused, files)
+        records.writeStatus(queue: queue, workers: workers, halves: loneHalves, isPaused: paused, files)
         notifier.send("STATUS=\(workers.count) running, \(queue.count) waiting")
     }
 }

@@ -44,6 +44,9 @@ final class WatchedInbox {
         return now >= nextLook
     }
 
+    /// Makes the next look due at once.
+    func lookNow() { nextLook = 0 }
+
     /// Looks at the inbox.
     func scan(_ files: some FileSystem, _ now: Double) throws(FileError) {
         findings = try scanner.scan(files, now: now)

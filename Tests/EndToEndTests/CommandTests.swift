@@ -1,0 +1,208 @@
+import Foundation
+import Imaging
+import JobFiles
+import Testing
+
+/// The real program with the real engine, on the model that comes along, with few steps.
+@Suite(.serialized) struct CommandTests {
+    private static let root = Program.root.path(percentEncoded: false)
+    private let quick = "settings: {max_steps: 2, num_steps: 10, lora: {steps: 1, batch: 1}}\n"
+
+    private func example(_ name: String) -> String { "\(Self.root)examples/\(name)" }
+
+    @Test func `edit writes a job folder's files, and the trajectory says all that the contract asks`() throws
+    {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/ear.yaml"
+        try FileManager.default.copyItem(atPath: example("rabbit-face.png"), toPath: "\(folder.path)/r.png")
+        let text =
+            "image: r.png\nprompt: {edit: crying rabbit}\ndrags: [{from: [84, 22], to: [100, 26]}]\n\(quick)output: {extras: [overlay, animation, comparison], metrics: full}\n"
+        try text.write(toFile: spec, atomically: true, encoding: .utf8)
+        let out = "\(folder.path)/out"
+        let (code, output, errors) = try Program.run(["edit", "\(folder.path)/r.png", spec, "--out", out])
+        #expect(code == 0, "\(errors)")
+        #expect(output == "\(out)/result.png\n")
+        #expect(errors.contains("drag: 2 steps"))
+        let names = try FileManager.default.contentsOfDirectory(atPath: out).sorted()
+        #expect(
+            names == [
+                "animation.png", "comparison.png", "overlay.png", "result.png", "spec.yaml",
+                "trajectory.json",
+            ])
+        let result = try Image(decoding: Array(Data(contentsOf: URL(filePath: "\(out)/result.png"))))
+        #expect((result.width, result.height) == (128, 128))
+        let t = try #require(
+            JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(out)/trajectory.json")))))
+        #expect(t["schema"]?.string == "clipdrag-trajectory/1")
+        for key in [
+            "job", "model", "image", "prompt", "settings", "outcome", "verdict", "steps", "handles",
+            "iterations", "metrics", "files",
+        ] {
+            #expect(t[key] != nil, "\(key)")
+        }
+        #expect(t["prompt"]?["source_origin"]?.string == "clip")
+        #expect(t["prompt"]?["source"]?.string?.isEmpty == false)
+        #expect(t["steps"]?.integer == 2)
+        #expect(t["settings"]?["lora"]?["steps"]?.integer == 1)
+        #expect(["moved", "partly", "unchanged"].contains(t["verdict"]?.string ?? ""))
+        #expect((t["metrics"]?["mean_distance"]?.number ?? -1) >= 0)
+        #expect(t["files"]?["result"]?.string == "result.png")
+        // The spec as run reads back and runs to the same picture, byte for byte: nothing was left to chance.
+        try FileManager.default.copyItem(atPath: "\(out)/spec.yaml", toPath: "\(folder.path)/again.yaml")
+        let again = try Program.run([
+            "edit", "\(folder.path)/r.png", "\(folder.path)/again.yaml", "--out", "\(folder.path)/2",
+            "--threads", "1",
+        ])
+        #expect(again.code == 0, "\(again.errors)")
+        let first = try Data(contentsOf: URL(filePath: "\(out)/result.png"))
+        #expect(try Data(contentsOf: URL(filePath: "\(folder.path)/2/result.png")) == first)
+        // A folder that is not empty is refused.
+        #expect(try Program.run(["edit", "\(folder.path)/r.png", spec, "--out", out]).code == 73)
+    }
+
+    @Test func `any size and kind of picture comes back at its own size, with its alpha and depth`() throws {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/s.yaml"
+        try "prompt: {source: a, edit: b}\n\(quick)".write(toFile: spec, atomically: true, encoding: .utf8)
+        for (i, (width, height, depth)) in [(32, 40, 8), (301, 75, 16), (64, 257, 8)].enumerated() {
+            let maximum = depth == 16 ? 65535 : 255
+            let samples = (0..<width * height * 3).map { UInt16(($0 * 97) % (maximum + 1)) }
+            let alpha = (0..<width * height).map { UInt16(($0 * 31) % (maximum + 1)) }
+            let image = Image(width: width, height: height, depth: depth, samples: samples, alpha: alpha)
+            let path = "\(folder.path)/\(i).png"
+            try Data(try image.pngBytes()).write(to: URL(filePath: path))
+            let (code, _, errors) = try Program.run([
+                "edit", path, spec, "--out", "\(folder.path)/out\(i)", "--set", "fusion=text",
+            ])
+            #expect(code == 0, "\(errors)")
+            let result = try Image(
+                decoding: Array(Data(contentsOf: URL(filePath: "\(folder.path)/out\(i)/result.png"))))
+            #expect((result.width, result.height, result.depth) == (width, height, depth))
+            #expect(result.alpha == alpha)
+        }
+    }
+
+    @Test func `edit takes the fixtures' own jobs and LoRA files, and leaves the reference's trace`() throws {
+        let folder = try TemporaryFolder()
+        let fixtures = "\(Self.root)Tests/Fixtures/starter"
+        let job = "\(fixtures)/jobs/released_mask"
+        let (code, _, errors) = try Program.run([
+            "edit", "\(job)/image.png", "\(job)/job.json", "--model", "\(fixtures)/model", "--lora",
+            "\(fixtures)/lora.safetensors", "--out",
+            "\(folder.path)/out", "--trace", "\(folder.path)/trace.safetensors",
+        ])
+        #expect(code == 0, "\(errors)")
+        let trace = try #require(
+            JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(folder.path)/trace.json")))))
+        let expected = try #require(
+            JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(job)/trace.json")))))
+        for key in [
+            "outcome", "timestep", "handles_final", "handles_start", "targets", "grid", "radii", "image",
+            "working", "latent",
+        ] {
+            #expect(trace[key] == expected[key], "\(key)")
+        }
+        let sizes = try [folder.path, job].map {
+            try FileManager.default.attributesOfItem(atPath: "\($0)/trace.safetensors")[.size] as? Int
+        }
+        // Every tensor is there: the fixture leaves some out to stay small.
+        #expect(try #require(sizes[0]) >= #require(sizes[1]))
+    }
+
+    @Test func `every failure has its exit code and one message`() throws {
+        let folder = try TemporaryFolder()
+        let image = example("rabbit-face.png")
+        func write(_ name: String, _ text: String) throws -> String {
+            try text.write(toFile: "\(folder.path)/\(name)", atomically: true, encoding: .utf8)
+            return "\(folder.path)/\(name)"
+        }
+        let good = try write("good.yaml", "prompt: x\n")
+        let bad = try write("bad.yaml", "promt: x\n")
+        let outside = try write("outside.yaml", "drags: [{from: [1, 1], to: [500, 1]}]\n")
+        let picture = try write("fake.png", "this is no picture, but long enough to be read as one")
+        let config = try write("config.yaml", "workers: none\n")
+        var n = 0
+        func code(_ arguments: String...) throws -> Int32 {
+            n += 1
+            let run = try Program.run(arguments.map { $0 == "NEW" ? "\(folder.path)/o\(n)" : $0 })
+            #expect(!run.errors.contains("Fatal error"), "\(arguments)")
+            return run.code
+        }
+        #expect(try code("edit", image) == 64)
+        #expect(try code("fly") == 64)
+        #expect(try code("edit", image, good, "--out", "NEW", "--set", "max_step=1") == 64)
+        #expect(try code("edit", image, bad, "--out", "NEW") == 65)
+        #expect(try code("edit", image, outside, "--out", "NEW") == 65)
+        #expect(try code("edit", picture, good, "--out", "NEW") == 65)
+        #expect(try code("edit", "\(folder.path)/none.png", good, "--out", "NEW") == 66)
+        #expect(try code("edit", image, "\(folder.path)/none.yaml", "--out", "NEW") == 66)
+        #expect(try code("edit", image, good, "--out", "NEW", "--model", "no-such-model") == 69)
+        #expect(try code("edit", image, good, "--out", "/proc/nowhere/out") == 73)
+        #expect(try code("edit", image, good, "--out", "NEW", "--config", config) == 78)
+        #expect(try code("check-config", config) == 78)
+        #expect(
+            try code(
+                "run", "--once", "--inbox", "\(folder.path)/in", "--outbox", "\(folder.path)/in/out",
+                "--state", folder.path) == 78)
+        #expect(try code("check", good, bad) == 65)
+        #expect(try code("--version") == 0)
+        #expect(try code("models", "verify") == 0)
+    }
+
+    @Test func `check says what would be done, and that points are unchecked without a picture`() throws {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/a.yaml"
+        try "drags: [{from: [1, 1], to: [500, 1]}]\npreset: quick\n".write(
+            toFile: spec, atomically: true, encoding: .utf8)
+        let alone = try Program.run(["check", spec])
+        #expect(alone.code == 0)
+        #expect(alone.output.contains("no picture at hand: points and masks are not checked"))
+        #expect(alone.output.contains("40 fine-tuning steps"))
+        let with = try Program.run(["check", spec, "--image", example("rabbit-face.png")])
+        #expect(with.code == 65)
+        #expect(
+            with.errors.contains(
+                "a.yaml:1:28: error: `to` is at (500, 1), outside the picture of 128×128 pixels"))
+    }
+
+    @Test func `the daemon with its own worker publishes an edit and sets a truncated picture aside`() throws
+    {
+        let folder = try TemporaryFolder()
+        let (inbox, outbox) = ("\(folder.path)/in", "\(folder.path)/out")
+        try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+        let picture = try Data(contentsOf: URL(filePath: example("rabbit-face.png")))
+        try picture.write(to: URL(filePath: "\(inbox)/good.png"))
+        try picture.prefix(2000).write(to: URL(filePath: "\(inbox)/cut.png"))
+        for name in ["good", "cut"] {
+            try "prompt: {source: rabbit, edit: fox}\n\(quick)".write(
+                toFile: "\(inbox)/\(name).yaml", atomically: true, encoding: .utf8)
+        }
+        let config = "\(folder.path)/c.yaml"
+        try "limits: {quiet: 0.1s}\n".write(toFile: config, atomically: true, encoding: .utf8)
+        let (code, _, errors) = try Program.run([
+            "run", "--once", "--inbox", inbox, "--outbox", outbox, "--state", "\(folder.path)/state",
+            "--config", config,
+        ])
+        #expect(code == 75, "\(errors)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(outbox)/good").sorted()
+        #expect(names == ["result.png", "spec.yaml", "trajectory.json"])
+        let error = try #require(
+            JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(inbox)/failed/cut/error.json")))))
+        #expect(error["code"]?.string == "image.truncated")
+        #expect(
+            try String(contentsOfFile: "\(inbox)/failed/cut/error.txt", encoding: .utf8).contains(
+                "ends too early"))
+    }
+
+    @Test func `every example is a good spec`() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: example("")).filter {
+            $0.hasSuffix(".yaml")
+        }
+        #expect(!names.isEmpty)
+        for name in names where name != "config.yaml" {
+            let run = try Program.run(["check", example(name)])
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(!run.output.contains("no picture"), "\(name)")
+        }
+    }
+}

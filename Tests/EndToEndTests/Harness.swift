@@ -1,0 +1,168 @@
+import Foundation
+import JobFiles
+import Testing
+
+/// The built program.
+enum Program {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+        .standardizedFileURL
+
+    static let path: String = {
+        #if DEBUG
+            let folder = "debug"
+        #else
+            let folder = "release"
+        #endif
+        return root.appending(path: ".build/\(folder)/clipdragd").path(percentEncoded: false)
+    }()
+
+    /// Starts the program.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], errors: Pipe? = nil, output: Pipe? = nil
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardError = errors ?? FileHandle.nullDevice
+        process.standardOutput = output ?? FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    /// Runs the program to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
+        code: Int32, output: String, errors: String
+    ) {
+        let folder = try TemporaryFolder()
+        // Files, not pipes: whatever is printed, nothing blocks.
+        let (out, err) = ("\(folder.path)/out", "\(folder.path)/err")
+        for path in [out, err] { try Data().write(to: URL(filePath: path)) }
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: out))
+        process.standardError = try FileHandle(forWritingTo: URL(filePath: err))
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return (
+            process.terminationStatus, try String(contentsOfFile: out, encoding: .utf8),
+            try String(contentsOfFile: err, encoding: .utf8)
+        )
+    }
+}
+
+/// A folder that goes with its last user.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        let folder = Program.root.appending(path: ".build/test-places/\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        path = folder.path(percentEncoded: false)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
+/// prompt say: CRASH, SLOW, REFUSE, DISKFULL; otherwise it makes a result at once.
+final class Place {
+    let folder: TemporaryFolder
+    var inbox: String { "\(folder.path)/in" }
+    var outbox: String { "\(folder.path)/out" }
+    var state: String { "\(folder.path)/state" }
+    private let worker: String
+    let config: String
+
+    init(extra: String = "") throws {
+        folder = try TemporaryFolder()
+        worker = "\(folder.path)/worker"
+        config = "\(folder.path)/config.yaml"
+        try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: outbox, withIntermediateDirectories: true)
+        let script = """
+            #!/bin/sh
+            while [ $# -gt 0 ]; do
+              case "$1" in --out) out=$2;; --spec) spec=$2;; --id) id=$2;; --image) image=$2;; --duplicate-of) dup=$2;; esac
+              shift
+            done
+            echo "$id $(basename "$spec")" >> '\(folder.path)/started'
+            echo '{"stage":"drag","step":1,"total":2}'
+            if grep -q CRASH "$spec"; then kill -9 $$; fi
+            if grep -q REFUSE "$spec"; then
+              echo '{"error":{"code":"spec.test","message":"no","hint":"do","file":"x","line":1,"column":2},"exit":65}'; exit 65
+            fi
+            if grep -q DISKFULL "$spec" && [ ! -e '\(folder.path)/space' ]; then
+              echo '{"error":{"code":"file.write","message":"no space left","hint":"wait","retryable":true},"exit":73}'; exit 73
+            fi
+            if grep -q SLOW "$spec"; then sleep 20; fi
+            # half of the files first: a reader must never see this
+            cat "$image" > "$out/result.png" || exit 70
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s"}' "$id" "$dup" > "$out/trajectory.json"
+            """
+        try script.write(toFile: worker, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: worker)
+        let text = "limits: {quiet: 0.2s}\ninboxes: [{path: \(inbox)}]\noutbox: \(outbox)\n\(extra)"
+        try text.write(toFile: config, atomically: true, encoding: .utf8)
+    }
+
+    var arguments: [String] { ["run", "--config", config, "--state", state] }
+
+    /// The daemon, with the stand-in worker.
+    func start(once: Bool = false) throws -> Process {
+        try Program.start(arguments + (once ? ["--once"] : []), environment: ["CLIPDRAGD_WORKER": worker])
+    }
+
+    /// Runs the daemon until everything is done.
+    func runOnce() throws -> Int32 {
+        let process = try start(once: true)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// A whole picture, small and valid.
+    static let picture: [UInt8] = {
+        let file = Program.root.appending(path: "examples/rabbit-face.png")
+        return (try? Array(Data(contentsOf: file))) ?? []
+    }()
+
+    func drop(picture name: String) throws {
+        try Data(Self.picture).write(to: URL(filePath: "\(inbox)/\(name)"))
+    }
+
+    func drop(spec name: String, _ text: String = "prompt: a cat\n") throws {
+        try Data(text.utf8).write(to: URL(filePath: "\(inbox)/\(name)"))
+    }
+
+    /// Names in a folder but dot files.
+    func names(_ folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.hasPrefix(".") }
+            .sorted()
+    }
+
+    /// Names of specs whose worker was started, in order.
+    var started: [String] {
+        let text = (try? String(contentsOfFile: "\(folder.path)/started", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+    }
+
+    func json(_ path: String) -> JSONValue? {
+        FileManager.default.contents(atPath: path).flatMap { JSONValue(parsing: Array($0)) }
+    }
+
+    /// Waits until something holds, ten seconds at most.
+    func wait(_ what: String, seconds: Double = 15, _ condition: () -> Bool) {
+        let end = Date().addingTimeInterval(seconds)
+        while !condition() {
+            if Date() > end {
+                Issue.record("waited in vain for: \(what)")
+                return
+            }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+    }
+}
