@@ -40,6 +40,7 @@ import Testing
         ] {
             #expect(t[key] != nil, "\(key)")
         }
+        #expect(try Schema("trajectory").problems(t) == [])
         #expect(t["prompt"]?["source_origin"]?.string == "clip")
         #expect(t["prompt"]?["source"]?.string?.isEmpty == false)
         #expect(t["steps"]?.integer == 2)
@@ -189,6 +190,7 @@ import Testing
         let error = try #require(
             JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(inbox)/failed/cut/error.json")))))
         #expect(error["code"]?.string == "image.truncated")
+        #expect(try Schema("error").problems(error) == [])
         #expect(
             try String(contentsOfFile: "\(inbox)/failed/cut/error.txt", encoding: .utf8).contains(
                 "ends too early"))

@@ -12,7 +12,8 @@ public struct TextEncoder: Sendable {
 
     /// - Parameter weights: those under `text_model`, or at the top of newer files.
     init(_ weights: Weights, _ config: ConfigFile) throws(ModelError) {
-        let w = weights.hasAny("text_model") ? weights["text_model"] : weights
+        let isNested = weights.has("text_model.embeddings.token_embedding.weight")
+        let w = isNested ? weights["text_model"] : weights
         let width: Int = try config.value("hidden_size", default: 512)
         let vocabulary: Int = try config.value("vocab_size", default: 49408)
         let length: Int = try config.value("max_position_embeddings", default: 77)

@@ -1,0 +1,64 @@
+import Foundation
+import JobFiles
+import SpecParser
+import Testing
+
+@Suite struct SchemaTests {
+    private func json(_ text: String) throws -> JSONValue { try #require(JSONValue(parsing: Array(text.utf8))) }
+
+    @Test func `the spec's schema takes what the parser takes, and refuses what it refuses`() throws {
+        let schema = try Schema("spec")
+        let good = [
+            #"{"prompt": "a cat"}"#, #"{"drags": [{"from": [1, 2], "to": [3.5, 4]}], "seed": 9, "units": "pixels"}"#,
+            #"{"prompt": {"source": "a", "edit": null}, "drags": [{"from": [0, 0], "to": [1, 1]}], "mask": ["m.png", {"circle": [1, 2, 3]}]}"#,
+            #"{"prompt": "x", "settings": {"max_steps": 80, "r1": null, "budget": "20m", "lora": {"steps": 0}}, "output": {"extras": ["overlay"]}}"#,
+        ]
+        let bad = [
+            #"{"promt": "a cat"}"#, #"{"prompt": "x", "settings": {"max_step": 80}}"#, #"{"prompt": "x", "settings": {"max_steps": 10001}}"#,
+            #"{"prompt": "x", "settings": {"fusion": "clip"}}"#, #"{"drags": [{"from": [1], "to": [3, 4]}]}"#, #"{"drags": [{"from": [1, 2]}]}"#,
+            #"{"prompt": "x", "mask": {"square": [1, 2]}}"#, #"{"prompt": "x", "output": {"quality": 0}}"#, #"{"prompt": "x", "preset": "fast"}"#,
+        ]
+        for text in good {
+            #expect(schema.problems(try json(text)) == [], "\(text)")
+            #expect(throws: Never.self) { try parseSpec(Array(text.utf8), file: "s") }
+        }
+        for text in bad {
+            #expect(schema.problems(try json(text)) != [], "\(text)")
+            #expect(throws: SpecError.self) { try parseSpec(Array(text.utf8), file: "s") }
+        }
+    }
+
+    @Test func `the schema knows every setting, and no other`() throws {
+        let schema = try Schema("spec")
+        guard case .object(let top)? = schema.part("properties", "settings", "properties"),
+            case .object(let lora)? = schema.part("properties", "settings", "properties", "lora", "properties")
+        else {
+            Issue.record("no settings in the schema")
+            return
+        }
+        let keys = top.map(\.key).filter { $0 != "lora" } + lora.map { "lora.\($0.key)" }
+        #expect(Set(keys) == Set(SettingRule.all.map(\.key)))
+    }
+
+    @Test func `the parser and the engine know the same settings`() throws {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/s.yaml"
+        try "prompt: x\n".write(toFile: spec, atomically: true, encoding: .utf8)
+        let run = try Program.run(["check", spec, "--json"])
+        let settings = try json(run.output)["settings"]
+        guard case .object(let fields)? = settings else {
+            Issue.record("no settings in \(run.output)")
+            return
+        }
+        #expect(Set(fields.map(\.key)) == Set(SettingRule.all.map(\.key)))
+    }
+
+    @Test func `the configuration's schema takes the contract's example`() throws {
+        let schema = try Schema("configuration")
+        let good = #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#
+        #expect(schema.problems(try json(good)) == [])
+        for bad in [#"{"outbx": "/out"}"#, #"{"workers": 0}"#, #"{"inboxes": [{"watch": "poll"}]}"#, #"{"output_mode": "644"}"#] {
+            #expect(schema.problems(try json(bad)) != [], "\(bad)")
+        }
+    }
+}
