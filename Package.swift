@@ -89,7 +89,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "SpecParserTests", dependencies: ["SpecParser"], swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd"], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

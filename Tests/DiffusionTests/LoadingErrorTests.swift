@@ -22,14 +22,16 @@ import Testing
     private func change(_ network: String, _ file: String, _ body: (inout [String: Tensor]) -> Void) throws {
         let path = "\(folder)/\(network)/\(file).safetensors"
         let source = try SafeTensors(path: path)
-        var tensors = Dictionary(uniqueKeysWithValues: try source.entries.keys.map { ($0, try source.required($0)) })
+        var tensors = Dictionary(
+            uniqueKeysWithValues: try source.entries.keys.map { ($0, try source.required($0)) })
         body(&tensors)
         try Data(SafeTensors.encoded(tensors)).write(to: URL(filePath: path))
     }
 
     private func configure(_ network: String, _ key: String, _ value: Any) throws {
         let url = URL(filePath: "\(folder)/\(network)/config.json")
-        var config = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+        var config = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
         config[key] = value
         try JSONSerialization.data(withJSONObject: config).write(to: url)
     }
@@ -75,7 +77,8 @@ import Testing
 
     @Test func `an inpainting model, a larger family, a schedule by list and other networks`() throws {
         for (network, key, value, word) in [
-            ("unet", "in_channels", 9, "inpainting"), ("unet", "addition_embed_type", "text_time", "XL"), ("unet", "act_fn", "gelu", "SiLU"),
+            ("unet", "in_channels", 9, "inpainting"), ("unet", "addition_embed_type", "text_time", "XL"),
+            ("unet", "act_fn", "gelu", "SiLU"),
             ("unet", "down_block_types", ["A", "B", "C"], "`A`"), ("vae", "shift_factor", 0.1, "shift"),
         ] as [(String, String, Any, String)] {
             let url = URL(filePath: "\(folder)/\(network)/config.json")
@@ -92,14 +95,17 @@ import Testing
 
     @Test func `a pickle file`() throws {
         try files.moveItem(
-            atPath: "\(folder)/unet/diffusion_pytorch_model.safetensors", toPath: "\(folder)/unet/diffusion_pytorch_model.bin")
+            atPath: "\(folder)/unet/diffusion_pytorch_model.safetensors",
+            toPath: "\(folder)/unet/diffusion_pytorch_model.bin")
         let error = error()
         #expect(error?.code == "model.unsupported")
         #expect(error?.message.contains("pickle") == true)
     }
 
     @Test func `a folder that is missing, and one in it`() throws {
-        #expect(#expect(throws: ModelError.self) { try DiffusionModel(folder: "/nowhere") }?.code == "model.missing")
+        #expect(
+            #expect(throws: ModelError.self) { try DiffusionModel(folder: "/nowhere") }?.code
+                == "model.missing")
         try files.removeItem(atPath: "\(folder)/scheduler")
         #expect(error()?.code == "model.missing")
     }
@@ -112,8 +118,10 @@ import Testing
 
     @Test func `stored f16, bf16 and f32 are the same numbers where they can be`() throws {
         // 1.5 and -0.25 in each type
-        let header = #"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},"c":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#
-        var bytes = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) } + Array(header.utf8)
+        let header =
+            #"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},"c":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#
+        var bytes =
+            (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) } + Array(header.utf8)
         bytes += [0x00, 0x3e, 0x00, 0xb4, 0xc0, 0x3f, 0x80, 0xbe, 0, 0, 0xc0, 0x3f, 0, 0, 0x80, 0xbe]
         let path = "\(folder)/x.safetensors"
         try Data(bytes).write(to: URL(filePath: path))

@@ -4,19 +4,25 @@ import SpecParser
 import Testing
 
 @Suite struct SchemaTests {
-    private func json(_ text: String) throws -> JSONValue { try #require(JSONValue(parsing: Array(text.utf8))) }
+    private func json(_ text: String) throws -> JSONValue {
+        try #require(JSONValue(parsing: Array(text.utf8)))
+    }
 
     @Test func `the spec's schema takes what the parser takes, and refuses what it refuses`() throws {
         let schema = try Schema("spec")
         let good = [
-            #"{"prompt": "a cat"}"#, #"{"drags": [{"from": [1, 2], "to": [3.5, 4]}], "seed": 9, "units": "pixels"}"#,
+            #"{"prompt": "a cat"}"#,
+            #"{"drags": [{"from": [1, 2], "to": [3.5, 4]}], "seed": 9, "units": "pixels"}"#,
             #"{"prompt": {"source": "a", "edit": null}, "drags": [{"from": [0, 0], "to": [1, 1]}], "mask": ["m.png", {"circle": [1, 2, 3]}]}"#,
             #"{"prompt": "x", "settings": {"max_steps": 80, "r1": null, "budget": "20m", "lora": {"steps": 0}}, "output": {"extras": ["overlay"]}}"#,
         ]
         let bad = [
-            #"{"promt": "a cat"}"#, #"{"prompt": "x", "settings": {"max_step": 80}}"#, #"{"prompt": "x", "settings": {"max_steps": 10001}}"#,
-            #"{"prompt": "x", "settings": {"fusion": "clip"}}"#, #"{"drags": [{"from": [1], "to": [3, 4]}]}"#, #"{"drags": [{"from": [1, 2]}]}"#,
-            #"{"prompt": "x", "mask": {"square": [1, 2]}}"#, #"{"prompt": "x", "output": {"quality": 0}}"#, #"{"prompt": "x", "preset": "fast"}"#,
+            #"{"promt": "a cat"}"#, #"{"prompt": "x", "settings": {"max_step": 80}}"#,
+            #"{"prompt": "x", "settings": {"max_steps": 10001}}"#,
+            #"{"prompt": "x", "settings": {"fusion": "clip"}}"#, #"{"drags": [{"from": [1], "to": [3, 4]}]}"#,
+            #"{"drags": [{"from": [1, 2]}]}"#,
+            #"{"prompt": "x", "mask": {"square": [1, 2]}}"#, #"{"prompt": "x", "output": {"quality": 0}}"#,
+            #"{"prompt": "x", "preset": "fast"}"#,
         ]
         for text in good {
             #expect(schema.problems(try json(text)) == [], "\(text)")
@@ -31,7 +37,8 @@ import Testing
     @Test func `the schema knows every setting, and no other`() throws {
         let schema = try Schema("spec")
         guard case .object(let top)? = schema.part("properties", "settings", "properties"),
-            case .object(let lora)? = schema.part("properties", "settings", "properties", "lora", "properties")
+            case .object(let lora)? = schema.part(
+                "properties", "settings", "properties", "lora", "properties")
         else {
             Issue.record("no settings in the schema")
             return
@@ -55,9 +62,13 @@ import Testing
 
     @Test func `the configuration's schema takes the contract's example`() throws {
         let schema = try Schema("configuration")
-        let good = #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#
+        let good =
+            #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#
         #expect(schema.problems(try json(good)) == [])
-        for bad in [#"{"outbx": "/out"}"#, #"{"workers": 0}"#, #"{"inboxes": [{"watch": "poll"}]}"#, #"{"output_mode": "644"}"#] {
+        for bad in [
+            #"{"outbx": "/out"}"#, #"{"workers": 0}"#, #"{"inboxes": [{"watch": "poll"}]}"#,
+            #"{"output_mode": "644"}"#,
+        ] {
             #expect(schema.problems(try json(bad)) != [], "\(bad)")
         }
     }

@@ -67,7 +67,7 @@ public final class TraceRecorder {
     }
 
     /// Writes the tensors to `path` and the rows beside it, with the extension json.
-    public func write(to path: String, _ files: some FileSystem) throws(FileError) {
+    public func save(as path: String, _ files: some FileSystem) throws(FileError) {
         try files.replace(path, SafeTensors.encoded(tensors, asInteger: integers, asByte: bytes), mode: 0o644)
         try files.replace(
             "\(parent(path))/\(stem(lastComponent(path))).json", Array(rows.lines.utf8), mode: 0o644)

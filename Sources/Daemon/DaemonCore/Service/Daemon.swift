@@ -8,53 +8,23 @@ import SpecParser
     import Glibc
 #endif
 
-/// What a daemon needs to know besides its configuration.
-public struct DaemonSetup: Sendable {
-    /// The configuration.
-    public var configuration: Configuration
-    /// The folder of history and control files.
-    public var stateFolder: String
-    /// Whether to end once everything present is done.
-    public var once: Bool
-    /// The command that makes one edit; the job's arguments follow it.
-    public var workerCommand: [String]
-    /// Asks whether a picture's bytes are all there.
-    public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
-    /// Reads the configuration again; nil where there is no file.
-    public var reload: (@Sendable () throws(JobFailure) -> Configuration)?
-
-    /// A set-up.
-    public init(
-        configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
-        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
-        reload: (@Sendable () throws(JobFailure) -> Configuration)? = nil
-    ) {
-        self.configuration = configuration
-        self.stateFolder = stateFolder
-        self.once = once
-        self.workerCommand = workerCommand
-        self.isComplete = isComplete
-        self.reload = reload
-    }
-}
-
 /// The service: one thread, one loop. It sleeps in poll(2) until a folder, a worker, a signal or a deadline wants it.
 ///
 /// Nothing is known in memory alone: a kill at any point is followed by the same result.
 public final class Daemon {
     private let setup: DaemonSetup
-    private let files = PosixFileSystem()
+    let files = PosixFileSystem()
     private let log: Logger
     private var configuration: Configuration
-    private var store: ClaimStore<PosixFileSystem>
+    var store: ClaimStore<PosixFileSystem>
     private var inboxes: [WatchedInbox] = []
-    private var queue: [Job] = []
-    private var workers: [WorkerProcess] = []
-    private let records: Records
+    var queue: [Job] = []
+    var workers: [WorkerProcess] = []
+    let records: Records
     private let notifier: ServiceNotifier
     private let signals: Int32
-    private var control: ControlFiles
-    private var controlWatcher: Watcher?
+    var control: ControlFiles
+    var controlWatcher: Watcher?
     private var stop: Stop = .no
     private var failures = 0
     /// Until when nothing new is started, because a place (a full disk, say) does not work.
@@ -303,7 +273,7 @@ public final class Daemon {
         }
     }
 
-    private func setAside(_ job: Job, _ failure: JobFailure) {
+    func setAside(_ job: Job, _ failure: JobFailure) {
         do {
             var named = failure
             named.file = failure.file.map(lastComponent)
@@ -328,7 +298,7 @@ public final class Daemon {
         notifier.send("STATUS=waiting: \(reason)")
     }
 
-    // MARK: - Signals and control
+    // MARK: - Signals
 
     private func takeSignals() {
         while true {
@@ -356,55 +326,6 @@ public final class Daemon {
                 "the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"])
         }
         notifier.send("READY=1")
-    }
-
-    private func obeyControl() {
-        _ = controlWatcher?.drain()
-        control.read(files)
-        for (verb, id) in control.takeRequests(files) {
-            switch verb {
-            case .hold: change(id) { $0.state = .held }
-            case .release: change(id) { $0.state = .claimed }
-            case .cancel: cancel(id)
-            case .requeue: requeue(id)
-            }
-        }
-    }
-
-    private func change(_ id: String, _ body: (inout Job) -> Void) {
-        guard let index = queue.firstIndex(where: { $0.id == id && $0.state != .publishing }) else { return }
-        body(&queue[index])
-        try? store.save(queue[index])
-    }
-
-    private func cancel(_ id: String) {
-        if let worker = workers.first(where: { $0.job.id == id }) {
-            worker.signal(SIGKILL)
-            var status: Int32 = 0
-            waitpid(worker.pid, &status, 0)
-            workers.removeAll { $0.pid == worker.pid }
-            queue.append(worker.job)
-        }
-        guard let job = queue.first(where: { $0.id == id && $0.state != .publishing }) else { return }
-        queue.removeAll { $0.id == id }
-        setAside(
-            job,
-            JobFailure(
-                code: "job.cancelled", message: "the job was cancelled",
-                hint: "Drop the spec again to run it.", exit: .tryLater))
-    }
-
-    /// A failed job's inputs go back to where they came from.
-    private func requeue(_ id: String) {
-        guard let record = records.record(id, files), let folder = record["folder"]?.string,
-            let inbox = record["inbox"]?.string,
-            let entries = try? files.list(folder).entries
-        else { return }
-        for entry in entries where !["error.json", "error.txt"].contains(entry.name) {
-            guard (try? files.status("\(inbox)/\(entry.name)")) == .some(nil) else { continue }
-            try? files.move("\(folder)/\(entry.name)", to: "\(inbox)/\(entry.name)")
-        }
-        try? files.removeTree(folder)
     }
 
     // MARK: - Waiting and ending

@@ -99,7 +99,7 @@ struct EditCommand: ParsableCommand {
     {
         do {
             for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
-            if let recorder, let trace { try recorder.write(to: trace, files) }
+            if let recorder, let trace { try recorder.save(as: trace, files) }
         } catch { throw JobFailure(error, exit: .cannotCreate) }
     }
 }

@@ -1,0 +1,32 @@
+import JobFiles
+import SpecParser
+
+/// What a daemon needs to know besides its configuration.
+public struct DaemonSetup: Sendable {
+    /// The configuration.
+    public var configuration: Configuration
+    /// The folder of history and control files.
+    public var stateFolder: String
+    /// Whether to end once everything present is done.
+    public var once: Bool
+    /// The command that makes one edit; the job's arguments follow it.
+    public var workerCommand: [String]
+    /// Asks whether a picture's bytes are all there.
+    public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
+    /// Reads the configuration again; nil where there is no file.
+    public var reload: (@Sendable () throws(JobFailure) -> Configuration)?
+
+    /// A set-up.
+    public init(
+        configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
+        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
+        reload: (@Sendable () throws(JobFailure) -> Configuration)? = nil
+    ) {
+        self.configuration = configuration
+        self.stateFolder = stateFolder
+        self.once = once
+        self.workerCommand = workerCommand
+        self.isComplete = isComplete
+        self.reload = reload
+    }
+}

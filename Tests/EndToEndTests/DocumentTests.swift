@@ -1,0 +1,73 @@
+import Foundation
+import SpecParser
+import Testing
+
+/// Documents stay true: what the sources say is in them.
+@Suite struct DocumentTests {
+    private func text(_ path: String) throws -> String {
+        try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)
+    }
+
+    private func sources() throws -> [(path: String, text: String)] {
+        let root = Program.root.appending(path: "Sources")
+        let all = try #require(FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil))
+        return try all.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+            .map { ($0.path(percentEncoded: false), try String(contentsOf: $0, encoding: .utf8)) }
+    }
+
+    @Test func `every error code is documented`() throws {
+        let documented = try text("docs/errors.md")
+        var codes: Set<String> = []
+        for (_, text) in try sources() {
+            for match in text.matches(
+                of: /"((spec|config|image|model|edit|worker|job|out|inbox|status)\.[a-z_]+)"/)
+            { codes.insert(String(match.1)) }
+        }
+        #expect(codes.count > 50)
+        for code in codes.sorted()
+        where !["status.json", "job.json", "spec.yaml", "image.decoded", "image.result", "image.working"]
+            .contains(code)
+        {
+            #expect(documented.contains("`\(code)`"), "\(code) is not in docs/errors.md")
+        }
+    }
+
+    @Test func `every setting is documented`() throws {
+        let documented = try text("docs/spec.md")
+        for rule in SettingRule.all {
+            #expect(
+                documented.contains("| `\(rule.key)` |") && documented.contains(rule.meaning), "\(rule.key)")
+        }
+    }
+
+    @Test func `links between documents lead somewhere`() throws {
+        for path in [
+            "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/spec.md", "docs/errors.md",
+            "docs/configuration.md", "docs/paper-map.md", "docs/verdict.md", "docs/known-problems.md",
+            "docs/results.md",
+        ] {
+            let folder = Program.root.appending(path: path).deletingLastPathComponent()
+            for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {
+                let target = folder.appending(path: String(match.1)).path(percentEncoded: false)
+                #expect(FileManager.default.fileExists(atPath: target), "\(path): \(match.1)")
+            }
+        }
+    }
+
+    @Test func `C libraries stay in their one module, and no source grows beyond four hundred lines`() throws
+    {
+        for (path, text) in try sources() {
+            #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 430, "\(path)")
+            for (library, owner) in [
+                ("CYAML", "SpecParser/YAMLReader"), ("CImageCodecs", "Engine/Imaging/"),
+                ("CKernels", "Engine/TensorCore/"),
+            ] {
+                if text.contains("import \(library)\n") {
+                    #expect(path.contains(owner), "\(path) imports \(library)")
+                }
+            }
+            #expect(
+                !text.contains("try!") && !text.contains("FIXME") && !text.contains("write(to:"), "\(path)")
+        }
+    }
+}
