@@ -19,44 +19,21 @@ public struct Metrics {
     /// like the source's at the handle (best cosine over the whole grid; features of 8 noised copies at t = 261).
     public func meanDistance(_ result: EditResult, drags: [Drag], seed: UInt64) -> Double? {
         guard !drags.isEmpty else { return nil }
-        let source = features(result.working, result, seed)
-        let edited = features(result.decoded, result, seed)
+        let features = ContentFeatures(model: model, result: result, seed: seed, copies: 8, block: 2)
+        let source = features.map(result.working)
+        let edited = features.map(result.decoded)
         let distances = zip(result.handles, drags).map { handle, drag -> Double in
             let wanted = source.feature(at: handle.start)
             var best = (score: -Double.infinity, cell: handle.start)
             for row in 0..<edited.size.height {
                 for column in 0..<edited.size.width {
                     let cell = GridCell(row: row, column: column)
-                    let score = cosine(wanted, edited.feature(at: cell))
+                    let score = ContentFeatures.similarity(wanted, edited.feature(at: cell))
                     if score > best.score { best = (score, cell) }
                 }
             }
             return result.grid.point(of: best.cell).distance(to: drag.target)
         }
         return distances.reduce(0, +) / Double(distances.count)
-    }
-
-    private func features(_ image: Tensor, _ result: EditResult, _ seed: UInt64) -> FeatureMap {
-        let latent = model.encode(image)
-        let alphaBar = model.schedule.alphaBar(261)
-        var generator = SeededGenerator(seed: seed)
-        let copies = (0..<8).map { _ in
-            Tensor.combination(
-                alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
-        }
-        let blocks = result.unet(Variable(.stacked(copies)), timesteps: [261], text: result.text)
-            .blockFeatures
-        let block = blocks[min(2, blocks.count - 1)].value
-        return FeatureMap((1..<8).reduce(block.sample(0)) { $0 + block.sample($1) }, grid: result.grid.size)
-    }
-
-    private func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        var (product, aa, bb): (Float, Float, Float) = (0, 0, 0)
-        for i in a.indices {
-            product += a[i] * b[i]
-            aa += a[i] * a[i]
-            bb += b[i] * b[i]
-        }
-        return Double(product / max((aa * bb).squareRoot(), 1e-12))
     }
 }

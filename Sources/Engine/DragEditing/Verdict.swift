@@ -32,8 +32,6 @@ public struct Verdict: Sendable {
 
 /// Thresholds and measures of verdicts; how they were chosen is in docs/verdict.md.
 public struct Judge {
-    /// Timestep at which pictures are compared: early enough that features follow content, not noise (DIFT).
-    static let timestep: Timestep = 261
     /// Noised copies whose features are averaged.
     static let copies = 4
     /// A rise of similarity below this is none.
@@ -61,15 +59,19 @@ public struct Judge {
                 changeInside: inside,
                 changeOutside: outside, noise: noise)
         }
-        let source = features(result.working, seed)
-        let before = features(result.reconstruction, seed)
-        let after = features(result.decoded, seed)
+        // The last block but one: coarse enough for meaning, fine enough for place.
+        let blockCount = model.unet.blockFeatureCount
+        let features = ContentFeatures(
+            model: model, result: result, seed: seed, copies: Self.copies, block: max(0, blockCount - 2))
+        let source = features.map(result.working)
+        let before = features.map(result.reconstruction)
+        let after = features.map(result.decoded)
         let pairs = result.handles.map { handle -> Verdict.Pair in
             let wanted = source.feature(at: handle.start)
             let pair = (
-                cosine(wanted, before.feature(at: handle.target)),
-                cosine(wanted, after.feature(at: handle.target)),
-                cosine(wanted, before.feature(at: handle.start))
+                ContentFeatures.similarity(wanted, before.feature(at: handle.target)),
+                ContentFeatures.similarity(wanted, after.feature(at: handle.target)),
+                ContentFeatures.similarity(wanted, before.feature(at: handle.start))
             )
             let (rise, possible) = (pair.1 - pair.0, max(pair.2 - pair.0, Self.leastRise))
             let answer: Verdict.Answer =
@@ -83,27 +85,6 @@ public struct Judge {
             ? .moved : pairs.allSatisfy { $0.answer == .unchanged } ? .unchanged : .partly
         return Verdict(
             answer: answer, pairs: pairs, changeInside: inside, changeOutside: outside, noise: noise)
-    }
-
-    /// Mean features of noised copies of a picture on the grid. The same noise serves all pictures.
-    private func features(_ image: Tensor, _ seed: UInt64) -> FeatureMap {
-        let latent = model.encode(image)
-        let alphaBar = model.schedule.alphaBar(Self.timestep)
-        var generator = SeededGenerator(seed: seed)
-        let noised = (0..<Self.copies).map { _ in
-            Tensor.combination(
-                alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
-        }
-        let output = result.unet(Variable(.stacked(noised)), timesteps: [Self.timestep], text: result.text)
-        let blocks = output.blockFeatures
-        // The last block but one: coarse enough for meaning, fine enough for place.
-        let block = blocks[max(0, blocks.count - 2)].value
-        let mean = (1..<Self.copies).reduce(block.sample(0)) { $0 + block.sample($1) }
-        return FeatureMap(mean, grid: result.grid.size)
-    }
-
-    private func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        cosineSimilarity(Tensor([a.count], a), Tensor([b.count], b)).value
     }
 
     private func pixelChanges(_ drags: [Drag]) -> (inside: Double, outside: Double, noise: Double) {

@@ -23,6 +23,8 @@ public struct UNet: Sendable {
     public let latentChannels: Int
     /// Number of self-attention layers.
     public let selfAttentionLayerCount: Int
+    /// Number of features in a pass's output: the middle block's and every up block's.
+    public var blockFeatureCount: Int { up.count + 1 }
     private let timeEmbedding: TimeEmbedding
     private let convIn, convOut: ConvolutionParameters
     private var down: [DownBlock] = []
