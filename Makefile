@@ -30,12 +30,12 @@ test: packages
 
 results: build
 	@scripts/venv.sh .results-venv pillow numpy
-	.results-venv/bin/python scripts/results.py run --out .results --variants drag,text,both
-	.results-venv/bin/python scripts/results_report.py --rows .results/rows.json --pictures .results --out docs
+	.results-venv/bin/python scripts/results.py all --out .results
+	.results-venv/bin/python scripts/results_report.py --out .results --docs docs
 
 test-oracle: build
-	@scripts/venv.sh .oracle-venv torch diffusers transformers safetensors pillow numpy accelerate
-	.oracle-venv/bin/python scripts/test_oracle.py
+	@scripts/venv.sh .oracle-venv torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
+	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/test_oracle.py
 
 format:
 	swift format -i -r $(SOURCES)

@@ -94,6 +94,9 @@ let package = Package(
         .testTarget(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
+            name: "DaemonCoreTests", dependencies: ["DaemonCore", "JobFiles", "SpecParser"],
+            swiftSettings: strict),
+        .testTarget(
             name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd"],
             swiftSettings: strict),
     ],

@@ -3,7 +3,7 @@
 
     results.py run   --out DIR [--variants drag,text,both] [--only NAME …] [--set KEY=VALUE …]   one setting, a table
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
-    results.py report --out DIR                                                                    docs/results.md
+    results.py all   --out DIR                                            every row of docs/results.md: rows.json, ablations.json
 
 Moved: the handle's 15x15 patch of the source is looked for in the result, in a strip along the drag (so that a look-alike
 elsewhere is not taken for it); the figure is how far along the drag it was found, as a part of the drag. PSNR: outside the drags'
@@ -69,7 +69,9 @@ def spec_of(edit, variant):
     if variant != "drag":
         prompt["edit"] = edit["edit"]
     spec = {"image": edit["image"], "prompt": prompt, "output": {"extras": ["overlay"]}}
-    if variant != "text":
+    if variant == "none":
+        spec["settings"] = {"max_steps": 0}
+    if variant in ("drag", "both"):
         spec["drags"] = [{"from": a, "to": b} for a, b in edit["drags"]]
     return spec
 
@@ -101,9 +103,9 @@ def run_one(edit, variant, out, settings):
     row = dict(name=edit["name"], variant=variant, seconds=seconds, memory=trajectory["job"]["peak_memory"] / 2 ** 20,
                verdict=trajectory["verdict"], outcome=trajectory["outcome"], steps=trajectory["steps"],
                clip_before=trajectory["metrics"]["clip_score_source"], clip_after=trajectory["metrics"]["clip_score_result"])
-    outside = ~surroundings(edit["drags"], source.shape)
+    outside = np.ones(source.shape[:2], bool) if variant == "none" else ~surroundings(edit["drags"], source.shape)
     row["psnr"] = psnr(source, result, outside)
-    if variant != "text":
+    if variant in ("drag", "both"):
         row["moved"] = [moved(source, result, d) for d in edit["drags"]]
     return row
 
@@ -122,9 +124,32 @@ def show(row):
           f"{row['seconds']:5.1f} s  {score}", flush=True)
 
 
+ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]), ("fusion: drag", ["fusion=drag"]),
+             ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
+PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_steps=160", "auto_mask=false", "mask_weight=0.1", "r1=1"]
+
+
+def everything(edits, out):
+    rows = []
+    for edit in edits:
+        for variant in ("none", "drag", "text", "both"):
+            rows.append(run_one(edit, variant, out, []))
+            show(rows[-1])
+    with open(os.path.join(out, "rows.json"), "w") as f:
+        json.dump(rows, f, indent=1)
+    ablations = []
+    for edit in [e for e in edits if e["name"] in ("rabbit-ear", "crying-mouth")]:
+        for label, settings in ABLATIONS + [("the paper's own defaults", PAPER)]:
+            row = run_one(edit, "both", os.path.join(out, "ablations"), settings)
+            ablations.append(dict(row, label=label))
+            show(row)
+    with open(os.path.join(out, "ablations.json"), "w") as f:
+        json.dump(ablations, f, indent=1)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("mode", choices=["run", "sweep"])
+    p.add_argument("mode", choices=["run", "sweep", "all"])
     p.add_argument("--out", required=True)
     p.add_argument("--variants", default="drag")
     p.add_argument("--only", nargs="*")
@@ -133,6 +158,9 @@ def main():
     a = p.parse_args()
     with open(os.path.join(ROOT, "examples/results.json")) as f:
         edits = [e for e in json.load(f)["edits"] if not a.only or e["name"] in a.only]
+    if a.mode == "all":
+        everything(edits, a.out)
+        return
     if a.mode == "run":
         rows = []
         for edit in edits:

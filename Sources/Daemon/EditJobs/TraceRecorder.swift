@@ -1,3 +1,4 @@
+import Diffusion
 import DragEditing
 import Foundation
 import JobFiles
@@ -9,6 +10,8 @@ public final class TraceRecorder {
     private var integers: Set<String> = []
     private var bytes: Set<String> = []
     private var rows: JSONValue = .null
+    /// The LoRA that was trained or given.
+    public private(set) var lora: LoRA?
 
     /// An empty trace.
     public init() {}
@@ -19,6 +22,7 @@ public final class TraceRecorder {
     }
 
     func finish(_ result: EditResult, _ request: EditRequest) {
+        lora = result.lora
         for row in result.loop.iterations {
             let number = String(row.k)
             let key = "iter.\(String(repeating: "0", count: max(0, 4 - number.count)))\(number).handles"

@@ -171,8 +171,8 @@ public struct DragEditor {
                     mask: mask.values, size: latentSize, channels: inverted.shape[3],
                     weight: settings.maskWeight)
             })
-        // Sampling denoises two latents at once; a decoding costs about as much as two passes.
-        let reserve = stepSeconds * Double(2 * inversion.timesteps.count + 4)
+        // Sampling denoises two latents at once; decodings and the verdict cost about as much as two dozen passes.
+        let reserve = stepSeconds * Double(2 * inversion.timesteps.count + 24)
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
             try DragLoop(edited, settings).run(
                 input, record: record,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import DragEditing
 import EditJobs
 import Foundation
@@ -31,6 +32,9 @@ struct EditCommand: ParsableCommand {
         help: ArgumentHelp("Write the run's tensors, as the reference does.", valueName: "FILE.safetensors"))
     var trace: String?
 
+    @Option(help: ArgumentHelp("Write the fine-tuned LoRA in the diffusers layout.", valueName: "FILE"))
+    var saveLora: String?
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -60,7 +64,7 @@ struct EditCommand: ParsableCommand {
             model.apply()
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
-            let recorder = trace.map { _ in TraceRecorder() }
+            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder()
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
@@ -100,6 +104,9 @@ struct EditCommand: ParsableCommand {
         do {
             for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
             if let recorder, let trace { try recorder.save(as: trace, files) }
+            if let saveLora, let lora = recorder?.lora {
+                try files.replace(saveLora, lora.encoded(), mode: 0o644)
+            }
         } catch { throw JobFailure(error, exit: .cannotCreate) }
     }
 }

@@ -1,0 +1,77 @@
+import JobFiles
+import Synchronization
+
+/// The real file system up to some changing call; from there on every call fails: a process that died, or a disk that did.
+final class FaultyFileSystem: FileSystem {
+    private let real = PosixFileSystem()
+    private let calls = Mutex(0)
+    /// The changing call, from 1, that fails first.
+    let failing: Int
+    /// Whether the first failing call still takes effect before the process dies.
+    let dieAfter: Bool
+    private let error: Int32
+
+    init(failing: Int, dieAfter: Bool = false, error: Int32 = 5 /* EIO */) {
+        self.failing = failing
+        self.dieAfter = dieAfter
+        self.error = error
+    }
+
+    /// Changing calls so far.
+    var count: Int { calls.withLock { $0 } }
+
+    private func change(_ path: String, _ body: () throws(FileError) -> Void) throws(FileError) {
+        let number = calls.withLock { calls in
+            calls += 1
+            return calls
+        }
+        if number == failing && dieAfter { try body() }
+        if number >= failing { throw FileError("fault", path, error) }
+        try body()
+    }
+
+    private func look(_ path: String) throws(FileError) {
+        if count >= failing { throw FileError("fault", path, error) }
+    }
+
+    func read(_ path: String) throws(FileError) -> [UInt8] {
+        try look(path)
+        return try real.read(path)
+    }
+    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
+        try look(path)
+        return try real.list(path)
+    }
+    func status(_ path: String) throws(FileError) -> FileStatus? {
+        try look(path)
+        return try real.status(path)
+    }
+    func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.create(path, bytes, mode: mode) }
+    }
+    func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.replace(path, bytes, mode: mode) }
+    }
+    func createDirectory(_ path: String) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.createDirectory(path) }
+    }
+    func rename(_ from: String, to: String) throws(FileError) {
+        try change(to) { () throws(FileError) in try real.rename(from, to: to) }
+    }
+    func linkOrCopy(_ from: String, to: String) throws(FileError) {
+        try change(to) { () throws(FileError) in try real.linkOrCopy(from, to: to) }
+    }
+    func remove(_ path: String) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.remove(path) }
+    }
+    func removeTree(_ path: String) throws(FileError) {
+        // Entry by entry, so that a death in the midst leaves half a tree.
+        guard let found = try status(path) else { return }
+        guard found.kind == .directory else { return try remove(path) }
+        for entry in try list(path).entries { try removeTree("\(path)/\(entry.name)") }
+        try change(path) { () throws(FileError) in try real.removeTree(path) }
+    }
+    func syncDirectory(_ path: String) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.syncDirectory(path) }
+    }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import JobFiles
+import SpecParser
+import Testing
+
+@testable import DaemonCore
+
+/// The scanner with a clock of the test's own.
+@Suite struct InboxScannerTests {
+    private let folder: String
+    private let files = PosixFileSystem()
+    private let start = Date().timeIntervalSince1970
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
+            .path(percentEncoded: false)
+        try files.createDirectory(folder)
+    }
+
+    private func scanner() -> InboxScanner {
+        InboxScanner(.init(path: folder, priority: 2), quiet: 1) { bytes in
+            bytes.last == UInt8(ascii: "!") ? .complete : .incomplete
+        }
+    }
+
+    private func write(_ name: String, _ text: String) throws {
+        try files.replace("\(folder)/\(name)", Array(text.utf8), mode: 0o644)
+    }
+
+    @Test func `a pair is ready once both halves are quiet and whole`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.yaml", "prompt: x\npriority: 3\n")
+        try write("a.png", "half")
+        #expect(try scanner.scan(files, now: start).settling == ["a.yaml"])
+        #expect(try scanner.scan(files, now: start + 1.5).settling == ["a.png"])
+        try write("a.png", "whole!")
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSince1970: start + 1.55)], ofItemAtPath: "\(folder)/a.png")
+        #expect(try scanner.scan(files, now: start + 1.6).pairs.isEmpty)
+        let found = try scanner.scan(files, now: start + 3)
+        #expect(found.pairs.map(\.spec) == ["a.yaml"])
+        #expect(found.pairs.first?.priority == 5)
+        #expect(found.waiting.isEmpty && found.settling.isEmpty)
+    }
+
+    @Test func `lone halves wait, and a file that a spec names is none`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        for (name, text) in [("one.yaml", "prompt: x\n"), ("two.png", "!"), ("m.png", "!"), ("c.png", "!")] {
+            try write(name, text)
+        }
+        try write("s.yaml", "image: c.png\nmask: m.png\nprompt: x\n")
+        let found = try scanner.scan(files, now: start + 2)
+        #expect(Set(found.waiting.keys) == ["one.yaml", "two.png"])
+        #expect(found.pairs.map(\.spec) == ["s.yaml"])
+        #expect(found.pairs.first?.others == ["m.png"])
+    }
+
+    @Test
+    func `a spec that does not parse is given three times the quiet time, a picture without end thirty`()
+        throws
+    {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("bad.yaml", "prompt: [")
+        try write("bad.png", "!")
+        try write("cut.yaml", "prompt: x\n")
+        try write("cut.png", "no end")
+        #expect(try scanner.scan(files, now: start + 0.1).pairs.isEmpty)
+        #expect(try scanner.scan(files, now: start + 2).pairs.isEmpty)
+        #expect(try scanner.scan(files, now: start + 4).pairs.map(\.spec) == ["bad.yaml"])
+        #expect(try scanner.scan(files, now: start + 20).settling == ["cut.png"])
+        #expect(try scanner.scan(files, now: start + 40).pairs.map(\.spec) == ["bad.yaml", "cut.yaml"])
+    }
+
+    @Test func `a clock that runs behind the file's own does not keep a file waiting for ever`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.yaml", "prompt: x\n")
+        try write("a.png", "!")
+        #expect(try scanner.scan(files, now: start - 1000).pairs.isEmpty)
+        #expect(try scanner.scan(files, now: start - 998.5).pairs.map(\.spec) == ["a.yaml"])
+    }
+
+    @Test func `SHA-256 gives the published digests`() {
+        #expect(
+            Digest.sha256([UInt8]()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+        #expect(
+            Digest.sha256(Array("abc".utf8))
+                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        let long = Array("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq".utf8)
+        #expect(Digest.sha256(long) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1")
+        let million = [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)
+        #expect(Digest.sha256(million) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+        #expect(Digest.sha256([Array(million[..<77]), Array(million[77...])]) == Digest.sha256(million))
+    }
+}
