@@ -196,6 +196,35 @@ import Testing
                 "ends too early"))
     }
 
+    @Test func `drags that all begin within reach are told before anything runs`() throws {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/a.yaml"
+        try "drags: [{from: [60, 60], to: [61, 60]}]\nsettings: {reach: 2}\n".write(toFile: spec, atomically: true, encoding: .utf8)
+        let run = try Program.run(["check", spec, "--image", example("rabbit-face.png")])
+        #expect(run.code == 0)
+        #expect(run.output.contains("every drag is shorter than `reach`"))
+    }
+
+    @Test func `the caption comes from a program, from CLIP or from the template, in the order that is configured`() throws {
+        let folder = try TemporaryFolder()
+        let program = "\(folder.path)/describe"
+        try "#!/bin/sh\necho \"a fine $(basename \"$1\")\"\n".write(toFile: program, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        func caption(_ captions: String) throws -> JSONValue? {
+            let config = "\(folder.path)/c.yaml"
+            try "captions: \(captions)\n".write(toFile: config, atomically: true, encoding: .utf8)
+            let run = try Program.run(["caption", example("penguin.png"), "--config", config, "--json"])
+            return JSONValue(parsing: Array(run.output.utf8))
+        }
+        let command = try caption("[{command: [\(program), \"{image}\"]}, template]")
+        #expect(command?["caption"]?.string == "a fine penguin.png")
+        #expect(command?["origin"]?.string == "command")
+        #expect(try caption("[{command: [/bin/false]}, template]")?["origin"]?.string == "template")
+        let clip = try caption("[clip, template]")
+        #expect(clip?["origin"]?.string == "clip")
+        #expect(clip?["caption"]?.string == "penguin")
+    }
+
     @Test func `every example is a good spec`() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: example("")).filter {
             $0.hasSuffix(".yaml")

@@ -108,6 +108,9 @@ public struct JobPlan: Sendable {
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
+        if let grid = ModelStore.workingGrid(model), Self.allArrived(drags, picture.image, grid, settings) {
+            notes.append("every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used")
+        }
     }
 
     private static func picture(
@@ -163,6 +166,17 @@ public struct JobPlan: Sendable {
         let scale = spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
         func point(_ p: EditSpec.Point) -> ImagePoint { ImagePoint(x: p.x * scale.0, y: p.y * scale.1) }
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
+    }
+
+    /// Whether all handles begin nearer to their targets than `reach`: the drag loop then ends before its first step.
+    private static func allArrived(
+        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int), _ settings: EditSettings
+    ) -> Bool {
+        let size = Size(height: image.height, width: image.width)
+        let working = WorkingSize.of(size, native: model.native, multiple: model.multiple)
+        let grid = FeatureGrid(working: working, image: size)
+        return !drags.isEmpty
+            && drags.allSatisfy { grid.cell(of: $0.handle).distance(to: grid.cell(of: $0.target)) < settings.reach }
     }
 
     private static func mask(

@@ -75,6 +75,18 @@ public struct ModelStore: Sendable {
         return flattened(fields, prefix: "")
     }
 
+    /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
+    static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
+        func config(_ name: String) -> JSONValue? {
+            FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap { JSONValue(parsing: Array($0)) }
+        }
+        guard let sample = config("unet")?["sample_size"]?.integer, case .array(let widths)? = config("vae")?["block_out_channels"],
+            !widths.isEmpty
+        else { return nil }
+        let multiple = 1 << (widths.count - 1)
+        return (sample * multiple, multiple)
+    }
+
     private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(
         key: String, value: SettingValue
     )] {
