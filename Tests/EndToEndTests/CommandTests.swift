@@ -199,16 +199,21 @@ import Testing
     @Test func `drags that all begin within reach are told before anything runs`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"
-        try "drags: [{from: [60, 60], to: [61, 60]}]\nsettings: {reach: 2}\n".write(toFile: spec, atomically: true, encoding: .utf8)
+        try "drags: [{from: [60, 60], to: [61, 60]}]\nsettings: {reach: 2}\n".write(
+            toFile: spec, atomically: true, encoding: .utf8)
         let run = try Program.run(["check", spec, "--image", example("rabbit-face.png")])
         #expect(run.code == 0)
         #expect(run.output.contains("every drag is shorter than `reach`"))
     }
 
-    @Test func `the caption comes from a program, from CLIP or from the template, in the order that is configured`() throws {
+    @Test
+    func `the caption comes from a program, from CLIP or from the template, in the order that is configured`()
+        throws
+    {
         let folder = try TemporaryFolder()
         let program = "\(folder.path)/describe"
-        try "#!/bin/sh\necho \"a fine $(basename \"$1\")\"\n".write(toFile: program, atomically: true, encoding: .utf8)
+        try "#!/bin/sh\necho \"a fine $(basename \"$1\")\"\n".write(
+            toFile: program, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
         func caption(_ captions: String) throws -> JSONValue? {
             let config = "\(folder.path)/c.yaml"
@@ -223,6 +228,30 @@ import Testing
         let clip = try caption("[clip, template]")
         #expect(clip?["origin"]?.string == "clip")
         #expect(clip?["caption"]?.string == "penguin")
+    }
+
+    @Test func `a guide that sees a small picture guides otherwise, and says so in the trajectory`() throws {
+        let folder = try TemporaryFolder()
+        let spec = "\(folder.path)/s.yaml"
+        try "prompt: {source: rabbit, edit: fox}\n\(quick)".write(
+            toFile: spec, atomically: true, encoding: .utf8)
+        var losses: [Double] = []
+        for decoder in ["full", "small"] {
+            let out = "\(folder.path)/\(decoder)"
+            let run = try Program.run([
+                "edit", example("rabbit-face.png"), spec, "--out", out, "--set",
+                "guidance_decoder=\(decoder)",
+            ])
+            #expect(run.code == 0, "\(run.errors)")
+            let t = try #require(
+                JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(out)/trajectory.json")))))
+            #expect(t["settings"]?["guidance_decoder"]?.string == decoder)
+            guard case .array(let rows)? = t["iterations"] else { continue }
+            losses.append(try #require(rows.first?["clip_loss"]?.number))
+        }
+        // Not the same loss, but of the same picture.
+        #expect(losses.count == 2 && losses[0] != losses[1])
+        #expect(abs(losses[0] - losses[1]) < 0.5 * losses[0])
     }
 
     @Test func `every example is a good spec`() throws {

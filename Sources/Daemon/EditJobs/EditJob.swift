@@ -102,14 +102,16 @@ public struct EditJob {
     private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
         let metrics = Metrics(model)
         let wish = request.editPrompt ?? request.sourcePrompt
-        var scores: (source: Double?, result: Double?) = (nil, nil)
+        var scores: (source: Double?, result: Double?, rise: Double?) = (nil, nil, nil)
         if plan.output.metrics != "none" {
-            scores = (
-                metrics.clipScore(result.working, text: wish), metrics.clipScore(result.decoded, text: wish)
-            )
+            scores.source = metrics.clipScore(result.working, text: wish)
+            scores.result = metrics.clipScore(result.decoded, text: wish)
+            // Against the reconstruction, not the source: what reconstructing alone changes is not the edit's doing.
+            let before = metrics.clipScore(result.reconstruction, text: wish)
+            scores.rise = scores.result.flatMap { after in before.map { after - $0 } }
         }
-        let rise = scores.source.flatMap { before in scores.result.map { $0 - before } }
-        let verdict = Judge(model, result).verdict(drags: request.drags, seed: request.seed, clipRise: rise)
+        let verdict = Judge(model, result).verdict(
+            drags: request.drags, seed: request.seed, clipRise: scores.rise)
         let distance =
             plan.output.metrics == "full"
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil

@@ -109,7 +109,9 @@ public struct JobPlan: Sendable {
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
         if let grid = ModelStore.workingGrid(model), Self.allArrived(drags, picture.image, grid, settings) {
-            notes.append("every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used")
+            notes.append(
+                "every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used"
+            )
         }
     }
 
@@ -176,7 +178,9 @@ public struct JobPlan: Sendable {
         let working = WorkingSize.of(size, native: model.native, multiple: model.multiple)
         let grid = FeatureGrid(working: working, image: size)
         return !drags.isEmpty
-            && drags.allSatisfy { grid.cell(of: $0.handle).distance(to: grid.cell(of: $0.target)) < settings.reach }
+            && drags.allSatisfy {
+                grid.cell(of: $0.handle).distance(to: grid.cell(of: $0.target)) < settings.reach
+            }
     }
 
     private static func mask(

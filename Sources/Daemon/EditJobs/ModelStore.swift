@@ -78,9 +78,12 @@ public struct ModelStore: Sendable {
     /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
     static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
         func config(_ name: String) -> JSONValue? {
-            FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap { JSONValue(parsing: Array($0)) }
+            FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap {
+                JSONValue(parsing: Array($0))
+            }
         }
-        guard let sample = config("unet")?["sample_size"]?.integer, case .array(let widths)? = config("vae")?["block_out_channels"],
+        guard let sample = config("unet")?["sample_size"]?.integer,
+            case .array(let widths)? = config("vae")?["block_out_channels"],
             !widths.isEmpty
         else { return nil }
         let multiple = 1 << (widths.count - 1)

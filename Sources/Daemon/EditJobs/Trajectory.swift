@@ -94,7 +94,8 @@ struct Trajectory {
                 ])
             ))
         fields.append(("fine_tuning_losses", .array(result.fineTuningLosses.map { .number($0) })))
-        let vanished = result.maskVanished ? ["the mask has no cell left at latent size: everything could change"] : []
+        let vanished =
+            result.maskVanished ? ["the mask has no cell left at latent size: everything could change"] : []
         fields.append(("notes", .array((plan.notes + vanished).map { .string($0) })))
         fields.append(("files", Self.files(files)))
         if let earlier = identity.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }

@@ -317,7 +317,15 @@ private struct Pass {
     private func clipGradient() -> (loss: Double, slope: Tensor)? {
         guard let guidance = input.guidance else { return nil }
         let x0 = Variable(trainable: prediction)
-        let (loss, embedding, cotangent) = guidance.loss(model.decode(x0))
+        let (loss, embedding, cotangent) = guidance.loss(model.decode(seenByGuide(x0)))
         return (loss, TensorCore.gradients(of: [(embedding, cotangent)], withRespectTo: [x0])[0])
+    }
+
+    /// The latent whose picture CLIP sees: the whole one, or with `guidance_decoder: small` one resized so that its
+    /// picture has CLIP's own size. That changes the maths, and decodes less.
+    private func seenByGuide(_ x0: Variable) -> Variable {
+        guard settings.guidanceDecoder == .small, let clip = model.guide?.clip else { return x0 }
+        let side = max(1, clip.imageSize / model.vae.downFactor)
+        return apply(Resize(height: side, width: side, .areaOrBilinear), x0)
     }
 }
