@@ -83,6 +83,16 @@ import Testing
         #expect(try scanner.scan(files, now: start - 998.5).pairs.map(\.spec) == ["a.yaml"])
     }
 
+    @Test func `a symbolic link is never followed`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.yaml", "prompt: x\n")
+        try FileManager.default.createSymbolicLink(atPath: "\(folder)/a.png", withDestinationPath: "/etc/hostname")
+        let found = try scanner.scan(files, now: start + 5)
+        #expect(found.pairs.isEmpty)
+        #expect(Array(found.waiting.keys) == ["a.yaml"])
+    }
+
     @Test func `SHA-256 gives the published digests`() {
         #expect(
             Digest.sha256([UInt8]()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")

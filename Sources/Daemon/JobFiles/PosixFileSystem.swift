@@ -132,7 +132,7 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func linkOrCopy(_ from: String, to: String) throws(FileError) {
-        if linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0 {
+        if linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 {
             try syncDirectory(parent(to))
             return
         }

@@ -52,7 +52,8 @@ struct InboxScanner: Sendable {
         var findings = Findings()
         let (entries, unreadable) = try files.list(inbox.path)
         findings.unreadableNames = unreadable
-        let names = entries.filter { $0.kind == .file || $0.kind == .symbolicLink }.map(\.name)
+        // A symbolic link could lead out of the inbox: none is followed.
+        let names = entries.filter { $0.kind == .file }.map(\.name)
         let pictures = names.filter(InboxNames.isPicture)
         let specs = names.filter(InboxNames.isSpec)
         let known = Set(names)
