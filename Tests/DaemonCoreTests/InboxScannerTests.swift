@@ -87,7 +87,8 @@ import Testing
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
-        try FileManager.default.createSymbolicLink(atPath: "\(folder)/a.png", withDestinationPath: "/etc/hostname")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(folder)/a.png", withDestinationPath: "/etc/hostname")
         let found = try scanner.scan(files, now: start + 5)
         #expect(found.pairs.isEmpty)
         #expect(Array(found.waiting.keys) == ["a.yaml"])

@@ -226,6 +226,34 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("delete", [] as [String], false), ("keep", ["done", "x.png"], true), ("archive", ["archive"], false),
+    ])
+    func `inputs are archived, kept or deleted as the configuration says`(
+        _ inputs: String, _ left: [String]
+    ) throws {
+        let place = try Place(extra: "inputs: \(inputs)\n")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        #expect(try place.runOnce() == 0)
+        #expect(place.names(place.outbox) == ["x"])
+        #expect(place.names(place.inbox) == left)
+    }
+
+    @Test func `a picture stays while another spec still waits for its mask`() throws {
+        let place = try Place()
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        try place.drop(spec: "y.yaml", "image: x.png\nmask: m.png\nprompt: x\n")
+        #expect(try place.runOnce() == 75)
+        #expect(place.names(place.outbox) == ["x"])
+        #expect(place.names(place.inbox) == ["archive", "x.png", "y.yaml"])
+        try place.drop(picture: "m.png")
+        #expect(try place.runOnce() == 0)
+        #expect(place.names(place.outbox) == ["x", "y"])
+        #expect(place.names("\(place.inbox)/archive") == ["m.png", "x.png", "x.yaml", "y.yaml"])
+    }
+
     @Test func `a second daemon on the same inbox is refused`() throws {
         let place = try Place()
         let daemon = try place.start()

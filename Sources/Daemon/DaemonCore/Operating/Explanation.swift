@@ -18,7 +18,9 @@ public enum Explanation {
             return "\(name) is not there: it was never dropped, or was claimed. See `clipdragd list`."
         }
         if status.kind == .directory { return "\(name) is a folder; folders are never touched." }
-        if status.kind == .symbolicLink { return "\(name) is a symbolic link; links are not followed. Drop the file itself." }
+        if status.kind == .symbolicLink {
+            return "\(name) is a symbolic link; links are not followed. Drop the file itself."
+        }
         if InboxNames.isIgnored(name) {
             return "\(name) is never touched: dot files and writers' temporary names are left alone."
         }

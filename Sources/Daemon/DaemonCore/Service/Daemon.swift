@@ -79,10 +79,13 @@ public final class Daemon {
     /// Files that wait for their other half; those of jobs that are under way do not.
     private var loneHalves: [Records.LoneHalf] {
         let active = queue + workers.map(\.job)
+        let keeps = configuration.inputs == .keep  // pictures stay when they are done with
         return inboxes.flatMap { inbox -> [Records.LoneHalf] in
             let used = Set(
                 active.filter { $0.inbox == inbox.path }.flatMap { [$0.image].compactMap { $0 } + $0.others })
-            return inbox.findings.waiting.filter { !used.contains($0.key) }.sorted { $0.key < $1.key }
+            return inbox.findings.waiting.filter {
+                !used.contains($0.key) && !(keeps && InboxNames.isPicture($0.key))
+            }.sorted { $0.key < $1.key }
                 .map { Records.LoneHalf(inbox: inbox.path, file: $0.key, since: $0.value) }
         }
     }
