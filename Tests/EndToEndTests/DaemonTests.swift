@@ -226,9 +226,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("delete", [] as [String], false), ("keep", ["done", "x.png"], true), ("archive", ["archive"], false),
-    ])
+    @Test(arguments: [("delete", [] as [String]), ("keep", ["done", "x.png"]), ("archive", ["archive"])])
     func `inputs are archived, kept or deleted as the configuration says`(
         _ inputs: String, _ left: [String]
     ) throws {
