@@ -158,7 +158,8 @@ import Testing
         let third = Place.picture.count / 3
         for part in [0..<third, third..<2 * third] {
             try picture.write(Array(Place.picture[part]))
-            Thread.sleep(forTimeInterval: 0.6)  // three times the quiet time: only the content tells that it is not whole
+            // three times the quiet time: only the content tells that it is not whole
+            Thread.sleep(forTimeInterval: 0.6)
             #expect(place.started.isEmpty)
         }
         try picture.write(Array(Place.picture[(2 * third)...]))

@@ -53,7 +53,8 @@ final class WatchedInbox {
         hasScanned = true
         let regular = now + ((watcher?.descriptor ?? -1) >= 0 ? Self.rescanSeconds : Self.pollSeconds)
         nextLook = min(findings.lookAgain ?? regular, regular)
-        if !findings.pairs.isEmpty { nextLook = now }  // they are claimed next: look again for what else there is
+        // they are claimed next: look again for what else there is
+        if !findings.pairs.isEmpty { nextLook = now }
     }
 
     /// Looks again soon: the inbox could not be read.

@@ -65,7 +65,8 @@ final class WorkerProcess {
             if count <= 0 { break }
             lastWord = .now
             buffer.append(contentsOf: chunk[..<count])
-            if buffer.count > 1 << 20 { buffer.removeAll() }  // a worker that never ends a line says nothing of use
+            // a worker that never ends a line says nothing of use
+            if buffer.count > 1 << 20 { buffer.removeAll() }
         }
         while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(buffer[..<end])
