@@ -71,7 +71,9 @@ def spec_of(edit, variant):
     spec = {"image": edit["image"], "prompt": prompt, "output": {"extras": ["overlay"]}}
     if variant == "none":
         spec["settings"] = {"max_steps": 0}
-    if variant in ("drag", "both"):
+    if variant == "wish":                       # the drag alone, but judged by P_e
+        spec["settings"] = {"fusion": "drag"}
+    if variant in ("drag", "both", "wish"):
         spec["drags"] = [{"from": a, "to": b} for a, b in edit["drags"]]
     return spec
 
@@ -105,7 +107,7 @@ def run_one(edit, variant, out, settings):
                clip_before=trajectory["metrics"]["clip_score_source"], clip_after=trajectory["metrics"]["clip_score_result"])
     outside = np.ones(source.shape[:2], bool) if variant == "none" else ~surroundings(edit["drags"], source.shape)
     row["psnr"] = psnr(source, result, outside)
-    if variant in ("drag", "both"):
+    if variant in ("drag", "both", "wish"):
         row["moved"] = [moved(source, result, d) for d in edit["drags"]]
     return row
 
@@ -132,7 +134,7 @@ PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_
 def everything(edits, out):
     rows = []
     for edit in edits:
-        for variant in ("none", "drag", "text", "both"):
+        for variant in ("none", "drag", "wish", "text", "both"):
             rows.append(run_one(edit, variant, out, []))
             show(rows[-1])
     with open(os.path.join(out, "rows.json"), "w") as f:

@@ -62,7 +62,10 @@ def main():
              f"| content moves at least half-way in 7 of 8 (drag only, least of a job's pairs) | {half} of {len(edits)} |",
              f"| nine tenths in 4 | {most} of {len(edits)} |",
              f"| the rest at 26 dB or better | {kept} of {len(edits)} |",
+             "| the same three with `fusion: drag` | " + ", ".join(str(sum(test(rows[e["name"], "wish"]) for e in edits)) for test in (
+                 lambda r: least(r) >= 0.5, lambda r: least(r) >= 0.9, lambda r: r["psnr"] >= 26)) + f" of {len(edits)} |",
              f"| CLIP's score for P_e rises, text and drag: 6 of 8 | {rises} of {len(edits)} |",
+             f"| and ends higher than with the drag's gradient alone | {sum(rows[e['name'], 'both']['clip_after'] > rows[e['name'], 'wish']['clip_after'] for e in edits)} of {len(edits)} |",
              f"| CLIP's score for P_e rises, text only | {sum(r['clip_after'] > r['clip_before'] for r in text)} of {len(edits)} |",
              f"| reconstruction without drags at 28 dB | {sum(rows[e['name'], 'none']['psnr'] >= 28 for e in edits)} of {len(edits)}, least {min(rows[e['name'], 'none']['psnr'] for e in edits):.1f} dB |",
              f"| an edit within 30 s on 2 cores | slowest {slowest:.1f} s |", "",
@@ -75,7 +78,7 @@ def main():
         lines += [f"## {e['name']} ({e['kind']}{held})", "", f"![{e['name']}](results/{e['name']}.png)", "",
                   f"“{e['source']}” → “{e['edit']}”, drags {'; '.join(f'{tuple(p)} → {tuple(q)}' for p, q in e['drags'])}", "",
                   "| | moved | PSNR, dB | CLIP | verdict | steps | seconds | peak MB |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-        for v, label in (("none", "reconstruction"), ("drag", "drag"), ("text", "text"), ("both", "text + drag")):
+        for v, label in (("none", "reconstruction"), ("drag", "drag"), ("wish", "drag, `fusion: drag`"), ("text", "text"), ("both", "text + drag")):
             r = rows[e["name"], v]
             lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
                          f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | {number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
