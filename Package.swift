@@ -29,7 +29,7 @@ let package = Package(
             name: "CImageCodecs", cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("png16"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
         .target(
-            name: "CKernels", exclude: ["vector.inc"], cSettings: optimisedC,
+            name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
         // The edit. Knows nothing of YAML, inboxes or processes.

@@ -1,8 +1,10 @@
 #include "CKernels.h"
+#include "tile.h"
 #include "vector.h"
 #include <stdatomic.h>
 
 static _Atomic(const ck_vector *) table;
+static _Atomic(const ck_tile_kernel *) tiles;
 static atomic_int current = -1;
 
 ck_isa ck_best_isa(void) {
@@ -11,7 +13,7 @@ ck_isa ck_best_isa(void) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
         return CK_ISA_AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CK_ISA_AVX2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) return CK_ISA_AVX2;
 #endif
     return CK_ISA_PORTABLE;
 }
@@ -19,10 +21,12 @@ ck_isa ck_best_isa(void) {
 int ck_select_isa(ck_isa isa) {
     if (isa > ck_best_isa()) return -1;
     const ck_vector *chosen = &ck_vector_portable;
+    const ck_tile_kernel *tile = &ck_tile_portable;
 #if defined(__x86_64__)
-    if (isa == CK_ISA_AVX512) chosen = &ck_vector_avx512;
-    if (isa == CK_ISA_AVX2) chosen = &ck_vector_avx2;
+    if (isa == CK_ISA_AVX512) chosen = &ck_vector_avx512, tile = &ck_tile_avx512;
+    if (isa == CK_ISA_AVX2) chosen = &ck_vector_avx2, tile = &ck_tile_avx2;
 #endif
+    atomic_store(&tiles, tile);
     atomic_store(&table, chosen);
     atomic_store(&current, (int)isa);
     return 0;
@@ -38,4 +42,9 @@ const ck_vector *ck_vector_current(void) {
 ck_isa ck_current_isa(void) {
     ck_vector_current();
     return (ck_isa)atomic_load(&current);
+}
+
+const ck_tile_kernel *ck_tile_current(void) {
+    ck_vector_current();
+    return atomic_load(&tiles);
 }

@@ -48,10 +48,3 @@ void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha
     job.blocks_down = (m + job.rows - 1) / job.rows;
     ck_parallel(job.blocks_down * ((n + job.columns - 1) / job.columns), gemm_block, &job);
 }
-
-void ck_linear(const float *x, const float *w, const float *bias, float *y, size_t rows, size_t k, size_t n) {
-    if (bias)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t i = 0; i < n; i++) y[r * n + i] = bias[i];
-    ck_gemm(0, 1, rows, n, k, 1, x, k, w, k, bias ? 1 : 0, y, n);
-}

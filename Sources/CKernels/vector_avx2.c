@@ -1,7 +1,11 @@
 #if defined(__x86_64__)
 #include <math.h>
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define CK_TABLE ck_vector_avx2
 #include "vector.inc"
+#define CK_TILE_TABLE ck_tile_avx2
+#define CK_LANES 8
+#define CK_ROWS 6
+#include "tile.inc"
 #pragma clang attribute pop
 #endif

@@ -19,24 +19,75 @@ import Testing
         return (difference / y.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
     }
 
-    @Test(arguments: [(1, 1), (3, 1), (3, 2), (4, 4)])
-    func `convolution equals four nested loops`(_ kernel: Int, _ stride: Int) {
-        let (height, width, into, out) = (37, 22, 19, 33)
-        let pad = kernel == 3 ? 1 : 0
-        var p = ck_convolution(
-            samples: 2, height: height, width: width, channels_in: into,
-            out_height: (height + 2 * pad - kernel) / stride + 1,
-            out_width: (width + 2 * pad - kernel) / stride + 1,
-            channels_out: out, kernel_height: kernel, kernel_width: kernel, stride: stride, dilation_in: 1,
-            pad_top: pad, pad_left: pad)
-        let x = random(2 * height * width * into, seed: 1)
-        let weight = random(kernel * kernel * into * out, seed: 2)
-        let bias = random(2 * out, seed: 3)
-        var y = [Float](repeating: 0, count: 2 * p.out_height * p.out_width * out)
-        var plain = y
-        ck_convolve(&p, x, weight, bias, 1, &y)
-        ck_convolve_reference(&p, x, weight, bias, 1, &plain)
-        #expect(relativeError(y, plain) < 1e-6)
+    /// Kernel, stride and padding, sides, channels in and out, samples; the last three are Winograd's.
+    struct Shape: Sendable, CustomTestStringConvertible {
+        var kernel, stride, height, width, into, out, samples: Int
+        var testDescription: String { "\(kernel)/\(stride) \(samples)x\(height)x\(width) \(into)->\(out)" }
+    }
+
+    static let shapes = [
+        Shape(kernel: 1, stride: 1, height: 37, width: 22, into: 19, out: 33, samples: 2),
+        Shape(kernel: 3, stride: 1, height: 37, width: 22, into: 19, out: 33, samples: 2),
+        Shape(kernel: 3, stride: 2, height: 37, width: 22, into: 19, out: 33, samples: 2),
+        Shape(kernel: 4, stride: 4, height: 37, width: 22, into: 19, out: 33, samples: 2),
+        Shape(kernel: 1, stride: 1, height: 9, width: 13, into: 700, out: 70, samples: 1),
+        Shape(kernel: 3, stride: 1, height: 5, width: 4, into: 130, out: 50, samples: 3),
+        Shape(kernel: 16, stride: 16, height: 32, width: 48, into: 3, out: 20, samples: 1),
+        Shape(kernel: 3, stride: 1, height: 57, width: 55, into: 64, out: 80, samples: 1),
+        Shape(kernel: 3, stride: 1, height: 40, width: 41, into: 80, out: 64, samples: 2),
+        Shape(kernel: 3, stride: 1, height: 56, width: 60, into: 96, out: 112, samples: 1),
+    ]
+
+    @Test(arguments: shapes, paths)
+    func `convolution and its way back equal four nested loops`(_ shape: Shape, _ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        let pad = shape.kernel == 3 ? 1 : 0
+        for pulledBack in [0, 1] as [Int32] where pulledBack == 0 || shape.stride == 1 {
+            var p = ck_convolution(
+                samples: shape.samples, height: shape.height, width: shape.width, channels_in: shape.into,
+                out_height: (shape.height + 2 * pad - shape.kernel) / shape.stride + 1,
+                out_width: (shape.width + 2 * pad - shape.kernel) / shape.stride + 1,
+                channels_out: shape.out, kernel_height: shape.kernel, kernel_width: shape.kernel,
+                stride: shape.stride, dilation_in: 1, pad_top: pad, pad_left: pad, pulled_back: pulledBack)
+            let x = random(shape.samples * shape.height * shape.width * shape.into, seed: 1)
+            let weight = random(shape.kernel * shape.kernel * shape.into * shape.out, seed: 2)
+            let bias = random(shape.samples * shape.out, seed: 3)
+            var y = [Float](repeating: 0, count: shape.samples * p.out_height * p.out_width * shape.out)
+            var plain = y
+            weight.withUnsafeBytes {
+                ck_convolve(&p, x, ck_weight(data: $0.baseAddress, element: CK_F32), bias, 1, &y)
+            }
+            ck_convolve_reference(&p, x, weight, bias, 1, &plain)
+            // Winograd's transforms cost a few bits: 2.1e-6 was measured.
+            let isWinograd = shape.kernel == 3 && shape.height * shape.width * shape.samples > 3000
+            #expect(relativeError(y, plain) < (isWinograd ? 4e-6 : 1e-6), "\(path), pulled back \(pulledBack)")
+        }
+    }
+
+    @Test(arguments: paths)
+    func `weights stored in halves give what the same weights give when widened`(_ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        let x = random(50 * 70, seed: 1)
+        let bits = random(70 * 45, seed: 2).map { UInt16(truncatingIfNeeded: $0.bitPattern >> 16) & 0xbfff }
+        for element in [CK_F16, CK_BF16] {
+            var wide = [Float](repeating: 0, count: bits.count)
+            var (y, plain) = ([Float](repeating: 0, count: 50 * 45), [Float](repeating: 1, count: 50 * 45))
+            bits.withUnsafeBytes { raw in
+                let halves = ck_weight(data: raw.baseAddress, element: element)
+                ck_widen_weight(halves, 0, bits.count, &wide)
+                for transposed in [0, 1] as [Int32] {
+                    ck_linear(x, halves, transposed, nil, &y, 50, 70, 45)
+                    wide.withUnsafeBytes {
+                        ck_linear(x, ck_weight(data: $0.baseAddress, element: CK_F32), transposed, nil, &plain, 50, 70, 45)
+                    }
+                    #expect(y == plain && y.contains { $0 != 0 }, "\(path) \(element) \(transposed)")
+                }
+            }
+        }
     }
 
     @Test(arguments: paths)

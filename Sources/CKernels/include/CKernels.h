@@ -26,16 +26,28 @@ ck_isa ck_current_isa(void);
 /* Chooses a path (tests run each); returns 0, or -1 when this CPU cannot run it. */
 int ck_select_isa(ck_isa isa);
 
-/* --- matrix.c ------------------------------------------------------------------------------------------- */
+/* --- matrix.c: small or transposed products of activations, through OpenBLAS ------------------------------- */
 
 /* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, transposes as in BLAS. */
 void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
              const float *b, size_t ldb, float beta, float *c, size_t ldc);
 
-/* y (rows, n) = x (rows, k) * w (n, k)^T + bias (n, may be NULL). */
-void ck_linear(const float *x, const float *w, const float *bias, float *y, size_t rows, size_t k, size_t n);
+/* --- product.c: activations times weights ------------------------------------------------------------------ */
 
-/* --- convolution.c -------------------------------------------------------------------------------------- */
+/* How weights are stored. They are widened where they are packed for a product, never as a whole. */
+typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_element;
+typedef struct {
+    const void *data;
+    ck_element element;
+} ck_weight;
+
+/* to = elements offset ..< offset+count of the weights, as f32. */
+void ck_widen_weight(ck_weight weight, size_t offset, size_t count, float *to);
+
+/* y (rows, n) = x (rows, k) * W^T + bias (n, may be NULL), W (n, k).
+ * transposed: W is (k, n), and y = x * W: the pull-back of the former. */
+void ck_linear(const float *x, ck_weight weight, int transposed, const float *bias, float *y, size_t rows, size_t k,
+               size_t n);
 
 /* A 2-D convolution over channels-last images.
  * `dilation_in` spreads the input by inserting dilation_in - 1 zeros between its pixels (the input gradient of a
@@ -46,16 +58,18 @@ typedef struct {
     size_t out_height, out_width, channels_out;
     size_t kernel_height, kernel_width, stride, dilation_in;
     ptrdiff_t pad_top, pad_left;
+    /* The weights are (channels_out, channels_in, kernel_height, kernel_width), as checkpoints store them; pulled_back:
+     * (channels_in, channels_out, ...) and each kernel is turned by 180 degrees, for a cotangent's way back. */
+    int pulled_back;
 } ck_convolution;
 
-/* weight (kernel_height, kernel_width, channels_in, channels_out); bias (channels_out) or, with
- * bias_per_sample, (samples, channels_out); NULL for none. */
-void ck_convolve(const ck_convolution *p, const float *x, const float *weight, const float *bias,
-                 int bias_per_sample, float *y);
-/* The plain version the tests compare with: four nested loops, double accumulation. */
+/* bias (channels_out) or, with bias_per_sample, (samples, channels_out); NULL for none. */
+void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, const float *bias, int bias_per_sample,
+                 float *y);
+/* The plain version the tests compare with: four nested loops, double accumulation, f32 weights. */
 void ck_convolve_reference(const ck_convolution *p, const float *x, const float *weight, const float *bias,
                            int bias_per_sample, float *y);
-/* dweight (as weight) = the pull-back of dy (as y) to the weights. */
+/* dweight (channels_out, channels_in, kernel_height, kernel_width) = the pull-back of dy (as y) to the weights. */
 void ck_convolve_weight_gradient(const ck_convolution *p, const float *x, const float *dy, float *dweight);
 
 /* --- attention.c ---------------------------------------------------------------------------------------- */

@@ -43,19 +43,30 @@ public struct Weights: Sendable {
         source.file.entries.keys.contains { $0.hasPrefix("\(prefix)\(name).") }
     }
 
-    /// A tensor of the given shape.
+    /// A tensor of the given shape, as f32.
     public func tensor(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor {
+        try checked(name, shape, source.file.tensor(prefix + name), \.shape)
+    }
+
+    /// A tensor of the given shape in the type it is stored in.
+    public func stored(_ name: String, _ shape: [Int]) throws(ModelError) -> StoredTensor {
+        try checked(name, shape, source.file.stored(prefix + name), \.shape)
+    }
+
+    private func checked<T>(
+        _ name: String, _ shape: [Int], _ found: T?, _ itsShape: KeyPath<T, [Int]>
+    ) throws(ModelError) -> T {
         let key = prefix + name
-        guard let found = source.file.tensor(key) else {
+        guard let found else {
             throw ModelError(
                 code: "model.key_missing", message: "\(source.file.path): there is no tensor `\(key)`",
                 hint: "The file and its config.json do not belong together, or the download is incomplete.")
         }
-        guard found.shape == shape else {
+        guard found[keyPath: itsShape] == shape else {
             throw ModelError(
                 code: "model.shape",
                 message:
-                    "\(source.file.path): `\(key)` has the shape \(found.shape); config.json asks for \(shape)",
+                    "\(source.file.path): `\(key)` has the shape \(found[keyPath: itsShape]); config.json asks for \(shape)",
                 hint: "The file and its config.json do not belong together.")
         }
         _ = source.read.withLock { $0.insert(key) }
@@ -95,7 +106,7 @@ extension Weights {
     ) throws(ModelError) -> ConvolutionParameters {
         let w = self[name]
         return ConvolutionParameters(
-            weight: try w.tensor("weight", [output, input, kernel, kernel]),
+            weight: try w.stored("weight", [output, input, kernel, kernel]),
             bias: bias ? try w.tensor("bias", [output]) : nil, stride: stride,
             padding: padding ?? .all(kernel / 2))
     }
@@ -108,7 +119,7 @@ extension Weights {
         let w = self[name]
         let shape = asConvolution ? [output, input, 1, 1] : [output, input]
         return Linear(
-            weight: try w.tensor("weight", shape).reshaped([output, input]),
+            weight: try w.stored("weight", shape).reshaped([output, input]),
             bias: bias ? try w.tensor("bias", [output]) : nil)
     }
 

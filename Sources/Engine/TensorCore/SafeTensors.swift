@@ -7,7 +7,7 @@ import Foundation
 
 /// A file of named tensors, memory-mapped (format: 8 bytes of header length, a JSON header, the data).
 ///
-/// F32 data is used in place; F16 and BF16 are widened to f32 when a tensor is asked for.
+/// F32 data is used in place; F16 and BF16 are widened to f32 when a tensor is asked for, or kept by `stored`.
 public struct SafeTensors: Sendable {
     /// What can be wrong with a file.
     public struct Failure: Error, Sendable, Equatable {
@@ -143,6 +143,24 @@ public struct SafeTensors: Sendable {
             }
             withExtendedLifetime(map) {}
         }
+    }
+
+    /// A tensor by name as it is stored, in place where its bytes are aligned; nil when there is none. What is stored as
+    /// integers is converted to f32.
+    public func stored(_ key: String) -> StoredTensor? {
+        guard let entry = entries[key] else { return nil }
+        let start = map.base + dataStart + entry.range.lowerBound
+        let element: StoredTensor.Element? =
+            switch entry.dtype {
+            case .f32: .f32
+            case .f16: .f16
+            case .bf16: .bf16
+            default: nil
+            }
+        if let element, UInt(bitPattern: start) % UInt(element.size) == 0 {
+            return StoredTensor(shape: entry.shape, element: element, base: start, owner: map)
+        }
+        return tensor(key).map { StoredTensor($0) }
     }
 
     /// The bytes of a safetensors file of f32 tensors, laid out as the safetensors library does: by name within a type,

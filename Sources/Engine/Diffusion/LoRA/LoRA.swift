@@ -41,7 +41,7 @@ extension Linear {
     /// The layer with W + scale·up·down.
     func adding(_ factors: LoRA.Factors) -> Linear {
         let product = MatrixProduct().forward([factors.up, factors.down.transposed]).output
-        return Linear(weight: .combination(1, weight, factors.scale, product), bias: bias)
+        return Linear(weight: .combination(1, weight.widened, factors.scale, product), bias: bias)
     }
 }
 

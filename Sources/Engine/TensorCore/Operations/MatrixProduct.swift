@@ -6,37 +6,29 @@ internal import CKernels
 ///     VJP       dx = dy·W
 public struct Linear: Operation {
     /// `(out, in)`, as checkpoints store it.
-    public let weight: Tensor
+    public let weight: StoredTensor
     /// `(out)`.
     public let bias: Tensor?
 
     /// A linear layer of the given weights.
-    public init(weight: Tensor, bias: Tensor?) {
+    public init(weight: StoredTensor, bias: Tensor?) {
         precondition(weight.shape.count == 2, "linear weight \(weight.shape)")
         self.weight = weight
         self.bias = bias
     }
 
+    /// A linear layer of the given weights, in f32.
+    public init(weight: Tensor, bias: Tensor?) { self.init(weight: StoredTensor(weight), bias: bias) }
+
     /// The VJP reads nothing of the forward pass.
     public struct Saved {}
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
-        let x = inputs[0]
-        precondition(x.shape.last == weight.shape[1], "linear: \(x.shape) does not match \(weight.shape)")
-        let rows = x.count / weight.shape[1]
-        let y = Tensor(x.shape.dropLast() + [weight.shape[0]]) { y in
-            withExtendedLifetime((x, weight, bias)) {
-                ck_linear(
-                    x.storage.base, weight.storage.base, bias?.storage.base, y.baseAddress, rows,
-                    weight.shape[1],
-                    weight.shape[0])
-            }
-        }
-        return (y, Saved())
+        (product(inputs[0], weight, pulledBack: false, bias: bias), Saved())
     }
 
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        [needs[0] ? product(dy, weight) : nil]
+        [needs[0] ? product(dy, weight, pulledBack: true, bias: nil) : nil]
     }
 
     /// Pull-back to the weights `(out, in)` and the bias `(out)`, for a single cotangent.
@@ -64,7 +56,7 @@ public struct MatrixProduct: Operation {
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
         let rows = saved.x.count / saved.w.shape[1]
         let cotangents = dy.count / (rows * saved.w.shape[0])
-        let dx = needs[0] ? product(dy, saved.w) : nil
+        let dx = needs[0] ? product(dy, StoredTensor(saved.w), pulledBack: true, bias: nil) : nil
         guard needs[1] else { return [dx, nil] }
         let flat = dy.reshaped([cotangents, rows * saved.w.shape[0]])
         let dw = (0..<cotangents).map { weightGradient(flat.sample($0), saved.x, rows: rows) }
@@ -72,12 +64,16 @@ public struct MatrixProduct: Operation {
     }
 }
 
-/// `(…, n)·(n, k)` → `(…, k)`.
-private func product(_ a: Tensor, _ b: Tensor) -> Tensor {
-    let (n, k) = (b.shape[0], b.shape[1])
-    return Tensor(a.shape.dropLast() + [k]) { out in
-        withExtendedLifetime((a, b)) {
-            ck_gemm(0, 0, a.count / n, k, n, 1, a.storage.base, n, b.storage.base, k, 0, out.baseAddress, k)
+/// `(…, in)` → `(…, out)` by a weight `(out, in)`; pulled back: `(…, out)` → `(…, in)`.
+func product(_ x: Tensor, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor?) -> Tensor {
+    let (from, to) = pulledBack ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
+    precondition(x.shape.last == from, "linear: \(x.shape) does not match \(weight.shape)")
+    return Tensor(x.shape.dropLast() + [to]) { y in
+        withExtendedLifetime((x, bias)) {
+            weight.withKernelWeight {
+                ck_linear(
+                    x.storage.base, $0, pulledBack ? 1 : 0, bias?.storage.base, y.baseAddress, x.count / from, from, to)
+            }
         }
     }
 }
