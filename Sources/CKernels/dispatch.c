@@ -1,11 +1,16 @@
 #include "CKernels.h"
-#include "tile.h"
-#include "vector.h"
+#include "path.h"
 #include <stdatomic.h>
 
-static _Atomic(const ck_vector *) table;
-static _Atomic(const ck_tile_kernel *) tiles;
-static atomic_int current = -1;
+static const ck_path paths[] = {
+    [CK_ISA_PORTABLE] = {CK_ISA_PORTABLE, &ck_vector_portable, &ck_tile_portable},
+#if defined(__x86_64__)
+    [CK_ISA_AVX2] = {CK_ISA_AVX2, &ck_vector_avx2, &ck_tile_avx2},
+    [CK_ISA_AVX512] = {CK_ISA_AVX512, &ck_vector_avx512, &ck_tile_avx512},
+#endif
+};
+static _Atomic(const ck_path *) best;
+static _Thread_local const ck_path *chosen;
 
 ck_isa ck_best_isa(void) {
 #if defined(__x86_64__)
@@ -20,31 +25,19 @@ ck_isa ck_best_isa(void) {
 
 int ck_select_isa(ck_isa isa) {
     if (isa > ck_best_isa()) return -1;
-    const ck_vector *chosen = &ck_vector_portable;
-    const ck_tile_kernel *tile = &ck_tile_portable;
-#if defined(__x86_64__)
-    if (isa == CK_ISA_AVX512) chosen = &ck_vector_avx512, tile = &ck_tile_avx512;
-    if (isa == CK_ISA_AVX2) chosen = &ck_vector_avx2, tile = &ck_tile_avx2;
-#endif
-    atomic_store(&tiles, tile);
-    atomic_store(&table, chosen);
-    atomic_store(&current, (int)isa);
+    chosen = &paths[isa];
     return 0;
 }
 
-const ck_vector *ck_vector_current(void) {
-    const ck_vector *now = atomic_load_explicit(&table, memory_order_acquire);
-    if (now) return now;
-    ck_select_isa(ck_best_isa());
-    return atomic_load(&table);
+const ck_path *ck_path_current(void) {
+    if (chosen) return chosen;
+    const ck_path *found = atomic_load_explicit(&best, memory_order_relaxed);
+    if (!found) atomic_store(&best, found = &paths[ck_best_isa()]);
+    return found;
 }
 
-ck_isa ck_current_isa(void) {
-    ck_vector_current();
-    return (ck_isa)atomic_load(&current);
-}
+void ck_path_adopt(const ck_path *path) { chosen = path; }
 
-const ck_tile_kernel *ck_tile_current(void) {
-    ck_vector_current();
-    return atomic_load(&tiles);
-}
+const ck_vector *ck_vector_current(void) { return ck_path_current()->vector; }
+const ck_tile_kernel *ck_tile_current(void) { return ck_path_current()->tile; }
+ck_isa ck_current_isa(void) { return ck_path_current()->isa; }

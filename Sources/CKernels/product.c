@@ -8,6 +8,7 @@
  *       every tile of rows x every panel of the block        in parallel
  *
  * A value's sum is always taken in the same order, whatever the thread count. */
+#include "measure.h"
 #include "product.h"
 #include "threads.h"
 #include <stdlib.h>
@@ -255,6 +256,7 @@ void ck_linear(const float *x, ck_weight weight, int transposed, const float *bi
                         .channels_out = n, .kernel_height = 1, .kernel_width = 1, .stride = 1, .dilation_in = 1};
     product j = {.p = &p, .x = x, .bias = bias, .weight = weight, .transposed = transposed, .y = y,
                  .kernel = ck_tile_current(), .taps = 1, .pixels = rows};
+    ck_count_work(2.0 * (double)rows * (double)k * (double)n);
     run(&j);
 }
 
@@ -264,6 +266,8 @@ void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, cons
                  .transposed = p->pulled_back, .y = y, .kernel = ck_tile_current(),
                  .taps = p->kernel_height * p->kernel_width, .pixels = p->out_height * p->out_width};
     if (j.pixels * p->samples == 0) return;
+    ck_count_work(2.0 * (double)(p->samples * j.pixels) * (double)(j.taps * p->channels_in) * (double)p->channels_out /
+                  (double)(p->dilation_in * p->dilation_in));
     if (suits_winograd(p)) run_winograd(&j);
     else run(&j);
 }

@@ -2,6 +2,7 @@
  * hundreds of short parallel loops, and waking a sleeping thread costs more than many of them. */
 #include "threads.h"
 #include "CKernels.h"
+#include "path.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ static struct {
     void (*body)(void *, size_t);
     void *context;
     size_t count;
+    const ck_path *path;
     int seats; /* how many helpers may take part */
 } loop;
 static atomic_ulong generation;
@@ -37,11 +39,14 @@ static inline void pause_briefly(void) {
 
 static void run_share(void) {
     inside_loop = 1;
+    const ck_path *own = ck_path_current();
+    ck_path_adopt(loop.path);
     for (;;) {
         size_t i = atomic_fetch_add_explicit(&next_index, 1, memory_order_relaxed);
         if (i >= loop.count) break;
         loop.body(loop.context, i);
     }
+    ck_path_adopt(own);
     inside_loop = 0;
 }
 
@@ -87,6 +92,7 @@ void ck_parallel(size_t count, void (*body)(void *, size_t), void *context) {
     loop.body = body;
     loop.context = context;
     loop.count = count;
+    loop.path = ck_path_current();
     loop.seats = threads - 1;
     atomic_store(&next_index, 0);
     atomic_store(&seats_taken, 0);

@@ -19,7 +19,9 @@ typedef struct {
 } ck_tile;
 
 typedef struct {
-    int rows, columns;
+    int rows, columns, lanes;
+    /* 12 * lanes * count multiply-adds in registers: what the CPU can do at most. */
+    float (*multiply_add)(size_t count);
     /* c (count, width) += A B, count <= rows. */
     void (*multiply)(const ck_tile *t, int count);
     /* to[(t*depth + k)*columns + n] = from[n*stride + k*taps + t] for n < width, zero beyond. */

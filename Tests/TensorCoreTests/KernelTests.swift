@@ -39,7 +39,9 @@ import Testing
     ]
 
     @Test(arguments: shapes, paths)
-    func `convolution and its way back equal four nested loops`(_ shape: Shape, _ path: Kernels.InstructionSet) {
+    func `convolution and its way back equal four nested loops`(
+        _ shape: Shape, _ path: Kernels.InstructionSet
+    ) {
         let before = Kernels.instructionSet
         defer { _ = Kernels.select(before) }
         #expect(Kernels.select(path))
@@ -62,12 +64,15 @@ import Testing
             ck_convolve_reference(&p, x, weight, bias, 1, &plain)
             // Winograd's transforms cost a few bits: 2.1e-6 was measured.
             let isWinograd = shape.kernel == 3 && shape.height * shape.width * shape.samples > 3000
-            #expect(relativeError(y, plain) < (isWinograd ? 4e-6 : 1e-6), "\(path), pulled back \(pulledBack)")
+            #expect(
+                relativeError(y, plain) < (isWinograd ? 4e-6 : 1e-6), "\(path), pulled back \(pulledBack)")
         }
     }
 
     @Test(arguments: paths)
-    func `weights stored in halves give what the same weights give when widened`(_ path: Kernels.InstructionSet) {
+    func `weights stored in halves give what the same weights give when widened`(
+        _ path: Kernels.InstructionSet
+    ) {
         let before = Kernels.instructionSet
         defer { _ = Kernels.select(before) }
         #expect(Kernels.select(path))
@@ -82,7 +87,9 @@ import Testing
                 for transposed in [0, 1] as [Int32] {
                     ck_linear(x, halves, transposed, nil, &y, 50, 70, 45)
                     wide.withUnsafeBytes {
-                        ck_linear(x, ck_weight(data: $0.baseAddress, element: CK_F32), transposed, nil, &plain, 50, 70, 45)
+                        ck_linear(
+                            x, ck_weight(data: $0.baseAddress, element: CK_F32), transposed, nil, &plain, 50,
+                            70, 45)
                     }
                     #expect(y == plain && y.contains { $0 != 0 }, "\(path) \(element) \(transposed)")
                 }

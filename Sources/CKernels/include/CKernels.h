@@ -21,10 +21,17 @@ typedef enum { CK_ISA_PORTABLE = 0, CK_ISA_AVX2 = 1, CK_ISA_AVX512 = 2 } ck_isa;
 
 /* The best path this CPU can run. */
 ck_isa ck_best_isa(void);
-/* The path in use. */
+/* This thread's path. */
 ck_isa ck_current_isa(void);
-/* Chooses a path (tests run each); returns 0, or -1 when this CPU cannot run it. */
+/* Chooses this thread's path (tests run each); returns 0, or -1 when this CPU cannot run it. */
 int ck_select_isa(ck_isa isa);
+
+/* --- measure.c ------------------------------------------------------------------------------------------- */
+
+/* Multiply-adds per second that all threads reach in registers, f32; times two for FLOP/s. Takes about 0.3 s. */
+double ck_measure_peak(void);
+/* Floating-point operations of all products, convolutions and attentions so far, as if done directly. */
+double ck_work_done(void);
 
 /* --- matrix.c: small or transposed products of activations, through OpenBLAS ------------------------------- */
 

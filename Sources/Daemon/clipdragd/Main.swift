@@ -14,7 +14,7 @@ struct Clipdragd: ParsableCommand {
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
-            ModelsCommand.self,
+            ModelsCommand.self, BenchCommand.self,
             EditWorkerCommand.self,
         ])
 }

@@ -21,7 +21,8 @@ struct ConfigFile {
         self.object = object
     }
 
-    private init(path: String, object: [String: Any]) {
+    /// A configuration that is in no file.
+    init(path: String, object: [String: Any]) {
         self.path = path
         self.object = object
     }

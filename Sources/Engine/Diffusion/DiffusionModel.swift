@@ -24,15 +24,15 @@ public struct DiffusionModel: Sendable {
     /// The denoising network.
     public var unet: UNet
     /// The autoencoder.
-    public let vae: VAE
+    public internal(set) var vae: VAE
     /// The text encoder of prompts.
-    public let textEncoder: TextEncoder
+    public internal(set) var textEncoder: TextEncoder
     /// Its tokenizer.
     public let tokenizer: Tokenizer
     /// The noise schedule.
     public let schedule: NoiseSchedule
     /// The guide, where the folder has one.
-    public let guide: Guide?
+    public internal(set) var guide: Guide?
 
     /// Longer side of a picture at working size, pixels.
     public var nativeSize: Int { unet.sampleSize * vae.downFactor }

@@ -7,9 +7,11 @@ import TensorCore
 /// What was read is remembered, so that at the end every key of the file that no network has can be named.
 public struct Weights: Sendable {
     private final class Source: Sendable {
-        let file: SafeTensors
+        /// nil: every tensor that is asked for is made up.
+        let contents: SafeTensors?
         let read = Mutex<Set<String>>([])
-        init(_ file: SafeTensors) { self.file = file }
+        init(_ contents: SafeTensors?) { self.contents = contents }
+        var path: String { contents?.path ?? "synthetic weights" }
     }
 
     private let source: Source
@@ -20,6 +22,9 @@ public struct Weights: Sendable {
         source = Source(file)
         prefix = ""
     }
+
+    /// Weights of any name and shape that look random: for measurements at sizes whose checkpoints are not at hand.
+    static var synthetic: Weights { Weights(source: Source(nil), prefix: "") }
 
     private init(source: Source, prefix: String) {
         self.source = source
@@ -33,24 +38,34 @@ public struct Weights: Sendable {
     public var path: String { String(prefix.dropLast()) }
 
     /// The file itself, for messages.
-    public var file: String { source.file.path }
+    public var file: String { source.path }
 
     /// Whether there is a tensor of this name here.
-    public func has(_ name: String) -> Bool { source.file.entries[prefix + name] != nil }
+    public func has(_ name: String) -> Bool { source.contents?.entries[prefix + name] != nil }
 
     /// Whether any tensor's name begins with `name.`.
     public func hasAny(_ name: String) -> Bool {
-        source.file.entries.keys.contains { $0.hasPrefix("\(prefix)\(name).") }
+        source.contents?.entries.keys.contains { $0.hasPrefix("\(prefix)\(name).") } ?? false
     }
 
     /// A tensor of the given shape, as f32.
     public func tensor(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor {
-        try checked(name, shape, source.file.tensor(prefix + name), \.shape)
+        guard let contents = source.contents else { return Self.invented(name, shape).widened }
+        return try checked(name, shape, contents.tensor(prefix + name), \.shape)
     }
 
     /// A tensor of the given shape in the type it is stored in.
     public func stored(_ name: String, _ shape: [Int]) throws(ModelError) -> StoredTensor {
-        try checked(name, shape, source.file.stored(prefix + name), \.shape)
+        guard let contents = source.contents else { return Self.invented(name, shape) }
+        return try checked(name, shape, contents.stored(prefix + name), \.shape)
+    }
+
+    /// Ones for norms, zeros for biases, else variance 1/(fan-in) or so.
+    private static func invented(_ name: String, _ shape: [Int]) -> StoredTensor {
+        if shape.count == 1 {
+            return StoredTensor(Tensor(shape, repeating: name.hasSuffix("weight") ? 1 : 0))
+        }
+        return .synthetic(shape, bound: (3 / Float(shape.dropFirst().reduce(1, *))).squareRoot())
     }
 
     private func checked<T>(
@@ -59,14 +74,14 @@ public struct Weights: Sendable {
         let key = prefix + name
         guard let found else {
             throw ModelError(
-                code: "model.key_missing", message: "\(source.file.path): there is no tensor `\(key)`",
+                code: "model.key_missing", message: "\(source.path): there is no tensor `\(key)`",
                 hint: "The file and its config.json do not belong together, or the download is incomplete.")
         }
         guard found[keyPath: itsShape] == shape else {
             throw ModelError(
                 code: "model.shape",
                 message:
-                    "\(source.file.path): `\(key)` has the shape \(found[keyPath: itsShape]); config.json asks for \(shape)",
+                    "\(source.path): `\(key)` has the shape \(found[keyPath: itsShape]); config.json asks for \(shape)",
                 hint: "The file and its config.json do not belong together.")
         }
         _ = source.read.withLock { $0.insert(key) }
@@ -81,12 +96,14 @@ public struct Weights: Sendable {
     /// Fails naming the keys that nothing has read, but for known strays.
     public func finish() throws(ModelError) {
         let read = source.read.withLock { $0 }
-        let unknown = source.file.entries.keys.filter { !read.contains($0) && !Self.isStray($0) }.sorted()
+        let unknown = (source.contents?.entries ?? [:]).keys.filter {
+            !read.contains($0) && !Self.isStray($0)
+        }.sorted()
         guard let first = unknown.first else { return }
         let more = unknown.count > 1 ? " and \(unknown.count - 1) more" : ""
         throw ModelError(
             code: "model.key_unknown",
-            message: "\(source.file.path): no network has a tensor `\(first)`\(more)",
+            message: "\(source.path): no network has a tensor `\(first)`\(more)",
             hint: "The file holds something else than its config.json says; use the file that belongs to it.")
     }
 

@@ -79,13 +79,19 @@ public enum Kernels {
         set { ck_set_threads(Int32(clamping: newValue)) }
     }
 
-    /// The vector code path in use.
+    /// The vector code path that this thread uses.
     public static var instructionSet: InstructionSet {
         InstructionSet(rawValue: UInt32(ck_current_isa().rawValue)) ?? .portable
     }
 
-    /// Switches to a vector code path; false when this CPU cannot run it.
+    /// Switches this thread to a vector code path; false when this CPU cannot run it.
     public static func select(_ set: InstructionSet) -> Bool {
         ck_select_isa(ck_isa(rawValue: set.rawValue)) == 0
     }
+
+    /// FLOP/s that all threads reach in registers, f32: what no kernel can exceed. Takes about 0.3 s.
+    public static func measurePeak() -> Double { 2 * ck_measure_peak() }
+
+    /// Floating-point operations of all products, convolutions and attentions so far, as if done directly.
+    public static var workDone: Double { ck_work_done() }
 }

@@ -32,7 +32,32 @@ public struct StoredTensor {
     /// A tensor as it is, in f32.
     public init(_ tensor: Tensor) {
         self.init(
-            shape: tensor.shape, element: .f32, base: UnsafeRawPointer(tensor.storage.base), owner: tensor.storage)
+            shape: tensor.shape, element: .f32, base: UnsafeRawPointer(tensor.storage.base),
+            owner: tensor.storage)
+    }
+
+    /// Values that look random, stored as f16, for measurements: ±`bound`, the same for the same shape.
+    public static func synthetic(_ shape: [Int], bound: Float) -> StoredTensor {
+        let count = shape.reduce(1, *)
+        let storage = TensorStorage(count: (count + 1) / 2)
+        let values = UnsafeMutableRawPointer(storage.base).bindMemory(to: UInt16.self, capacity: count + 1)
+        // f16 of 2^-k·(1 + m/1024) with a sign: the bound's exponent, and up to three below
+        let top = Int(bound.exponent) - 1 + 15
+        var state = UInt64(truncatingIfNeeded: count) | 1
+        let period = min(count, 1 << 16)
+        for i in 0..<period {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let bits = UInt32(truncatingIfNeeded: state >> 33)
+            let exponent = UInt32(max(1, top - Int(bits & 3)))
+            values[i] = UInt16((bits >> 16) & 0x8000 | exponent << 10 | bits >> 4 & 0x3ff)
+        }
+        var at = period
+        while at < count {
+            let length = min(period - 1, count - at)  // an odd step, so that rows of a power of two differ
+            (values + at).update(from: values, count: length)
+            at += length
+        }
+        return StoredTensor(shape: shape, element: .f16, base: UnsafeRawPointer(values), owner: storage)
     }
 
     /// How many values there are.

@@ -81,13 +81,16 @@ public struct Convolution: Operation {
     }
 
     /// `bias`: `(1, out)` for all samples, or a row for each.
-    private func convolve(_ x: Tensor, _ geometry: ck_convolution, bias: Tensor?, outputShape: [Int]) -> Tensor {
+    private func convolve(_ x: Tensor, _ geometry: ck_convolution, bias: Tensor?, outputShape: [Int])
+        -> Tensor
+    {
         Tensor(outputShape) { y in
             withExtendedLifetime((x, bias)) {
                 parameters.weight.withKernelWeight { weight in
                     withUnsafePointer(to: geometry) {
                         ck_convolve(
-                            $0, x.storage.base, weight, bias?.storage.base, sampleBias != nil ? 1 : 0, y.baseAddress)
+                            $0, x.storage.base, weight, bias?.storage.base, sampleBias != nil ? 1 : 0,
+                            y.baseAddress)
                     }
                 }
             }
@@ -163,6 +166,7 @@ public struct ConvolutionParameters: Sendable {
             samples: output[0], height: output[1], width: output[2], channels_in: channelsOut,
             out_height: input[1], out_width: input[2], channels_out: channelsIn,
             kernel_height: kernel.height, kernel_width: kernel.width, stride: 1, dilation_in: stride,
-            pad_top: kernel.height - 1 - padding.top, pad_left: kernel.width - 1 - padding.left, pulled_back: 1)
+            pad_top: kernel.height - 1 - padding.top, pad_left: kernel.width - 1 - padding.left,
+            pulled_back: 1)
     }
 }

@@ -72,7 +72,8 @@ func product(_ x: Tensor, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor
         withExtendedLifetime((x, bias)) {
             weight.withKernelWeight {
                 ck_linear(
-                    x.storage.base, $0, pulledBack ? 1 : 0, bias?.storage.base, y.baseAddress, x.count / from, from, to)
+                    x.storage.base, $0, pulledBack ? 1 : 0, bias?.storage.base, y.baseAddress, x.count / from,
+                    from, to)
             }
         }
     }

@@ -1,0 +1,3 @@
+#pragma once
+/* Adds to ck_work_done(). */
+void ck_count_work(double operations);

@@ -1,0 +1,14 @@
+#pragma once
+#include "CKernels.h"
+#include "tile.h"
+#include "vector.h"
+
+/* A vector code path. A thread that has chosen none uses the best; helpers take over the path of the loop's owner. */
+typedef struct {
+    ck_isa isa;
+    const ck_vector *vector;
+    const ck_tile_kernel *tile;
+} ck_path;
+
+const ck_path *ck_path_current(void);
+void ck_path_adopt(const ck_path *path);

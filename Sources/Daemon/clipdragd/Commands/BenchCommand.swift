@@ -1,0 +1,101 @@
+import ArgumentParser
+import Diffusion
+import DragEditing
+import EditJobs
+import Foundation
+import JobFiles
+import TensorCore
+
+/// `clipdragd bench`: how fast the heavy steps are on this machine.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Time the heavy steps of an edit on this machine.")
+
+    /// Models whose shapes are known without their weights.
+    enum Shapes: String, ExpressibleByArgument, CaseIterable { case sd15 }
+
+    @Option(help: "Random weights in the shapes of a model, in place of a model folder.") var synthetic:
+        Shapes?
+    @Option(help: "A model's name or folder.") var model = ModelStore.defaultName
+    @Option(help: "Side of the square picture, pixels (default: the model's own).") var pixels: Int?
+    @Option(help: "Timed runs of each step, after one that warms up.") var runs = 3
+    @Option(help: "Threads (default: all cores).") var threads: Int?
+    @Option(parsing: .upToNextOption, help: "Only these steps.") var only: [String] = []
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        for name in only where Benchmark.Step(rawValue: name) == nil {
+            throw ValidationError(
+                "there is no step `\(name)`; there are \(Benchmark.Step.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
+        }
+        if let pixels, pixels < 32 || pixels % 8 != 0 {
+            throw ValidationError("--pixels takes a multiple of 8, from 32")
+        }
+    }
+
+    func run() throws {
+        try output.report {
+            Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+            let peak = Kernels.measurePeak()
+            let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: model)
+            var model = try ModelStore.load(folder)
+            if synthetic == .sd15 { model = try .syntheticStableDiffusion15(base: model) }
+            let benchmark = Benchmark(model, pixels: pixels ?? model.nativeSize)
+            if !output.json {
+                print(
+                    "\(Machine.processor), \(Kernels.threads) threads, \(Kernels.instructionSet), FMA peak \(Int(peak / 1e9)) GFLOP/s"
+                )
+            }
+            for step in Benchmark.Step.allCases where only.isEmpty || only.contains(step.rawValue) {
+                Machine.resetPeakMemory()
+                let measured = try benchmark.measure(step, runs: runs)
+                print(line(measured, peak: peak))
+            }
+        }
+    }
+
+    private func line(_ m: Benchmark.Measurement, peak: Double) -> String {
+        let rate = m.operations / m.best
+        guard output.json else {
+            let name = m.step.rawValue.padding(toLength: 20, withPad: " ", startingAt: 0)
+            return String(
+                format: "%@ %8.3f s  %6.0f GFLOP/s  %3.0f %% of peak  %6.0f MB", name, m.best, rate / 1e9,
+                100 * rate / peak, Machine.peakMemoryMB)
+        }
+        return JSONValue.object([
+            ("engine", .string("clipdragd \(Version.current)")),
+            ("model", .string(synthetic?.rawValue ?? model)),
+            ("what", .string(m.step.rawValue)), ("precision", .string("f32")), ("seconds", .number(m.best)),
+            ("mean", .number(m.mean)), ("runs", .number(Double(runs))), ("pixels", .number(Double(m.pixels))),
+            ("threads", .number(Double(Kernels.threads))), ("gflop", .number(m.operations / 1e9)),
+            ("gflops", .number(rate / 1e9)), ("peak_gflops", .number(peak / 1e9)),
+            ("fraction_of_peak", .number(rate / peak)), ("peak_rss_mb", .number(Machine.peakMemoryMB)),
+            ("instruction_set", .string(Kernels.instructionSet.description)),
+            ("cpu", .string(Machine.processor)),
+        ]).line
+    }
+}
+
+/// Facts about the machine, from /proc.
+private enum Machine {
+    static var processor: String {
+        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        func field(_ name: String) -> String? {
+            info.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: ":").last
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        return
+            "\(field("model name") ?? "unknown CPU") (family \(field("cpu family") ?? "?"), model \(field("model") ?? "?"))"
+    }
+
+    /// VmHWM begins anew.
+    static func resetPeakMemory() { try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs")) }
+
+    static var peakMemoryMB: Double {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
+    }
+}

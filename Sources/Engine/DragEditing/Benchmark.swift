@@ -1,0 +1,123 @@
+import Diffusion
+import Foundation
+import TensorCore
+
+/// The heavy steps of an edit, each timed by itself.
+public struct Benchmark {
+    /// What can be measured.
+    public enum Step: String, CaseIterable, Sendable {
+        case unetForward = "unet_forward"
+        case unetForward2VJP = "unet_forward_2vjp"
+        case vaeDecodeVJP = "vae_decode_vjp"
+        case clip
+        case dragIteration = "drag_iteration"
+        case loraStep = "lora_step"
+        case inversionStep = "inversion_step"
+        case samplingStep = "sampling_step"
+    }
+
+    /// One measurement.
+    public struct Measurement: Sendable {
+        /// What was measured.
+        public var step: Step
+        /// Side of the picture, pixels.
+        public var pixels: Int
+        /// The best run's and all runs' mean time, seconds.
+        public var best, mean: Double
+        /// Floating-point operations of one run, as if all products were done directly.
+        public var operations: Double
+    }
+
+    private let model: DiffusionModel
+    private let side: Int
+    private let latent, text: Tensor
+
+    /// Measurements on a square picture of `pixels` a side.
+    public init(_ model: DiffusionModel, pixels: Int) {
+        self.model = model
+        side = pixels / model.vae.downFactor
+        var generator = SeededGenerator(seed: 1)
+        latent = generator.normal([1, side, side, model.unet.latentChannels])
+        text = model.textStates("a picture")
+    }
+
+    /// Times a step: one run to warm up, then `runs`.
+    ///
+    /// - Throws: what the step throws: nothing that depends on values.
+    public func measure(_ step: Step, runs: Int) throws -> Measurement {
+        let clock = ContinuousClock()
+        var times: [Double] = []
+        var operations = 0.0
+        for run in 0...runs {
+            let (start, before) = (clock.now, Kernels.workDone)
+            try perform(step)
+            operations = Kernels.workDone - before
+            if run > 0 || runs == 0 { times.append(seconds(since: start, clock)) }
+        }
+        return Measurement(
+            step: step, pixels: side * model.vae.downFactor, best: times.min() ?? 0,
+            mean: times.reduce(0, +) / Double(max(times.count, 1)), operations: operations)
+    }
+
+    private func perform(_ step: Step) throws {
+        switch step {
+        case .unetForward: _ = model.unet(Variable(latent), timesteps: [681], text: text)
+        case .unetForward2VJP:
+            let z = Variable(trainable: latent)
+            let output = model.unet(z, timesteps: [681], text: text)
+            let block = output.blockFeatures[min(3, output.blockFeatures.count - 1)]
+            _ = gradients(
+                of: [
+                    (output.noise, .stacked([.zeros(latent.shape), Tensor(latent.shape, repeating: 1)])),
+                    (block, .stacked([Tensor(block.shape, repeating: 1), .zeros(block.shape)])),
+                ], withRespectTo: [z])
+        case .vaeDecodeVJP:
+            let z = Variable(trainable: latent)
+            let picture = model.decode(z)
+            _ = gradients(of: [(picture, Tensor(picture.shape, repeating: 1))], withRespectTo: [z])
+        case .clip:
+            guard let clip = model.guide?.clip else { return }
+            let picture = Variable(trainable: Tensor([1, clip.imageSize, clip.imageSize, 3], repeating: 0.5))
+            let embedding = clip.embedding(of: picture)
+            _ = gradients(of: [(embedding, embedding.value)], withRespectTo: [picture])
+        case .dragIteration: try drag()
+        case .loraStep:
+            var settings = LoRASettings()
+            settings.steps = 1
+            var draws = RandomDraws(seed: 1, trainingSteps: model.schedule.trainingSteps)
+            _ = FineTuning(model, settings).train(
+                posterior: (latent, Tensor(latent.shape, repeating: 0.1)), text: text, draws: &draws,
+                report: { _ in })
+        case .inversionStep:
+            var settings = EditSettings()
+            (settings.stepCount, settings.inversionStrength) = (50, 0.02)
+            _ = try Inversion(model, settings).path(from: latent, text: text, report: { _ in })
+        case .samplingStep:
+            var settings = EditSettings()
+            (settings.stepCount, settings.inversionStrength, settings.controlStartStep) = (50, 0.02, 0)
+            _ = ReferenceSampling(model, try Inversion(model, settings), settings).sample(
+                reference: latent, edit: latent, text: text, report: { _ in })
+        }
+    }
+
+    private func drag() throws {
+        var settings = EditSettings()
+        settings.dragStepLimit = 1
+        let size = Size(height: side * model.vae.downFactor, width: side * model.vae.downFactor)
+        let grid = FeatureGrid(working: size, image: size)
+        let (a, b) = (
+            GridCell(row: grid.size.height / 3, column: grid.size.width / 3),
+            GridCell(row: grid.size.height / 2, column: grid.size.width / 2)
+        )
+        let input = DragLoop.Input(
+            latent: latent, timestep: 681, text: text,
+            guidance: model.guide.map {
+                ClipGuidance(
+                    $0.clip, target: Tensor([1, $0.clip.embeddingWidth], repeating: 1),
+                    weight: settings.clipWeight)
+            },
+            handles: [MotionSupervision.Handle(position: a, start: a, target: b)], grid: grid, mask: nil)
+        _ = try DragLoop(model, settings).run(
+            input, record: { _, _ in }, isOutOfTime: { false }, report: { _ in })
+    }
+}
