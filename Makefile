@@ -5,11 +5,12 @@
 #   make build         the release binary, .build/release/clipdragd
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
+#   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
 #   make format lint   swift format
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages results test-oracle format lint clean
+.PHONY: demo test build packages results bench test-oracle format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -33,8 +34,14 @@ results: build
 	.results-venv/bin/python scripts/results.py all --out .results
 	.results-venv/bin/python scripts/results_report.py --out .results --docs docs
 
+ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
+
+bench: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
+
 test-oracle: build
-	@scripts/venv.sh .oracle-venv torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/test_oracle.py
 
 format:

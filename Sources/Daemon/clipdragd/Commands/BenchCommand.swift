@@ -91,7 +91,9 @@ private enum Machine {
     }
 
     /// VmHWM begins anew.
-    static func resetPeakMemory() { try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs")) }
+    static func resetPeakMemory() {
+        FileHandle(forWritingAtPath: "/proc/self/clear_refs")?.write(Data("5".utf8))
+    }
 
     static var peakMemoryMB: Double {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
