@@ -40,6 +40,8 @@ public struct Configuration: Sendable, Equatable {
         public var seconds: Double?
         /// Bytes a worker may use; nil: any.
         public var memory: Int?
+        /// Bytes that remembered fine-tunings and inversions may take; 0 remembers none.
+        public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
         /// After this time a lone half is reported, seconds.
@@ -222,12 +224,14 @@ private struct ConfigurationDecoder {
 
     private func limits(_ node: YAMLNode) throws(SpecError) -> Configuration.Limits {
         let entries = try decoder.mapping(
-            node, "`limits`", keys: ["pixels", "seconds", "memory", "attempts", "orphan_after", "quiet"])
+            node, "`limits`",
+            keys: ["pixels", "seconds", "memory", "cache", "attempts", "orphan_after", "quiet"])
         var limits = Configuration.Limits()
         func given(_ key: String) -> YAMLNode? { entries[key].flatMap { $0.value.isNull ? nil : $0.value } }
         if let node = given("pixels") { limits.pixels = try decoder.size(node, "`pixels`") }
         if let node = given("seconds") { limits.seconds = try decoder.number(node, "`seconds`", in: 1...1e7) }
         if let node = given("memory") { limits.memory = try decoder.size(node, "`memory`") }
+        if let node = given("cache") { limits.cache = try decoder.size(node, "`cache`", least: 0) }
         if let node = given("attempts") {
             limits.attempts = try decoder.integer(node, "`attempts`", in: 1...100)
         }

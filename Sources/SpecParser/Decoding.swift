@@ -135,12 +135,12 @@ struct Decoder {
     }
 
     /// A count with an optional K, M, G (thousands) suffix.
-    func size(_ node: YAMLNode, _ what: String) throws(SpecError) -> Int {
+    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(SpecError) -> Int {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text[...] : text.dropLast()
-        guard digits.count <= 9, let value = Int(digits), value > 0 else {
+        guard digits.count <= 9, let value = Int(digits), value >= least else {
             throw wrongKind(node, what, "a size such as 64M")
         }
         return value * (unit ?? 1)

@@ -49,12 +49,13 @@ public struct EditJob {
     ///
     /// - Parameters:
     ///   - imagePath: for a captioning command.
+    ///   - cache: of what earlier jobs have done already.
     ///   - trace: when given, receives the trace of the run.
     ///   - report: called after every step; what it throws ends the job.
     /// - Throws: `JobFailure`, or what `report` throws.
     public func run(
-        _ plan: JobPlan, identity: JobIdentity, imagePath: String, trace: TraceRecorder? = nil,
-        report: @escaping ProgressReport
+        _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
+        trace: TraceRecorder? = nil, report: @escaping ProgressReport
     ) throws -> [JobProduct] {
         guard let image = plan.image else { preconditionFailure("a plan without a picture cannot be run") }
         let started = Date()
@@ -71,9 +72,12 @@ public struct EditJob {
                 throw JobFailure(error)
             }
         }
+        let modelIdentity = ModelIdentity(folder: model.folder, cache: cache)
         let result: EditResult
         do {
-            result = try DragEditor(model).edit(request, record: { trace?.record($0, $1) }, report: report)
+            result = try DragEditor(model).edit(
+                request, memory: cache.map { CachedStages($0, request, model, identity: modelIdentity) },
+                record: { trace?.record($0, $1) }, report: report)
         } catch let error as EditError { throw JobFailure(error) }
         trace?.finish(result, request)
 
@@ -91,8 +95,8 @@ public struct EditJob {
         } catch { throw JobFailure(error, file: plan.imageName) }
         products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
         let trajectory = Trajectory(
-            identity: identity, started: started, plan: plan, caption: caption, model: model,
-            request: request, result: result,
+            job: identity, started: started, plan: plan, caption: caption, model: model,
+            identity: modelIdentity, request: request, result: result,
             judged: judged, files: products.map(\.name) + ["trajectory.json"])
         products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
         try report(EditProgress(stage: .judging, step: 1, total: 1))

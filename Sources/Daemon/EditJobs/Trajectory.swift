@@ -16,7 +16,8 @@ struct Trajectory {
     let json: JSONValue
 
     init(
-        identity: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel,
+        job: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel,
+        identity: ModelIdentity,
         request: EditRequest,
         result: EditResult, judged: Judgement, files: [String]
     ) {
@@ -29,8 +30,8 @@ struct Trajectory {
             (
                 "job",
                 .object([
-                    ("id", .string(identity.id)), ("name", .string(identity.name)),
-                    ("attempt", .integer(identity.attempt)),
+                    ("id", .string(job.id)), ("name", .string(job.name)),
+                    ("attempt", .integer(job.attempt)),
                     ("host", .string(ProcessInfo.processInfo.hostName)),
                     ("version", .string(Version.current)),
                     ("started", .string(timestamp(started))), ("finished", .string(timestamp(finished))),
@@ -38,6 +39,7 @@ struct Trajectory {
                         "seconds",
                         .object(stages + [("total", .number(rounded(finished.timeIntervalSince(started))))])
                     ),
+                    ("restored", .array(result.restored.map { .string($0.rawValue) })),
                     ("peak_memory", .integer(peakMemory())),
                 ])
             ))
@@ -46,7 +48,7 @@ struct Trajectory {
                 "model",
                 .object([
                     ("name", .string(model.name)), ("precision", .string("f32")),
-                    ("sha256", .string(ModelStore.weightsDigest(model.folder))),
+                    ("sha256", .string(identity.weights)),
                 ])
             ))
         fields.append(
@@ -96,9 +98,13 @@ struct Trajectory {
         fields.append(("fine_tuning_losses", .array(result.fineTuningLosses.map { .number($0) })))
         let vanished =
             result.maskVanished ? ["the mask has no cell left at latent size: everything could change"] : []
-        fields.append(("notes", .array((plan.notes + vanished).map { .string($0) })))
+        let planned = request.lora == nil ? plan.settings.lora.steps : 0
+        let cut =
+            result.fineTuningLosses.count < planned
+            ? ["the budget ended fine-tuning after \(result.fineTuningLosses.count) of \(planned) steps"] : []
+        fields.append(("notes", .array((plan.notes + vanished + cut).map { .string($0) })))
         fields.append(("files", Self.files(files)))
-        if let earlier = identity.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }
+        if let earlier = job.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }
         json = .object(fields)
     }
 

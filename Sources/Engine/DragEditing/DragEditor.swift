@@ -71,30 +71,45 @@ public struct EditResult {
     public var maskVanished: Bool
     /// Seconds of every stage.
     public var seconds: [EditProgress.Stage: Double]
+    /// Stages that were not done because an earlier edit had done them.
+    public var restored: [EditProgress.Stage]
 }
+
+/// Seconds of a clock that never goes back.
+public func monotonicSeconds() -> Double { (ContinuousClock.now - processStart) / .seconds(1) }
+
+private let processStart = ContinuousClock.now
 
 /// CLIPDrag, all of it (algorithm.md): fine-tune → invert → drag → sample.
 ///
 /// Synchronous and pure: the same request gives the same bytes. Everything random comes from the request's seed.
 public struct DragEditor {
     private let model: DiffusionModel
+    private let now: () -> Double
 
     /// An editor over a loaded model.
-    public init(_ model: DiffusionModel) { self.model = model }
+    ///
+    /// - Parameter now: the seconds of the clock that `budget` is measured by.
+    public init(_ model: DiffusionModel, now: @escaping () -> Double = monotonicSeconds) {
+        self.model = model
+        self.now = now
+    }
 
     /// Makes an edit.
     ///
     /// - Parameters:
     ///   - record: receives intermediate tensors by the oracle's names, images and latents channels-last.
+    ///   - memory: of what fine-tuning and inversion gave before; the result is the same with and without.
     ///   - report: called after every step; what it throws ends the edit.
     /// - Throws: `EditError`, or what `report` throws.
     public func edit(
-        _ request: EditRequest, record: (String, Tensor) -> Void = { _, _ in },
+        _ request: EditRequest, memory: (any StageMemory)? = nil,
+        record: (String, Tensor) -> Void = { _, _ in },
         report: @escaping ProgressReport = { _ in }
     ) throws -> EditResult {
         let settings = request.settings
         let clock = ContinuousClock()
-        let start = clock.now
+        var restored: [EditProgress.Stage] = []
         var seconds: [EditProgress.Stage: Double] = [:]
         func stage<T>(_ stage: EditProgress.Stage, _ total: Int, _ work: ((Int) throws -> Void) throws -> T)
             throws -> T
@@ -104,7 +119,12 @@ public struct DragEditor {
             defer { seconds[stage] = DragEditing.seconds(since: begun, clock) }
             return try work { try report(EditProgress(stage: stage, step: $0, total: total)) }
         }
+        func restore(_ stage: EditProgress.Stage, _ total: Int) throws {
+            restored.append(stage)
+            try report(EditProgress(stage: stage, step: total, total: total, isRestored: true))
+        }
         let inversion = try Inversion(model, settings)
+        var budget = TimeBudget(settings.budget, steps: inversion.timesteps.count, now: now)
         let target = model.guide?.embedding(of: request.editPrompt ?? request.sourcePrompt)
         let guidance = try guidance(request, target: target)
 
@@ -113,39 +133,69 @@ public struct DragEditor {
             request.size, native: model.nativeSize, multiple: model.vae.downFactor)
         let working = request.image.resizedAntialiased(height: workingSize.height, width: workingSize.width)
             .mapped { min(max($0, 0), 1) }
-        let posterior = model.posterior(working)
+        let latentSize = Size(
+            height: workingSize.height / model.vae.downFactor, width: workingSize.width / model.vae.downFactor
+        )
+        lazy var posterior = model.posterior(working)
         let text = model.textStates(request.sourcePrompt)
         record("image.working", working)
         record("text.states", text)
         if let target { record("text.clip", target) }
 
         // 1 identity
+        let known = request.lora == nil && settings.lora.steps > 0 ? memory?.fineTuned() : nil
+        let knownPath = memory?.inverted().flatMap { path in
+            let shape = [1, latentSize.height, latentSize.width, model.vae.latentChannels]
+            let isWhole = path.count == inversion.timesteps.count + 1
+            return isWhole && path.allSatisfy { $0.shape == shape } ? path : nil
+        }
+        if budget.isLimited {
+            let shape = [1, latentSize.height, latentSize.width, model.vae.latentChannels]
+            budget.measure {
+                _ = model.unet(Variable(.zeros(shape)), timesteps: [inversion.editedTimestep], text: text)
+            }
+            try budget.check(isInverted: knownPath != nil)
+        }
         var edited = model
         var losses: [Double] = []
         var lora = request.lora
-        if lora == nil && settings.lora.steps > 0 {
+        if let known {
+            try restore(.fineTuning, settings.lora.steps)
+            (lora, losses) = (known.lora, known.losses)
+        } else if lora == nil && settings.lora.steps > 0 {
             var draws = RandomDraws(seed: request.seed, trainingSteps: model.schedule.trainingSteps)
+            let isOutOfTime = budget.fineTuningEnd(batch: settings.lora.batch)
             let trained = try stage(.fineTuning, settings.lora.steps) { report in
                 try FineTuning(model, settings.lora).train(
-                    posterior: posterior, text: text, draws: &draws, report: report)
+                    posterior: posterior, text: text, draws: &draws, isOutOfTime: isOutOfTime,
+                    report: report)
             }
             (lora, losses) = (trained.lora, trained.losses)
+            if losses.count == settings.lora.steps {
+                memory?.remember(FineTuned(lora: trained.lora, losses: losses))
+            }
         }
         if let lora { edited.unet = model.unet.merging(lora) }
 
-        // 2 inversion
-        let path = try stage(.inverting, inversion.timesteps.count) { report in
-            try Inversion(edited, settings).path(
-                from: model.vae.scalingFactor * posterior.mean, text: text, report: report)
+        // 2 inversion: known or worth remembering only behind a fine-tuning that time has not cut short
+        let isFineTuningWhole = request.lora != nil || losses.count == settings.lora.steps
+        let path: [Tensor]
+        if let knownPath, isFineTuningWhole {
+            try restore(.inverting, inversion.timesteps.count)
+            path = knownPath
+        } else {
+            path = try stage(.inverting, inversion.timesteps.count) { report in
+                try Inversion(edited, settings).path(
+                    from: model.vae.scalingFactor * posterior.mean, text: text, report: report)
+            }
+            if isFineTuningWhole { memory?.remember(path: path) }
         }
         let inverted = path[path.count - 1]
         record("latent.encoded", path[0])
         record("latent.path", .stacked(path))
         record("latent.inverted", inverted)
-        let stepSeconds = (seconds[.inverting] ?? 0) / Double(inversion.timesteps.count)
 
         // 3 drag
-        let latentSize = Size(height: inverted.shape[1], width: inverted.shape[2])
         let mask =
             request.mask
             ?? (settings.autoMask && !request.drags.isEmpty
@@ -171,14 +221,9 @@ public struct DragEditor {
                     mask: mask.values, size: latentSize, channels: inverted.shape[3],
                     weight: settings.maskWeight)
             })
-        // Sampling denoises two latents at once; decodings and the verdict cost about as much as two dozen passes.
-        let reserve = stepSeconds * Double(2 * inversion.timesteps.count + 24)
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
             try DragLoop(edited, settings).run(
-                input, record: record,
-                isOutOfTime: {
-                    settings.budget.map { DragEditing.seconds(since: start, clock) + reserve > $0 } ?? false
-                }, report: report)
+                input, record: record, isOutOfTime: budget.isDragOver, report: report)
         }
         record("latent.dragged", loop.latent)
 
@@ -200,8 +245,9 @@ public struct DragEditor {
             working: working, grid: grid, handles: handles, loop: loop, mask: mask, fineTuningLosses: losses,
             lora: lora, unet: edited.unet, text: text, timestep: inversion.editedTimestep,
             latentSize: latentSize,
-            maskVanished: latentMask.map { $0.isEmpty && !(mask?.isEmpty ?? true) } ?? false, seconds: seconds
-        )
+            maskVanished: latentMask.map { $0.isEmpty && !(mask?.isEmpty ?? true) } ?? false,
+            seconds: seconds,
+            restored: restored)
     }
 
     /// The guidance that the settings ask for.

@@ -15,12 +15,15 @@ public struct EditProgress: Sendable, Equatable {
     public let step: Int
     /// Steps it has at most.
     public let total: Int
+    /// Whether the stage is not done at all: what it gives was known from an earlier edit.
+    public let isRestored: Bool
 
     /// `step` of `total` done in `stage`.
-    public init(stage: Stage, step: Int, total: Int) {
+    public init(stage: Stage, step: Int, total: Int, isRestored: Bool = false) {
         self.stage = stage
         self.step = step
         self.total = total
+        self.isRestored = isRestored
     }
 }
 
@@ -29,7 +32,7 @@ public typealias ProgressReport = (EditProgress) throws -> Void
 
 /// An edit could not be made.
 public struct EditError: Error, Sendable, Equatable {
-    /// Stable and dotted: `edit.settings`, `edit.no_guide`, `edit.not_finite`.
+    /// Stable and dotted: `edit.settings`, `edit.no_guide`, `edit.not_finite`, `edit.budget`.
     public let code: String
     /// What is wrong.
     public let message: String

@@ -104,6 +104,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     func publish(_ job: inout Job) throws(FileError) -> String? {
         let making = making(job)
         if job.state != .publishing {
+            try files.removeTree("\(making)/\(ContentCache.drawerName)")
             for entry in try files.list(making).entries { try setMode("\(making)/\(entry.name)") }
             try files.syncDirectory(making)
             job.state = .publishing

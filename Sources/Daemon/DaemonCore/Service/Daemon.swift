@@ -17,6 +17,7 @@ public final class Daemon {
     private let log: Logger
     private var configuration: Configuration
     var store: ClaimStore<PosixFileSystem>
+    var cache: ContentCache
     private var inboxes: [WatchedInbox] = []
     var queue: [Job] = []
     var workers: [WorkerProcess] = []
@@ -39,6 +40,7 @@ public final class Daemon {
         self.log = log
         configuration = setup.configuration
         store = ClaimStore(files: files, configuration: setup.configuration)
+        cache = Self.cache(setup.configuration, setup)
         records = Records(stateFolder: setup.stateFolder)
         notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         control = ControlFiles(stateFolder: setup.stateFolder)
@@ -179,6 +181,7 @@ public final class Daemon {
             queue.removeAll { $0.id == job.id }
             do {
                 let making = store.making(job)
+                keepStages(of: job)
                 try files.removeTree(making)
                 try files.createDirectory(making)
                 job.state = .running
@@ -228,6 +231,7 @@ public final class Daemon {
     private func conclude(_ worker: WorkerProcess, _ end: WorkerProcess.End) {
         var job = worker.job
         let now = Date().timeIntervalSince1970
+        keepStages(of: job)
         switch end {
         case .succeeded: complete(job)
         case .failed(let failure)
@@ -323,6 +327,7 @@ public final class Daemon {
             (fresh.inboxes, fresh.outbox) = (configuration.inboxes, configuration.outbox)
             configuration = fresh
             store = ClaimStore(files: files, configuration: fresh)
+            cache = Self.cache(fresh, setup)
             log.info("configuration read again")
         } catch {
             log.error(
@@ -380,6 +385,7 @@ public final class Daemon {
                 if ContinuousClock.now > deadline || stop == .atOnce { worker.signal(SIGKILL) }
                 usleep(10_000)
             }
+            keepStages(of: worker.job)
             if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
         }
         workers = []

@@ -79,6 +79,11 @@ struct PlaceOptions: ParsableArguments {
         return "\(base)/clipdragd"
     }
 
+    /// The cache of fine-tunings and inversions.
+    func cache(_ configuration: Configuration) -> ContentCache {
+        ContentCache(folder: "\(stateFolder)/cache", limit: configuration.limits.cache)
+    }
+
     /// The configuration file that is in force, if there is one.
     var configurationFile: String? {
         if let config { return config }

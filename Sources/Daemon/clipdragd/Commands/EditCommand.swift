@@ -69,6 +69,8 @@ struct EditCommand: ParsableCommand {
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
                 imagePath: absolutePath(image),
+                // A trace is a record of everything done, so everything is done.
+                cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
                 trace: recorder, report: progress.report)
             progress.finish()
             try write(products, recorder, files)
@@ -126,6 +128,7 @@ final class ProgressPrinter {
                 print(
                     JSONValue.object([
                         ("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total)),
+                        ("restored", .bool(progress.isRestored)),
                     ]).line)
             }
         } else if isTerminal {
@@ -137,7 +140,8 @@ final class ProgressPrinter {
                 "\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   "
             )
         } else if progress.stage != stage {
-            write("\(progress.stage.rawValue): \(progress.total) steps\n")
+            let how = progress.isRestored ? "known from an earlier edit" : "\(progress.total) steps"
+            write("\(progress.stage.rawValue): \(how)\n")
         }
         stage = progress.stage
     }

@@ -43,7 +43,10 @@ struct EditWorkerCommand: ParsableCommand {
         model.apply()
         let identity = JobIdentity(id: id, name: name, attempt: attempt, duplicateOf: duplicateOf)
         let products = try EditJob(try ModelStore.load(folder), options).run(
-            plan, identity: identity, imagePath: image ?? "", report: { tell($0) })
+            plan, identity: identity, imagePath: image ?? "",
+            cache: JobCache(
+                places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
+            report: { tell($0) })
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
@@ -56,7 +59,7 @@ struct EditWorkerCommand: ParsableCommand {
         say(
             .object([
                 ("stage", .string(progress.stage.rawValue)), ("step", .integer(progress.step)),
-                ("total", .integer(progress.total)),
+                ("total", .integer(progress.total)), ("restored", .bool(progress.isRestored)),
             ]))
     }
 

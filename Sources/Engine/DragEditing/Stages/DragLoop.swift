@@ -101,7 +101,7 @@ public struct DragLoop {
     ///
     /// - Parameters:
     ///   - record: receives the trace's tensors, channels-last, by the oracle's names.
-    ///   - isOutOfTime: asked before every iteration but the first; true ends the loop with the best so far.
+    ///   - isOutOfTime: asked before every iteration; true ends the loop with the best so far.
     ///   - report: called after every update.
     /// - Throws: what `report` throws; `edit.not_finite` when the latent is no longer a number.
     public func run(
@@ -121,7 +121,7 @@ public struct DragLoop {
         var patience = Patience(limit: settings.patience)
         let clock = ContinuousClock()
         for k in 0..<settings.dragStepLimit {
-            if k > 0 && isOutOfTime() {
+            if isOutOfTime() {
                 result.outcome = .budget
                 break
             }

@@ -63,10 +63,11 @@ public struct FineTuning {
     /// - Parameters:
     ///   - posterior: of the picture at working size, unscaled, both `(1, h, w, 4)`.
     ///   - text: states of P_o.
+    ///   - isOutOfTime: asked before every step; true ends training with the steps done so far.
     ///   - report: called after every step; what it throws ends training.
     public func train(
         posterior: (mean: Tensor, deviation: Tensor), text: Tensor, draws: inout some FineTuningDraws,
-        report: (Int) throws -> Void
+        isOutOfTime: () -> Bool = { false }, report: (Int) throws -> Void
     ) rethrows -> Result {
         let sites = model.unet.loraSites
         var down = sites.map { draws.down($0, rank: settings.rank) }
@@ -79,6 +80,7 @@ public struct FineTuning {
         var losses: [Double] = []
         var firstUpGradients: [String: Tensor] = [:]
         for step in 0..<settings.steps {
+            if isOutOfTime() { break }
             let leaves = zip(down, up).map { (Variable(trainable: $0), Variable(trainable: $1)) }
             let adapters = LoRAAdapters(
                 Dictionary(uniqueKeysWithValues: zip(sites, leaves).map { ($0.name, ($1.0, $1.1, 1)) }))

@@ -1,0 +1,136 @@
+import Diffusion
+import DragEditing
+import Foundation
+import JobFiles
+import TensorCore
+
+/// A job's way to the cache: it reads there, and puts what is new into a drawer, for its daemon to take over.
+public struct JobCache: Sendable {
+    private let cache: ContentCache
+    private let drawer: String?
+
+    /// - Parameter drawer: a folder of the job's own; nil: entries go into the cache at once.
+    public init(_ cache: ContentCache, drawer: String? = nil) {
+        self.cache = cache
+        self.drawer = drawer
+    }
+
+    func entry(_ key: String) -> ContentCache.Entry? {
+        guard let entry = cache.entry(key) else { return nil }
+        // Who cannot note that it was of use still has it.
+        try? cache.markUsed(entry, drawer: drawer)
+        return entry
+    }
+
+    /// A cache that cannot be written (a full disk, say) costs time later, not this edit.
+    func keep(_ bytes: [UInt8], as key: String) { try? cache.keep(bytes, as: key, drawer: drawer) }
+}
+
+/// What a model is, by the content of its files.
+struct ModelIdentity: Sendable {
+    /// SHA-256 over all weights, as trajectories tell.
+    let weights: String
+    /// SHA-256 over everything that decides what the model computes.
+    let content: String
+
+    /// Reads a model folder. The digests are remembered for as long as no file changes size, time or inode.
+    init(folder: String, cache: JobCache?) {
+        let names = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? [])
+            .filter { ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0))) }
+            .sorted()
+        let paths = names.map {
+            URL(filePath: "\(folder)/\($0)").resolvingSymlinksInPath().path(percentEncoded: false)
+        }
+        let states = zip(names, paths).map { name, path in
+            let status = try? PosixFileSystem().status(path)
+            return
+                "\(name) \(status?.size ?? 0) \(status?.modified ?? 0) \(status?.inode ?? 0) \(status?.device ?? 0)"
+        }
+        let key = Digest.sha256(Array((["model/1", folder] + states).joined(separator: "\n").utf8))
+        if let entry = cache?.entry(key), let json = JSONValue(parsing: entry.bytes),
+            let weights = json["weights"]?.string, let content = json["content"]?.string
+        {
+            (self.weights, self.content) = (weights, content)
+            return
+        }
+        weights = ModelStore.weightsDigest(folder)
+        let configs = zip(names, paths).filter { !$0.0.hasSuffix(".safetensors") }.map { name, path in
+            "\(name) \(FileManager.default.contents(atPath: path).map { Digest.sha256(Array($0)) } ?? "")"
+        }
+        content = Digest.sha256(Array((["model/1", weights] + configs).joined(separator: "\n").utf8))
+        let json = JSONValue.object([("weights", .string(weights)), ("content", .string(content))])
+        cache?.keep(Array(json.line.utf8), as: key)
+    }
+}
+
+/// Fine-tuning and inversion of one request in the cache, keyed by all that decides them: the decoded picture, P_o, the
+/// model's files, the seed, the settings that matter, and the kernels, whose last bits differ between CPUs.
+struct CachedStages: StageMemory {
+    private let cache: JobCache
+    private let sites: [LoRASite]
+    private let rank: Int
+    private let fineTuningKey, inversionKey: String
+
+    init(_ cache: JobCache, _ request: EditRequest, _ model: DiffusionModel, identity: ModelIdentity) {
+        self.cache = cache
+        sites = model.unet.loraSites
+        rank = request.settings.lora.rank
+        let pixels = request.image.withUnsafeValues { [UInt8](UnsafeRawBufferPointer($0)) }
+        let lora = request.lora.map { Digest.sha256($0.encoded()) }
+        let all = request.settings.values
+        var fields: [(key: String, value: JSONValue)] = [
+            ("stage", .string("fine-tune/1")), ("model", .string(identity.content)),
+            ("kernels", .string(Kernels.instructionSet.description)), ("precision", .string("f32")),
+            ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
+            ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
+            ("seed", .string(String(request.seed))), ("lora", .optional(lora)),
+        ]
+        fields += all.filter { $0.key.hasPrefix("lora.") }.map { ($0.key, $0.value.json) }
+        fineTuningKey = Digest.sha256(Array(JSONValue.object(fields).line.utf8))
+        let inversion =
+            [("stage", .string("invert/1")), ("fine_tuning", .string(fineTuningKey))]
+            + all.filter { ["num_steps", "inversion_strength"].contains($0.key) }.map {
+                ($0.key, $0.value.json)
+            }
+        inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
+    }
+
+    func fineTuned() -> FineTuned? {
+        guard let file = file(fineTuningKey),
+            let losses = file.metadata["losses"]?.split(separator: " ").map({ Double($0) ?? .nan })
+        else { return nil }
+        var factors: [String: LoRA.Factors] = [:]
+        for site in sites {
+            guard let down = file.tensor("\(site.name).down"), down.shape == [rank, site.inputs],
+                let up = file.tensor("\(site.name).up"), up.shape == [site.outputs, rank]
+            else { return nil }
+            factors[site.name] = LoRA.Factors(down: down, up: up)
+        }
+        return FineTuned(lora: LoRA(sites: factors), losses: losses)
+    }
+
+    func remember(_ result: FineTuned) {
+        var tensors: [String: Tensor] = [:]
+        for (site, factors) in result.lora.sites {
+            tensors["\(site).down"] = factors.down
+            tensors["\(site).up"] = factors.up
+        }
+        let losses = result.losses.map { String($0) }.joined(separator: " ")
+        cache.keep(SafeTensors.encoded(tensors, metadata: ["losses": losses]), as: fineTuningKey)
+    }
+
+    func inverted() -> [Tensor]? {
+        guard let file = file(inversionKey), let path = file.tensor("path"), path.shape.count == 4 else {
+            return nil
+        }
+        return (0..<path.shape[0]).map { path.sample($0).reshaped([1] + path.shape.dropFirst()) }
+    }
+
+    func remember(path: [Tensor]) {
+        cache.keep(SafeTensors.encoded(["path": .stacked(path)]), as: inversionKey)
+    }
+
+    private func file(_ key: String) -> SafeTensors? {
+        cache.entry(key).flatMap { try? SafeTensors(path: $0.path) }
+    }
+}

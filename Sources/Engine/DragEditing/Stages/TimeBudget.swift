@@ -1,0 +1,77 @@
+import Diffusion
+import TensorCore
+
+/// The time that an edit may take (`budget`), counted in passes of the U-Net.
+///
+/// What must come is reserved: the inversion, sampling (two latents a step), the decodings and the verdict, which cost
+/// about as much as two dozen passes. Fine-tuning gets half of the rest, the drag what is left then.
+struct TimeBudget {
+    private static let closingPasses = 24
+    private let limit: Double?
+    private let now: () -> Double
+    private let start: Double
+    private let steps: Int
+    private var passSeconds = 0.0
+
+    /// - Parameters:
+    ///   - limit: seconds; nil: any.
+    ///   - steps: timesteps that are inverted and sampled.
+    ///   - now: the seconds of a clock.
+    init(_ limit: Double?, steps: Int, now: @escaping () -> Double) {
+        self.limit = limit
+        self.steps = steps
+        self.now = now
+        start = limit == nil ? 0 : now()
+    }
+
+    /// Whether there is a limit at all.
+    var isLimited: Bool { limit != nil }
+
+    /// Times one pass.
+    mutating func measure(_ pass: () -> Void) {
+        let begun = now()
+        pass()
+        passSeconds = now() - begun
+    }
+
+    /// Seconds left before what is reserved.
+    private func free(_ limit: Double, reservedPasses: Int) -> Double {
+        limit - (now() - start) - Double(reservedPasses) * passSeconds
+    }
+
+    /// - Parameter isInverted: whether the inversion is known already.
+    /// - Throws: `edit.budget` when not even an edit without fine-tuning and dragging fits.
+    func check(isInverted: Bool) throws(EditError) {
+        guard let limit else { return }
+        let passes = (isInverted ? 2 : 3) * steps + Self.closingPasses
+        guard free(limit, reservedPasses: passes) < 0 else { return }
+        let needed = (Double(passes) * passSeconds + (now() - start)).rounded(.up)
+        throw EditError(
+            code: "edit.budget",
+            message:
+                "budget \(Int(limit)) s is too little: inversion and sampling alone take about \(Int(needed)) s here",
+            hint: "Raise `budget`, or lower num_steps or inversion_strength.")
+    }
+
+    /// Whether fine-tuning has to end: asked before every step.
+    ///
+    /// - Parameter batch: samples of a step; each costs about three passes, forward and back.
+    func fineTuningEnd(batch: Int) -> () -> Bool {
+        guard let limit else { return { false } }
+        let share = free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
+        let (begun, guess) = (now(), Double(3 * batch) * passSeconds)
+        var last: Double?
+        var longest = guess
+        return { [now] in
+            let time = now()
+            if let last { longest = max(longest == guess ? 0 : longest, time - last) }
+            last = time
+            return time - begun + longest > share
+        }
+    }
+
+    /// Whether the drag has to end.
+    func isDragOver() -> Bool {
+        limit.map { free($0, reservedPasses: 2 * steps + Self.closingPasses) < 0 } ?? false
+    }
+}
