@@ -59,14 +59,14 @@ struct TimeBudget {
     func fineTuningEnd(batch: Int) -> () -> Bool {
         guard let limit else { return { false } }
         let share = free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
-        let (begun, guess) = (now(), Double(3 * batch) * passSeconds)
-        var last: Double?
-        var longest = guess
-        return { [now] in
+        let begun = now()
+        var (lastTime, longest): (Double?, Double) = (nil, 0)
+        return { [now, passSeconds] in
             let time = now()
-            if let last { longest = max(longest == guess ? 0 : longest, time - last) }
-            last = time
-            return time - begun + longest > share
+            if let lastTime { longest = max(longest, time - lastTime) }
+            let next = lastTime == nil ? Double(3 * batch) * passSeconds : longest
+            lastTime = time
+            return time - begun + next > share
         }
     }
 

@@ -1,0 +1,116 @@
+import Diffusion
+import DragEditing
+import TensorCore
+import TestSupport
+import Testing
+
+/// A memory in memory.
+private final class Memory: StageMemory {
+    var tuned: FineTuned?
+    var path: [Tensor]?
+
+    func fineTuned() -> FineTuned? { tuned }
+    func remember(_ result: FineTuned) { tuned = result }
+    func inverted() -> [Tensor]? { path }
+    func remember(path: [Tensor]) { self.path = path }
+}
+
+/// What is remembered is not done again, and what has no time left ends.
+@Suite struct MemoryAndBudgetTests {
+    private let model: DiffusionModel
+    private let request: EditRequest
+
+    init() throws {
+        model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        let image = try workingPicture("starter/lora_training.png", model)
+        var settings = EditSettings()
+        settings.stepCount = 10
+        settings.dragStepLimit = 12
+        settings.reach = 0.001
+        settings.fusion = .drag
+        (settings.lora.steps, settings.lora.batch, settings.lora.rank) = (6, 1, 2)
+        request = EditRequest(
+            image: image, sourcePrompt: "a face",
+            drags: [Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 40, y: 24))], settings: settings)
+    }
+
+    /// An edit by a clock that is a second later whenever it is looked at: a pass of the U-Net takes a second.
+    private func edit(budget: Double?, memory: Memory? = nil) throws -> EditResult {
+        var timed = request
+        timed.settings.budget = budget
+        var time = 0.0
+        let editor = DragEditor(model) {
+            time += 1
+            return time
+        }
+        return try editor.edit(timed, memory: memory)
+    }
+
+    @Test func `a second edit restores fine-tuning and inversion, and gives the same values`() throws {
+        let memory = Memory()
+        let first = try edit(budget: nil, memory: memory)
+        #expect(first.restored == [])
+        #expect(memory.tuned?.losses.count == 6)
+        #expect(memory.path?.count == 8)
+        var stages: [EditProgress.Stage] = []
+        let second = try DragEditor(model).edit(
+            request, memory: memory, report: { if !$0.isRestored { stages.append($0.stage) } })
+        #expect(second.restored == [.fineTuning, .inverting])
+        #expect(!stages.contains(.fineTuning) && !stages.contains(.inverting) && stages.contains(.dragging))
+        #expect(second.image.values == first.image.values)
+        #expect(second.fineTuningLosses == first.fineTuningLosses)
+        // The same without any memory.
+        #expect(try edit(budget: nil).image.values == first.image.values)
+    }
+
+    @Test func `an inversion that does not fit the request is not used`() throws {
+        let memory = Memory()
+        let first = try edit(budget: nil, memory: memory)
+        memory.path = memory.path?.dropLast()
+        let second = try edit(budget: nil, memory: memory)
+        #expect(second.restored == [.fineTuning])
+        #expect(second.image.values == first.image.values)
+        #expect(memory.path?.count == 8)
+    }
+
+    @Test func `a budget that is ample changes nothing`() throws {
+        let result = try edit(budget: 100_000)
+        #expect(result.loop.outcome == .maxSteps)
+        #expect(result.fineTuningLosses.count == 6)
+        #expect(try edit(budget: nil).image.values == result.image.values)
+    }
+
+    @Test
+    func `a small budget cuts fine-tuning and drag, and gives a picture; what is cut is not remembered`()
+        throws
+    {
+        let memory = Memory()
+        // 7 steps: 3·7 + 24 passes are reserved, and a few readings of the clock go by on the way.
+        let result = try edit(budget: 3 * 7 + 24 + 14, memory: memory)
+        #expect(result.fineTuningLosses.count < 6)
+        #expect(result.loop.outcome == .budget)
+        #expect(result.loop.steps < 12)
+        #expect(result.image.values.allSatisfy { $0.isFinite })
+        #expect(memory.tuned == nil)
+        #expect(memory.path == nil)
+        // A path of the whole fine-tuning does not fit one that was cut short.
+        _ = try edit(budget: nil, memory: memory)
+        memory.tuned = nil
+        #expect(try edit(budget: 3 * 7 + 24 + 14, memory: memory).restored == [])
+    }
+
+    @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
+        let error = #expect(throws: EditError.self) { try edit(budget: 20) }
+        #expect(error?.code == "edit.budget")
+        #expect(error?.message.contains("20 s") == true)
+        #expect(error?.hint.contains("budget") == true)
+    }
+
+    @Test func `what is remembered leaves more of the budget`() throws {
+        let memory = Memory()
+        _ = try edit(budget: nil, memory: memory)
+        let result = try edit(budget: 2 * 7 + 24 + 20, memory: memory)
+        #expect(result.restored == [.fineTuning, .inverting])
+        #expect(result.loop.steps > 0)
+    }
+}
