@@ -113,4 +113,40 @@ private final class Memory: StageMemory {
         #expect(result.restored == [.fineTuning, .inverting])
         #expect(result.loop.steps > 0)
     }
+
+    @Test func `a forecast counts the passes of every stage, and leaves out what is known`() throws {
+        let pace = EditPace(
+            pass: 1, passAndBack: 3, decode: 10, decodeAndBack: 30, passMemory: 5, decodeMemory: 7)
+        var settings = request.settings
+        (settings.stepCount, settings.inversionStrength, settings.dragStepLimit) = (10, 0.7, 4)
+        (settings.lora.steps, settings.lora.batch) = (6, 2)
+        let plain = pace.forecast(settings)
+        #expect(
+            plain.stages == [.fineTuning: 36, .inverting: 7, .dragging: 12, .sampling: 14, .judging: 28])
+        #expect(plain.memory == 10)
+        settings.fusion = .clipdrag
+        let guided = pace.forecast(settings, without: [.fineTuning, .inverting])
+        #expect(guided.stages == [.dragging: 4 * (3 + 2 + 30), .sampling: 14, .judging: 28])
+        #expect(guided.memory == 12)
+        settings.budget = 60
+        #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
+    }
+
+    @Test func `a calibration by a clock that is a second later at every look finds a second for all`() {
+        var (time, bytes) = (0.0, 0)
+        let pace = EditPace(
+            measuring: model, latent: Size(height: 8, width: 8),
+            now: {
+                time += 1
+                return time
+            },
+            peak: {
+                bytes += 10
+                return bytes
+            })
+        #expect(
+            pace
+                == EditPace(
+                    pass: 1, passAndBack: 1, decode: 1, decodeAndBack: 1, passMemory: 10, decodeMemory: 20))
+    }
 }

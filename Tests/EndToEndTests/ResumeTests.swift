@@ -43,6 +43,21 @@ import Testing
         #expect(try edit("4", spec(1) + "seed: 7\n").0 == .array([]))
         #expect(try edit("5", spec(1), "--set", "num_steps=20").0 == .array([.string("fine-tune")]))
         #expect(try edit("6", spec(1), "--set", "lora.lr=0.001").0 == .array([]))
+        // From the first edit on there is a forecast; what is restored is not in it.
+        func forecast(_ name: String) -> JSONValue? {
+            json("\(folder.path)/\(name)/trajectory.json")?["forecast"]
+        }
+        #expect(forecast("1")?["seconds"]?["fine-tune"] != nil)
+        #expect(forecast("2")?["seconds"]?["fine-tune"] == nil)
+        #expect(forecast("2")?["seconds"]?["sample"] == forecast("1")?["seconds"]?["sample"])
+        let trajectory = try #require(json("\(folder.path)/2/trajectory.json"))
+        #expect(try Schema("trajectory").problems(trajectory) == [])
+        try spec(2).write(toFile: file, atomically: true, encoding: .utf8)
+        let check = ["check", file, "--image", picture, "--json", "--state"]
+        let known = JSONValue(parsing: Array(try Program.run(check + [state]).output.utf8))
+        #expect(known?["forecast"]?["seconds"] == forecast("1")?["seconds"])
+        let unknown = try Program.run(check + ["\(folder.path)/other"])
+        #expect(JSONValue(parsing: Array(unknown.output.utf8))?["forecast"] == .null)
         // Torn entries are as good as none.
         for name in try FileManager.default.contentsOfDirectory(atPath: "\(state)/cache") {
             try Data("torn".utf8).write(to: URL(filePath: "\(state)/cache/\(name)"))
@@ -65,10 +80,10 @@ import Testing
             let drawers =
                 ((try? FileManager.default.contentsOfDirectory(atPath: "\(place.outbox)/.clipdragd")) ?? [])
                 .map { "\(place.outbox)/.clipdragd/\($0)/\(ContentCache.drawerName)" }
-            // The model's identity, the fine-tuning, the inversion
+            // The model's identity and pace, the fine-tuning, the inversion
             return drawers.contains { drawer in
                 let names = (try? FileManager.default.contentsOfDirectory(atPath: drawer)) ?? []
-                return names.filter { !$0.hasPrefix(".") }.count == 3
+                return names.filter { !$0.hasPrefix(".") }.count == 4
             }
         }
         kill(daemon.processIdentifier, signal)

@@ -51,11 +51,13 @@ public struct EditJob {
     ///   - imagePath: for a captioning command.
     ///   - cache: of what earlier jobs have done already.
     ///   - trace: when given, receives the trace of the run.
+    ///   - announce: told what the edit will take, before it begins; with a cache alone.
     ///   - report: called after every step; what it throws ends the job.
     /// - Throws: `JobFailure`, or what `report` throws.
     public func run(
         _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
-        trace: TraceRecorder? = nil, report: @escaping ProgressReport
+        trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
+        report: @escaping ProgressReport
     ) throws -> [JobProduct] {
         guard let image = plan.image else { preconditionFailure("a plan without a picture cannot be run") }
         let started = Date()
@@ -73,10 +75,19 @@ public struct EditJob {
             }
         }
         let modelIdentity = ModelIdentity(folder: model.folder, cache: cache)
+        let stages = cache.map { CachedStages($0, request, model, identity: modelIdentity) }
+        var forecast: EditPace.Forecast?
+        if let cache, let size = plan.latentSize(model.folder) {
+            var known = stages?.known ?? []
+            if request.lora != nil { known.insert(.fineTuning) }
+            forecast = RememberedPace(of: model, modelIdentity, size: size, cache: cache).pace
+                .forecast(request.settings, without: known)
+            if let forecast { announce(forecast) }
+        }
         let result: EditResult
         do {
             result = try DragEditor(model).edit(
-                request, memory: cache.map { CachedStages($0, request, model, identity: modelIdentity) },
+                request, memory: stages,
                 record: { trace?.record($0, $1) }, report: report)
         } catch let error as EditError { throw JobFailure(error) }
         trace?.finish(result, request)
@@ -96,7 +107,7 @@ public struct EditJob {
         products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
         let trajectory = Trajectory(
             job: identity, started: started, plan: plan, caption: caption, model: model,
-            identity: modelIdentity, request: request, result: result,
+            identity: modelIdentity, request: request, result: result, forecast: forecast,
             judged: judged, files: products.map(\.name) + ["trajectory.json"])
         products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
         try report(EditProgress(stage: .judging, step: 1, total: 1))

@@ -22,6 +22,8 @@ public struct JobCache: Sendable {
         return entry
     }
 
+    func has(_ key: String) -> Bool { cache.entry(key) != nil }
+
     /// A cache that cannot be written (a full disk, say) costs time later, not this edit.
     func keep(_ bytes: [UInt8], as key: String) { try? cache.keep(bytes, as: key, drawer: drawer) }
 }
@@ -35,31 +37,42 @@ struct ModelIdentity: Sendable {
 
     /// Reads a model folder. The digests are remembered for as long as no file changes size, time or inode.
     init(folder: String, cache: JobCache?) {
-        let names = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? [])
-            .filter { ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0))) }
-            .sorted()
-        let paths = names.map {
-            URL(filePath: "\(folder)/\($0)").resolvingSymlinksInPath().path(percentEncoded: false)
-        }
-        let states = zip(names, paths).map { name, path in
-            let status = try? PosixFileSystem().status(path)
-            return
-                "\(name) \(status?.size ?? 0) \(status?.modified ?? 0) \(status?.inode ?? 0) \(status?.device ?? 0)"
-        }
-        let key = Digest.sha256(Array((["model/1", folder] + states).joined(separator: "\n").utf8))
-        if let entry = cache?.entry(key), let json = JSONValue(parsing: entry.bytes),
-            let weights = json["weights"]?.string, let content = json["content"]?.string
-        {
-            (self.weights, self.content) = (weights, content)
+        if let known = cache.flatMap({ Self(remembered: folder, cache: $0) }) {
+            self = known
             return
         }
         weights = ModelStore.weightsDigest(folder)
-        let configs = zip(names, paths).filter { !$0.0.hasSuffix(".safetensors") }.map { name, path in
+        let configs = Self.files(folder).filter { !$0.name.hasSuffix(".safetensors") }.map { name, path in
             "\(name) \(FileManager.default.contents(atPath: path).map { Digest.sha256(Array($0)) } ?? "")"
         }
         content = Digest.sha256(Array((["model/1", weights] + configs).joined(separator: "\n").utf8))
         let json = JSONValue.object([("weights", .string(weights)), ("content", .string(content))])
-        cache?.keep(Array(json.line.utf8), as: key)
+        cache?.keep(Array(json.line.utf8), as: Self.key(folder))
+    }
+
+    /// What is remembered of a model folder; nil where nothing is, or a file has changed since.
+    init?(remembered folder: String, cache: JobCache) {
+        guard let entry = cache.entry(Self.key(folder)), let json = JSONValue(parsing: entry.bytes),
+            let weights = json["weights"]?.string, let content = json["content"]?.string
+        else { return nil }
+        (self.weights, self.content) = (weights, content)
+    }
+
+    private static func files(_ folder: String) -> [(name: String, path: String)] {
+        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        return names.filter { ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0))) }
+            .sorted().map {
+                ($0, URL(filePath: "\(folder)/\($0)").resolvingSymlinksInPath().path(percentEncoded: false))
+            }
+    }
+
+    private static func key(_ folder: String) -> String {
+        let states = files(folder).map { name, path in
+            let status = try? PosixFileSystem().status(path)
+            return
+                "\(name) \(status?.size ?? 0) \(status?.modified ?? 0) \(status?.inode ?? 0) \(status?.device ?? 0)"
+        }
+        return Digest.sha256(Array((["model/1", folder] + states).joined(separator: "\n").utf8))
     }
 }
 
@@ -93,6 +106,14 @@ struct CachedStages: StageMemory {
                 ($0.key, $0.value.json)
             }
         inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
+    }
+
+    /// Stages that need not be done.
+    var known: Set<EditProgress.Stage> {
+        var known: Set<EditProgress.Stage> = []
+        if cache.has(fineTuningKey) { known.insert(.fineTuning) }
+        if cache.has(inversionKey) { known.insert(.inverting) }
+        return known
     }
 
     func fineTuned() -> FineTuned? {

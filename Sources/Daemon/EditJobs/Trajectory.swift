@@ -19,7 +19,7 @@ struct Trajectory {
         job: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel,
         identity: ModelIdentity,
         request: EditRequest,
-        result: EditResult, judged: Judgement, files: [String]
+        result: EditResult, forecast: EditPace.Forecast?, judged: Judgement, files: [String]
     ) {
         let stages = EditProgress.Stage.allCases.compactMap { stage in
             result.seconds[stage].map { (key: stage.rawValue, value: JSONValue.number(rounded($0))) }
@@ -104,6 +104,7 @@ struct Trajectory {
             ? ["the budget ended fine-tuning after \(result.fineTuningLosses.count) of \(planned) steps"] : []
         fields.append(("notes", .array((plan.notes + vanished + cut).map { .string($0) })))
         fields.append(("files", Self.files(files)))
+        if let forecast { fields.append(("forecast", forecast.json)) }
         if let earlier = job.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }
         json = .object(fields)
     }

@@ -25,6 +25,7 @@ struct CheckCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             let folder = try model.folder(configuration, state: places.stateFolder)
+            model.apply()
             let recommended = try ModelStore.recommended(folder)
             var worst: JobFailure?
             for path in specs {
@@ -33,7 +34,12 @@ struct CheckCommand: ParsableCommand {
                         spec: path, image: image, isImageNeeded: false, recommended: recommended,
                         model: folder,
                         options: JobOptions(configuration))
-                    explain(path, plan, model: lastComponent(folder))
+                    // What an earlier edit has measured; checking runs nothing.
+                    let forecast = plan.latentSize(folder).flatMap {
+                        RememberedPace(
+                            modelFolder: folder, size: $0, cache: JobCache(places.cache(configuration)))
+                    }?.pace.forecast(plan.settings)
+                    explain(path, plan, model: lastComponent(folder), forecast)
                 } catch let failure as JobFailure {
                     output.say(failure)
                     worst = worst ?? failure
@@ -43,7 +49,7 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
-    private func explain(_ path: String, _ plan: JobPlan, model: String) {
+    private func explain(_ path: String, _ plan: JobPlan, model: String, _ forecast: EditPace.Forecast?) {
         let spec = plan.parsed.spec
         let settings = plan.settings
         var lines = ["\(path): good"]
@@ -64,12 +70,16 @@ struct CheckCommand: ParsableCommand {
         lines.append(
             "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
         )
+        lines.append(
+            "  forecast   \(forecast?.text ?? "(known after the first edit with this model on this machine)")"
+        )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
             print(
                 JSONValue.object([
                     ("spec", .string(path)), ("ok", .bool(true)), ("preset", .string(plan.preset)),
                     ("settings", .object(settings.values.map { ($0.key, $0.value.json) })),
+                    ("forecast", forecast?.json ?? .null),
                     ("notes", .array(plan.notes.map { .string($0) })),
                 ]).line)
         } else {

@@ -71,7 +71,7 @@ struct EditCommand: ParsableCommand {
                 imagePath: absolutePath(image),
                 // A trace is a record of everything done, so everything is done.
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
-                trace: recorder, report: progress.report)
+                trace: recorder, announce: progress.announce, report: progress.report)
             progress.finish()
             try write(products, recorder, files)
             let result = products.first?.name ?? ""
@@ -144,6 +144,15 @@ final class ProgressPrinter {
             write("\(progress.stage.rawValue): \(how)\n")
         }
         stage = progress.stage
+    }
+
+    /// Tells what the edit will take.
+    func announce(_ forecast: EditPace.Forecast) {
+        if json {
+            print(JSONValue.object([("forecast", forecast.json)]).line)
+        } else {
+            write("forecast: \(forecast.text)\n")
+        }
     }
 
     /// Ends the bar's line.
