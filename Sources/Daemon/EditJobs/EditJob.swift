@@ -84,6 +84,8 @@ public struct EditJob {
                 .forecast(request.settings, without: known)
             if let forecast { announce(forecast) }
         }
+        // The budget is the whole job's: what captioning and calibrating took is gone.
+        request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
         let result: EditResult
         do {
             result = try DragEditor(model).edit(

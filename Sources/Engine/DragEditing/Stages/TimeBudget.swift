@@ -49,7 +49,7 @@ struct TimeBudget {
         throw EditError(
             code: "edit.budget",
             message:
-                "budget \(Int(limit)) s is too little: inversion and sampling alone take about \(Int(needed)) s here",
+                "the budget leaves \(Int(limit)) s, but inversion and sampling alone take about \(Int(needed)) s here",
             hint: "Raise `budget`, or lower num_steps or inversion_strength.")
     }
 
