@@ -25,9 +25,9 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$image" ] && image=/dev/null
 if [ -n "$TORTURE_DIGESTS" ]; then
-  echo "$id $(basename "$spec") $(cat "$spec" | sha256sum | cut -c1-64) $(sha256sum < "$image" | cut -c1-64)" >> '@/started'
+  echo "$id $(basename "$spec") $(cat "$spec" | sha256sum | cut -c1-64) $(sha256sum < "$image" | cut -c1-64)" >> '%ROOT%/started'
 else
-  echo "$id $(basename "$spec")" >> '@/started'
+  echo "$id $(basename "$spec")" >> '%ROOT%/started'
 fi
 echo '{"stage":"drag","step":1,"total":2}'
 if grep -q REFUSED "$spec"; then
@@ -36,7 +36,7 @@ fi
 if grep -q BROKEN "$spec"; then
   echo '{"error":{"code":"image.corrupt","message":"no","hint":"do","file":"x"},"exit":65}'; exit 65
 fi
-if grep -q CRASHES "$spec" && ! [ -e '@/crashed' ]; then : > '@/crashed'; kill -9 $$; fi
+if grep -q CRASHES "$spec" && ! [ -e '%ROOT%/crashed' ]; then : > '%ROOT%/crashed'; kill -9 $$; fi
 cat "$image" > "$out/result.png" || exit 70
 printf '{"job":{"id":"%s"},"spec":"%s"}' "$id" "$(basename "$spec")" > "$out/trajectory.json"
 if [ -n "$TORTURE_SYNC" ]; then sync "$out/result.png" "$out/trajectory.json" "$out"; fi
@@ -110,7 +110,7 @@ class Place:
             os.makedirs(self.other, exist_ok=True)
             text += f"archive: {self.archive}\nfailed: {self.failed}\n"
         Path(self.config).write_text(text)
-        Path(self.worker).write_text(WORKER.replace("@", self.root))
+        Path(self.worker).write_text(WORKER.replace("%ROOT%", self.root))
         os.chmod(self.worker, 0o755)
 
     def remove(self):
