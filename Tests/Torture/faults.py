@@ -48,11 +48,11 @@ def errors(torture, scenarios):
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)
-        targets = [c for c in calls.record(place) if c.touches and c.name not in ("close",)]
+        targets = [c for c in calls.record(place) if c.touches and c.name != "close" and "config.yaml" not in c.line]
         place.remove()
         cases = [(e, c, times) for c in targets for e in ERRORS for times in ((1,) if torture.quick else (1, 3))]
         if torture.quick:
-            cases = random.Random(torture.seed).sample(cases, min(len(cases), 90))
+            cases = random.Random(torture.seed).sample(cases, min(len(cases), 40))
 
         def one(case):
             error, call, times = case

@@ -48,7 +48,8 @@ class Scenario:
     """Files dropped into an inbox, and what becomes of them."""
 
     def __init__(self, name, files, published=(), failed=(), inputs="archive", extra="", taken=(), elsewhere=False,
-                 archived=None, left=()):
+                 archived=None, left=(), quiet=0.2):
+        self.quiet = quiet  # seconds
         self.name, self.files, self.published, self.failed = name, files, list(published), list(failed)
         self.inputs, self.extra, self.taken, self.elsewhere = inputs, extra, list(taken), elsewhere
         self.archived = sorted(files) if archived is None else sorted(archived)
@@ -104,7 +105,7 @@ class Place:
         self.write_config()
 
     def write_config(self):
-        text = f"limits: {{quiet: 0.2s}}\ninboxes: [{{path: {self.inbox}}}]\noutbox: {self.outbox}\n"
+        text = f"limits: {{quiet: {self.scenario.quiet}s}}\ninboxes: [{{path: {self.inbox}}}]\noutbox: {self.outbox}\n"
         text += f"inputs: {self.scenario.inputs}\n{self.scenario.extra}"
         if self.scenario.elsewhere:
             os.makedirs(self.other, exist_ok=True)

@@ -69,7 +69,7 @@ def main():
                         choices=["kills", "errors", "short-writes", "torn", "power", "writers"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
-    parser.add_argument("--writers", type=int, help="random writers (10000, or 200 when quick)")
+    parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", help="where to work")
     options = parser.parse_args()
@@ -89,7 +89,7 @@ def main():
         if "torn" in wanted:
             torn.torn(torture)
         if "writers" in wanted:
-            writers.writers(torture, options.writers or (200 if options.quick else 10000))
+            writers.writers(torture, options.writers or (100 if options.quick else 10000))
         if "power" in wanted:
             power.cuts(torture, options.cuts, every)
     finally:

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from place import PICTURE, Place, Scenario, Broken, demand, visible
 
-QUIET = 0.2
+QUIET = 1.0
 # Pauses while the file is open may be of any length; a writer that closes a file between its pieces says each time
 # that it is done, so its pauses stay below the quiet time.
-LONG, SHORT = 12.0, QUIET / 4
+LONG, SHORT = 12.0, QUIET / 20
 
 
 def pause(chance, longest=LONG):
@@ -123,7 +123,7 @@ HABITS = {"open and write": open_and_write, "append": append, "append, held open
 
 
 def writers(torture, count):
-    place = Place(f"{torture.folder}/writers", Scenario("writers", {}, extra="workers: 2\n"))
+    place = Place(f"{torture.folder}/writers", Scenario("writers", {}, extra="workers: 2\n", quiet=QUIET))
     log = open(f"{place.root}/log", "wb")
     daemon = subprocess.Popen(place.command(once=False), env=place.environment(TORTURE_DIGESTS="1"), cwd=place.root,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)

@@ -109,6 +109,9 @@ public final class Daemon {
         try files.createDirectory("\(outbox)/.clipdragd")
         try files.createDirectory("\(setup.stateFolder)/history")
         try files.createDirectory("\(setup.stateFolder)/control")
+        for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
+            try files.removeTemporaries(folder)
+        }
         controlWatcher = try? Watcher("\(setup.stateFolder)/control", .inotify)
         for inbox in configuration.inboxes {
             try files.createDirectory("\(inbox.path)/.clipdragd")
@@ -141,7 +144,10 @@ public final class Daemon {
         for inbox in inboxes where inbox.isDue(now) {
             do {
                 try inbox.scan(files, now)
-                for pair in inbox.findings.pairs { try claim(pair) }
+                let pairs = inbox.findings.pairs
+                for pair in pairs { try claim(pair) }
+                // What the inbox needs now: a worker may end before the next look, and its picture be archived.
+                if !pairs.isEmpty { try inbox.scan(files, now) }
             } catch {
                 inbox.fail(error, now)
                 pause(error.description, now)
