@@ -31,12 +31,17 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try save(job)
         do {
             try files.rename("\(pair.inbox)/\(pair.spec)", to: "\(job.claim)/\(pair.spec)")
+            try linkInputs(job)
         } catch {
+            // The rename may have happened and its syncing failed: the spec must not go with the claim.
+            if try files.status("\(job.claim)/\(pair.spec)") != nil {
+                let name = try freeFile(pair.spec, pair.inbox)
+                try files.rename("\(job.claim)/\(pair.spec)", to: "\(pair.inbox)/\(name)")
+            }
             try files.removeTree(job.claim)
             if error.number == 2 { return nil }
             throw error
         }
-        try linkInputs(job)
         return job
     }
 

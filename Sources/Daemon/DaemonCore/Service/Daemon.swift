@@ -296,6 +296,8 @@ public final class Daemon {
                 "failed: \(failure.message)",
                 metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
         } catch {
+            var job = job
+            if job.state == .running { job.state = .claimed }
             queue.append(job)
             pause(error.description, Date().timeIntervalSince1970)
         }
@@ -357,8 +359,11 @@ public final class Daemon {
             deadline = min(deadline, now + watchdog)
         }
         if !workers.isEmpty { deadline = min(deadline, now + 1) }
-        if queue.contains(where: { $0.state == .publishing }) { deadline = min(deadline, now + 1) }
-        for job in queue where job.state == .publishing {
+        // One that waits as `running` has ended well, but could not be made ready for publishing.
+        if queue.contains(where: { $0.state == .publishing || $0.state == .running }) {
+            deadline = min(deadline, now + 1)
+        }
+        for job in queue where job.state == .publishing || job.state == .running {
             queue.removeAll { $0.id == job.id }
             complete(job)
         }
