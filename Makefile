@@ -3,6 +3,7 @@
 #   make demo          install what is needed, build, run the daemon on an example pair, show the result's path
 #   make test          install what is needed, run every test
 #   make build         the release binary, .build/release/clipdragd
+#   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers (root; about an hour); prints counts
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
 #   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
@@ -11,6 +12,7 @@
 
 SHELL := /bin/bash
 .PHONY: demo test build packages results bench test-oracle format lint clean
+.PHONY: torture demo test build packages results test-oracle format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -28,6 +30,9 @@ demo: packages
 test: packages
 	$(TEST_ENV) swift build --build-tests
 	$(TEST_ENV) swift test --skip-build
+
+torture: build
+	python3 Tests/Torture/torture.py $(TORTURE)
 
 results: build
 	@scripts/venv.sh .results-venv pillow numpy

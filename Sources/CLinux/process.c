@@ -22,6 +22,7 @@ int cl_signal_descriptor(void) {
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* see cl_is_being_written */
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 

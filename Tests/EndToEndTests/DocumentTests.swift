@@ -44,7 +44,7 @@ import Testing
         for path in [
             "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/spec.md", "docs/errors.md",
             "docs/configuration.md", "docs/paper-map.md", "docs/verdict.md", "docs/known-problems.md",
-            "docs/results.md",
+            "docs/results.md", "docs/delivery.md",
         ] {
             let folder = Program.root.appending(path: path).deletingLastPathComponent()
             for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {
@@ -52,6 +52,18 @@ import Testing
                 #expect(FileManager.default.fileExists(atPath: target), "\(path): \(match.1)")
             }
         }
+    }
+
+    @Test func `each promise of delivery names a test that is there`() throws {
+        var links = 0
+        for match in try text("docs/delivery.md").matches(of: /\[([^\]]+)\]\(\.\.\/(Tests\/[^)]+)\)/) {
+            let source = try text(String(match.2))
+            #expect(
+                source.contains("func `\(match.1)`") || source.contains("def \(match.1)("),
+                "\(match.2): \(match.1)")
+            links += 1
+        }
+        #expect(links >= 9)
     }
 
     @Test func `C libraries stay in their one module, and no source grows beyond four hundred lines`() throws

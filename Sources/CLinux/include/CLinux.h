@@ -21,6 +21,10 @@ int cl_is_remote(const char *path);
 /* An exclusive lock on an open file, held until it is closed: 0, or -1 (EWOULDBLOCK: held by someone else). */
 int cl_lock(int descriptor);
 
+/* Whether some process has a file open for writing, or mapped so: 1 or 0; 0 also where that cannot be told (a file of
+ * someone else and no CAP_LEASE, or a network file system). */
+int cl_is_being_written(const char *path);
+
 /* SHA-256 of bytes given in any number of pieces. */
 typedef struct {
     uint32_t state[8];

@@ -47,11 +47,25 @@ public protocol FileSystem: Sendable {
     func remove(_ path: String) throws(FileError)
     /// Removes a folder and all in it; none there is fine.
     func removeTree(_ path: String) throws(FileError)
+    /// Whether some process has a file open for writing; false where that cannot be told.
+    func isBeingWritten(_ path: String) -> Bool
     /// Makes durable which names a folder has.
     func syncDirectory(_ path: String) throws(FileError)
 }
 
 extension FileSystem {
+    /// Tells nothing.
+    public func isBeingWritten(_ path: String) -> Bool { false }
+
+    /// Removes what a `replace` that was killed left in a folder; a folder that is not there has none.
+    public func removeTemporaries(_ folder: String) throws(FileError) {
+        guard try status(folder) != nil else { return }
+        for entry in try list(folder).entries
+        where entry.kind == .file && entry.name.hasPrefix(".") && entry.name.hasSuffix(".tmp") {
+            try remove("\(folder)/\(entry.name)")
+        }
+    }
+
     /// Moves a file or folder, also between file systems: copied, made durable, then removed here.
     public func move(_ from: String, to: String) throws(FileError) {
         do { try rename(from, to: to) } catch {
@@ -61,10 +75,17 @@ extension FileSystem {
         }
     }
 
+    /// A durable copy under a name that is not taken; no one sees half of it.
+    public func copy(_ from: String, to: String) throws(FileError) {
+        let temporary = "\(parent(to))/.\(lastComponent(to)).copy.tmp"
+        try replace(temporary, try read(from), mode: 0o644)
+        try rename(temporary, to: to)
+    }
+
     private func copyTree(_ from: String, to: String) throws(FileError) {
         guard let status = try status(from) else { return }
         guard status.kind == .directory else {
-            try create(to, try read(from), mode: 0o644)
+            try copy(from, to: to)
             return
         }
         try createDirectory(to)

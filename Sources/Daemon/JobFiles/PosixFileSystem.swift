@@ -34,8 +34,13 @@ public struct PosixFileSystem: FileSystem {
 
     public func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
         let temporary = "\(parent(path))/.\(lastComponent(path)).\(getpid()).tmp"
-        try write(temporary, bytes, mode: mode, flags: O_TRUNC)
-        guard Glibc.rename(temporary, path) == 0 else { throw FileError("rename", path) }
+        do throws(FileError) {
+            try write(temporary, bytes, mode: mode, flags: O_TRUNC)
+            guard Glibc.rename(temporary, path) == 0 else { throw FileError("rename", path) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
         try syncDirectory(parent(path))
     }
 
@@ -137,7 +142,7 @@ public struct PosixFileSystem: FileSystem {
             return
         }
         guard [EXDEV, EPERM, EMLINK, EOPNOTSUPP].contains(errno) else { throw FileError("link", to) }
-        try create(to, try read(from), mode: 0o644)
+        try copy(from, to: to)
     }
 
     public func remove(_ path: String) throws(FileError) {
@@ -155,6 +160,8 @@ public struct PosixFileSystem: FileSystem {
         guard rmdir(path) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
         try syncDirectory(parent(path))
     }
+
+    public func isBeingWritten(_ path: String) -> Bool { cl_is_being_written(path) == 1 }
 
     public func syncDirectory(_ path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -31,12 +31,17 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try save(job)
         do {
             try files.rename("\(pair.inbox)/\(pair.spec)", to: "\(job.claim)/\(pair.spec)")
+            try linkInputs(job)
         } catch {
+            // The rename may have happened and its syncing failed: the spec must not go with the claim.
+            if try files.status("\(job.claim)/\(pair.spec)") != nil {
+                let name = try freeFile(pair.spec, pair.inbox)
+                try files.rename("\(job.claim)/\(pair.spec)", to: "\(pair.inbox)/\(name)")
+            }
             try files.removeTree(job.claim)
             if error.number == 2 { return nil }
             throw error
         }
-        try linkInputs(job)
         return job
     }
 
@@ -62,9 +67,18 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         var jobs: [Job] = []
         for entry in try files.list(folder).entries where entry.kind == .directory {
             let claim = "\(folder)/\(entry.name)"
-            let record = (try? files.read("\(claim)/job.json")).flatMap { JSONValue(parsing: $0) }
-            guard var job = Job(record, inbox: inbox) else {
-                try rescue(claim, inbox)
+            try files.removeTemporaries(claim)
+            var record: JSONValue?
+            // A record that cannot be read now is no damaged one: that error is the caller's.
+            if try files.status("\(claim)/job.json") != nil {
+                record = JSONValue(parsing: try files.read("\(claim)/job.json"))
+            }
+            guard var job = Job(record, inbox: inbox), job.id == entry.name else {
+                if let job = try publishedJob(entry.name, inbox) {
+                    jobs.append(job)
+                } else {
+                    try rescue(claim, inbox)
+                }
                 continue
             }
             let hasSpec = try files.status("\(claim)/\(job.spec)") != nil
@@ -79,10 +93,33 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         return jobs
     }
 
+    /// What can be told of a claim whose record is damaged, but whose result is in the outbox: it must not run again.
+    private func publishedJob(_ id: String, _ inbox: String) throws(FileError) -> Job? {
+        for entry in try files.list(outbox).entries
+        where entry.kind == .directory && entry.name != ".clipdragd" {
+            let path = "\(outbox)/\(entry.name)/trajectory.json"
+            guard try files.status(path) != nil,
+                JSONValue(parsing: try files.read(path))?["job"]?["id"]?.string == id
+            else { continue }
+            let names = try files.list("\(inbox)/.clipdragd/\(id)").entries.map(\.name)
+            let pictures = names.filter(InboxNames.isPicture)
+            let spec = names.first { InboxNames.isSpec($0) && $0 != "job.json" } ?? "\(id).yaml"
+            let pair = Pair(
+                inbox: inbox, spec: spec, image: pictures.first, others: Array(pictures.dropFirst()),
+                priority: 0,
+                dropped: 0)
+            var job = Job(id: id, pair: pair, digest: "")
+            job.name = entry.name
+            job.state = .publishing
+            return job
+        }
+        return nil
+    }
+
     /// A claim whose record is damaged: whatever it holds goes back to the inbox under its own name.
     private func rescue(_ claim: String, _ inbox: String) throws(FileError) {
         for entry in try files.list(claim).entries
-        where entry.name != "job.json" && !entry.name.hasPrefix(".") {
+        where !["job.json", "error.json", "error.txt"].contains(entry.name) && !entry.name.hasPrefix(".") {
             let isTaken = try files.status("\(inbox)/\(entry.name)") != nil
             if InboxNames.isSpec(entry.name) || !isTaken {
                 try files.rename("\(claim)/\(entry.name)", to: "\(inbox)/\(try freeFile(entry.name, inbox))")

@@ -45,13 +45,16 @@ public struct Job: Sendable, Equatable {
 
     /// The record's text.
     public var json: JSONValue {
-        .object([
+        let fields: [(key: String, value: JSONValue)] = [
             ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)),
             ("image", .optional(image)),
             ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)),
             ("dropped", .number(dropped)),
             ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
-        ])
+        ]
+        // A record with a flipped bit must not pass for another job's; where the inbox lies may change.
+        let sum = Digest.sha256(Array(JSONValue.object(fields.filter { $0.key != "inbox" }).line.utf8))
+        return .object(fields + [("check", .string(sum))])
     }
 
     /// Reads a record; nil when it is damaged.
@@ -75,6 +78,7 @@ public struct Job: Sendable, Equatable {
         dropped = json["dropped"]?.number ?? 0
         crashes = json["crashes"]?.integer ?? 0
         digest = json["digest"]?.string ?? ""
+        if let check = json["check"]?.string, check != self.json["check"]?.string { return nil }
     }
 
     /// A fresh claim.

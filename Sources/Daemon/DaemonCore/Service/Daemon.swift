@@ -111,6 +111,9 @@ public final class Daemon {
         try files.createDirectory("\(outbox)/.clipdragd")
         try files.createDirectory("\(setup.stateFolder)/history")
         try files.createDirectory("\(setup.stateFolder)/control")
+        for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
+            try files.removeTemporaries(folder)
+        }
         controlWatcher = try? Watcher("\(setup.stateFolder)/control", .inotify)
         for inbox in configuration.inboxes {
             try files.createDirectory("\(inbox.path)/.clipdragd")
@@ -143,7 +146,10 @@ public final class Daemon {
         for inbox in inboxes where inbox.isDue(now) {
             do {
                 try inbox.scan(files, now)
-                for pair in inbox.findings.pairs { try claim(pair) }
+                let pairs = inbox.findings.pairs
+                for pair in pairs { try claim(pair) }
+                // What the inbox needs now: a worker may end before the next look, and its picture be archived.
+                if !pairs.isEmpty { try inbox.scan(files, now) }
             } catch {
                 inbox.fail(error, now)
                 pause(error.description, now)
@@ -294,6 +300,8 @@ public final class Daemon {
                 "failed: \(failure.message)",
                 metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
         } catch {
+            var job = job
+            if job.state == .running { job.state = .claimed }
             queue.append(job)
             pause(error.description, Date().timeIntervalSince1970)
         }
@@ -356,8 +364,11 @@ public final class Daemon {
             deadline = min(deadline, now + watchdog)
         }
         if !workers.isEmpty { deadline = min(deadline, now + 1) }
-        if queue.contains(where: { $0.state == .publishing }) { deadline = min(deadline, now + 1) }
-        for job in queue where job.state == .publishing {
+        // One that waits as `running` has ended well, but could not be made ready for publishing.
+        if queue.contains(where: { $0.state == .publishing || $0.state == .running }) {
+            deadline = min(deadline, now + 1)
+        }
+        for job in queue where job.state == .publishing || job.state == .running {
             queue.removeAll { $0.id == job.id }
             complete(job)
         }

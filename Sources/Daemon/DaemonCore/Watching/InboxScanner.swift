@@ -32,6 +32,8 @@ struct InboxScanner: Sendable {
         var since: Double
         var completeness: PictureCompleteness?
         var spec: Result<ParsedSpec, SpecError>?
+        /// Some process has it open for writing.
+        var isOpen = false
     }
 
     private enum Readiness { case ready, settling(until: Double) }
@@ -118,7 +120,7 @@ struct InboxScanner: Sendable {
 
     private func settle(_ name: String, _ file: Seen, _ now: Double, _ findings: inout Findings) {
         findings.settling.append(name)
-        let next = max(min(file.modified, now) + quiet, now + 0.05)
+        let next = file.isOpen ? now + quiet : max(min(file.modified, now) + quiet, now + 0.05)
         findings.lookAgain = min(findings.lookAgain ?? next, next)
     }
 
@@ -132,7 +134,12 @@ struct InboxScanner: Sendable {
             file = Seen(size: status.size, modified: status.modified, inode: status.inode, since: now)
         }
         guard var file else { return nil }
-        if isQuiet(file, now) && file.completeness == nil && file.spec == nil {
+        file.isOpen = isQuiet(file, now) && files.isBeingWritten("\(inbox.path)/\(name)")
+        if file.isOpen {
+            // What was read before may change without the file's time telling.
+            file.completeness = nil
+            file.spec = nil
+        } else if isQuiet(file, now) && file.completeness == nil && file.spec == nil {
             let bytes = try files.read("\(inbox.path)/\(name)")
             if InboxNames.isSpec(name) {
                 do { file.spec = .success(try parseSpec(bytes, file: name)) } catch {
@@ -162,7 +169,9 @@ struct InboxScanner: Sendable {
 
     /// A picture without its end is given thirty times the quiet time, then it is a damaged one.
     private func pictureReadiness(_ file: Seen, _ now: Double) -> Readiness {
-        guard isQuiet(file, now) else { return .settling(until: file.modified + quiet) }
+        guard isQuiet(file, now), file.completeness != nil else {
+            return .settling(until: file.modified + quiet)
+        }
         if file.completeness == .incomplete, now - file.since < 30 * quiet, now - file.modified < 30 * quiet {
             return .settling(until: now + quiet)
         }

@@ -1,0 +1,106 @@
+"""SIGKILL, failing calls and short writes at every step of a job's life."""
+
+import os
+import random
+import subprocess
+
+import calls
+from place import Broken, Place, SCENARIOS, demand
+
+ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "ENOMEM"]
+# A start that finds its places out of order may end with these; nothing else may.
+REFUSALS = (73, 74, 75)
+
+
+def kills(torture, scenarios):
+    """The daemon is killed before and after each call; half of the restarts are killed too."""
+    for name in scenarios:
+        scenario = SCENARIOS[name]
+        place = torture.place(scenario)
+        recorded = calls.record(place)
+        place.remove()
+        points = calls.kill_points(recorded)
+        random_source = random.Random(f"{torture.seed} {name}")
+        again = {i: random_source.choice(points) for i in range(len(points)) if not torture.quick}
+
+        def one(i):
+            when, call, target = points[i]
+            place = torture.place(scenario)
+            try:
+                code, said = place.run(calls.inject(target, "signal=KILL"))
+                demand(code in (-9, 0, 75), f"ended with {code}: {said[-300:]}")
+                place.check_always()
+                if i in again:
+                    place.run(calls.inject(again[i][2], "signal=KILL"))
+                    place.check_always()
+                place.check_recovery()
+                return "killed" if code == -9 else "not reached"
+            except Broken as broken:
+                raise Broken(f"{name}, killed {when} {call}: {broken}") from None
+            finally:
+                place.remove()
+
+        torture.all(f"SIGKILL, {name}", one, range(len(points)), 4)
+
+
+def errors(torture, scenarios):
+    """Each error at each call on a file of the place."""
+    for name in scenarios:
+        scenario = SCENARIOS[name]
+        place = torture.place(scenario)
+        targets = [c for c in calls.record(place) if c.touches and c.name != "close" and "config.yaml" not in c.line]
+        place.remove()
+        cases = [(e, c, times) for c in targets for e in ERRORS for times in ((1,) if torture.quick else (1, 3))]
+        if torture.quick:
+            cases = random.Random(torture.seed).sample(cases, min(len(cases), 40))
+
+        def one(case):
+            error, call, times = case
+            place = torture.place(scenario)
+            try:
+                until = f"..{call.number + times - 1}" if times > 1 else ""
+                words = calls.inject(call, f"error={error}")
+                words[-1] += until
+                code, said = place.run(words)
+                demand(code in (0, *REFUSALS), f"ended with {code}: {said[-300:]}")
+                place.check_always()
+                if name == "pair":
+                    demand(not os.path.exists(place.failed), "a failing place was charged to the job")
+                place.check_recovery()
+                return "went on unaided" if code in (0, 75 if scenario.failed else 0) else "refused to start, then done"
+            except Broken as broken:
+                raise Broken(f"{name}, {error} x{times} at {call}: {broken}") from None
+            finally:
+                place.remove()
+
+        torture.all(f"errors, {name}", one, cases, 24)
+
+
+def short_writes(torture, scenarios):
+    """Each write takes only some of the bytes, or is interrupted."""
+    library = f"{torture.folder}/short_write.so"
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "short_write.c")
+    compiler = next(c for c in ("cc", "clang", "gcc") if not subprocess.run(
+        ["sh", "-c", f"command -v {c}"], capture_output=True).returncode)
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    for name in scenarios:
+        scenario = SCENARIOS[name]
+        place = torture.place(scenario)
+        writes = sum(c.name == "write" and c.changes for c in calls.record(place))
+        place.remove()
+
+        def one(case):
+            number, size = case
+            place = torture.place(scenario)
+            try:
+                code, said = place.run(LD_PRELOAD=library, SHORT_WRITE=str(number), SHORT_SIZE=str(size))
+                place.check_end(code)
+                place.check_recovery()
+                return "whole"
+            except Broken as broken:
+                raise Broken(f"{name}, write {number} takes {size} bytes: {broken}") from None
+            finally:
+                place.remove()
+
+        torture.all(f"short writes, {name}", one,
+                    [(n, size) for n in range(1, writes + 1) for size in ((0, 7) if torture.quick else (0, 1, 7, 64))], 8)

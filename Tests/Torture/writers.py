@@ -1,0 +1,192 @@
+"""Writers of every habit drop pairs, with pauses, into a running daemon: no job may start on incomplete bytes."""
+
+import hashlib
+import json
+import mmap
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from place import PICTURE, Place, Scenario, Broken, demand, visible
+
+QUIET = 1.0
+# Pauses while the file is open may be of any length; a writer that closes a file between its pieces says each time
+# that it is done, so its pauses stay below the quiet time.
+LONG, SHORT = 12.0, QUIET / 20
+
+
+def pause(chance, longest=LONG):
+    time.sleep(chance.random() ** 6 * longest)
+
+
+def pieces(content, chance):
+    ends = sorted(chance.randrange(len(content) + 1) for _ in range(chance.randrange(1, 5))) + [len(content)]
+    start = 0
+    for end in ends:
+        yield start, content[start:end]
+        start = end
+
+
+def open_and_write(path, content, chance):
+    with open(path, "wb", buffering=0) as file:
+        for _, piece in pieces(content, chance):
+            file.write(piece)
+            pause(chance)
+
+
+def append(path, content, chance):
+    for _, piece in pieces(content, chance):
+        with open(path, "ab", buffering=0) as file:
+            file.write(piece)
+        pause(chance, SHORT)
+
+
+def append_held(path, content, chance):
+    """As `cmd >> file` in a loop below one redirection: one open file throughout."""
+    with open(path, "ab", buffering=0) as file:
+        for _, piece in pieces(content, chance):
+            file.write(piece)
+            pause(chance)
+
+
+def rename_in(prefix, suffix):
+    def write(path, content, chance):
+        folder, name = os.path.split(path)
+        temporary = f"{folder}/{prefix}{name}{suffix}"
+        open_and_write(temporary, content, chance)
+        os.rename(temporary, path)
+    return write
+
+
+def link_in(path, content, chance):
+    staged = f"{os.path.dirname(path)}/.staged-{os.path.basename(path)}"
+    open_and_write(staged, content, chance)
+    os.link(staged, path)
+    os.unlink(staged)
+
+
+def truncate_and_rewrite(path, content, chance):
+    with open(path, "wb", buffering=0) as file:
+        file.write(content[:chance.randrange(len(content))])
+        pause(chance)
+        file.seek(0)
+        file.truncate()
+        for _, piece in pieces(content, chance):
+            file.write(piece)
+            pause(chance)
+
+
+def preallocated(path, content, chance):
+    with open(path, "wb", buffering=0) as file:
+        file.truncate(len(content))
+        parts = list(pieces(content, chance))
+        chance.shuffle(parts)
+        for start, piece in parts:
+            pause(chance)
+            os.pwrite(file.fileno(), piece, start)
+        pause(chance)
+
+
+def mapped(path, content, chance):
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    os.ftruncate(descriptor, len(content))
+    with mmap.mmap(descriptor, len(content)) as memory:
+        os.close(descriptor)
+        parts = list(pieces(content, chance))
+        chance.shuffle(parts)
+        for start, piece in parts:
+            pause(chance)
+            memory[start:start + len(piece)] = piece
+        pause(chance)
+
+
+def old_times(path, content, chance):
+    """As cp -p and sftp -p: the time of change is set back at the end, the file still open."""
+    with open(path, "wb", buffering=0) as file:
+        for _, piece in pieces(content, chance):
+            file.write(piece)
+            if chance.random() < 0.3:
+                os.utime(file.fileno(), (1e9, 1e9))
+            pause(chance)
+        os.utime(file.fileno(), (1e9, 1e9))
+
+
+HABITS = {"open and write": open_and_write, "append": append, "append, held open": append_held,
+          "dot name, renamed": rename_in(".", ".Xa31"), ".part, renamed": rename_in("", ".part"),
+          ".filepart, renamed": rename_in("", ".filepart"), "linked in": link_in,
+          "truncated and rewritten": truncate_and_rewrite, "preallocated, any order": preallocated,
+          "mapped, any order": mapped, "old times": old_times}
+
+
+def writers(torture, count):
+    place = Place(f"{torture.folder}/writers", Scenario("writers", {}, extra="workers: 2\n", quiet=QUIET))
+    log = open(f"{place.root}/log", "wb")
+    daemon = subprocess.Popen(place.command(once=False), env=place.environment(TORTURE_DIGESTS="1"), cwd=place.root,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+    expected = {}
+
+    def one(i):
+        chance = random.Random(f"{torture.seed} writer {i}")
+        habits = [chance.choice(sorted(HABITS)) for _ in range(2)]
+        picture = PICTURE[:-12] + text_chunk(f"{i}") + PICTURE[-12:]
+        form = chance.choice(["yaml", "json"])
+        words = "".join(chance.choice("abc de") for _ in range(chance.randrange(200)))
+        if form == "json":
+            spec = json.dumps({"prompt": f"{i} {words}", "drags": [{"from": [10, 10], "to": [20, i % 50 + 21]}]}).encode()
+        else:
+            spec = f"prompt: {i} x{words}\nseed: {i}\ndrags:\n  - {{from: [10, 10], to: [20, 21]}}\nsettings:\n  max_steps: 12{i % 10}\n".encode()
+        name = f"w{i:05}"
+        expected[f"{name}.{form}"] = (digest(spec), digest(picture), habits)
+        halves = [(f"{place.inbox}/{name}.{form}", spec, habits[0]), (f"{place.inbox}/{name}.png", picture, habits[1])]
+        chance.shuffle(halves)
+        if chance.random() < 0.5:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda h: HABITS[h[2]](h[0], h[1], random.Random(f"{i} {h[0]}")), halves))
+        else:
+            for path, content, habit in halves:
+                HABITS[habit](path, content, chance)
+        return "written"
+
+    torture.all("random writers", one, range(count), 96)
+    wait_until(lambda: len(visible(place.outbox)) + len(visible(place.failed)) >= count, 60 + count / 50)
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(20)
+    log.close()
+    with open(f"{place.root}/started") as lines:
+        started = [line.split() for line in lines]
+    seen = {}
+    for _, spec, spec_digest, picture_digest in started:
+        demand(spec not in seen or torture.quick is None, f"{spec} was started twice")
+        seen[spec] = (spec_digest, picture_digest)
+
+    def check(name):
+        spec, picture, habits = expected[name]
+        demand(name in seen, f"{name} ({habits}) was never started")
+        demand(seen[name][0] == spec, f"{name} ({habits[0]}) was started on an incomplete spec")
+        demand(seen[name][1] == picture, f"{name} ({habits[1]}) was started on an incomplete picture")
+        return "whole at the start"
+
+    torture.all("writers' jobs", check, sorted(expected), 1)
+    if torture.failures:
+        shutil.copy(f"{place.root}/log", f"{torture.folder}/../writers.log")
+    place.remove()
+
+
+def text_chunk(text):
+    import zlib
+    body = b"tEXtComment\0" + text.encode()
+    return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
