@@ -5,11 +5,14 @@
 #   make build         the release binary, .build/release/clipdragd
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
+#   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
+#   make test-systemd  the package under a real systemd, in a container of its own (needs root; debootstrap, systemd-nspawn)
+#   make check-unit    what systemd-analyze thinks of the units
 #   make format lint   swift format
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages results test-oracle format lint clean
+.PHONY: demo test build packages results test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -37,6 +40,22 @@ test-oracle: build
 	@scripts/venv.sh .oracle-venv torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
 	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/test_oracle.py
 
+deb: packages
+	@scripts/install-packages.sh build-essential debhelper fakeroot lintian pandoc pkg-config zlib1g-dev
+	rm -rf dist && mkdir dist
+	dpkg-checkbuilddeps
+	debian/rules build
+	fakeroot debian/rules binary
+	lintian --tag-display-limit 0 --fail-on error --allow-root dist/*.deb
+
+test-systemd: deb
+	@scripts/install-packages.sh debootstrap systemd-container
+	scripts/test-systemd.sh dist/clipdragd_*.deb
+
+check-unit:
+	@scripts/install-packages.sh systemd
+	scripts/check-unit.sh
+
 format:
 	swift format -i -r $(SOURCES)
 
@@ -44,4 +63,5 @@ lint:
 	swift format lint -s -r $(SOURCES)
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-deb dist
+	rm -rf debian/clipdragd debian/.debhelper debian/files debian/*.debhelper debian/*.substvars debian/debhelper-build-stamp

@@ -106,6 +106,9 @@ public final class Daemon {
                 message: "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
                 hint: "Choose an outbox outside every inbox.", exit: .badConfiguration)
         }
+        if let why = Sandbox.whyUnavailable {
+            log.notice("workers are not locked in: no Landlock on this kernel (\(why))")
+        }
         try files.createDirectory("\(outbox)/.clipdragd")
         try files.createDirectory("\(setup.stateFolder)/history")
         try files.createDirectory("\(setup.stateFolder)/control")
