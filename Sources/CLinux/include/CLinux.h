@@ -31,7 +31,8 @@ void cl_sha256_begin(cl_sha256 *c);
 void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count);
 void cl_sha256_end(cl_sha256 *c, uint8_t digest[32]);
 
-/* Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. */
+/* Catches SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. Not by
+ * signalfd(2): threads that libraries start before main do not have the signals blocked, and would die of them. */
 int cl_signal_descriptor(void);
 /* The next signal that waits on the descriptor, or 0. */
 int cl_next_signal(int descriptor);
