@@ -7,12 +7,16 @@
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
 #   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
+#   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
+#   make test-systemd  the package under a real systemd, in a container of its own (needs root; debootstrap, systemd-nspawn)
+#   make check-unit    what systemd-analyze thinks of the units
 #   make format lint   swift format
 #   make clean
 
 SHELL := /bin/bash
 .PHONY: demo test build packages results bench test-oracle format lint clean
 .PHONY: torture demo test build packages results test-oracle format lint clean
+.PHONY: demo test build packages results test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -49,6 +53,22 @@ test-oracle: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/test_oracle.py
 
+deb: packages
+	@scripts/install-packages.sh build-essential debhelper fakeroot lintian pandoc pkg-config zlib1g-dev
+	rm -rf dist && mkdir dist
+	dpkg-checkbuilddeps
+	debian/rules build
+	fakeroot debian/rules binary
+	lintian --tag-display-limit 0 --fail-on error --allow-root dist/*.deb
+
+test-systemd: deb
+	@scripts/install-packages.sh debootstrap systemd-container
+	scripts/test-systemd.sh dist/clipdragd_*.deb
+
+check-unit:
+	@scripts/install-packages.sh systemd
+	scripts/check-unit.sh
+
 format:
 	swift format -i -r $(SOURCES)
 
@@ -56,4 +76,5 @@ lint:
 	swift format lint -s -r $(SOURCES)
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-deb dist
+	rm -rf debian/clipdragd debian/.debhelper debian/files debian/*.debhelper debian/*.substvars debian/debhelper-build-stamp

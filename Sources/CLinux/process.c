@@ -6,29 +6,40 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 extern char **environ;
 
+static int signal_pipe[2] = {-1, -1};
+
+static void note_signal(int number) {
+    int saved = errno;
+    unsigned char byte = (unsigned char)number;
+    if (write(signal_pipe[1], &byte, 1) < 0) { /* full: the reader is awake anyway */ }
+    errno = saved;
+}
+
 int cl_signal_descriptor(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) != 0) return -1;
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (sigaction(wanted[i], &action, NULL) != 0) return -1;
     signal(SIGPIPE, SIG_IGN);
+<<<<<<< HEAD
     signal(SIGIO, SIG_IGN); /* see cl_is_being_written */
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+=======
+    return signal_pipe[0];
+>>>>>>> package
 }
 
 int cl_next_signal(int descriptor) {
-    struct signalfd_siginfo info;
-    return read(descriptor, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+    unsigned char byte;
+    return read(descriptor, &byte, 1) == 1 ? byte : 0;
 }
 
 int cl_spawn(const char *program, char *const argv[], int output) {

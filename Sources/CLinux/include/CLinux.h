@@ -35,7 +35,8 @@ void cl_sha256_begin(cl_sha256 *c);
 void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count);
 void cl_sha256_end(cl_sha256 *c, uint8_t digest[32]);
 
-/* Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. */
+/* Catches SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. Not by
+ * signalfd(2): threads that libraries start before main do not have the signals blocked, and would die of them. */
 int cl_signal_descriptor(void);
 /* The next signal that waits on the descriptor, or 0. */
 int cl_next_signal(int descriptor);
@@ -46,3 +47,21 @@ int cl_spawn(const char *program, char *const argv[], int output);
 
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);
+
+/* The version of the kernel's Landlock, from 1; or -1 and errno: ENOSYS without it, EOPNOTSUPP where it is off. */
+int cl_landlock_version(void);
+
+/* What is allowed beneath a path. */
+typedef enum { CL_READ, CL_EXECUTE, CL_WRITE } cl_access;
+typedef struct {
+    const char *path;
+    cl_access access;
+} cl_path_access;
+
+/* Denies this thread, and what it starts or becomes, every access to files but those listed (EXECUTE and WRITE include
+ * READ); also TCP and signals to others where the kernel can. Paths that are not there are left out. For good.
+ * Returns 0, or -1 and errno. */
+int cl_landlock(const cl_path_access *allowed, int count);
+
+/* Denies this thread, and what it starts or becomes, socket(2) and the other ways to one, and ptrace(2). For good. */
+int cl_deny_sockets(void);

@@ -60,6 +60,15 @@ public struct ModelStore: Sendable {
             exit: .modelUnavailable)
     }
 
+    /// Where a model's files really lie: its folder, and the targets of links in it (as download caches have them).
+    public static func places(of folder: String) -> [String] {
+        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        let paths = [folder] + names.map { "\(folder)/\($0)" }
+        let links = paths.filter { (try? FileManager.default.destinationOfSymbolicLink(atPath: $0)) != nil }
+        return [folder]
+            + links.map { URL(filePath: $0).resolvingSymlinksInPath().path(percentEncoded: false) }
+    }
+
     /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
     public static func recommended(_ folder: String) throws(JobFailure) -> [(
         key: String, value: SettingValue

@@ -22,7 +22,7 @@ public final class Daemon {
     var queue: [Job] = []
     var workers: [WorkerProcess] = []
     let records: Records
-    private let notifier: ServiceNotifier
+    private var notifier: ServiceNotifier
     private let signals: Int32
     var control: ControlFiles
     var controlWatcher: Watcher?
@@ -58,7 +58,11 @@ public final class Daemon {
             throw JobFailure(
                 code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
         }
-        notifier.send("READY=1\nSTATUS=watching \(inboxes.count) inbox(es)")
+        // What was dropped meanwhile is claimed before anyone is told that the service is up.
+        notifier.stillBusy()
+        lookIntoInboxes()
+        writeStatus()
+        notifier.ready()
         while true {
             takeSignals()
             if stop != .no { return finish() }
@@ -107,6 +111,9 @@ public final class Daemon {
                 code: "config.overlap",
                 message: "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
                 hint: "Choose an outbox outside every inbox.", exit: .badConfiguration)
+        }
+        if let why = Sandbox.whyUnavailable {
+            log.notice("workers are not locked in: no Landlock on this kernel (\(why))")
         }
         try files.createDirectory("\(outbox)/.clipdragd")
         try files.createDirectory("\(setup.stateFolder)/history")
@@ -160,6 +167,7 @@ public final class Daemon {
     private func claim(_ pair: Pair) throws(FileError) {
         guard let job = try store.claim(pair, id: JobID.next()) else { return }
         queue.append(job)
+        notifier.stillBusy()
         log.info("claimed", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
     }
 
@@ -310,7 +318,7 @@ public final class Daemon {
     private func pause(_ reason: String, _ now: Double) {
         if pausedUntil == nil { log.warning("waiting: \(reason)") }
         pausedUntil = now + 5
-        notifier.send("STATUS=waiting: \(reason)")
+        notifier.status("waiting: \(reason)")
     }
 
     // MARK: - Signals
@@ -328,7 +336,7 @@ public final class Daemon {
 
     private func reload() {
         guard let reload = setup.reload else { return }
-        notifier.send("RELOADING=1")
+        notifier.reloading()
         do {
             var fresh = try reload()
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
@@ -341,7 +349,7 @@ public final class Daemon {
             log.error(
                 "the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"])
         }
-        notifier.send("READY=1")
+        notifier.ready()
     }
 
     // MARK: - Waiting and ending
@@ -353,6 +361,12 @@ public final class Daemon {
         return queue.isEmpty && workers.isEmpty && isScanned
     }
 
+    /// Whether all that should end does: a worker that outlives its SIGKILL hangs in the kernel, and only a restart of
+    /// the service, which the watchdog brings about, tells the administrator.
+    private var isMoving: Bool {
+        workers.allSatisfy { worker in worker.killed.map { ContinuousClock.now - $0 < .seconds(10) } ?? true }
+    }
+
     private func sleep() {
         let now = Date().timeIntervalSince1970
         var deadline = now + 60
@@ -360,7 +374,7 @@ public final class Daemon {
         if let pausedUntil { deadline = min(deadline, pausedUntil) }
         for time in retryAt.values where time > now { deadline = min(deadline, time) }
         if let watchdog = notifier.watchdog {
-            notifier.send("WATCHDOG=1")
+            if isMoving { notifier.progressed() }
             deadline = min(deadline, now + watchdog)
         }
         if !workers.isEmpty { deadline = min(deadline, now + 1) }
@@ -386,7 +400,7 @@ public final class Daemon {
 
     /// Ends: workers are asked, then killed; their jobs and all that wait go back to the inboxes.
     private func finish() -> JobFailure.Exit {
-        notifier.send("STOPPING=1")
+        notifier.stopping()
         for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
         let deadline = ContinuousClock.now + .milliseconds(1500)
         for worker in workers {
@@ -400,7 +414,12 @@ public final class Daemon {
             if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
         }
         workers = []
-        for job in queue where job.state != .publishing && job.state != .held && job.crashes == 0 {
+        // Running jobs first. What there is no time for stays claimed: the next start takes it up as well.
+        let end = ContinuousClock.now + .milliseconds(800)
+        for job in queue.reversed()
+        where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
+        {
+            notifier.stillBusy()
             do { try store.returnToInbox(job) } catch {
                 log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
             }
@@ -414,6 +433,8 @@ public final class Daemon {
     private func writeStatus() {
         let paused = control.isPaused || control.isDraining || pausedUntil != nil
         records.writeStatus(queue: queue, workers: workers, halves: loneHalves, isPaused: paused, files)
-        notifier.send("STATUS=\(workers.count) running, \(queue.count) waiting")
+        notifier.status(
+            "\(workers.count) running, \(queue.count) waiting, \(failures) failed"
+                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : ""))
     }
 }

@@ -2,10 +2,16 @@ internal import CLinux
 import Foundation
 
 /// Tells systemd how the service fares (sd_notify(3)); does nothing where no one listens.
-struct ServiceNotifier: Sendable {
+struct ServiceNotifier {
+    /// For how much longer systemd shall wait when asked to, and how often it is asked, seconds.
+    private static let (extensionSeconds, extensionInterval) = (30.0, 1.0)
+
     private let socket: String?
-    /// Seconds between two signs of life that the watchdog asks for; nil without one.
+    /// Seconds between two signs of life, half of what the watchdog asks for; nil without one.
     let watchdog: Double?
+    private var lastStatus = ""
+    private var lastBeat: ContinuousClock.Instant?
+    private var lastExtension: ContinuousClock.Instant?
 
     init(environment: [String: String]) {
         socket = environment["NOTIFY_SOCKET"]
@@ -13,8 +19,47 @@ struct ServiceNotifier: Sendable {
         watchdog = isOurs ? environment["WATCHDOG_USEC"].flatMap { Double($0) }.map { $0 / 1e6 / 2 } : nil
     }
 
-    /// Sends one message, such as `READY=1`.
-    func send(_ message: String) {
+    /// The service does its work, or does it again after `reloading`.
+    func ready() { send("READY=1") }
+
+    /// The configuration is being read again.
+    func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        send("RELOADING=1\nMONOTONIC_USEC=\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000)")
+    }
+
+    /// The service ends.
+    func stopping() { send("STOPPING=1") }
+
+    /// One line for people; sent when it has changed.
+    mutating func status(_ line: String) {
+        guard line != lastStatus else { return }
+        lastStatus = line
+        send("STATUS=\(line)")
+    }
+
+    /// The loop has got somewhere: a sign of life, if one is due. A loop that hangs calls this no more.
+    mutating func progressed() {
+        guard let watchdog, isDue(&lastBeat, every: watchdog) else { return }
+        send("WATCHDOG=1")
+    }
+
+    /// Starting or stopping goes on and takes its time.
+    mutating func stillBusy() {
+        progressed()
+        guard isDue(&lastExtension, every: Self.extensionInterval) else { return }
+        send("EXTEND_TIMEOUT_USEC=\(Int(Self.extensionSeconds * 1e6))")
+    }
+
+    private func isDue(_ last: inout ContinuousClock.Instant?, every seconds: Double) -> Bool {
+        let now = ContinuousClock.now
+        if let last, now - last < .seconds(seconds * 0.9) { return false }
+        last = now
+        return true
+    }
+
+    private func send(_ message: String) {
         guard let socket else { return }
         _ = cl_notify(socket, message)
     }

@@ -29,6 +29,8 @@ final class WorkerProcess {
     private(set) var lastWord: ContinuousClock.Instant
     /// When it was started.
     let started: ContinuousClock.Instant
+    /// When it was first told to die at once.
+    private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
     private var failure: JobFailure?
 
@@ -81,7 +83,10 @@ final class WorkerProcess {
     }
 
     /// Sends a signal to the worker and what it has started.
-    func signal(_ number: Int32) { kill(-pid, number) }
+    func signal(_ number: Int32) {
+        if number == SIGKILL { killed = killed ?? .now }
+        kill(-pid, number)
+    }
 
     /// How it ended, once waitpid has told its status.
     func end(_ status: Int32) -> End {

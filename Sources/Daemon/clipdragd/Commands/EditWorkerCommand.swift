@@ -25,11 +25,23 @@ struct EditWorkerCommand: ParsableCommand {
     func run() throws {
         Worker.dieWithDaemon()
         do {
+            try sandbox().enter()
             try edit()
         } catch let failure as JobFailure {
             tell(failure)
             throw ExitCode(failure.exit.rawValue)
         }
+    }
+
+    /// It reads its job, its model and the state folder's caches, and writes into the folder of its results.
+    private func sandbox() throws(JobFailure) -> Sandbox {
+        let configuration = try places.configuration()
+        let folder = try model.folder(configuration, state: places.stateFolder)
+        let runsPrograms = configuration.captions.contains { if case .command = $0 { true } else { false } }
+        let files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
+        return Sandbox(
+            readable: files + ModelStore.places(of: folder) + [places.configurationFile].compactMap { $0 },
+            writable: [out], runsPrograms: runsPrograms)
     }
 
     private func edit() throws {

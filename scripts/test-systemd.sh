@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Installs the package in a bare Debian 12 under a real systemd and tests the service there: make test-systemd.
+# Usage: scripts/test-systemd.sh PACKAGE.deb; STOPS=N sets how often a running job is stopped (20).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/testbed.sh
+package=$1 stops=${STOPS:-20}
+passed=0 failed=0 last=$testbed/last.out
+
+check() { # NAME CMD…
+    local name=$1
+    shift
+    if "$@" >"$last" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok   $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name: $(tail -c 600 "$last" | tr '\n' ' ')"
+    fi
+}
+wait_for() { # SECONDS SHELL…: until the words hold inside
+    local end=$((SECONDS + $1))
+    shift
+    until inside sh -c "$*"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.2
+    done
+}
+property() { inside systemctl show -P "$1" "${2:-clipdragd}"; }
+journal() { inside journalctl -u clipdragd -o cat --no-pager | grep -- "$@"; }
+state() { inside clipdragd "$@" --state /var/lib/clipdragd; }
+
+examples=/usr/share/doc/clipdragd/examples inbox=/srv/clipdragd/inbox outbox=/srv/clipdragd/outbox
+
+testbed_up
+trap testbed_down EXIT
+cp "$package" "$merged/root/clipdragd.deb"
+
+# --- the package
+inside_online apt-get update -qq >/dev/null
+check "installs in a bare Debian 12" inside_online apt-get install -y -qq --no-install-recommends /root/clipdragd.deb
+check "needs no Swift" inside sh -c '! ldd /usr/bin/clipdragd | grep -Ei "swift|foundation|not found"'
+check "is enabled" inside systemctl is-enabled -q clipdragd
+check "runs" wait_for 30 systemctl is-active -q clipdragd
+check "has a user of its own" inside id clipdragd
+check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '2775 clipdragd clipdragd'"
+check "its configuration is a conffile and good" inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
+check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
+
+# --- the example
+inside useradd -m -G clipdragd maria
+inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
+check "a member of the group drops the example; it is published" wait_for 300 "test -s $outbox/rabbit-ear/result.png"
+check "with a trajectory" inside grep -q clipdrag-trajectory/1 $outbox/rabbit-ear/trajectory.json
+check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.png && test -e $inbox/archive/rabbit-ear.yaml"
+
+# --- hardening
+check "exposure by systemd-analyze is 1.0 at most" inside systemd-analyze security --threshold=10 --no-pager clipdragd.service
+check "the units verify without a word" inside sh -c 'test -z "$(systemd-analyze verify --man=no clipdragd.service clipdragd@x.service 2>&1 | grep -i clipdragd)"'
+check "workers are locked in" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "not locked in"'
+daemon=$(property MainPID)
+check "sees no one's home and writes nowhere else" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria && ! touch /etc/x && ! touch /usr/x'"
+
+# --- notifications
+check "status text" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 0 waiting"'
+state pause
+inside systemctl stop clipdragd
+inside sh -c "cd $inbox && for i in \$(seq 300); do cp $examples/rabbit-ear.yaml p\$i.yaml; cp $examples/rabbit-face.png p\$i.png; sed -i s/rabbit-face/p\$i/ p\$i.yaml; touch -d '1 minute ago' p\$i.*; done; chown maria:clipdragd *.yaml *.png"
+inside systemctl start clipdragd
+check "READY comes after the look at all that was there" bash -c "test \$(ls $merged$inbox | grep -c yaml) = 0"
+check "status tells of 300" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 300 waiting"'
+inside systemctl stop clipdragd
+check "a stop gives all of them back" bash -c "test \$(ls $merged$inbox | grep -c 'p.*yaml') = 300"
+inside sh -c "rm $inbox/p*"
+inside systemctl start clipdragd
+state resume
+
+inside sh -c 'printf "seconds: 5\n" >>/etc/clipdragd/config.yaml'
+inside systemctl reload clipdragd
+check "a bad configuration keeps the old one, and the service runs" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the configuration stays as it was' && systemctl is-active -q clipdragd"
+inside sed -i '/^seconds/d' /etc/clipdragd/config.yaml
+inside systemctl reload clipdragd
+check "reload reads the configuration again" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'configuration read again'"
+
+inside mkdir -p /etc/systemd/system/clipdragd.service.d
+inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload; systemctl restart clipdragd'
+inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
+check "the watchdog leaves an idle and a working daemon alone" bash -c "sleep 8; test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
+check "an edit goes on under it" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "1 running"'
+inside kill -STOP "$(property MainPID)"
+check "a daemon that hangs is killed and started again" wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
+check "the journal says so" journal "Watchdog timeout"
+check "its job is done after all" wait_for 300 "test -s $outbox/rabbit-ear.2/result.png"
+check "and was charged nothing" inside grep -q '"attempt" *: *1' $outbox/rabbit-ear.2/trajectory.json
+inside sh -c 'rm -r /etc/systemd/system/clipdragd.service.d; systemctl daemon-reload; systemctl restart clipdragd'
+
+# --- stops: each amid an edit
+times=()
+lost=0
+for i in $(seq "$stops"); do
+    inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
+    wait_for 60 'grep -q "\"stage\" *: *\"" /var/lib/clipdragd/status.json' || echo "no job ran before stop $i"
+    sleep "0.$((RANDOM % 10))"
+    from=$EPOCHREALTIME
+    inside systemctl stop clipdragd
+    times+=("$(awk "BEGIN{printf \"%.3f\", $EPOCHREALTIME-$from}")")
+    left=$(ls "$merged$inbox" | grep -c '^rabbit-' || true)
+    [ "$left" = 2 ] || lost=$((lost + 1))
+    [ "$(property Result)" = success ] || lost=$((lost + 1))
+    ! ls "$merged$inbox/failed" 2>/dev/null | grep -q . || lost=$((lost + 1))
+    rm -f "$merged$inbox"/rabbit-*
+    inside systemctl start clipdragd
+done
+sorted=$(printf '%s\n' "${times[@]}" | sort -n)
+echo "     $stops stops: median $(echo "$sorted" | sed -n "$((stops / 2 + 1))p") s, longest $(echo "$sorted" | tail -n 1) s"
+check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <= 2)}"
+check "every job was back in its inbox, charged nothing" test "$lost" = 0
+
+# --- several inboxes
+inside install -d -o clipdragd -g clipdragd -m 2775 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
+inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
+check "an instance of the template starts" inside systemctl start clipdragd@blue
+inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/
+check "and edits beside the other" wait_for 300 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
+
+# --- leaving
+check "removes" inside apt-get remove -y -qq clipdragd
+check "purges, and leaves people's files" inside sh -c "apt-get purge -y -qq clipdragd && test ! -e /var/lib/clipdragd && test ! -e /etc/clipdragd/config.yaml && test -e $outbox/rabbit-ear/result.png"
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
