@@ -14,9 +14,7 @@
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages results bench test-oracle format lint clean
-.PHONY: torture demo test build packages results test-oracle format lint clean
-.PHONY: demo test build packages results test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test build packages torture results bench test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell

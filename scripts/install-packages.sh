@@ -2,12 +2,8 @@
 # Installs the Debian packages that are named, or else the four libraries that clipdragd is built on, where they are
 # missing. Debian and Ubuntu.
 set -euo pipefail
-<<<<<<< HEAD
 packages=(libopenblas-dev libpng-dev libjpeg-dev libyaml-dev strace python3)
-=======
-packages=(libopenblas-dev libpng-dev libjpeg-dev libyaml-dev)
 [ $# -eq 0 ] || packages=("$@")
->>>>>>> package
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

@@ -29,12 +29,8 @@ int cl_signal_descriptor(void) {
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (sigaction(wanted[i], &action, NULL) != 0) return -1;
     signal(SIGPIPE, SIG_IGN);
-<<<<<<< HEAD
     signal(SIGIO, SIG_IGN); /* see cl_is_being_written */
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-=======
     return signal_pipe[0];
->>>>>>> package
 }
 
 int cl_next_signal(int descriptor) {
