@@ -25,9 +25,13 @@ int cl_signal_descriptor(void) {
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_NONBLOCK | O_CLOEXEC) != 0) return -1;
     struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    sigset_t caught;
     sigemptyset(&action.sa_mask);
+    sigemptyset(&caught);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (sigaction(wanted[i], &action, NULL) != 0) return -1;
+        if (sigaction(wanted[i], &action, NULL) != 0 || sigaddset(&caught, wanted[i]) != 0) return -1;
+    /* Who started this process may have had them blocked. */
+    if (sigprocmask(SIG_UNBLOCK, &caught, NULL) != 0) return -1;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGIO, SIG_IGN); /* see cl_is_being_written */
     return signal_pipe[0];

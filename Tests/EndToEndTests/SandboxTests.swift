@@ -47,6 +47,7 @@ import Testing
             [
                 "edit-worker", "--spec", "\(folder.path)/claim/cat.yaml", "--image", image, "--out", out,
                 "--id", "1", "--name", "cat", "--state", "\(folder.path)/state",
+                "--model", Program.root.appending(path: "Models/starter").path(percentEncoded: false),
             ] + config)
         return (result.code, result.output)
     }
