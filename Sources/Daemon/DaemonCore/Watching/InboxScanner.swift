@@ -134,7 +134,9 @@ struct InboxScanner: Sendable {
             file = Seen(size: status.size, modified: status.modified, inode: status.inode, since: now)
         }
         guard var file else { return nil }
-        file.isOpen = isQuiet(file, now) && files.isBeingWritten("\(inbox.path)/\(name)")
+        // One that is held open but has not changed for long is done: some programs never close.
+        let isOpen = isQuiet(file, now) && files.isBeingWritten("\(inbox.path)/\(name)")
+        file.isOpen = isOpen && now - file.since < 30 * quiet
         if file.isOpen {
             // What was read before may change without the file's time telling.
             file.completeness = nil
