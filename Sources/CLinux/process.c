@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ int cl_next_signal(int descriptor) {
     return read(descriptor, &byte, 1) == 1 ? byte : 0;
 }
 
-int cl_spawn(const char *program, char *const argv[], int output) {
+int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -51,7 +52,7 @@ int cl_spawn(const char *program, char *const argv[], int output) {
     sigemptyset(&standard);
     sigaddset(&standard, SIGPIPE);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
@@ -66,6 +67,11 @@ int cl_spawn(const char *program, char *const argv[], int output) {
         return -1;
     }
     return pid;
+}
+
+int cl_limit_data(int pid, uint64_t bytes) {
+    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    return prlimit(pid, RLIMIT_DATA, &limit, NULL);
 }
 
 int cl_notify(const char *path, const char *message) {

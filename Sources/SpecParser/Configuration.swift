@@ -46,6 +46,8 @@ public struct Configuration: Sendable, Equatable {
         public var attempts = 3
         /// After this time a lone half is reported, seconds.
         public var orphanAfter = 600.0
+        /// A worker that makes no progress for this time is killed, seconds.
+        public var stalledAfter = 1800.0
         /// A file is ready when it has not changed for this time, seconds.
         public var quiet = 1.0
 
@@ -225,7 +227,7 @@ private struct ConfigurationDecoder {
     private func limits(_ node: YAMLNode) throws(SpecError) -> Configuration.Limits {
         let entries = try decoder.mapping(
             node, "`limits`",
-            keys: ["pixels", "seconds", "memory", "cache", "attempts", "orphan_after", "quiet"])
+            keys: ["pixels", "seconds", "memory", "cache", "attempts", "orphan_after", "quiet", "stalled_after"])
         var limits = Configuration.Limits()
         func given(_ key: String) -> YAMLNode? { entries[key].flatMap { $0.value.isNull ? nil : $0.value } }
         if let node = given("pixels") { limits.pixels = try decoder.size(node, "`pixels`") }
@@ -237,6 +239,9 @@ private struct ConfigurationDecoder {
         }
         if let node = given("orphan_after") {
             limits.orphanAfter = try decoder.duration(node, "`orphan_after`")
+        }
+        if let node = given("stalled_after") {
+            limits.stalledAfter = try decoder.duration(node, "`stalled_after`")
         }
         if let node = given("quiet") { limits.quiet = try decoder.duration(node, "`quiet`") }
         return limits

@@ -44,6 +44,15 @@ import Testing
         #expect(found.waiting.isEmpty && found.settling.isEmpty)
     }
 
+    @Test func `a spec that is still being written keeps the picture that it names`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.png", "!")
+        try write("b.yaml", "image: a.png\nprompt: x\n")
+        let found = try scanner.scan(files, now: start + 0.1)
+        #expect(found.settling == ["b.yaml"] && found.named == ["a.png"])
+    }
+
     @Test func `lone halves wait, and a file that a spec names is none`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()

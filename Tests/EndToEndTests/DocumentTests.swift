@@ -20,7 +20,7 @@ import Testing
         var codes: Set<String> = []
         for (_, text) in try sources() {
             for match in text.matches(
-                of: /"((spec|config|image|model|edit|worker|job|out|inbox|status)\.[a-z_]+)"/)
+                of: /"((spec|config|image|model|edit|worker|job|out|inbox|status|hook)\.[a-z_]+)"/)
             { codes.insert(String(match.1)) }
         }
         #expect(codes.count > 50)

@@ -71,7 +71,7 @@ final class TemporaryFolder {
 }
 
 /// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
-/// prompt say: CRASH, SLOW, REFUSE, DISKFULL; otherwise it makes a result at once.
+/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL; otherwise it makes a result at once.
 final class Place {
     let folder: TemporaryFolder
     var inbox: String { "\(folder.path)/in" }
@@ -80,7 +80,7 @@ final class Place {
     private let worker: String
     let config: String
 
-    init(extra: String = "") throws {
+    init(extra: String = "", limits: String = "") throws {
         folder = try TemporaryFolder()
         worker = "\(folder.path)/worker"
         config = "\(folder.path)/config.yaml"
@@ -102,13 +102,17 @@ final class Place {
               echo '{"error":{"code":"file.write","message":"no space left","hint":"wait","retryable":true},"exit":73}'; exit 73
             fi
             if grep -q SLOW "$spec"; then sleep 20; fi
+            if grep -q HUNGRY "$spec"; then exec python3 -c 'import time; x = b"x" * (200 << 20); time.sleep(20)'; fi
+            if grep -q STEADY "$spec"; then
+              for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo "{\\"stage\\":\\"drag\\",\\"step\\":$i,\\"total\\":9}"; done
+            fi
             # half of the files first: a reader must never see this
             cat "$image" > "$out/result.png" || exit 70
             printf '{"job":{"id":"%s"},"duplicate_of":"%s"}' "$id" "$dup" > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: worker)
-        let text = "limits: {quiet: 0.2s}\ninboxes: [{path: \(inbox)}]\noutbox: \(outbox)\n\(extra)"
+        let text = "limits: {quiet: 0.2s\(limits)}\ninboxes: [{path: \(inbox)}]\noutbox: \(outbox)\n\(extra)"
         try text.write(toFile: config, atomically: true, encoding: .utf8)
     }
 

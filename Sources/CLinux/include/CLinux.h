@@ -42,8 +42,11 @@ int cl_signal_descriptor(void);
 int cl_next_signal(int descriptor);
 
 /* Starts a program in a process group of its own, signals unblocked, standard output to `output`, standard input from
- * /dev/null. Returns its pid, or -1 and errno. */
-int cl_spawn(const char *program, char *const argv[], int output);
+ * the file `input`. Returns its pid, or -1 and errno. */
+int cl_spawn(const char *program, char *const argv[], const char *input, int output);
+
+/* Bounds what a process can allocate, RLIMIT_DATA: mapped files do not count. 0, or -1 and errno. */
+int cl_limit_data(int pid, uint64_t bytes);
 
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);

@@ -8,6 +8,8 @@ public struct FileStatus: Sendable, Equatable {
     public var size: Int
     /// Seconds since 1970 of its last change.
     public var modified: Double
+    /// Seconds since 1970 since when it has its name and its content: a move counts, unlike in `modified`.
+    public var changed: Double
     /// Identity of the file itself, whatever its names.
     public var device, inode: UInt64
     /// Number of names.

@@ -126,6 +126,7 @@ public struct PosixFileSystem: FileSystem {
         return FileStatus(
             kind: kind, size: Int(found.st_size),
             modified: Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) / 1e9,
+            changed: Double(found.st_ctim.tv_sec) + Double(found.st_ctim.tv_nsec) / 1e9,
             device: UInt64(found.st_dev),
             inode: UInt64(found.st_ino), links: Int(found.st_nlink))
     }

@@ -157,6 +157,19 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         }
     }
 
+    /// Under which name a job was published by an earlier daemon, that died before it could remember so.
+    func publishedName(_ job: Job) throws(FileError) -> String? {
+        var (name, n) = (job.name, 2)
+        while try files.status("\(outbox)/\(name)") != nil {
+            let record = (try? files.read("\(outbox)/\(name)/trajectory.json")).flatMap {
+                JSONValue(parsing: $0)
+            }
+            if record?["job"]?["id"]?.string == job.id { return name }
+            (name, n) = ("\(job.name).\(n)", n + 1)
+        }
+        return nil
+    }
+
     private func setMode(_ path: String) throws(FileError) {
         guard chmod(path, mode_t(configuration.outputMode)) == 0 else { throw FileError("chmod", path) }
     }

@@ -14,6 +14,8 @@ final class Records {
         let inbox, file: String
         /// Seconds since 1970.
         let since: Double
+        /// Whether it has waited for longer than `limits.orphan_after`.
+        var isOrphan = false
     }
 
     private let folder: String
@@ -41,6 +43,12 @@ final class Records {
 
     /// Remembers how a job ended.
     func remember(_ job: Job, outcome: Outcome, _ files: some FileSystem) throws(FileError) {
+        try files.replace("\(folder)/history/\(job.id).json", Array(text(job, outcome).utf8), mode: 0o644)
+        if case .published(let name) = outcome, digests[job.digest] == nil { digests[job.digest] = name }
+    }
+
+    /// A finished job's record as JSON, which is what the hook is given too.
+    func text(_ job: Job, _ outcome: Outcome) -> String {
         var fields: [(key: String, value: JSONValue)] = [
             ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)),
             ("spec", .string(job.spec)),
@@ -51,12 +59,10 @@ final class Records {
         switch outcome {
         case .published(let name):
             fields += [("state", .string("published")), ("published_as", .string(name))]
-            if digests[job.digest] == nil { digests[job.digest] = name }
         case .failed(let code, let folder):
             fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
         }
-        try files.replace(
-            "\(folder)/history/\(job.id).json", Array(JSONValue.object(fields).lines.utf8), mode: 0o644)
+        return JSONValue.object(fields).lines
     }
 
     /// A finished job's record.
@@ -88,7 +94,7 @@ final class Records {
         let lone = halves.map { half in
             JSONValue.object([
                 ("inbox", .string(half.inbox)), ("file", .string(half.file)),
-                ("since", .number(half.since.rounded())),
+                ("since", .number(half.since.rounded())), ("orphan", .bool(half.isOrphan)),
             ])
         }
         let status = JSONValue.object([

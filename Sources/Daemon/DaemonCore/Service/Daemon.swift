@@ -12,27 +12,31 @@ import SpecParser
 ///
 /// Nothing is known in memory alone: a kill at any point is followed by the same result.
 public final class Daemon {
-    private let setup: DaemonSetup
+    let setup: DaemonSetup
     let files = PosixFileSystem()
-    private let log: Logger
-    private var configuration: Configuration
+    let log: Logger
+    var configuration: Configuration
     var store: ClaimStore<PosixFileSystem>
     var cache: ContentCache
-    private var inboxes: [WatchedInbox] = []
+    var inboxes: [WatchedInbox] = []
     var queue: [Job] = []
     var workers: [WorkerProcess] = []
     let records: Records
-    private var notifier: ServiceNotifier
+    var notifier: ServiceNotifier
     private let signals: Int32
     var control: ControlFiles
     var controlWatcher: Watcher?
-    private var stop: Stop = .no
-    private var failures = 0
+    var stop: Stop = .no
+    var failures = 0
+    var hook: CompletionHook
+    var orphans = OrphanTimer()
+    var counters = Metrics()
+    var housekeeping = Housekeeping()
     /// Until when nothing new is started, because a place (a full disk, say) does not work.
-    private var pausedUntil: Double?
+    var pausedUntil: Double?
     private var retryAt: [String: Double] = [:]
 
-    private enum Stop { case no, gracefully, atOnce }
+    enum Stop { case no, gracefully, atOnce }
 
     /// A daemon; it takes over signal handling of the process.
     public init(_ setup: DaemonSetup, log: Logger) {
@@ -44,7 +48,9 @@ public final class Daemon {
         records = Records(stateFolder: setup.stateFolder)
         notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         control = ControlFiles(stateFolder: setup.stateFolder)
+        hook = CompletionHook(stateFolder: setup.stateFolder)
         signals = cl_signal_descriptor()
+        setenv(Worker.daemonVariable, String(getpid()), 1)
     }
 
     /// Runs until stopped or, with `once`, until everything is done.
@@ -70,6 +76,7 @@ public final class Daemon {
             obeyControl()
             lookIntoInboxes()
             startWorkers()
+            keepHouse()
             writeStatus()
             if setup.once && isIdle {
                 // What was found while jobs ran may be out of date: look once more.
@@ -83,7 +90,7 @@ public final class Daemon {
     }
 
     /// Files that wait for their other half; those of jobs that are under way do not.
-    private var loneHalves: [Records.LoneHalf] {
+    var loneHalves: [Records.LoneHalf] {
         let active = queue + workers.map(\.job)
         let keeps = configuration.inputs == .keep  // pictures stay when they are done with
         return inboxes.flatMap { inbox -> [Records.LoneHalf] in
@@ -153,6 +160,7 @@ public final class Daemon {
         for inbox in inboxes where inbox.isDue(now) {
             do {
                 try inbox.scan(files, now)
+                counters.scans += 1
                 let pairs = inbox.findings.pairs
                 for pair in pairs { try claim(pair) }
                 // What the inbox needs now: a worker may end before the next look, and its picture be archived.
@@ -200,7 +208,9 @@ public final class Daemon {
                 try files.createDirectory(making)
                 job.state = .running
                 try store.save(job)
-                let worker = try WorkerProcess(setup.workerCommand + arguments(job, making), job: job)
+                let worker = try WorkerProcess(
+                    setup.workerCommand + arguments(job, making), job: job,
+                    memory: configuration.limits.memory)
                 workers.append(worker)
                 log.info(
                     "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
@@ -225,19 +235,17 @@ public final class Daemon {
 
     private func tendWorkers() {
         for worker in workers { worker.listen() }
-        for worker in workers {
-            if let limit = configuration.limits.seconds,
-                ContinuousClock.now - worker.started > .seconds(limit)
-            {
-                worker.signal(SIGKILL)
-            }
-        }
+        for worker in workers { worker.enforce(configuration.limits) }
         while true {
             var status: Int32 = 0
             let pid = waitpid(-1, &status, WNOHANG)
             guard pid > 0 else { return }
-            guard let index = workers.firstIndex(where: { $0.pid == pid }) else { continue }
+            guard let index = workers.firstIndex(where: { $0.pid == pid }) else {
+                hookEnded(pid, status)
+                continue
+            }
             let worker = workers.remove(at: index)
+            counters.ended(worker)
             conclude(worker, worker.end(status))
         }
     }
@@ -255,37 +263,45 @@ public final class Daemon {
             queue.append(job)
             pause(failure.message, now)
         case .failed(let failure): setAside(job, failure)
-        case .crashed(let reason):
+        case .overran(.stalled): retry(job, Overrun.stalled.failure, now)
+        case .overran(let bound):
             job.crashes += 1
-            job.state = .claimed
-            let isOver =
-                configuration.limits.seconds.map { ContinuousClock.now - worker.started > .seconds($0) }
-                ?? false
-            guard job.crashes < configuration.limits.attempts && !isOver else {
-                let code = isOver ? "worker.time_limit" : "worker.crashed"
-                setAside(
-                    job,
-                    JobFailure(
-                        code: code, message: isOver ? "the edit took longer than limits.seconds" : reason,
-                        hint: "See the journal; drop the spec again to retry.", exit: .internalError))
-                return
-            }
-            retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
-            try? store.save(job)
-            queue.append(job)
-            log.warning(
-                "\(reason); trying again",
-                metadata: ["job": "\(job.id)", "name": "\(job.name)", "crashes": "\(job.crashes)"])
+            setAside(job, bound.failure)
+        case .crashed(let reason):
+            let failure = JobFailure(
+                code: "worker.crashed", message: reason,
+                hint: "See the journal; drop the spec again to retry.", exit: .internalError)
+            retry(job, failure, now)
         }
     }
 
+    /// Charges a try for a worker that died, and tries again a little later or no more. Neighbours go on.
+    private func retry(_ job: Job, _ failure: JobFailure, _ now: Double) {
+        var job = job
+        job.crashes += 1
+        job.state = .claimed
+        guard job.crashes < configuration.limits.attempts else { return setAside(job, failure) }
+        counters.retries += 1
+        retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
+        try? store.save(job)
+        queue.append(job)
+        log.warning(
+            "\(failure.message); trying again",
+            metadata: [
+                "job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)",
+                "crashes": "\(job.crashes)",
+            ])
+    }
+
     /// Publishes a finished job and puts its inputs away. What fails is tried again: the job's record says how far it is.
-    private func complete(_ job: Job) {
+    func complete(_ job: Job) {
         var job = job
         do {
             if let folder = try store.publish(&job) {
-                try records.remember(job, outcome: .published(folder), files)
+                try concluded(job, .published(folder))
                 log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
+            } else if records.record(job.id, files) == nil, let folder = try store.publishedName(job) {
+                try concluded(job, .published(folder))
             }
             try store.settleInputs(job, stillNeeded: stillNeeded(job.inbox, besides: job))
         } catch {
@@ -302,7 +318,7 @@ public final class Daemon {
             let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
             let folder = try store.fail(
                 job, named, attempts: attempts, stillNeeded: stillNeeded(job.inbox, besides: job))
-            try records.remember(job, outcome: .failed(failure.code, folder), files)
+            try concluded(job, .failed(failure.code, folder))
             failures += 1
             log.error(
                 "failed: \(failure.message)",
@@ -323,7 +339,7 @@ public final class Daemon {
 
     // MARK: - Signals
 
-    private func takeSignals() {
+    func takeSignals() {
         while true {
             switch cl_next_signal(signals) {
             case 0: return
@@ -342,10 +358,12 @@ public final class Daemon {
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
             (fresh.inboxes, fresh.outbox) = (configuration.inboxes, configuration.outbox)
             configuration = fresh
+            counters.reloadSucceeded = true
             store = ClaimStore(files: files, configuration: fresh)
             cache = Self.cache(fresh, setup)
             log.info("configuration read again")
         } catch {
+            counters.reloadSucceeded = false
             log.error(
                 "the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"])
         }
@@ -358,7 +376,7 @@ public final class Daemon {
         let isScanned = inboxes.allSatisfy {
             $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
         }
-        return queue.isEmpty && workers.isEmpty && isScanned
+        return queue.isEmpty && workers.isEmpty && isScanned && hook.isIdle
     }
 
     /// Whether all that should end does: a worker that outlives its SIGKILL hangs in the kernel, and only a restart of
@@ -377,7 +395,8 @@ public final class Daemon {
             if isMoving { notifier.progressed() }
             deadline = min(deadline, now + watchdog)
         }
-        if !workers.isEmpty { deadline = min(deadline, now + 1) }
+        if !workers.isEmpty { deadline = min(deadline, now + (configuration.limits.memory == nil ? 1 : 0.5)) }
+        deadline = min(deadline, nextHousekeeping(now))
         // One that waits as `running` has ended well, but could not be made ready for publishing.
         if queue.contains(where: { $0.state == .publishing || $0.state == .running }) {
             deadline = min(deadline, now + 1)
@@ -396,45 +415,5 @@ public final class Daemon {
         }
         let wait = max(0, min(60_000, Int((deadline - now) * 1000) + 1))
         poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
-    }
-
-    /// Ends: workers are asked, then killed; their jobs and all that wait go back to the inboxes.
-    private func finish() -> JobFailure.Exit {
-        notifier.stopping()
-        for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
-        let deadline = ContinuousClock.now + .milliseconds(1500)
-        for worker in workers {
-            var status: Int32 = 0
-            while waitpid(worker.pid, &status, WNOHANG) == 0 {
-                takeSignals()
-                if ContinuousClock.now > deadline || stop == .atOnce { worker.signal(SIGKILL) }
-                usleep(10_000)
-            }
-            keepStages(of: worker.job)
-            if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
-        }
-        workers = []
-        // Running jobs first. What there is no time for stays claimed: the next start takes it up as well.
-        let end = ContinuousClock.now + .milliseconds(800)
-        for job in queue.reversed()
-        where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
-        {
-            notifier.stillBusy()
-            do { try store.returnToInbox(job) } catch {
-                log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
-            }
-        }
-        queue.removeAll()
-        writeStatus()
-        log.info("stopped")
-        return .ok
-    }
-
-    private func writeStatus() {
-        let paused = control.isPaused || control.isDraining || pausedUntil != nil
-        records.writeStatus(queue: queue, workers: workers, halves: loneHalves, isPaused: paused, files)
-        notifier.status(
-            "\(workers.count) running, \(queue.count) waiting, \(failures) failed"
-                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : ""))
     }
 }

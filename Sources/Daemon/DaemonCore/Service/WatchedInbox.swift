@@ -16,6 +16,8 @@ final class WatchedInbox {
     private(set) var findings = InboxScanner.Findings()
     private(set) var hasScanned = false
     private(set) var nextLook = 0.0
+    /// How often events were lost, or the folder was replaced.
+    private(set) var losses = 0
     private let settings: Configuration.Inbox
     private var scanner: InboxScanner
     private let lock: InboxLock
@@ -37,6 +39,7 @@ final class WatchedInbox {
         case .changes: nextLook = now
         case .lost:
             // The folder was replaced, or events were: watch what is there now.
+            losses += 1
             watcher = try? Watcher(path, settings.watch)
             nextLook = now
         case .nothing: break

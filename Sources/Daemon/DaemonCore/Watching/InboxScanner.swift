@@ -61,10 +61,12 @@ struct InboxScanner: Sendable {
         let known = Set(names)
         seen = seen.filter { known.contains($0.key) }
         var masks: Set<String> = []
+        var unsettled: Set<String> = []
         for name in specs {
             guard let file = try look(name, files, now) else { continue }
             guard case .ready = specReadiness(file, now) else {
                 settle(name, file, now, &findings)
+                unsettled.formUnion(picturesNamed(by: name, pictures, files))
                 continue
             }
             guard case .success(let parsed)? = file.spec else {
@@ -77,7 +79,18 @@ struct InboxScanner: Sendable {
         for picture in pictures where !findings.named.contains(picture) && !masks.contains(picture) {
             if let file = try look(picture, files, now) { findings.waiting[picture] = file.modified }
         }
+        findings.named.formUnion(unsettled)
         return findings
+    }
+
+    /// Pictures that a spec names which may still be written: another job must not take them away meanwhile.
+    private func picturesNamed(by name: String, _ pictures: [String], _ files: some FileSystem) -> [String] {
+        let bytes = (try? files.read("\(inbox.path)/\(name)")) ?? []
+        let spec = (try? parseSpec(bytes, file: name))?.spec
+        if let spec, let image = spec.image?.value {
+            return [image] + spec.references.map(\.value)
+        }
+        return pictures.filter { stem($0).lowercased() == stem(name).lowercased() }
     }
 
     private mutating func addPair(

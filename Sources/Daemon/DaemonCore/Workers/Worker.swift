@@ -6,11 +6,14 @@ internal import CLinux
 
 /// What a worker does for its daemon's sake.
 public enum Worker {
+    /// The environment variable in which a daemon tells its workers who it is.
+    static let daemonVariable = "CLIPDRAGD_DAEMON_PID"
+
     /// Makes the kernel kill this process when its daemon dies, so that no claim outlives it. A daemon that died before
     /// this call left the worker to another parent: then it ends at once.
     public static func dieWithDaemon() {
-        let parent = getppid()
         _ = cl_die_with_parent()
-        if getppid() != parent || parent == 1 && getpid() != 1 && getsid(0) != getsid(1) { exit(75) }
+        guard let text = getenv(daemonVariable), let daemon = Int32(String(cString: text)) else { return }
+        if getppid() != daemon { exit(75) }
     }
 }

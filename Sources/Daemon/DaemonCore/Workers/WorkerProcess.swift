@@ -1,6 +1,7 @@
 internal import CLinux
 import Foundation
 import JobFiles
+import SpecParser
 
 #if canImport(Glibc)
     import Glibc
@@ -16,6 +17,8 @@ final class WorkerProcess {
         case failed(JobFailure)
         /// It died of a signal or said nothing.
         case crashed(String)
+        /// The daemon killed it.
+        case overran(Overrun)
     }
 
     let pid: Int32
@@ -25,8 +28,10 @@ final class WorkerProcess {
     let descriptor: Int32
     /// Its last line of progress.
     private(set) var progress: JSONValue?
-    /// When it last said anything.
-    private(set) var lastWord: ContinuousClock.Instant
+    /// When it last got somewhere: a stage or a step that it had not told of.
+    private(set) var lastProgress: ContinuousClock.Instant
+    /// Why the daemon has killed it, if it has.
+    private(set) var overrun: Overrun?
     /// When it was started.
     let started: ContinuousClock.Instant
     /// When it was first told to die at once.
@@ -34,18 +39,18 @@ final class WorkerProcess {
     private var buffer: [UInt8] = []
     private var failure: JobFailure?
 
-    /// Starts a program with arguments.
-    init(_ command: [String], job: Job) throws(FileError) {
+    /// Starts a program with arguments, and a bound on its memory in bytes.
+    init(_ command: [String], job: Job, memory: Int? = nil) throws(FileError) {
         self.job = job
         started = .now
-        lastWord = .now
+        lastProgress = .now
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        let child = cl_spawn(command[0], words, ends[1])
+        let child = cl_spawn(command[0], words, "/dev/null", ends[1])
         let number = errno
         close(ends[1])
         guard child > 0 else {
@@ -53,6 +58,8 @@ final class WorkerProcess {
             throw FileError("posix_spawn", command[0], number)
         }
         pid = child
+        // A backstop: the daemon looks at what is used every half second, and much can be taken in between.
+        if let memory { _ = cl_limit_data(child, UInt64(memory) + UInt64(memory) / 4 + (256 << 20)) }
         descriptor = ends[0]
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
@@ -65,7 +72,6 @@ final class WorkerProcess {
         while true {
             let count = read(descriptor, &chunk, chunk.count)
             if count <= 0 { break }
-            lastWord = .now
             buffer.append(contentsOf: chunk[..<count])
             // a worker that never ends a line says nothing of use
             if buffer.count > 1 << 20 { buffer.removeAll() }
@@ -77,9 +83,33 @@ final class WorkerProcess {
             if let error = json["error"] {
                 failure = JobFailure(json: error, exit: json["exit"]?.integer ?? 70)
             } else if json["stage"] != nil {
+                if json != progress { lastProgress = .now }
                 progress = json
             }
         }
+    }
+
+    /// Kills it once it exceeds a bound; what the bound was is in `overrun`.
+    func enforce(_ limits: Configuration.Limits) {
+        guard overrun == nil else { return }
+        let now = ContinuousClock.now
+        if let seconds = limits.seconds, now - started > .seconds(seconds) {
+            overrun = .time
+        } else if let memory = limits.memory, (Self.residentBytes(pid) ?? 0) > memory {
+            overrun = .memory
+        } else if now - lastProgress > .seconds(limits.stalledAfter) {
+            overrun = .stalled
+        }
+        if overrun != nil { signal(SIGKILL) }
+    }
+
+    /// Bytes of memory that a process has taken for itself; mapped weights do not count.
+    static func residentBytes(_ pid: Int32) -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
+        else { return nil }
+        return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+            .map { $0 * 1024 }
     }
 
     /// Sends a signal to the worker and what it has started.
@@ -92,6 +122,7 @@ final class WorkerProcess {
     func end(_ status: Int32) -> End {
         listen()
         let signal = status & 0x7f
+        if let overrun { return .overran(overrun) }
         if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
         let code = (status >> 8) & 0xff
         if code == 0 { return .succeeded }

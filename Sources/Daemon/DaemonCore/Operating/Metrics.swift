@@ -1,0 +1,123 @@
+import Foundation
+import JobFiles
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What has been counted since the start, and its text for Prometheus (node_exporter's textfile collector).
+struct Metrics {
+    /// What is so at this moment.
+    struct Sample {
+        /// Jobs by state.
+        var depths: [String: Int]
+        /// Seconds since the oldest waiting job was dropped.
+        var oldest: Double
+        var waitingHalves, orphans: Int
+        var isPaused, isWaiting: Bool
+        /// Of each inbox.
+        var isPolling: [Bool]
+        /// Folders whose free space is told.
+        var places: [String]
+    }
+
+    private static let interval = 5.0
+    private let started = Date().timeIntervalSince1970
+    private var (published, failed) = (0, 0)
+    private var (runs, runSeconds) = (0, 0.0)
+    private var lastSuccess = 0.0
+    /// Tries after a worker's death.
+    var retries = 0
+    /// Runs of the hook that failed.
+    var hookFailures = 0
+    /// Looks into inboxes.
+    var scans = 0
+    /// Watches that lost events and were made anew.
+    var watchesLost = 0
+    /// Whether the last reload took.
+    var reloadSucceeded = true
+    private var lastWritten = (text: "", time: 0.0)
+
+    mutating func ended(_ worker: WorkerProcess) {
+        runs += 1
+        runSeconds += Double((ContinuousClock.now - worker.started).components.seconds)
+    }
+
+    mutating func concluded(_ outcome: Records.Outcome) {
+        switch outcome {
+        case .published:
+            published += 1
+            lastSuccess = Date().timeIntervalSince1970.rounded()
+        case .failed: failed += 1
+        }
+    }
+
+    /// Writes the file, at once, when a count has changed; gauges that only drift wait for that or five seconds.
+    mutating func write(_ sample: Sample, to path: String, _ files: some FileSystem, _ now: Double) {
+        guard now - lastWritten.time >= Self.interval || counts != lastWritten.text else { return }
+        lastWritten = (counts, now)
+        // Metrics that cannot be written are no reason to stop working.
+        try? files.replace(path, Array(text(sample).utf8), mode: 0o644)
+    }
+
+    private var counts: String {
+        "\(published) \(failed) \(runs) \(retries) \(hookFailures) \(reloadSucceeded)"
+    }
+
+    /// The exposition format, one family after another.
+    func text(_ sample: Sample) -> String {
+        var lines: [String] = []
+        func family(
+            _ name: String, _ type: String, _ help: String, _ values: [(labels: String, value: Double)]
+        ) {
+            lines += ["# HELP clipdragd_\(name) \(help)", "# TYPE clipdragd_\(name) \(type)"]
+            lines += values.map { "clipdragd_\(name)\($0.labels) \($0.value)" }
+        }
+        func one(_ name: String, _ type: String, _ help: String, _ value: Double) {
+            family(name, type, help, [("", value)])
+        }
+        family(
+            "jobs_total", "counter", "Jobs that ended, by result.",
+            [("{result=\"published\"}", Double(published)), ("{result=\"failed\"}", Double(failed))])
+        lines += [
+            "# HELP clipdragd_job_duration_seconds Time of workers.",
+            "# TYPE clipdragd_job_duration_seconds summary",
+            "clipdragd_job_duration_seconds_sum \(runSeconds)",
+            "clipdragd_job_duration_seconds_count \(runs)",
+        ]
+        family(
+            "queue_depth", "gauge", "Jobs by state.",
+            ["claimed", "held", "publishing", "running"].map {
+                ("{state=\"\($0)\"}", Double(sample.depths[$0] ?? 0))
+            })
+        one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
+        one("waiting_halves", "gauge", "Files without their other half.", Double(sample.waitingHalves))
+        one("orphans", "gauge", "Of these, those beyond limits.orphan_after.", Double(sample.orphans))
+        one("worker_restarts_total", "counter", "Tries after a worker's death.", Double(retries))
+        one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
+        one("scans_total", "counter", "Looks into inboxes.", Double(scans))
+        one("watches_lost_total", "counter", "Watches that lost events or their folder.", Double(watchesLost))
+        family(
+            "watch_mode", "gauge", "How each inbox is watched.",
+            sample.isPolling.enumerated().map {
+                ("{inbox=\"\($0.offset)\",mode=\"\($0.element ? "poll" : "inotify")\"}", 1)
+            })
+        let free = sample.places.compactMap { Self.freeBytes($0) }
+        family(
+            "disk_free_bytes", "gauge", "Free space for results and for state.",
+            zip(["outbox", "state"], free).map { ("{place=\"\($0)\"}", $1) })
+        one("paused", "gauge", "1 while paused or draining by command.", sample.isPaused ? 1 : 0)
+        one("waiting_for_place", "gauge", "1 while a disk or folder does not work.", sample.isWaiting ? 1 : 0)
+        one(
+            "last_success_timestamp_seconds", "gauge", "When a job was last published; 0: never.", lastSuccess
+        )
+        one("start_timestamp_seconds", "gauge", "When the daemon started.", started.rounded())
+        one("config_reload_success", "gauge", "1 when the last reload took.", reloadSucceeded ? 1 : 0)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func freeBytes(_ path: String) -> Double? {
+        var found = statvfs()
+        return statvfs(path, &found) == 0 ? Double(found.f_bavail) * Double(found.f_frsize) : nil
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import JobFiles
+import Logging
+import SpecParser
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The end of a run, and what is told of the state.
+extension Daemon {
+    /// Ends: workers are asked, then killed; their jobs and all that wait go back to the inboxes.
+    func finish() -> JobFailure.Exit {
+        notifier.stopping()
+        for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
+        let deadline = ContinuousClock.now + .milliseconds(1500)
+        for worker in workers {
+            var status: Int32 = 0
+            while waitpid(worker.pid, &status, WNOHANG) == 0 {
+                takeSignals()
+                if ContinuousClock.now > deadline || stop == .atOnce { worker.signal(SIGKILL) }
+                usleep(10_000)
+            }
+            keepStages(of: worker.job)
+            if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
+        }
+        workers = []
+        // Running jobs first. What there is no time for stays claimed: the next start takes it up as well.
+        let end = ContinuousClock.now + .milliseconds(800)
+        for job in queue.reversed()
+        where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
+        {
+            notifier.stillBusy()
+            do {
+                try store.returnToInbox(job)
+                log.info("returned to the inbox", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+            } catch {
+                log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
+            }
+        }
+        queue.removeAll()
+        hook.stop()
+        writeStatus()
+        log.info("stopped")
+        return .ok
+    }
+
+    func writeStatus() {
+        let paused = control.isPaused || control.isDraining || pausedUntil != nil
+        records.writeStatus(queue: queue, workers: workers, halves: orphans.halves, isPaused: paused, files)
+        writeMetrics()
+        notifier.status(
+            "\(workers.count) running, \(queue.count) waiting, \(failures) failed"
+                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : ""))
+    }
+}

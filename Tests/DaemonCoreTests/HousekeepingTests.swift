@@ -1,0 +1,55 @@
+import Foundation
+import JobFiles
+import SpecParser
+import Testing
+
+@testable import DaemonCore
+
+/// Retention and the orphan timer, with a clock of the test's own.
+@Suite struct HousekeepingTests {
+    private let files = PosixFileSystem()
+
+    @Test func `only the daemon's own goes, and only after its time`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
+            .path(percentEncoded: false)
+        defer { try? files.removeTree(folder) }
+        let mine = [
+            "out/cat/trajectory.json", "in/failed/dog/error.json", "in/archive/a.png", "in/archive/a.yaml",
+        ]
+        let others = ["out/theirs/x.txt", "in/failed/notes/x.txt", "in/archive/notes.txt", "in/b.png"]
+        for path in mine + others {
+            try files.createDirectory(parent("\(folder)/\(path)"))
+            try files.create("\(folder)/\(path)", [], mode: 0o644)
+        }
+        var configuration = Configuration()
+        (configuration.inboxes, configuration.outbox) = ([.init(path: "\(folder)/in")], "\(folder)/out")
+        let now = Date().timeIntervalSince1970
+        func left() throws -> [String] {
+            try (mine + others).filter { try files.status("\(folder)/\($0)") != nil }
+        }
+        var housekeeping = Housekeeping()
+        #expect(housekeeping.expire(configuration, files, now + 1e9).isEmpty)  // kept for ever by default
+        configuration.retention.archive = 1000
+        configuration.retention.failed = 1000
+        configuration.retention.outbox = 1000
+        #expect(housekeeping.expire(configuration, files, now + 900).isEmpty)
+        #expect(try left() == mine + others)
+        #expect(housekeeping.expire(configuration, files, now + 1100).count == 4)
+        #expect(try left() == others)
+        #expect(!housekeeping.isDue(now + 1200) && housekeeping.isDue(now + 1100 + 3600))
+    }
+
+    @Test func `a half is an orphan once, counted from when it came`() {
+        var timer = OrphanTimer()
+        let half = Records.LoneHalf(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
+        #expect(timer.update([half], now: 1000, after: 60).isEmpty)
+        #expect(timer.next == 1060)
+        #expect(timer.update([half], now: 1060, after: 60).map(\.file) == ["a.yaml"])
+        #expect(timer.halves.map(\.isOrphan) == [true] && timer.next == nil)
+        #expect(timer.update([half], now: 1100, after: 60).isEmpty)
+        // Gone and come back: a new wait.
+        #expect(timer.update([], now: 1200, after: 60).isEmpty)
+        #expect(timer.update([half], now: 1300, after: 60).isEmpty)
+        #expect(timer.update([half], now: 1360, after: 60).count == 1)
+    }
+}

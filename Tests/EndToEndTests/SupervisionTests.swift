@@ -1,0 +1,115 @@
+import Foundation
+import JobFiles
+import Testing
+
+/// Bounds of workers, and what the daemon does beside its jobs, as a process.
+@Suite struct SupervisionTests {
+    @Test(arguments: [
+        (", seconds: 1", "SLOW", "worker.time_limit", 1),
+        (", memory: 100M", "HUNGRY", "worker.memory_limit", 1),
+        (", stalled_after: 1s, attempts: 2", "SLOW", "worker.stalled", 2),
+    ])
+    func `a worker beyond a bound is killed and named by the bound, and its neighbour goes on`(
+        _ limits: String, _ word: String, _ code: String, _ attempts: Int
+    ) throws {
+        let place = try Place(limits: limits)
+        for name in ["bad", "good"] { try place.drop(picture: "\(name).png") }
+        try place.drop(spec: "bad.yaml", "prompt: \(word)\npriority: 5\n")
+        try place.drop(spec: "good.yaml")
+        #expect(try place.runOnce() == 75)
+        #expect(place.names(place.outbox) == ["good"])
+        let error = try #require(place.json("\(place.inbox)/failed/bad/error.json"))
+        #expect(error["code"]?.string == code)
+        #expect(error["attempts"]?.integer == attempts)
+        #expect(place.started.count == attempts + 1)
+    }
+
+    @Test func `a slow worker that makes progress is never taken for a hung one`() throws {
+        let place = try Place(limits: ", stalled_after: 3s")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: STEADY\n")  // four seconds in all
+        #expect(try place.runOnce() == 0)
+        #expect(place.names(place.outbox) == ["x"])
+        #expect(place.started.count == 1)
+    }
+
+    @Test func `a worker whose daemon is gone before it could bind itself to it ends at once`() throws {
+        let (code, output, _) = try Program.run(
+            ["edit-worker", "--spec", "/none", "--out", "/none", "--id", "x", "--name", "x"],
+            environment: ["CLIPDRAGD_DAEMON_PID": "1"])
+        #expect(code == 75)
+        #expect(output.isEmpty)
+    }
+
+    @Test
+    func `the hook is given each finished job, again when it fails, and the queue does not wait for it`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        let (program, told) = ("\(folder.path)/hook", "\(folder.path)/told")
+        // Its first run fails.
+        let script = """
+            #!/bin/sh
+            if [ ! -e '\(folder.path)/tried' ]; then touch '\(folder.path)/tried'; exit 1; fi
+            tr -d '\\n' >> '\(told)'; echo >> '\(told)'
+            """
+        try script.write(toFile: program, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        let place = try Place(extra: "hook: \(program)\n")
+        for name in ["a", "b"] { try place.drop(picture: "\(name).png") }
+        try place.drop(spec: "a.yaml")
+        try place.drop(spec: "b.yaml", "prompt: REFUSE\n")
+        #expect(try place.runOnce() == 75)
+        let records = try String(contentsOfFile: told, encoding: .utf8).split(separator: "\n").compactMap {
+            JSONValue(parsing: Array($0.utf8))
+        }.sorted { ($0["name"]?.string ?? "") < ($1["name"]?.string ?? "") }
+        #expect(records.compactMap { $0["name"]?.string } == ["a", "b"])
+        #expect(records.compactMap { $0["state"]?.string } == ["published", "failed"])
+        #expect(records.last?["code"]?.string == "spec.test")
+        #expect(place.names("\(place.state)/hook").isEmpty)
+    }
+
+    @Test func `metrics tell what became of the jobs, in fifteen families at least`() throws {
+        let folder = try TemporaryFolder()
+        let place = try Place(extra: "metrics_file: \(folder.path)/clipdragd.prom\n")
+        for name in ["a", "b", "c"] { try place.drop(picture: "\(name).png") }
+        try place.drop(spec: "a.yaml")
+        try place.drop(spec: "b.yaml", "prompt: REFUSE\n")
+        try place.drop(spec: "c.yaml", "prompt: CRASH\n")
+        #expect(try place.runOnce() == 75)
+        let text = try String(contentsOfFile: "\(folder.path)/clipdragd.prom", encoding: .utf8)
+        let lines = text.split(separator: "\n").map(String.init)
+        for wanted in [
+            "clipdragd_jobs_total{result=\"published\"} 1.0", "clipdragd_jobs_total{result=\"failed\"} 2.0",
+            "clipdragd_worker_restarts_total 2.0", "clipdragd_job_duration_seconds_count 5",
+            "clipdragd_queue_depth{state=\"claimed\"} 0.0", "clipdragd_config_reload_success 1.0",
+        ] { #expect(lines.contains(wanted), "\(wanted)") }
+        let families = lines.filter { $0.hasPrefix("# TYPE clipdragd_") }
+        #expect(families.count >= 15 && Set(families).count == families.count)
+        // Every line is a comment or one sample.
+        for line in lines where !line.hasPrefix("# ") {
+            #expect(
+                line.wholeMatch(of: /clipdragd_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+]+/)
+                    != nil, "\(line)")
+        }
+        #expect(place.names(folder.path) == ["clipdragd.prom"])
+    }
+
+    @Test func `a lone half becomes an orphan, told once in the log and in the status`() throws {
+        let place = try Place(limits: ", orphan_after: 0.5s")
+        let errors = Pipe()
+        let daemon = try Program.start(place.arguments, errors: errors)
+        try place.drop(spec: "half.yaml")
+        place.wait("the orphan") {
+            guard case .array(let halves)? = place.json("\(place.state)/status.json")?["lone_halves"] else {
+                return false
+            }
+            return halves.first?["orphan"] == .bool(true)
+        }
+        daemon.terminate()
+        let log = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        daemon.waitUntilExit()
+        #expect(log.components(separatedBy: "a lone half").count == 2)
+        #expect(log.contains("file=half.yaml"))
+    }
+}
