@@ -227,7 +227,9 @@ private struct ConfigurationDecoder {
     private func limits(_ node: YAMLNode) throws(SpecError) -> Configuration.Limits {
         let entries = try decoder.mapping(
             node, "`limits`",
-            keys: ["pixels", "seconds", "memory", "cache", "attempts", "orphan_after", "quiet", "stalled_after"])
+            keys: [
+                "pixels", "seconds", "memory", "cache", "attempts", "orphan_after", "quiet", "stalled_after",
+            ])
         var limits = Configuration.Limits()
         func given(_ key: String) -> YAMLNode? { entries[key].flatMap { $0.value.isNull ? nil : $0.value } }
         if let node = given("pixels") { limits.pixels = try decoder.size(node, "`pixels`") }
