@@ -413,7 +413,7 @@ public final class Daemon {
         if let descriptor = controlWatcher?.descriptor {
             descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }
-        let wait = max(0, min(60_000, Int((deadline - now) * 1000) + 1))
+        let wait = Int(max(0, min(60, deadline - now)) * 1000) + 1
         poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
     }
 }
