@@ -25,8 +25,10 @@ private struct RecordedDraws: FineTuningDraws {
 
 /// Five training steps against the oracle (fixtures README, "LoRA training").
 @Suite struct FineTuningParityTests {
-    @Test(arguments: Fixtures.families)
-    func `fine-tuning takes the oracle's steps`(_ family: String) throws {
+    @Test(arguments: Fixtures.families, [FineTuning.cellsAtOnce, 1])
+    func `fine-tuning takes the oracle's steps, however many samples at once`(
+        _ family: String, cellsAtOnce: Int
+    ) throws {
         let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
         let file = try Fixtures.tensors("\(family)/lora_training.safetensors")
         let json = try #require(try Fixtures.json("\(family)/lora_training.json") as? [String: Any])
@@ -38,7 +40,7 @@ private struct RecordedDraws: FineTuningDraws {
         settings.learningRate = try #require(values["lr"] as? Double)
         let picture = try workingPicture("\(family)/lora_training.png", model)
         var draws = RecordedDraws(file: file)
-        let result = FineTuning(model, settings).train(
+        let result = FineTuning(model, settings, cellsAtOnce: cellsAtOnce).train(
             posterior: model.posterior(picture),
             text: model.textStates(try #require(json["prompt"] as? String)),
             draws: &draws, report: { _ in })

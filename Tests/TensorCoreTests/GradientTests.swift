@@ -110,6 +110,32 @@ let operationCases: [OperationCase] = [
         #expect(!apply(Activation(.silu), Variable(Tensor([1, 2], [2, 3]))).requiresGradient)
     }
 
+    @Test(arguments: [0, recomputationThreshold])
+    func `a part computed again gives the same gradients, its parameters' included`(_ saving: Int) {
+        let (x, w) = (random([3, 5, 8]), random([8, 8], seed: 8))
+        let cotangents = random([6, 5, 8], seed: 9)
+        func pulled(recomputing: Bool) -> [Tensor] {
+            let (input, parameter) = (Variable(trainable: x), Variable(trainable: w))
+            func part(_ h: Variable) -> Variable {
+                apply(
+                    LinearCombination(1, 2), h, apply(Activation(.gelu), apply(MatrixProduct(), h, parameter))
+                )
+            }
+            let h = apply(Activation(.silu), input)
+            let y = recomputing ? recomputed(h, saving: saving, parameters: [parameter], part) : part(h)
+            // the batch of two cotangents, and a parameter that is read outside the part too
+            let z = apply(MatrixProduct(), y, parameter)
+            return gradients(of: [(z, cotangents)], withRespectTo: [input, parameter])
+        }
+        for (found, expected) in zip(pulled(recomputing: true), pulled(recomputing: false)) {
+            #expect(found.shape == expected.shape)
+            // sums of the parameter's two shares may differ in their last bit
+            #expect((found - expected).norm <= 1e-6 * expected.norm)
+        }
+        let constant = recomputed(Variable(x), saving: saving, parameters: [Variable(trainable: w)]) { $0 }
+        #expect(constant.value.values == x.values)
+    }
+
     @Test func `every operation in the sources has a gradient check`() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "../../Sources/Engine")

@@ -40,6 +40,11 @@ struct ResnetBlock: Sendable {
         let y = apply(Convolution(conv2), apply(norm2, h))
         return apply(LinearCombination(1, 1), shortcut.map { apply(Convolution($0), x) } ?? x, y)
     }
+
+    /// What a pass with gradients keeps, bytes: the inputs of both norms.
+    func bytesSaved(samples: Int, height: Int, width: Int) -> Int {
+        4 * samples * height * width * (conv1.weight.shape[1] + conv2.weight.shape[1])
+    }
 }
 
 /// Doubles an image's sides (or makes them the given size) by nearest neighbours, then convolves.

@@ -79,7 +79,10 @@ struct TransformerBlock: Sendable {
         let own = apply(norm1, x)
         x = apply(add, x, toItself(own, source: toItself.source(for: own, context.control), context))
         x = apply(add, x, toText(apply(norm2, x), source: context.text, context))
-        return apply(add, x, apply(feedOut, apply(GEGLU(), apply(feedIn, apply(norm3, x)))))
+        let widened = 4 * x.value.count / x.shape[2] * feedIn.weight.shape[0]
+        return recomputed(x, saving: widened) {
+            apply(add, $0, apply(feedOut, apply(GEGLU(), apply(feedIn, apply(norm3, $0)))))
+        }
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {

@@ -110,11 +110,13 @@ private struct VAEEncoder: Sendable {
     }
 }
 
-/// conv_in ─ mid ─ per level: resnets, upsampling ─ norm·SiLU ─ conv_out.
+/// conv_in ─ mid ─ per level: upsampling (but for the first), resnets ─ norm·SiLU ─ conv_out.
+///
+/// At 512×512 pixels the resnets of a pass with gradients would keep 2 GB, so the large ones are recomputed.
 private struct VAEDecoder: Sendable {
     private struct Level: Sendable {
-        var resnets: [ResnetBlock] = []
         var upsampler: Upsampler?
+        var resnets: [ResnetBlock] = []
     }
 
     private let convIn, convOut: ConvolutionParameters
@@ -129,18 +131,17 @@ private struct VAEDecoder: Sendable {
         convIn = try w.convolution("conv_in", in: latentChannels, out: width)
         mid = try VAEMidBlock(w["mid_block"], channels: width, groups: groups, attends: attends)
         for (i, output) in widths.reversed().enumerated() {
-            let block = w["up_blocks.\(i)"]
             var level = Level()
+            if i > 0 {  // checkpoints keep an upsampler with the level that it leaves
+                level.upsampler = try Upsampler(w["up_blocks.\(i - 1).upsamplers.0"], channels: width)
+            }
             for j in 0...layers {
                 level.resnets.append(
                     try ResnetBlock(
-                        block["resnets.\(j)"], in: j == 0 ? width : output, out: output, timeWidth: nil,
-                        groups: groups, epsilon: 1e-6))
+                        w["up_blocks.\(i).resnets.\(j)"], in: j == 0 ? width : output, out: output,
+                        timeWidth: nil, groups: groups, epsilon: 1e-6))
             }
             width = output
-            if i < widths.count - 1 {
-                level.upsampler = try Upsampler(block["upsamplers.0"], channels: output)
-            }
             levels.append(level)
         }
         normOut = try w.groupNorm("conv_norm_out", channels: width, groups: groups, epsilon: 1e-6, silu: true)
@@ -150,9 +151,16 @@ private struct VAEDecoder: Sendable {
     func callAsFunction(_ latent: Variable) -> Variable {
         var x = mid(apply(Convolution(convIn), latent))
         for level in levels {
-            for resnet in level.resnets { x = resnet(x) }
-            if let upsampler = level.upsampler {
-                x = upsampler(x, height: 2 * x.shape[1], width: 2 * x.shape[2])
+            for (j, resnet) in level.resnets.enumerated() {
+                let upsampler = j == 0 ? level.upsampler : nil
+                let (height, width) = (
+                    x.shape[1] * (upsampler == nil ? 1 : 2), x.shape[2] * (upsampler == nil ? 1 : 2)
+                )
+                x = recomputed(
+                    x, saving: resnet.bytesSaved(samples: x.shape[0], height: height, width: width)
+                ) {
+                    resnet(upsampler?($0, height: height, width: width) ?? $0)
+                }
             }
         }
         return apply(Convolution(convOut), apply(normOut, x))

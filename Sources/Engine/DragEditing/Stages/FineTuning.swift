@@ -42,10 +42,17 @@ public struct FineTuning {
     let model: DiffusionModel
     let settings: LoRASettings
 
+    let cellsAtOnce: Int
+
+    /// Latent cells of a pass with gradients: two samples of Stable Diffusion 1.5's own size. A batch with more is taken
+    /// a few samples at a time, and their gradients are added.
+    public static let cellsAtOnce = 8192
+
     /// Fine-tuning of a model.
-    public init(_ model: DiffusionModel, _ settings: LoRASettings) {
+    public init(_ model: DiffusionModel, _ settings: LoRASettings, cellsAtOnce: Int = Self.cellsAtOnce) {
         self.model = model
         self.settings = settings
+        self.cellsAtOnce = cellsAtOnce
     }
 
     /// What training gave.
@@ -84,11 +91,9 @@ public struct FineTuning {
             let leaves = zip(down, up).map { (Variable(trainable: $0), Variable(trainable: $1)) }
             let adapters = LoRAAdapters(
                 Dictionary(uniqueKeysWithValues: zip(sites, leaves).map { ($0.name, ($1.0, $1.1, 1)) }))
-            let (input, target, timesteps) = batch(posterior, step, &draws)
-            let output = model.unet(Variable(input), timesteps: timesteps, text: text, adapters: adapters)
-                .noise
-            let (loss, slope) = meanSquaredError(output.value, target)
-            let pulled = gradients(of: [(output, slope)], withRespectTo: leaves.map(\.0) + leaves.map(\.1))
+            let (loss, pulled) = gradient(
+                batch(posterior, step, &draws), text: text, adapters: adapters,
+                leaves: leaves.map(\.0) + leaves.map(\.1))
             for i in sites.indices {
                 let (dDown, dUp) = (pulled[i], pulled[sites.count + i])
                 if step == 0 { firstUpGradients[sites[i].name] = dUp }
@@ -103,6 +108,31 @@ public struct FineTuning {
             lora: LoRA(sites: Dictionary(uniqueKeysWithValues: zip(sites.map(\.name), factors))),
             losses: losses,
             firstUpGradients: firstUpGradients)
+    }
+
+    /// The loss of a batch and its gradients to `leaves`, a few samples at a time: a sample of 512×512 pixels keeps
+    /// nearly 1 GB until its gradient is known.
+    private func gradient(
+        _ batch: (input: Tensor, target: Tensor, timesteps: [Timestep]), text: Tensor, adapters: LoRAAdapters,
+        leaves: [Variable]
+    ) -> (loss: Double, gradients: [Tensor]) {
+        let (samples, cells) = (batch.input.shape[0], batch.input.shape[1] * batch.input.shape[2])
+        let most = max(1, cellsAtOnce / cells)
+        var (loss, sums) = (0.0, [Tensor]())
+        for first in stride(from: 0, to: samples, by: most) {
+            let range = first..<min(first + most, samples)
+            let output = model.unet(
+                Variable(batch.input.samples(range)), timesteps: Array(batch.timesteps[range]), text: text,
+                adapters: adapters
+            ).noise
+            let share = Double(range.count) / Double(samples)
+            let (part, slope) = meanSquaredError(output.value, batch.target.samples(range))
+            let pulled = gradients(
+                of: [(output, share == 1 ? slope : Float(share) * slope)], withRespectTo: leaves)
+            loss += share * part
+            sums = sums.isEmpty ? pulled : zip(sums, pulled).map { $0 + $1 }
+        }
+        return (loss, sums)
     }
 
     /// One batch of noised latents, what the network shall predict for them, and their timesteps.

@@ -7,12 +7,10 @@
 ///   - cotangents: outputs and the cotangents given to them, `(b·d0, …)` for an output of shape `(d0, …)`; the same
 ///     `b` for all. Outputs may repeat.
 ///   - leaves: variables made by `init(trainable:)` (or results on the way).
-///   - checkpoint: called after every operation; what it throws ends the walk.
 /// - Returns: one gradient `(b·d0, …)` per leaf; zeros where nothing flows.
 public func gradients(
-    of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable],
-    checkpoint: () throws -> Void
-) rethrows -> [Tensor] {
+    of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable]
+) -> [Tensor] {
     guard let first = cotangents.first else { return leaves.map { .zeros($0.shape) } }
     let batch = first.cotangent.count / max(first.output.value.count, 1)
     var arrived: [ObjectIdentifier: Tensor] = [:]
@@ -20,46 +18,36 @@ public func gradients(
         precondition(
             cotangent.count == batch * output.value.count,
             "cotangent \(cotangent.shape) of an output \(output.shape), batch \(batch)")
-        accumulate(cotangent, into: &arrived[ObjectIdentifier(output)])
+        if let node = output.node { accumulate(cotangent, into: &arrived[ObjectIdentifier(node)]) }
     }
-    let wanted = Set(leaves.map { ObjectIdentifier($0) })
-    for variable in recordedVariables(reachableFrom: cotangents.map(\.output)) {
-        guard let node = variable.node else { continue }
-        let key = ObjectIdentifier(variable)
+    let wanted = Set(leaves.compactMap { $0.node.map { ObjectIdentifier($0) } })
+    for node in recordedNodes(reachableFrom: cotangents.compactMap(\.output.node)) {
+        let key = ObjectIdentifier(node)
         guard let cotangent = arrived[key] else { continue }
         if !wanted.contains(key) { arrived[key] = nil }
-        variable.node = nil
-        for (input, pulled) in zip(node.inputs, node.pullBack(cotangent)) {
-            guard let pulled else { continue }
+        for (input, pulled) in node.pulledBack(cotangent) {
             accumulate(pulled, into: &arrived[ObjectIdentifier(input)])
         }
-        try checkpoint()
     }
     return leaves.map { leaf in
-        arrived[ObjectIdentifier(leaf)] ?? .zeros([batch * (leaf.shape.first ?? 1)] + leaf.shape.dropFirst())
+        leaf.node.flatMap { arrived[ObjectIdentifier($0)] }
+            ?? .zeros([batch * (leaf.shape.first ?? 1)] + leaf.shape.dropFirst())
     }
-}
-
-/// As above, without a checkpoint. (A default for a closure parameter would count as throwing.)
-public func gradients(
-    of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable]
-) -> [Tensor] {
-    gradients(of: cotangents, withRespectTo: leaves, checkpoint: {})
 }
 
 private func accumulate(_ cotangent: Tensor, into sum: inout Tensor?) {
     sum = sum.map { $0 + cotangent } ?? cotangent
 }
 
-/// Everything recorded below the outputs, each before what it was made of.
-private func recordedVariables(reachableFrom outputs: [Variable]) -> [Variable] {
+/// Everything recorded below some nodes, each before what it was made of.
+private func recordedNodes(reachableFrom outputs: [Node]) -> [Node] {
     var seen: Set<ObjectIdentifier> = []
-    var found: [Variable] = []
+    var found: [Node] = []
     var stack = outputs
-    while let variable = stack.popLast() {
-        guard let node = variable.node, seen.insert(ObjectIdentifier(variable)).inserted else { continue }
-        found.append(variable)
-        stack.append(contentsOf: node.inputs)
+    while let node = stack.popLast() {
+        guard seen.insert(ObjectIdentifier(node)).inserted else { continue }
+        found.append(node)
+        stack.append(contentsOf: node.inputs.compactMap { $0 })
     }
     return found.sorted { $0.depth > $1.depth }
 }

@@ -13,38 +13,34 @@ public protocol Operation: Sendable {
     func vjp(_ cotangent: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?]
 }
 
-/// A value in a computation, and how to pull a cotangent back from it.
+/// A value in a computation, and its place in the recording of how it was made.
 ///
-/// A variable lives and dies inside one call on one thread. What no trainable value flows into records nothing.
-public final class Variable {
+/// The recording holds no values but those that a VJP reads, so a value lives as long as someone looks at it. A variable
+/// lives and dies inside one call on one thread. What no trainable value flows into records nothing.
+public struct Variable {
     /// The value itself.
     public let value: Tensor
-    /// Whether a gradient can reach a variable made by `init(trainable:)` from here.
-    public let requiresGradient: Bool
-    var node: Node?
-    /// Longest path back to a leaf: every variable comes after what it was made of.
-    let depth: Int
+    let node: Node?
 
     /// A constant: gradients stop here.
     public init(_ value: Tensor) {
         self.value = value
-        requiresGradient = false
-        depth = 0
+        node = nil
     }
 
     /// A leaf whose gradient can be asked for.
     public init(trainable value: Tensor) {
         self.value = value
-        requiresGradient = true
-        depth = 0
+        node = Node(inputs: [], pullBack: nil)
     }
 
-    init(value: Tensor, node: Node?, depth: Int) {
+    init(value: Tensor, node: Node?) {
         self.value = value
         self.node = node
-        self.depth = depth
-        requiresGradient = node != nil
     }
+
+    /// Whether a gradient can reach a variable made by `init(trainable:)` from here.
+    public var requiresGradient: Bool { node != nil }
 
     /// Sizes of the value's dimensions.
     public var shape: [Int] { value.shape }
@@ -53,14 +49,29 @@ public final class Variable {
     public var detached: Variable { Variable(value) }
 }
 
-/// One recorded operation.
+/// One recorded operation, or a leaf.
 final class Node {
-    let inputs: [Variable]
-    let pullBack: (Tensor) -> [Tensor?]
+    /// Where its inputs come from; nil for constants.
+    private(set) var inputs: [Node?]
+    private var pullBack: ((Tensor) -> [Tensor?])?
+    /// Longest path back to a leaf: every node comes after what it was made of.
+    let depth: Int
 
-    init(inputs: [Variable], pullBack: @escaping (Tensor) -> [Tensor?]) {
+    init(inputs: [Node?], pullBack: ((Tensor) -> [Tensor?])?) {
         self.inputs = inputs
         self.pullBack = pullBack
+        depth = inputs.reduce(0) { max($0, 1 + ($1?.depth ?? -1)) }
+    }
+
+    /// The cotangents of the inputs that need one, and an end to what was saved for them.
+    func pulledBack(_ cotangent: Tensor) -> [(input: Node, cotangent: Tensor)] {
+        guard let pullBack else { return [] }
+        let found = zip(inputs, pullBack(cotangent)).compactMap { input, pulled in
+            if let input, let pulled { (input, pulled) } else { nil }
+        }
+        self.pullBack = nil
+        inputs = []
+        return found
     }
 }
 
@@ -74,6 +85,6 @@ public func apply<Op: Operation>(_ operation: Op, to inputs: [Variable]) -> Vari
     let (output, saved) = operation.forward(inputs.map(\.value))
     let needs = inputs.map(\.requiresGradient)
     guard needs.contains(true) else { return Variable(output) }
-    let node = Node(inputs: inputs) { operation.vjp($0, saved: saved, needs: needs) }
-    return Variable(value: output, node: node, depth: 1 + (inputs.map(\.depth).max() ?? 0))
+    let node = Node(inputs: inputs.map(\.node)) { operation.vjp($0, saved: saved, needs: needs) }
+    return Variable(value: output, node: node)
 }
