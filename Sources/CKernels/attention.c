@@ -24,7 +24,6 @@ typedef struct {
     size_t across_size, down_size; /* floats of one tile, packed either way */
 } attention_job;
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t channels(const ck_attention *p) { return p->heads * p->head_width; }
 static size_t kv_sample(const ck_attention *p, size_t sample) { return p->kv_samples == 1 ? 0 : sample; }
 

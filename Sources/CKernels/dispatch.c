@@ -3,10 +3,10 @@
 #include <stdatomic.h>
 
 static const ck_path paths[] = {
-    [CK_ISA_PORTABLE] = {CK_ISA_PORTABLE, &ck_vector_portable, &ck_tile_portable},
+    [CK_ISA_PORTABLE] = {CK_ISA_PORTABLE, &ck_vector_portable, &ck_tile_portable, NULL},
 #if defined(__x86_64__)
-    [CK_ISA_AVX2] = {CK_ISA_AVX2, &ck_vector_avx2, &ck_tile_avx2},
-    [CK_ISA_AVX512] = {CK_ISA_AVX512, &ck_vector_avx512, &ck_tile_avx512},
+    [CK_ISA_AVX2] = {CK_ISA_AVX2, &ck_vector_avx2, &ck_tile_avx2, NULL},
+    [CK_ISA_AVX512] = {CK_ISA_AVX512, &ck_vector_avx512, &ck_tile_avx512, NULL},
 #endif
 };
 static _Atomic(const ck_path *) best;
@@ -21,6 +21,20 @@ ck_isa ck_best_isa(void) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) return CK_ISA_AVX2;
 #endif
     return CK_ISA_PORTABLE;
+}
+
+ck_precision ck_current_precision(void) { return ck_path_current()->bf16 ? CK_COMPUTE_BF16 : CK_COMPUTE_F32; }
+
+int ck_select_precision(ck_precision precision) {
+    if (precision == CK_COMPUTE_F32) return ck_select_isa(ck_best_isa());
+#if defined(__x86_64__)
+    static const ck_path bf16 = {CK_ISA_AVX512, &ck_vector_avx512, &ck_tile_avx512, &ck_tile_bf16_avx512};
+    if (ck_best_isa() == CK_ISA_AVX512 && __builtin_cpu_supports("avx512bf16")) {
+        chosen = &bf16;
+        return 0;
+    }
+#endif
+    return -1;
 }
 
 int ck_select_isa(ck_isa isa) {

@@ -1,26 +1,24 @@
 /* Widening of stored half-precision weights. */
 #include "CKernels.h"
+#include "path.h"
 #include <string.h>
 
-void ck_widen_f16(const uint16_t *from, float *to, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t sign = (uint32_t)(from[i] & 0x8000) << 16, exponent = from[i] >> 10 & 31, mantissa = from[i] & 1023;
-        uint32_t bits;
-        float value;
-        if (exponent == 0) { /* zero and subnormals: mantissa * 2^-24 */
-            value = (float)mantissa * 0x1p-24f;
-            memcpy(&bits, &value, 4);
-            bits |= sign;
-        } else {
-            bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | mantissa << 13;
-        }
-        memcpy(to + i, &bits, 4);
+void ck_widen_f16(const uint16_t *from, float *to, size_t count) { ck_vector_current()->widen_f16(from, to, count); }
+
+void ck_widen_bf16(const uint16_t *from, float *to, size_t count) { ck_vector_current()->widen_bf16(from, to, count); }
+
+void ck_widen_weight(ck_weight weight, size_t offset, size_t count, float *to) {
+    switch (weight.element) {
+    case CK_F32: memcpy(to, (const float *)weight.data + offset, count * sizeof(float)); break;
+    case CK_F16: ck_widen_f16((const uint16_t *)weight.data + offset, to, count); break;
+    case CK_BF16: ck_widen_bf16((const uint16_t *)weight.data + offset, to, count); break;
     }
 }
 
-void ck_widen_bf16(const uint16_t *from, float *to, size_t count) {
+void ck_round_to_bf16(const float *from, float *to, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)from[i] << 16;
-        memcpy(to + i, &bits, 4);
+        union { float value; uint32_t bits; } v = {.value = from[i]};
+        v.bits = (v.bits + 0x7fff + (v.bits >> 16 & 1)) & 0xffff0000;
+        to[i] = v.value;
     }
 }

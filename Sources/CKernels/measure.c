@@ -20,7 +20,8 @@ double ck_work_done(void) { return atomic_load(&work); }
 
 static void peak_piece(void *context, size_t index) {
     float *kept = context;
-    kept[index] = ck_tile_current()->multiply_add(PIECE);
+    const ck_path *path = ck_path_current();
+    kept[index] = path->bf16 ? path->bf16->multiply_add(PIECE) : path->tile->multiply_add(PIECE);
 }
 
 static double now(void) {
@@ -32,11 +33,12 @@ static double now(void) {
 double ck_measure_peak(void) {
     float kept[256];
     size_t threads = (size_t)ck_threads();
-    double best = 0;
+    const ck_path *path = ck_path_current();
+    double best = 0, lanes = path->bf16 ? 32 : path->tile->lanes;
     for (int run = 0; run < 4; run++) {
         double start = now();
         ck_parallel(threads, peak_piece, kept);
-        double rate = 12.0 * ck_tile_current()->lanes * PIECE * (double)threads / (now() - start);
+        double rate = 12.0 * lanes * PIECE * (double)threads / (now() - start);
         best = rate > best ? rate : best;
     }
     return best;

@@ -1,6 +1,7 @@
 #pragma once
 #include "CKernels.h"
 #include "tile.h"
+#include "tile_bf16.h"
 #include "vector.h"
 
 /* A vector code path. A thread that has chosen none uses the best; helpers take over the path of the loop's owner. */
@@ -8,6 +9,7 @@ typedef struct {
     ck_isa isa;
     const ck_vector *vector;
     const ck_tile_kernel *tile;
+    const ck_tile_bf16_kernel *bf16; /* NULL: products are f32 */
 } ck_path;
 
 const ck_path *ck_path_current(void);

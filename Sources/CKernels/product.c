@@ -32,30 +32,7 @@ float *ck_scratch(int slot, size_t count) {
     return slots[slot].base;
 }
 
-void ck_widen_weight(ck_weight weight, size_t offset, size_t count, float *to) {
-    switch (weight.element) {
-    case CK_F32: memcpy(to, (const float *)weight.data + offset, count * sizeof(float)); break;
-    case CK_F16: ck_widen_f16((const uint16_t *)weight.data + offset, to, count); break;
-    case CK_BF16: ck_widen_bf16((const uint16_t *)weight.data + offset, to, count); break;
-    }
-}
-
-typedef struct {
-    const ck_convolution *p;
-    const float *x, *bias, *zeros;
-    ck_weight weight;
-    int bias_per_sample, transposed;
-    float *y, *panels;
-    const ck_tile_kernel *kernel;
-    size_t taps, pixels;                                  /* of the kernel; of one sample's output */
-    size_t column, columns, channel, depth;               /* the block: output channels, input channels */
-    size_t tiles_per_sample, tiles_per_task, tasks_across, panels_per_task;
-} product;
-
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-/* Columns n0 ..< n0+width of the slice's weights: [tap][channel of the slice][column]. */
-static void pack(const product *j, size_t n0, size_t width, float *to) {
+void ck_pack(const product *j, size_t n0, size_t width, float *to) {
     const ck_convolution *p = j->p;
     size_t nr = (size_t)j->kernel->columns;
     if (!j->transposed) { /* a column's weights for these channels are one run, [channel][tap] */
@@ -79,8 +56,16 @@ static void pack(const product *j, size_t n0, size_t width, float *to) {
 
 static void pack_panel(void *context, size_t index) {
     const product *j = context;
-    size_t nr = (size_t)j->kernel->columns, n0 = j->column + index * nr;
-    pack(j, n0, smaller(nr, j->column + j->columns - n0), j->panels + index * nr * j->depth * j->taps);
+    size_t nr = (size_t)j->kernel->columns, n0 = j->column + index * nr, run = j->depth * j->taps;
+    size_t width = smaller(nr, j->column + j->columns - n0);
+    float *panel = j->panels + index * j->panel_size;
+    if (!j->bf16) {
+        ck_pack(j, n0, width, panel);
+        return;
+    }
+    float *wide = ck_scratch(CK_SCRATCH_HALVES, nr * run);
+    ck_pack(j, n0, width, wide);
+    j->bf16->pack_panel(wide, run, (uint32_t *)panel);
 }
 
 static void tile_rows(const product *j, size_t sample, size_t first, int count, const float **rows) {
@@ -96,6 +81,20 @@ static void tile_rows(const product *j, size_t sample, size_t first, int count, 
                     sy < 0 || sx < 0 ? j->zeros : x + ((size_t)sy * p->width + (size_t)sx) * p->channels_in;
             }
         }
+    }
+}
+
+/* One tile of rows, rounded and paired once, times the panels of columns from ..< to. */
+static void multiply_bf16(const product *j, const float *const *rows, size_t from, size_t to, float *y, const float *start,
+                          int count) {
+    size_t nr = (size_t)j->kernel->columns, pairs = (j->depth * j->taps + 1) / 2;
+    uint32_t *paired = (uint32_t *)ck_scratch(CK_SCRATCH_HALVES, CK_TILE_ROWS_MAX * pairs);
+    j->bf16->pack_rows(rows, j->taps, j->depth, count, paired);
+    for (size_t column = from; column < to; column += nr) {
+        const float *panel = j->panels + (column - j->column) / nr * j->panel_size;
+        ck_tile_bf16 t = {paired, (const uint32_t *)panel, pairs, y + column, j->p->channels_out,
+                          start ? start + column : NULL, j->channel == 0, (int)smaller(nr, to - column)};
+        j->bf16->multiply(&t, count);
     }
 }
 
@@ -116,8 +115,12 @@ static void multiply_task(void *context, size_t index) {
         tile_rows(j, sample, first, count, rows);
         const float *start = j->bias ? j->bias + (j->bias_per_sample ? sample * n : 0) : NULL;
         float *y = j->y + (sample * j->pixels + first) * n;
+        if (j->bf16) {
+            multiply_bf16(j, rows, from, to, y, start, count);
+            continue;
+        }
         for (size_t column = from; column < to; column += nr) {
-            ck_tile t = {rows, j->panels + (column - j->column) * j->depth * j->taps, j->taps, j->depth, y + column, n,
+            ck_tile t = {rows, j->panels + (column - j->column) / nr * j->panel_size, j->taps, j->depth, y + column, n,
                          start ? start + column : NULL, j->channel == 0, (int)smaller(nr, to - column)};
             j->kernel->multiply(&t, count);
         }
@@ -136,7 +139,8 @@ static size_t slice_channels(size_t channels, size_t taps) {
 
 static void run_block(product *j) {
     size_t nr = (size_t)j->kernel->columns, panels = (j->columns + nr - 1) / nr;
-    j->panels = ck_scratch(CK_SCRATCH_PANELS, panels * nr * j->depth * j->taps);
+    j->panel_size = j->bf16 ? nr * ((j->depth * j->taps + 1) / 2) : nr * j->depth * j->taps;
+    j->panels = ck_scratch(CK_SCRATCH_PANELS, panels * j->panel_size);
     ck_parallel(panels, pack_panel, j);
     size_t tiles = j->tiles_per_sample * j->p->samples;
     j->tiles_per_task = tiles > 256 ? 8 : tiles > 64 ? 4 : 1;
@@ -164,98 +168,13 @@ static void run(product *j) {
     }
 }
 
-/* Winograd's convolution: tiles of 6x6 pixels and the 3x3 kernels are transformed, 36 products of matrices (tiles x
- * channels) take the place of the convolution, and each result is transformed back to 4x4 pixels; a quarter of the
- * multiplications. It pays where many tiles share the transformed weights, which take four times the weights' room. */
-#define WINOGRAD_TILES 56
-
-typedef struct {
-    product *j;
-    float *weights; /* [36][panel][channel][column] */
-    size_t down, across, chunks_per_sample, panels;
-} winograd;
-
-static int suits_winograd(const ck_convolution *p) {
-    return p->kernel_height == 3 && p->kernel_width == 3 && p->stride == 1 && p->dilation_in == 1 &&
-           p->channels_in % 16 == 0 && p->channels_out % 16 == 0 && p->channels_in >= 64 && p->channels_out >= 64 &&
-           p->samples * p->out_height * p->out_width >= 3072;
-}
-
-static void winograd_pack(void *context, size_t index) {
-    const winograd *w = context;
-    product j = *w->j;
-    const ck_convolution *p = j.p;
-    size_t nr = (size_t)j.kernel->columns, n0 = index * nr, panel = nr * p->channels_in;
-    for (j.channel = 0; j.channel < p->channels_in; j.channel += 16) {
-        float *direct = ck_scratch(CK_SCRATCH_WINOGRAD_INPUT, 9 * 16 * nr);
-        j.depth = 16;
-        pack(&j, n0, smaller(nr, p->channels_out - n0), direct);
-        j.kernel->winograd_weight(direct, 16, w->weights + index * panel + j.channel * nr, w->panels * panel);
-    }
-}
-
-static void winograd_chunk(void *context, size_t index) {
-    const winograd *w = context;
-    const product *j = w->j;
-    const ck_convolution *p = j->p;
-    size_t in = p->channels_in, out = p->channels_out, nr = (size_t)j->kernel->columns, mr = (size_t)j->kernel->rows;
-    size_t sample = index / w->chunks_per_sample, first = index % w->chunks_per_sample * WINOGRAD_TILES;
-    size_t count = smaller(WINOGRAD_TILES, w->down * w->across - first);
-    const float *x = j->x + sample * p->height * p->width * in;
-    float *y = j->y + sample * j->pixels * out;
-    float *sources = ck_scratch(CK_SCRATCH_WINOGRAD_INPUT, 36 * count * in);
-    float *results = ck_scratch(CK_SCRATCH_WINOGRAD_OUTPUT, 36 * count * out);
-    for (size_t i = 0; i < count; i++) {
-        ptrdiff_t top = (ptrdiff_t)((first + i) / w->across * 4) - p->pad_top;
-        ptrdiff_t left = (ptrdiff_t)((first + i) % w->across * 4) - p->pad_left;
-        const float *pixels[36];
-        for (int n = 0; n < 36; n++) {
-            ptrdiff_t sy = top + n / 6, sx = left + n % 6;
-            int inside = sy >= 0 && sx >= 0 && sy < (ptrdiff_t)p->height && sx < (ptrdiff_t)p->width;
-            pixels[n] = inside ? x + ((size_t)sy * p->width + (size_t)sx) * in : j->zeros;
-        }
-        j->kernel->winograd_input(pixels, in, sources + i * in, count * in);
-    }
-    for (size_t n = 0; n < 36; n++)
-        for (size_t panel = 0; panel < w->panels; panel++)
-            for (size_t row = 0; row < count; row += mr) {
-                const float *rows[CK_TILE_ROWS_MAX];
-                for (size_t r = 0; r < mr; r++) rows[r] = sources + (n * count + smaller(row + r, count - 1)) * in;
-                ck_tile t = {rows, w->weights + (n * w->panels + panel) * in * nr, 1, in,
-                             results + (n * count + row) * out + panel * nr, out, NULL, 1, (int)smaller(nr, out - panel * nr)};
-                j->kernel->multiply(&t, (int)smaller(mr, count - row));
-            }
-    for (size_t i = 0; i < count; i++) {
-        size_t top = (first + i) / w->across * 4, left = (first + i) % w->across * 4;
-        float *pixels[16];
-        for (size_t n = 0; n < 16; n++) {
-            size_t oy = top + n / 4, ox = left + n % 4;
-            pixels[n] = oy < p->out_height && ox < p->out_width ? y + (oy * p->out_width + ox) * out : NULL;
-        }
-        const float *start = j->bias ? j->bias + (j->bias_per_sample ? sample * out : 0) : NULL;
-        j->kernel->winograd_output(results + i * out, count * out, start, out, pixels);
-    }
-}
-
-static void run_winograd(product *j) {
-    const ck_convolution *p = j->p;
-    size_t nr = (size_t)j->kernel->columns;
-    winograd w = {.j = j, .down = (p->out_height + 3) / 4, .across = (p->out_width + 3) / 4,
-                  .panels = (p->channels_out + nr - 1) / nr};
-    w.chunks_per_sample = (w.down * w.across + WINOGRAD_TILES - 1) / WINOGRAD_TILES;
-    w.weights = ck_scratch(CK_SCRATCH_PANELS, 36 * w.panels * nr * p->channels_in);
-    j->zeros = ck_scratch(CK_SCRATCH_ZEROS, p->channels_in);
-    ck_parallel(w.panels, winograd_pack, &w);
-    ck_parallel(p->samples * w.chunks_per_sample, winograd_chunk, &w);
-}
-
 void ck_linear(const float *x, ck_weight weight, int transposed, const float *bias, float *y, size_t rows, size_t k,
                size_t n) {
     if (rows == 0 || n == 0) return;
     ck_convolution p = {.samples = 1, .height = 1, .width = rows, .channels_in = k, .out_height = 1, .out_width = rows,
                         .channels_out = n, .kernel_height = 1, .kernel_width = 1, .stride = 1, .dilation_in = 1};
     product j = {.p = &p, .x = x, .bias = bias, .weight = weight, .transposed = transposed, .y = y,
-                 .kernel = ck_tile_current(), .taps = 1, .pixels = rows};
+                 .kernel = ck_tile_current(), .bf16 = ck_path_current()->bf16, .taps = 1, .pixels = rows};
     ck_count_work(2.0 * (double)rows * (double)k * (double)n);
     run(&j);
 }
@@ -264,10 +183,10 @@ void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, cons
                  float *y) {
     product j = {.p = p, .x = x, .bias = bias, .bias_per_sample = bias_per_sample, .weight = weight,
                  .transposed = p->pulled_back, .y = y, .kernel = ck_tile_current(),
-                 .taps = p->kernel_height * p->kernel_width, .pixels = p->out_height * p->out_width};
+                 .bf16 = ck_path_current()->bf16, .taps = p->kernel_height * p->kernel_width, .pixels = p->out_height * p->out_width};
     if (j.pixels * p->samples == 0) return;
     ck_count_work(2.0 * (double)(p->samples * j.pixels) * (double)(j.taps * p->channels_in) * (double)p->channels_out /
                   (double)(p->dilation_in * p->dilation_in));
-    if (suits_winograd(p)) run_winograd(&j);
+    if (ck_suits_winograd(p)) ck_convolve_winograd(&j);
     else run(&j);
 }

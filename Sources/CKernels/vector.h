@@ -2,6 +2,7 @@
  * share the work among threads. */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     void (*activate)(int kind, const float *x, float *y, size_t n);
@@ -36,6 +37,9 @@ typedef struct {
     void (*softmax_again)(float *s, size_t n, float scale, float log_sum);
     /* dp := p * (dp - delta) * scale. */
     void (*softmax_gradient)(const float *p, float *dp, size_t n, float delta, float scale);
+    /* Stored halves to f32. */
+    void (*widen_f16)(const uint16_t *from, float *to, size_t n);
+    void (*widen_bf16)(const uint16_t *from, float *to, size_t n);
     float (*dot)(const float *x, const float *y, size_t n);
     void (*scale_in_place)(float *x, float factor, size_t n);
 } ck_vector;

@@ -22,6 +22,8 @@ import Testing
     /// Kernel, stride and padding, sides, channels in and out, samples; the last three are Winograd's.
     struct Shape: Sendable, CustomTestStringConvertible {
         var kernel, stride, height, width, into, out, samples: Int
+        /// Large enough for Winograd's way (winograd.c).
+        var isWinograd: Bool { kernel == 3 && height * width * samples > 3000 }
         var testDescription: String { "\(kernel)/\(stride) \(samples)x\(height)x\(width) \(into)->\(out)" }
     }
 
@@ -45,8 +47,36 @@ import Testing
         let before = Kernels.instructionSet
         defer { _ = Kernels.select(before) }
         #expect(Kernels.select(path))
+        // Winograd's transforms cost a few bits: 2.1e-6 was measured.
+        for error in errors(shape, rounding: { $0 }) { #expect(error < (shape.isWinograd ? 4e-6 : 1e-6)) }
+    }
+
+    @Test(.enabled("this CPU does not compute in bf16") { computesInBF16 }, arguments: shapes)
+    func `bf16 products equal four nested loops over factors rounded to bf16`(_ shape: Shape) {
+        defer { _ = Kernels.select(.f32) }
+        #expect(Kernels.select(.bf16))
+        let rounded = { (values: [Float]) in
+            var to = values
+            ck_round_to_bf16(values, &to, values.count)
+            return to
+        }
+        // Winograd's way stays f32, as its transforms would lose what is left of the bits.
+        for error in errors(shape, rounding: shape.isWinograd ? { $0 } : rounded) { #expect(error < 4e-6) }
+        if shape.kernel == 1 {  // and it does round
+            for error in errors(shape, rounding: { $0 }) { #expect(error > 1e-4 && error < 1e-2) }
+        }
+    }
+
+    /// Whether this CPU computes in bf16.
+    static let computesInBF16: Bool = {
+        defer { _ = Kernels.select(.f32) }
+        return Kernels.select(.bf16)
+    }()
+
+    /// The fast convolution's relative errors, there and back, beside the plain one of rounded factors.
+    private func errors(_ shape: Shape, rounding: ([Float]) -> [Float]) -> [Double] {
         let pad = shape.kernel == 3 ? 1 : 0
-        for pulledBack in [0, 1] as [Int32] where pulledBack == 0 || shape.stride == 1 {
+        return ([0, 1] as [Int32]).filter { $0 == 0 || shape.stride == 1 }.map { pulledBack in
             var p = ck_convolution(
                 samples: shape.samples, height: shape.height, width: shape.width, channels_in: shape.into,
                 out_height: (shape.height + 2 * pad - shape.kernel) / shape.stride + 1,
@@ -61,12 +91,25 @@ import Testing
             weight.withUnsafeBytes {
                 ck_convolve(&p, x, ck_weight(data: $0.baseAddress, element: CK_F32), bias, 1, &y)
             }
-            ck_convolve_reference(&p, x, weight, bias, 1, &plain)
-            // Winograd's transforms cost a few bits: 2.1e-6 was measured.
-            let isWinograd = shape.kernel == 3 && shape.height * shape.width * shape.samples > 3000
-            #expect(
-                relativeError(y, plain) < (isWinograd ? 4e-6 : 1e-6), "\(path), pulled back \(pulledBack)")
+            ck_convolve_reference(&p, rounding(x), rounding(weight), bias, 1, &plain)
+            return relativeError(y, plain)
         }
+    }
+
+    @Test(arguments: paths)
+    func `every half is widened exactly`(_ path: Kernels.InstructionSet) {
+        let before = Kernels.instructionSet
+        defer { _ = Kernels.select(before) }
+        #expect(Kernels.select(path))
+        let halves = (0...65535).map { UInt16($0) }
+        var wide = [Float](repeating: 0, count: halves.count)
+        ck_widen_f16(halves, &wide, halves.count)
+        for (half, found) in zip(halves, wide) {
+            let expected = Float(Float16(bitPattern: half))
+            #expect(found.bitPattern == expected.bitPattern || found.isNaN && expected.isNaN)
+        }
+        ck_widen_bf16(halves, &wide, halves.count)
+        #expect(zip(halves, wide).allSatisfy { UInt32($0) << 16 == $1.bitPattern })
     }
 
     @Test(arguments: paths)
@@ -161,23 +204,35 @@ import Testing
         }
     }
 
-    @Test func `results have the same bytes for one thread and for several, and on a second run`() {
+    @Test(arguments: Kernels.Precision.allCases.filter { $0 == .f32 || computesInBF16 })
+    func `results have the same bytes for one thread and for several, and on a second run`(
+        _ precision: Kernels.Precision
+    ) {
         var generator = Seeded(state: 9)
-        let x = generator.tensor([2, 33, 31, 24])
-        let weight = generator.tensor([40, 24, 3, 3])
+        let (x, picture) = (generator.tensor([2, 33, 31, 24]), generator.tensor([1, 56, 57, 64]))
+        let (weight, wide) = (generator.tensor([40, 24, 3, 3]), generator.tensor([64, 64, 3, 3]))
+        func convolution(_ weight: Tensor, _ x: Variable) -> Variable {
+            apply(Convolution(ConvolutionParameters(weight: weight, bias: nil, padding: .all(1))), x)
+        }
         func run(_ threads: Int) -> [Float] {
             Kernels.threads = threads
-            let input = Variable(trainable: x)
-            let parameters = ConvolutionParameters(weight: weight, bias: nil, padding: .all(1))
-            let c = apply(Convolution(parameters), input)
+            let (input, large) = (Variable(trainable: x), Variable(trainable: picture))
             let norm = GroupNorm(
                 gamma: Tensor([40], repeating: 1), beta: .zeros([40]), groups: 8, epsilon: 1e-5, silu: true)
-            let t = apply(Reshape(sampleShape: [33 * 31, 40]), apply(norm, c))
+            let t = apply(
+                Reshape(sampleShape: [33 * 31, 40]), apply(norm, convolution(weight, input)))
             let a = apply(Attention(heads: 4), t, t, t)
+            let winograd = convolution(wide, large)
             return a.value.values + gradients(of: [(a, a.value)], withRespectTo: [input])[0].values
+                + winograd.value.values
+                + gradients(of: [(winograd, winograd.value)], withRespectTo: [large])[0].values
         }
         let before = Kernels.threads
-        defer { Kernels.threads = before }
+        defer {
+            Kernels.threads = before
+            _ = Kernels.select(.f32)
+        }
+        #expect(Kernels.select(precision))
         let one = run(1)
         for threads in [2, 3, 5, 2] { #expect(run(threads) == one, "\(threads) threads") }
     }

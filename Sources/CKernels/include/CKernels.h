@@ -26,9 +26,18 @@ ck_isa ck_current_isa(void);
 /* Chooses this thread's path (tests run each); returns 0, or -1 when this CPU cannot run it. */
 int ck_select_isa(ck_isa isa);
 
+/* What products of activations and weights are computed in: f32, or factors rounded to bf16 with sums in f32. All else
+ * is f32 always. */
+typedef enum { CK_COMPUTE_F32 = 0, CK_COMPUTE_BF16 = 1 } ck_precision;
+
+/* This thread's precision. */
+ck_precision ck_current_precision(void);
+/* Chooses this thread's precision, and its best path; returns 0, or -1 when this CPU does not compute in it. */
+int ck_select_precision(ck_precision precision);
+
 /* --- measure.c ------------------------------------------------------------------------------------------- */
 
-/* Multiply-adds per second that all threads reach in registers, f32; times two for FLOP/s. Takes about 0.3 s. */
+/* Multiply-adds per second that all threads reach in registers, in this thread's precision; times two for FLOP/s. Takes about 0.3 s. */
 double ck_measure_peak(void);
 /* Floating-point operations of all products, convolutions and attentions so far, as if done directly. */
 double ck_work_done(void);
@@ -165,3 +174,5 @@ void ck_resample_weighted(const float *x, float *y, size_t outer, size_t in, siz
 
 void ck_widen_f16(const uint16_t *from, float *to, size_t count);
 void ck_widen_bf16(const uint16_t *from, float *to, size_t count);
+/* The nearest bf16 of each value (ties to even), as f32: what bf16 products see. Finite values only. */
+void ck_round_to_bf16(const float *from, float *to, size_t count);

@@ -47,7 +47,8 @@ public struct RememberedPace: Sendable {
             .first { $0.hasPrefix("model name") }
         let parts = [
             "pace/1", model.content, "\(size.height)×\(size.width)", String(cpu ?? ""),
-            Kernels.instructionSet.description, "f32", String(Kernels.threads), Version.current,
+            Kernels.instructionSet.description, Kernels.precision.rawValue, String(Kernels.threads),
+            Version.current,
         ]
         return Digest.sha256(Array(parts.joined(separator: "\n").utf8))
     }

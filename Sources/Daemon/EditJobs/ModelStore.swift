@@ -99,6 +99,9 @@ public struct ModelStore: Sendable {
         return (sample * multiple, multiple)
     }
 
+    /// Whether a model is large enough to gain from bf16: one made for pictures of 256 pixels or more.
+    public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
+
     private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(
         key: String, value: SettingValue
     )] {

@@ -93,7 +93,8 @@ struct CachedStages: StageMemory {
         let all = request.settings.values
         var fields: [(key: String, value: JSONValue)] = [
             ("stage", .string("fine-tune/1")), ("model", .string(identity.content)),
-            ("kernels", .string(Kernels.instructionSet.description)), ("precision", .string("f32")),
+            ("kernels", .string(Kernels.instructionSet.description)),
+            ("precision", .string(Kernels.precision.rawValue)),
             ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
             ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
             ("seed", .string(String(request.seed))), ("lora", .optional(lora)),

@@ -47,7 +47,7 @@ struct Trajectory {
             (
                 "model",
                 .object([
-                    ("name", .string(model.name)), ("precision", .string("f32")),
+                    ("name", .string(model.name)), ("precision", .string(Kernels.precision.rawValue)),
                     ("sha256", .string(identity.weights)),
                 ])
             ))

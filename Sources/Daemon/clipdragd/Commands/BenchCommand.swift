@@ -20,6 +20,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Side of the square picture, pixels (default: the model's own).") var pixels: Int?
     @Option(help: "Timed runs of each step, after one that warms up.") var runs = 3
     @Option(help: "Threads (default: all cores).") var threads: Int?
+    @Option(help: "f32, or bf16 where the CPU computes in it.") var precision = Kernels.Precision.f32
     @Option(parsing: .upToNextOption, help: "Only these steps.") var only: [String] = []
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -38,6 +39,9 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         try output.report {
             Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+            guard Kernels.select(precision) else {
+                throw ValidationError("this CPU does not compute in \(precision.rawValue); measure with f32")
+            }
             let peak = Kernels.measurePeak()
             let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: model)
             var model = try ModelStore.load(folder)
@@ -45,7 +49,7 @@ struct BenchCommand: ParsableCommand {
             let benchmark = Benchmark(model, pixels: pixels ?? model.nativeSize)
             if !output.json {
                 print(
-                    "\(Machine.processor), \(Kernels.threads) threads, \(Kernels.instructionSet), FMA peak \(Int(peak / 1e9)) GFLOP/s"
+                    "\(Machine.processor), \(Kernels.threads) threads, \(Kernels.instructionSet), \(precision.rawValue), FMA peak \(Int(peak / 1e9)) GFLOP/s"
                 )
             }
             for step in Benchmark.Step.allCases where only.isEmpty || only.contains(step.rawValue) {
@@ -67,7 +71,8 @@ struct BenchCommand: ParsableCommand {
         return JSONValue.object([
             ("engine", .string("clipdragd \(Version.current)")),
             ("model", .string(synthetic?.rawValue ?? model)),
-            ("what", .string(m.step.rawValue)), ("precision", .string("f32")), ("seconds", .number(m.best)),
+            ("what", .string(m.step.rawValue)), ("precision", .string(precision.rawValue)),
+            ("seconds", .number(m.best)),
             ("mean", .number(m.mean)), ("runs", .number(Double(runs))), ("pixels", .number(Double(m.pixels))),
             ("threads", .number(Double(Kernels.threads))), ("gflop", .number(m.operations / 1e9)),
             ("gflops", .number(rate / 1e9)), ("peak_gflops", .number(peak / 1e9)),
@@ -77,6 +82,8 @@ struct BenchCommand: ParsableCommand {
         ]).line
     }
 }
+
+extension Kernels.Precision: ExpressibleByArgument {}
 
 /// Facts about the machine, from /proc.
 private enum Machine {

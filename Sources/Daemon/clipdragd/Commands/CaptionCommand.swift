@@ -22,8 +22,9 @@ struct CaptionCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             let picture = try picture()
-            model.apply()
-            let loaded = try ModelStore.load(try model.folder(configuration, state: places.stateFolder))
+            let folder = try model.folder(configuration, state: places.stateFolder)
+            model.apply(folder)
+            let loaded = try ModelStore.load(folder)
             let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
             let caption = CaptionChain(loaded, configuration.captions).caption(
                 pixels, path: absolutePath(image))

@@ -25,7 +25,7 @@ struct CheckCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             let folder = try model.folder(configuration, state: places.stateFolder)
-            model.apply()
+            model.apply(folder)
             let recommended = try ModelStore.recommended(folder)
             var worst: JobFailure?
             for path in specs {

@@ -35,18 +35,18 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Threads of the kernels; all cores by default. Results do not depend on it.")
     var threads: Int?
 
-    @Option(help: "auto, f32 or bf16. This version computes in f32.")
-    var precision = "auto"
+    /// What may be asked for.
+    enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable { case auto, f32, bf16 }
+
+    @Option(
+        help:
+            "auto, f32 or bf16. auto: bf16 where the CPU computes in it and the model is large enough to gain."
+    )
+    var precision = PrecisionChoice.auto
 
     func validate() throws {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads takes a number from 1 to 256.")
-        }
-        guard ["auto", "f32", "bf16"].contains(precision) else {
-            throw ValidationError("--precision takes auto, f32 or bf16.")
-        }
-        if precision == "bf16" {
-            throw ValidationError("bf16 is not computed in yet; use --precision f32 or auto.")
         }
     }
 
@@ -55,8 +55,20 @@ struct ModelOptions: ParsableArguments {
         try ModelStore(stateFolder: state).folder(of: model ?? configuration.model ?? ModelStore.defaultName)
     }
 
-    /// Sets the kernels' threads.
-    func apply() { Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount }
+    /// Sets the kernels' threads, and this thread's precision for the model in a folder. Where the CPU does not compute
+    /// in bf16, that stays f32.
+    ///
+    /// - Parameter automatic: what `auto` stands for; nil: the contract's rule.
+    func apply(_ folder: String, automatic: Kernels.Precision? = nil) {
+        Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let isWanted =
+            switch precision {
+            case .f32: false
+            case .bf16: true
+            case .auto: automatic.map { $0 == .bf16 } ?? ModelStore.gainsFromBF16(folder)
+            }
+        if isWanted { _ = Kernels.select(.bf16) }
+    }
 }
 
 /// Where the daemon's set-up and state are.

@@ -5,6 +5,7 @@ import EditJobs
 import Foundation
 import JobFiles
 import SpecParser
+import TensorCore
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -61,7 +62,8 @@ struct EditCommand: ParsableCommand {
                 spec: spec, image: image, isImageNeeded: true,
                 recommended: try ModelStore.recommended(folder), model: folder,
                 options: options)
-            model.apply()
+            // A trace is there to be compared with the reference, which computes in f32.
+            model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
             let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder()

@@ -52,7 +52,7 @@ struct EditWorkerCommand: ParsableCommand {
             spec: spec, shownAs: lastComponent(spec), image: image, isImageNeeded: true,
             recommended: try ModelStore.recommended(folder),
             model: folder, options: options)
-        model.apply()
+        model.apply(folder)
         let identity = JobIdentity(id: id, name: name, attempt: attempt, duplicateOf: duplicateOf)
         let products = try EditJob(try ModelStore.load(folder), options).run(
             plan, identity: identity, imagePath: image ?? "",

@@ -58,7 +58,7 @@ struct RunCommand: ParsableCommand {
         if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
         let program =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
-        var words = [program, "edit-worker", "--model", folder, "--precision", model.precision]
+        var words = [program, "edit-worker", "--model", folder, "--precision", model.precision.rawValue]
         if let threads = model.threads { words += ["--threads", String(threads)] }
         if let file = places.configurationFile { words += ["--config", absolutePath(file)] }
         return words

@@ -1,0 +1,58 @@
+internal import CKernels
+
+/// The kernels' settings, one for the process.
+public enum Kernels {
+    /// Vector code paths, slowest first.
+    public enum InstructionSet: UInt32, CaseIterable, Sendable, CustomStringConvertible {
+        case portable = 0
+        case avx2 = 1
+        case avx512 = 2
+
+        /// The name used in reports.
+        public var description: String {
+            switch self {
+            case .portable: "portable"
+            case .avx2: "AVX2"
+            case .avx512: "AVX-512"
+            }
+        }
+    }
+
+    /// How many threads kernels use. Results do not depend on it.
+    public static var threads: Int {
+        get { Int(ck_threads()) }
+        set { ck_set_threads(Int32(clamping: newValue)) }
+    }
+
+    /// The vector code path that this thread uses.
+    public static var instructionSet: InstructionSet {
+        InstructionSet(rawValue: UInt32(ck_current_isa().rawValue)) ?? .portable
+    }
+
+    /// Switches this thread to a vector code path; false when this CPU cannot run it.
+    public static func select(_ set: InstructionSet) -> Bool {
+        ck_select_isa(ck_isa(rawValue: set.rawValue)) == 0
+    }
+
+    /// What products of activations and weights are computed in. All else (norms, softmax, attention, the optimiser) is
+    /// f32 always.
+    public enum Precision: String, CaseIterable, Sendable {
+        case f32
+        /// Factors rounded to bf16, sums in f32.
+        case bf16
+    }
+
+    /// This thread's precision.
+    public static var precision: Precision { ck_current_precision() == CK_COMPUTE_BF16 ? .bf16 : .f32 }
+
+    /// Switches this thread to a precision, on the best code path; false when this CPU does not compute in it.
+    public static func select(_ precision: Precision) -> Bool {
+        ck_select_precision(precision == .bf16 ? CK_COMPUTE_BF16 : CK_COMPUTE_F32) == 0
+    }
+
+    /// FLOP/s that all threads reach in registers, in this thread's precision: what no kernel can exceed. Takes about 0.3 s.
+    public static func measurePeak() -> Double { 2 * ck_measure_peak() }
+
+    /// Floating-point operations of all products, convolutions and attentions so far, as if done directly.
+    public static var workDone: Double { ck_work_done() }
+}
