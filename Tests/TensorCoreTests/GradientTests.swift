@@ -47,6 +47,11 @@ let operationCases: [OperationCase] = [
     OperationCase("Activation GELU", [[3, 11]]) { Activation(.gelu) },
     OperationCase("Activation quick GELU", [[3, 11]]) { Activation(.quickGELU) },
     OperationCase("GEGLU", [[2, 3, 14]]) { GEGLU() },
+    OperationCase("FeedForward", [[2, 1031, 3]]) {  // of 2048 rows and some
+        FeedForward(
+            widening: Linear(weight: random([10, 3]), bias: random([10])),
+            narrowing: Linear(weight: random([3, 5], seed: 3), bias: random([3])))
+    },
     OperationCase("Attention", [[2, 7, 6], [2, 7, 6], [2, 7, 6]]) { Attention(heads: 2) },
     OperationCase("Attention to other tokens", [[2, 70, 15], [2, 9, 15], [2, 9, 15]]) { Attention(heads: 3) },
     OperationCase("Attention over several tiles", [[1, 67, 4], [1, 261, 4], [1, 261, 4]]) {

@@ -14,6 +14,13 @@
 void ck_set_threads(int count);
 int ck_threads(void);
 
+/* --- memory.c ------------------------------------------------------------------------------------------- */
+
+/* Memory for a tensor, 64-byte aligned and not cleared; NULL when there is none. */
+void *ck_allocate(size_t bytes);
+/* Gives it back; `bytes` as it was asked for. */
+void ck_release(void *base, size_t bytes);
+
 /* --- dispatch.c ----------------------------------------------------------------------------------------- */
 
 /* Vector code paths. CK_ISA_PORTABLE is plain C for whatever the compiler's baseline is. */

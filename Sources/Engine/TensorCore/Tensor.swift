@@ -7,7 +7,7 @@ internal import CKernels
 public struct Tensor: Sendable {
     /// Sizes of the dimensions, outermost first; empty for a scalar.
     public let shape: [Int]
-    let storage: TensorStorage
+    private(set) var storage: TensorStorage
 
     /// A tensor over existing storage.
     ///
@@ -52,6 +52,18 @@ public struct Tensor: Sendable {
     public func withUnsafeValues<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
         defer { withExtendedLifetime(storage) {} }
         return try body(UnsafeBufferPointer(start: storage.base, count: storage.count))
+    }
+
+    /// Adds another tensor of as many values, in place where no one else sees these.
+    mutating func add(_ other: Tensor) {
+        guard isKnownUniquelyReferenced(&storage), storage.isOwned else {
+            self = self + other
+            return
+        }
+        precondition(count == other.count, "adding \(other.shape) to \(shape)")
+        withExtendedLifetime(other) {
+            ck_linear_combination(1, storage.base, 1, other.storage.base, storage.base, count)
+        }
     }
 
     /// The same values under another shape of equal count.

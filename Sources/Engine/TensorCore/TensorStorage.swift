@@ -1,23 +1,18 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+internal import CKernels
 
 /// The memory of a tensor: 64-byte aligned, freed with the last tensor that uses it, or borrowed from an owner
 /// such as a memory-mapped weights file.
 ///
-/// Safety: `base` is written only by the operation that makes the tensor, before anyone else can see it; from then
-/// on it is read only, so sharing it between threads is sound.
+/// Safety: `base` is written only by the operation that makes the tensor, before anyone else can see it, or by one that
+/// is its only user; else it is read only, so sharing it between threads is sound.
 final class TensorStorage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let count: Int
     private let owner: (any AnyObject & Sendable)?
 
     init(count: Int) {
-        var raw: UnsafeMutableRawPointer?
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
-        guard posix_memalign(&raw, 64, bytes) == 0, let raw else {
-            fatalError("out of memory: \(bytes) bytes for a tensor")
-        }
+        guard let raw = ck_allocate(bytes) else { fatalError("out of memory: \(bytes) bytes for a tensor") }
         base = raw.bindMemory(to: Float.self, capacity: max(count, 1))
         self.count = count
         owner = nil
@@ -30,7 +25,10 @@ final class TensorStorage: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// Whether the memory is a tensor's own, not borrowed.
+    var isOwned: Bool { owner == nil }
+
     deinit {
-        if owner == nil { free(base) }
+        if owner == nil { ck_release(base, max(count, 1) * MemoryLayout<Float>.stride) }
     }
 }

@@ -61,7 +61,7 @@ struct Transformer: Sendable {
 struct TransformerBlock: Sendable {
     private let norm1, norm2, norm3: LayerNorm
     private var toItself, toText: AttentionLayer
-    private let feedIn, feedOut: Linear
+    private let feedForward: FeedForward
 
     init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(ModelError) {
         norm1 = try w.layerNorm("norm1", channels: width, epsilon: 1e-5)
@@ -69,8 +69,9 @@ struct TransformerBlock: Sendable {
         norm2 = try w.layerNorm("norm2", channels: width, epsilon: 1e-5)
         toText = try AttentionLayer(w["attn2"], width: width, source: textWidth, heads: heads, layer: layer)
         norm3 = try w.layerNorm("norm3", channels: width, epsilon: 1e-5)
-        feedIn = try w.linear("ff.net.0.proj", in: width, out: 8 * width)
-        feedOut = try w.linear("ff.net.2", in: 4 * width, out: width)
+        feedForward = FeedForward(
+            widening: try w.linear("ff.net.0.proj", in: width, out: 8 * width),
+            narrowing: try w.linear("ff.net.2", in: 4 * width, out: width))
     }
 
     func callAsFunction(_ input: Variable, _ context: AttentionContext) -> Variable {
@@ -79,10 +80,7 @@ struct TransformerBlock: Sendable {
         let own = apply(norm1, x)
         x = apply(add, x, toItself(own, source: toItself.source(for: own, context.control), context))
         x = apply(add, x, toText(apply(norm2, x), source: context.text, context))
-        let widened = 4 * x.value.count / x.shape[2] * feedIn.weight.shape[0]
-        return recomputed(x, saving: widened) {
-            apply(add, $0, apply(feedOut, apply(GEGLU(), apply(feedIn, apply(norm3, $0)))))
-        }
+        return apply(add, x, apply(feedForward, apply(norm3, x)))
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {

@@ -36,7 +36,7 @@ public func gradients(
 }
 
 private func accumulate(_ cotangent: Tensor, into sum: inout Tensor?) {
-    sum = sum.map { $0 + cotangent } ?? cotangent
+    if sum == nil { sum = cotangent } else { sum?.add(cotangent) }
 }
 
 /// Everything recorded below some nodes, each before what it was made of.
