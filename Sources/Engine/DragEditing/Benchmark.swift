@@ -14,6 +14,8 @@ public struct Benchmark {
         case loraStep = "lora_step"
         case inversionStep = "inversion_step"
         case samplingStep = "sampling_step"
+        /// A whole edit with few steps: for its peak memory, which does not grow with the steps.
+        case edit
     }
 
     /// One measurement.
@@ -81,6 +83,7 @@ public struct Benchmark {
             let embedding = clip.embedding(of: picture)
             _ = gradients(of: [(embedding, embedding.value)], withRespectTo: [picture])
         case .dragIteration: try drag()
+        case .edit: try edit()
         case .loraStep:
             var settings = LoRASettings()
             settings.steps = 1
@@ -98,6 +101,19 @@ public struct Benchmark {
             _ = ReferenceSampling(model, try Inversion(model, settings), settings).sample(
                 reference: latent, edit: latent, text: text, report: { _ in })
         }
+    }
+
+    private func edit() throws {
+        let pixels = side * model.vae.downFactor
+        var generator = SeededGenerator(seed: 2)
+        var settings = EditSettings()
+        (settings.lora.steps, settings.stepCount, settings.inversionStrength) = (2, 50, 0.06)
+        settings.dragStepLimit = 2
+        let (third, half) = (Double(pixels) / 3, Double(pixels) / 2)
+        let drag = Drag(from: ImagePoint(x: third, y: third), to: ImagePoint(x: half, y: half))
+        let image = generator.normal([1, pixels, pixels, 3]).mapped { min(max(0.5 + 0.2 * $0, 0), 1) }
+        _ = try DragEditor(model).edit(
+            EditRequest(image: image, sourcePrompt: "a picture", drags: [drag], settings: settings))
     }
 
     private func drag() throws {

@@ -115,6 +115,7 @@ public struct DragEditor {
             throws -> T
         {
             let begun = clock.now
+            WeightPages.release()
             try report(EditProgress(stage: stage, step: 0, total: total))
             defer { seconds[stage] = DragEditing.seconds(since: begun, clock) }
             return try work { try report(EditProgress(stage: stage, step: $0, total: total)) }

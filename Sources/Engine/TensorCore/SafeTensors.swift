@@ -231,9 +231,15 @@ final class MappedFile: @unchecked Sendable {
             return nil
         }
         base = UnsafeRawPointer(mapped)
+        WeightPages.add(base, count: count)
     }
 
     deinit {
-        if count == 0 { base.deallocate() } else { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+        if count == 0 {
+            base.deallocate()
+        } else {
+            WeightPages.remove(base)
+            munmap(UnsafeMutableRawPointer(mutating: base), count)
+        }
     }
 }

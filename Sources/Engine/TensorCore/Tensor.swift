@@ -66,6 +66,20 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// A tensor of the same shape, made by `body` element by element from `x`'s values: in their place where no one else
+    /// sees them.
+    static func overwriting(
+        _ x: consuming Tensor, _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+    ) -> Tensor {
+        if isKnownUniquelyReferenced(&x.storage), x.storage.isOwned {
+            body(x.storage.base, x.storage.base)
+            return x
+        }
+        let y = TensorStorage(count: x.count)
+        body(x.storage.base, y.base)
+        return Tensor(shape: x.shape, storage: y)
+    }
+
     /// The same values under another shape of equal count.
     public func reshaped(_ shape: [Int]) -> Tensor { Tensor(shape: shape, storage: storage) }
 

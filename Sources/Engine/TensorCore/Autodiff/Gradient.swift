@@ -23,8 +23,8 @@ public func gradients(
     let wanted = Set(leaves.compactMap { $0.node.map { ObjectIdentifier($0) } })
     for node in recordedNodes(reachableFrom: cotangents.compactMap(\.output.node)) {
         let key = ObjectIdentifier(node)
-        guard let cotangent = arrived[key] else { continue }
-        if !wanted.contains(key) { arrived[key] = nil }
+        guard let cotangent = wanted.contains(key) ? arrived[key] : arrived.removeValue(forKey: key)
+        else { continue }
         for (input, pulled) in node.pulledBack(cotangent) {
             accumulate(pulled, into: &arrived[ObjectIdentifier(input)])
         }

@@ -9,8 +9,9 @@ public protocol Operation: Sendable {
     /// The output, and what its VJP will need.
     func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved)
 
-    /// Pulls cotangents of the output back to the inputs; nil where `needs` is false.
-    func vjp(_ cotangent: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?]
+    /// Pulls cotangents of the output back to the inputs; nil where `needs` is false. Who has the last cotangent may write
+    /// into its memory.
+    func vjp(_ cotangent: consuming Tensor, saved: Saved, needs: [Bool]) -> [Tensor?]
 }
 
 /// A value in a computation, and its place in the recording of how it was made.
@@ -53,18 +54,18 @@ public struct Variable {
 final class Node {
     /// Where its inputs come from; nil for constants.
     private(set) var inputs: [Node?]
-    private var pullBack: ((Tensor) -> [Tensor?])?
+    private var pullBack: ((consuming Tensor) -> [Tensor?])?
     /// Longest path back to a leaf: every node comes after what it was made of.
     let depth: Int
 
-    init(inputs: [Node?], pullBack: ((Tensor) -> [Tensor?])?) {
+    init(inputs: [Node?], pullBack: ((consuming Tensor) -> [Tensor?])?) {
         self.inputs = inputs
         self.pullBack = pullBack
         depth = inputs.reduce(0) { max($0, 1 + ($1?.depth ?? -1)) }
     }
 
     /// The cotangents of the inputs that need one, and an end to what was saved for them.
-    func pulledBack(_ cotangent: Tensor) -> [(input: Node, cotangent: Tensor)] {
+    func pulledBack(_ cotangent: consuming Tensor) -> [(input: Node, cotangent: Tensor)] {
         guard let pullBack else { return [] }
         let found = zip(inputs, pullBack(cotangent)).compactMap { input, pulled in
             if let input, let pulled { (input, pulled) } else { nil }

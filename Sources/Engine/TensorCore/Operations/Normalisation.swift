@@ -47,8 +47,8 @@ public struct GroupNorm: Operation {
         )
     }
 
-    public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        [needs[0] ? pullBack(dy, saved, nil, nil) : nil]
+    public func vjp(_ dy: consuming Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
+        needs[0] ? [pullBack(dy, saved, nil, nil)] : [nil]
     }
 
     /// Pull-back to γ and β, for a single cotangent.
@@ -59,16 +59,17 @@ public struct GroupNorm: Operation {
     }
 
     private func pullBack(
-        _ dy: Tensor, _ saved: Saved, _ dGamma: UnsafeMutablePointer<Float>?,
+        _ dy: consuming Tensor, _ saved: Saved, _ dGamma: UnsafeMutablePointer<Float>?,
         _ dBeta: UnsafeMutablePointer<Float>?
     ) -> Tensor {
-        Tensor(dy.shape) { dx in
-            withExtendedLifetime((dy, saved, gamma, beta)) {
+        let cotangents = dy.count / saved.x.count
+        return Tensor.overwriting(dy) { dy, dx in
+            withExtendedLifetime((saved, gamma, beta)) {
                 withUnsafePointer(to: parameters(saved.x)) {
                     ck_group_norm_gradient(
                         $0, saved.x.storage.base, gamma.storage.base, beta.storage.base,
                         saved.mean.storage.base,
-                        saved.rstd.storage.base, dy.storage.base, dy.count / saved.x.count, dx.baseAddress,
+                        saved.rstd.storage.base, dy, cotangents, dx,
                         dGamma,
                         dBeta)
                 }
@@ -121,8 +122,8 @@ public struct LayerNorm: Operation {
         )
     }
 
-    public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        [needs[0] ? pullBack(dy, saved, nil, nil) : nil]
+    public func vjp(_ dy: consuming Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
+        needs[0] ? [pullBack(dy, saved, nil, nil)] : [nil]
     }
 
     /// Pull-back to γ and β, for a single cotangent.
