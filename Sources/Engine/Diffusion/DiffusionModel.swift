@@ -26,7 +26,7 @@ public struct DiffusionModel: Sendable {
     /// The autoencoder.
     public internal(set) var vae: VAE
     /// The text encoder of prompts.
-    public internal(set) var textEncoder: TextEncoder
+    public var textEncoder: TextEncoder
     /// Its tokenizer.
     public let tokenizer: Tokenizer
     /// The noise schedule.
@@ -75,6 +75,14 @@ public struct DiffusionModel: Sendable {
             deviation: deviation.map { Float($0) })
         try weights.finish()
         return Guide(clip: clip, tokenizer: try Tokenizer(folder: folder))
+    }
+
+    /// The same model with a LoRA file's changes in its U-Net and text encoder.
+    public func merging(_ file: LoRAFile, scale: Float = 1) -> DiffusionModel {
+        var merged = self
+        merged.unet = unet.merging(file.unet.scaled(by: scale))
+        merged.textEncoder = textEncoder.merging(file.text.scaled(by: scale))
+        return merged
     }
 
     /// The prompt's states for the U-Net, `(1, tokens, width)`.
