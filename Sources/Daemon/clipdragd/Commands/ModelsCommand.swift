@@ -45,7 +45,7 @@ struct ModelsCommand: ParsableCommand {
                     ("prediction", .string(model.schedule.prediction.rawValue)),
                     ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)),
                     ("guide", .bool(model.guide != nil)),
-                    ("sha256", .string(ModelStore.weightsDigest(folder))),
+                    ("sha256", .string(try ModelStore.weightsDigest(folder))),
                 ]
                 if output.json {
                     print(JSONValue.object(fields).line)
