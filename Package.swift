@@ -97,7 +97,7 @@ let package = Package(
             name: "DaemonCoreTests", dependencies: ["DaemonCore", "JobFiles", "SpecParser"],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd"],
+            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -108,6 +108,11 @@ public struct EditJob {
         } catch let error as EditError { throw JobFailure(error) }
         trace?.finish(result, request)
 
+        var plan = plan
+        if let added, let path = options.lora {
+            plan.notes.append(
+                "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")
+        }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         let judged = judge(plan, request, result)
         let edited = image.replacingSamples(result.image.values)

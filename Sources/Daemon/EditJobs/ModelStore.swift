@@ -31,7 +31,7 @@ public struct ModelStore: Sendable {
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
             for name in names.sorted()
-            where isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
+            where !name.hasPrefix(".") && isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
                 found.append((name, "\(folder)/\(name)"))
             }
         }
@@ -52,11 +52,22 @@ public struct ModelStore: Sendable {
         } else if isModel(model) {
             return URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
         }
+        try Self.refuse(path: model)
         let known = all.map(\.name).joined(separator: ", ")
         throw JobFailure(
             code: "model.missing", message: "there is no model `\(model)`",
             hint:
                 "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/.",
+            exit: .modelUnavailable)
+    }
+
+    /// Refuses a path that is something known, but no model folder, saying what to do with it.
+    private static func refuse(path: String) throws(JobFailure) {
+        do { try DiffusionModel.refuse(path: path) } catch { throw JobFailure(error) }
+        guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
+        throw JobFailure(
+            code: "model.missing", message: "\(path) is a checkpoint of one file, which lacks a tokenizer",
+            hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER",
             exit: .modelUnavailable)
     }
 

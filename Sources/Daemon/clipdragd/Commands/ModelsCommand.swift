@@ -7,8 +7,8 @@ import JobFiles
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, show and verify models.",
-        subcommands: [List.self, Show.self, Verify.self],
+        commandName: "models", abstract: "List, show, verify, import and fetch models.",
+        subcommands: [List.self, Show.self, Verify.self, Import.self],
         defaultSubcommand: List.self)
 
     /// Names and folders.

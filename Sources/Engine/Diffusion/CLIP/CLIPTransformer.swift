@@ -29,6 +29,7 @@ struct CLIPTransformer: Sendable {
                 code: "model.unsupported", message: "\(config.path): hidden_act `\(name)` is not supported",
                 hint: "Use a CLIP model with `quick_gelu` or `gelu`.")
         }
+        try w.divides(heads, width, "heads of `\(w.path)`")
         attention = Attention(heads: heads, isCausal: isCausal)
         for i in 0..<count {
             let l = w["layers.\(i)"]

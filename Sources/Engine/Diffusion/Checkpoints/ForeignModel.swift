@@ -73,11 +73,20 @@ enum ForeignModel {
             hint: "Use a Stable Diffusion 1.x or 2.x model.")
     }
 
-    /// Refuses a pickle file.
+    /// Refuses a pickle file, by its name.
     static func refuse(pickle path: String) throws(ModelError) {
         guard ["ckpt", "bin", "pt", "pth"].contains(URL(filePath: path).pathExtension.lowercased()) else { return }
         throw ModelError(
             code: "model.unsupported", message: "\(path) is a pickle file, which can run any code",
             hint: "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`.")
+    }
+}
+
+extension DiffusionModel {
+    /// Refuses what is known and can be no model: a pickle file, a folder of another family of models. What is not there,
+    /// or not known, passes.
+    public static func refuse(path: String) throws(ModelError) {
+        try ForeignModel.refuse(pickle: path)
+        try ForeignModel.refuse(folder: path)
     }
 }

@@ -67,6 +67,20 @@ struct ModelLayout {
         return Weights(try Self.files("\(folder)/\(network)", stem))
     }
 
+    func weightsFiles(withVAE: Bool) throws(ModelError) -> [String] {
+        var paths: Set<String> = []
+        for (network, stem) in [("unet", Self.stem), ("vae", Self.stem), ("text_encoder", "model")]
+        where withVAE || network != "vae" {
+            let own = try TensorFiles(folder: "\(folder)/\(network)", stem: stem)
+            if own == nil, let single {
+                paths.insert(single.path)
+            } else {
+                paths.formUnion(try Self.files("\(folder)/\(network)", stem).paths)
+            }
+        }
+        return paths.sorted()
+    }
+
     /// The weights of one network's folder.
     static func files(_ folder: String, _ stem: String) throws(ModelError) -> TensorFiles {
         if let files = try TensorFiles(folder: folder, stem: stem) { return files }
@@ -79,6 +93,22 @@ struct ModelLayout {
             hint:
                 "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
         )
+    }
+}
+
+extension DiffusionModel {
+    /// The weights files, and their indices, that a model folder's networks are read from; not those of `clip/`.
+    ///
+    /// - Parameter withVAE: false where another VAE takes the place of the folder's own.
+    public static func weightsFiles(folder: String, withVAE: Bool) throws(ModelError) -> [String] {
+        try ModelLayout(folder: folder).weightsFiles(withVAE: withVAE)
+    }
+
+    /// The weights files, and their index, of one network's folder, `clip/` for example.
+    ///
+    /// - Parameter stem: `model` for those of transformers, `diffusion_pytorch_model` for those of diffusers.
+    public static func weightsFiles(network folder: String, stem: String) throws(ModelError) -> [String] {
+        try ModelLayout.files(folder, stem).paths
     }
 }
 

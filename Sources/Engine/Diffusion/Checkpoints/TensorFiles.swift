@@ -100,6 +100,9 @@ struct TensorFiles: Sendable {
         return names.prefix(5).joined(separator: ", ") + more
     }
 
+    /// Every file that was read, the index too.
+    var paths: [String] { Set(home.values.map(\.path) + [path]).sorted() }
+
     /// All names.
     var keys: Dictionary<String, SafeTensors>.Keys { home.keys }
 

@@ -177,10 +177,21 @@ extension Weights {
     func groupNorm(
         _ name: String, channels: Int, groups: Int, epsilon: Float, silu: Bool
     ) throws(ModelError) -> GroupNorm {
+        try divides(groups, channels, "groups of the norm `\(prefix)\(name)`")
         let w = self[name]
         return GroupNorm(
             gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]), groups: groups,
             epsilon: epsilon, silu: silu)
+    }
+
+    /// Fails where a configuration cuts channels into parts that do not come out even.
+    func divides(_ parts: Int, _ channels: Int, _ what: String) throws(ModelError) {
+        guard parts > 0, channels % parts == 0 else {
+            throw ModelError(
+                code: "model.config",
+                message: "\(file): \(channels) channels do not make \(parts) \(what)",
+                hint: "The file and its config.json do not belong together.")
+        }
     }
 
     /// A layer norm's weights under `name`.

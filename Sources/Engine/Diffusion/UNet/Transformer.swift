@@ -107,6 +107,7 @@ struct AttentionLayer: Sendable {
         path = w.path
         self.heads = heads
         self.layer = layer
+        try w.divides(heads, width, "heads of `\(path)`")
         q = try w.linear("to_q", in: width, out: width, bias: false)
         k = try w.linear("to_k", in: source, out: width, bias: false)
         v = try w.linear("to_v", in: source, out: width, bias: false)
