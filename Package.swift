@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
-            name: "DaemonCoreTests", dependencies: ["DaemonCore", "JobFiles", "SpecParser"],
+            name: "DaemonCoreTests",
+            dependencies: ["DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],

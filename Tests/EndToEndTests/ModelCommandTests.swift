@@ -26,7 +26,7 @@ import Testing
         let run = try Program.run(
             [
                 "edit", "\(job)/image.png", "\(job)/job.json", "--out", out, "--model", model, "--state", state,
-                "--set", "max_steps=1", "--set", "num_steps=5", "--set", "lora.steps=1",
+                "--threads", "1", "--set", "max_steps=1", "--set", "num_steps=5", "--set", "lora.steps=1",
             ] + more)
         #expect(run.code == 0, "\(run.errors)")
         return try Data(contentsOf: URL(filePath: "\(out)/result.png"))
@@ -37,7 +37,7 @@ import Testing
         return all.filter { !$0.hasPrefix(".") }.sorted()
     }
 
-    @Test func `a folder becomes a model with what is read of it, and edits as the folder does`() throws {
+    @Test func `a folder becomes a model with what is read of it, byte for byte`() throws {
         let source = "\(folder.path)/Some-Model"
         try files.copyItem(atPath: sd15, toPath: source)
         // What is not read is not copied: other formats, a variant beside the whole.
@@ -54,7 +54,6 @@ import Testing
         }
         #expect(try run("models", "list").output.contains("Some-Model\t\(state)/models/Some-Model\n"))
         #expect(try run("models", "verify", "Some-Model").output == "Some-Model: good\n")
-        #expect(try result(model: "Some-Model") == result(model: sd15))
         // A name is given once.
         let again = try run("models", "import", source)
         #expect(again.code == 73 && again.errors.contains("--name"))
@@ -84,6 +83,14 @@ import Testing
 
     @Test func `without configurations they are derived, and the prediction says whence`() throws {
         let clip = "\(sd15)/clip"
+        // The fixture with a VAE as wide as the 32 groups of the published models' norms need.
+        var wide = try CheckpointFile(path: single)
+        for (key, entry) in wide.entries where key.hasPrefix("first_stage_model.") {
+            let shape = entry.shape.map { [16: 32, 24: 64, 32: 96][$0] ?? $0 }
+            wide.entries[key] = .init(dtype: "F16", shape: shape, bytes: Data(count: 2 * shape.reduce(1, *)))
+        }
+        let single = "\(folder.path)/sd15.safetensors"
+        try wide.write(single)
         func config(_ model: String, _ name: String) throws -> JSONValue? {
             json(try String(contentsOfFile: "\(state)/models/\(model)/\(name)", encoding: .utf8))
         }
@@ -111,7 +118,7 @@ import Testing
         let refused = try run(
             "models", "import", Fixtures.path("single_file/sd21.safetensors"), "--clip", "\(second)/clip",
             "--name", "other")
-        #expect(refused.code == 69 && refused.errors.contains("32 groups"), "\(refused.errors)")
+        #expect(refused.code == 69 && refused.errors.contains("do not make 32 groups"), "\(refused.errors)")
     }
 
     @Test func `what cannot be imported is told with what to do, and leaves nothing behind`() throws {

@@ -88,10 +88,15 @@ public struct ModelImport: Sendable {
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
+    /// Whether a model can have a name: it becomes a folder's.
+    static func isName(_ name: String) -> Bool {
+        name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]*/) != nil
+    }
+
     private func checkedName() throws(JobFailure) -> String {
         let base = lastComponent(source)
         let name = self.name ?? (isFolder(source) ? base : stem(base))
-        guard name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]*/) != nil else {
+        guard Self.isName(name) else {
             throw JobFailure(
                 code: "model.name", message: "`\(name)` cannot be a model's name",
                 hint: "Give one of letters, digits, `-`, `_` and `.` by --name.", exit: .usage)

@@ -8,7 +8,7 @@ import JobFiles
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models", abstract: "List, show, verify, import and fetch models.",
-        subcommands: [List.self, Show.self, Verify.self, Import.self],
+        subcommands: [List.self, Show.self, Verify.self, Import.self, Fetch.self],
         defaultSubcommand: List.self)
 
     /// Names and folders.
