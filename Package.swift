@@ -51,12 +51,15 @@ let package = Package(
 
         // The service and the command line.
         .target(name: "CLinux"),
+        .target(name: "CCurl"),
         .target(
             name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
         ),
         .target(
             name: "EditJobs",
-            dependencies: ["JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging"],
+            dependencies: [
+                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+            ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
@@ -98,7 +101,8 @@ let package = Package(
             dependencies: ["DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            name: "EndToEndTests",
+            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

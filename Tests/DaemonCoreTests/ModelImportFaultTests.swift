@@ -15,14 +15,16 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `whichever call fails, the model is whole or not there, and a second import mends it`(_ after: Bool) throws {
+    func `whichever call fails, the model is whole or not there, and a second import mends it`(_ after: Bool)
+        throws
+    {
         let scratch = try ScratchFolder()
         let models = "\(scratch.path)/models"
         var work = ModelImport(source: source)
         work.name = "x"
         let counter = FaultyFileSystem(failing: .max)
         _ = try work.run(into: "\(scratch.path)/count", counter)
-        #expect(counter.count > 100)
+        #expect(counter.count > 60)
         let expected = try contents(source)
         // Every call near both ends, where folders are made and names given; every seventh amid the copying.
         let calls = (1...counter.count).filter { $0 < 12 || $0 > counter.count - 12 || $0 % 7 == 0 }
@@ -44,12 +46,13 @@ import Testing
         }
     }
 
-    @Test func `a full disk is told as such, and leaves nothing behind`() throws {
+    @Test func `a full disk is told as such`() throws {
         let scratch = try ScratchFolder()
         var work = ModelImport(source: source)
         work.name = "x"
         let error = #expect(throws: JobFailure.self) {
-            try work.run(into: "\(scratch.path)/models", FaultyFileSystem(failing: 40, error: 28 /* ENOSPC */))
+            try work.run(
+                into: "\(scratch.path)/models", FaultyFileSystem(failing: 40, error: 28 /* ENOSPC */))
         }
         #expect(error?.exit == .cannotCreate)
         #expect(error?.message.contains("No space left") == true, "\(error?.message ?? "")")

@@ -42,7 +42,8 @@ import Testing
         let dialect = Self.dialects[index]
         let model = try DiffusionModel(folder: Fixtures.path("sd15/model"))
         let sites = model.unet.linearSites
-        #expect(sites.count == 10 * model.unet.selfAttentionLayerCount + 2 * model.unet.selfAttentionLayerCount)
+        #expect(
+            sites.count == 10 * model.unet.selfAttentionLayerCount + 2 * model.unet.selfAttentionLayerCount)
         var tensors: [String: Tensor] = [:]
         for (i, site) in sites.enumerated() {
             let (down, up) = factors(site, rank: 3, seed: i)
@@ -94,7 +95,8 @@ import Testing
     }
 
     @Test(arguments: ["sd15", "sd21"])
-    func `what is added is scale · alpha/rank · up · down, in U-Net and text encoder`(_ family: String) throws {
+    func `what is added is scale · alpha/rank · up · down, in U-Net and text encoder`(_ family: String) throws
+    {
         // The reference: the same sums, in double precision, written into the weights files of a copy.
         let copy = try ScratchFolder(copying: "\(family)/model")
         let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
@@ -143,7 +145,8 @@ import Testing
 
     @Test func `the text encoder's names in diffusers' dialects`() throws {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
-        let site = try #require(model.textEncoder.linearSites.first { $0.name.hasSuffix("1.self_attn.q_proj") })
+        let site = try #require(
+            model.textEncoder.linearSites.first { $0.name.hasSuffix("1.self_attn.q_proj") })
         let (down, up) = factors(site, rank: 2, seed: 3)
         let short = site.name.dropFirst("text_model.".count)
         for (a, b) in [
@@ -164,7 +167,8 @@ import Testing
         }
     }
 
-    @Test func `other methods, other layers, other families, half a pair and a pickle are refused with a reason`()
+    @Test
+    func `other methods, other layers, other families, half a pair and a pickle are refused with a reason`()
         throws
     {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
@@ -178,7 +182,10 @@ import Testing
                 ["lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight"], "model.unsupported",
                 "outside the transformers"
             ),
-            (["lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"], "model.key_unknown", "lora_te2"),
+            (
+                ["lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"], "model.key_unknown",
+                "lora_te2"
+            ),
             (["\(layer).lora_down.weight"], "model.key_missing", "one of the two factors"),
             (["\(layer).lora_down.weight", "\(layer).lora_up.weight"], "model.shape", "[3, 3]"),
         ] as [([String], String, String)] {

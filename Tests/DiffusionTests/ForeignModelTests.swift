@@ -20,17 +20,26 @@ import Testing
                 "conditioner.embedders.0.transformer.text_model.final_layer_norm.bias": [768],
             ], "Stable Diffusion XL", "1.x or 2.x"
         ),
-        (["model.diffusion_model.joint_blocks.0.x_block.attn.proj.bias": [1536]], "Stable Diffusion 3", "1.x or 2.x"),
+        (
+            ["model.diffusion_model.joint_blocks.0.x_block.attn.proj.bias": [1536]], "Stable Diffusion 3",
+            "1.x or 2.x"
+        ),
         (["double_blocks.0.img_attn.proj.bias": [3072]], "Flux", "1.x or 2.x"),
         (["control_model.input_blocks.0.0.weight": [320, 4, 3, 3]], "ControlNet", "1.x or 2.x"),
         (["emb_params": [4, 768]], "textual inversion", "1.x or 2.x"),
-        (["lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": [4, 1280, 1, 1]], "a LoRA alone", "--lora"),
+        (
+            ["lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": [4, 1280, 1, 1]], "a LoRA alone",
+            "--lora"
+        ),
         (["unet.mid_block.attentions.0.proj_in.lora_A.weight": [4, 1280]], "a LoRA alone", "--lora"),
         (
             ["mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight": [4, 1280]],
             "a LoRA alone", "--lora"
         ),
-        (["decoder.conv_in.weight": [512, 4, 3, 3], "encoder.conv_in.weight": [128, 3, 3, 3]], "a VAE alone", "--vae"),
+        (
+            ["decoder.conv_in.weight": [512, 4, 3, 3], "encoder.conv_in.weight": [128, 3, 3, 3]],
+            "a VAE alone", "--vae"
+        ),
         (["first_stage_model.decoder.conv_in.weight": [512, 4, 3, 3]], "a VAE alone", "--vae"),
     ]
 
@@ -55,7 +64,8 @@ import Testing
             try whole.write(file)
             let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
             // Without a U-Net it is a VAE, and a text encoder.
-            #expect(error?.message.contains(prefix.hasPrefix("model.") ? "a VAE alone" : "no \(word)") == true)
+            #expect(
+                error?.message.contains(prefix.hasPrefix("model.") ? "a VAE alone" : "no \(word)") == true)
         }
     }
 

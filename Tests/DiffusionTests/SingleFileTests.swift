@@ -27,7 +27,8 @@ import Testing
         return folder
     }
 
-    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> ModelError? {
+    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> ModelError?
+    {
         let path = "\(folder.path)/model.safetensors"
         var file = try CheckpointFile(path: path)
         body(&file)
@@ -53,7 +54,9 @@ import Testing
             let folder = try SafeTensors(path: path)
             for (key, entry) in folder.entries where !key.hasSuffix("position_ids") {
                 var parts = key.split(separator: ".").map(String.init)
-                if network == "vae", let new = renamed[parts[parts.count - 2]] { parts[parts.count - 2] = new }
+                if network == "vae", let new = renamed[parts[parts.count - 2]] {
+                    parts[parts.count - 2] = new
+                }
                 let (a, b) = (
                     try #require(folder.stored(key)),
                     try weights.stored(parts.joined(separator: "."), entry.shape)
@@ -106,12 +109,14 @@ import Testing
         #expect(compared >= 25)
     }
 
-    @Test func `what is predicted comes from the metadata, a tensor, the family or the step count, and says so`()
+    @Test
+    func `what is predicted comes from the metadata, a tensor, the family or the step count, and says so`()
         throws
     {
         let folder = try ScratchFolder()
         let path = "\(folder.path)/x.safetensors"
-        func prediction(_ family: String, _ body: (inout CheckpointFile) -> Void) throws -> SingleFile.Prediction
+        func prediction(_ family: String, _ body: (inout CheckpointFile) -> Void) throws
+            -> SingleFile.Prediction
         {
             var file = try CheckpointFile(path: checkpoint(family))
             body(&file)
@@ -122,7 +127,8 @@ import Testing
         #expect(try prediction("sd21") { _ in }.kind == .velocity)
         let said = try prediction("sd15") { $0.metadata["modelspec.prediction_type"] = "v" }
         #expect(said.kind == .velocity && said.reason.contains("modelspec.prediction_type: v"))
-        #expect(try prediction("sd21") { $0.metadata["modelspec.prediction_type"] = "epsilon" }.kind == .epsilon)
+        #expect(
+            try prediction("sd21") { $0.metadata["modelspec.prediction_type"] = "epsilon" }.kind == .epsilon)
         let mark = CheckpointFile.Entry(dtype: "F16", shape: [0], bytes: Data())
         #expect(try prediction("sd15") { $0.entries["v_pred"] = mark }.kind == .velocity)
         let step = withUnsafeBytes(of: Int64(875_000)) { Data($0) }
@@ -166,13 +172,16 @@ import Testing
         let path = URL(filePath: "\(folder.path)/model.safetensors")
         try Data(contentsOf: path).prefix(5_000_000).write(to: path)
         #expect(
-            #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file")
+            #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
+        )
     }
 
     // MARK: another VAE
 
     @Test(arguments: families)
-    func `another VAE is used, from a folder, a file of its own or a whole checkpoint`(_ family: String) throws {
+    func `another VAE is used, from a folder, a file of its own or a whole checkpoint`(_ family: String)
+        throws
+    {
         let folder = try ScratchFolder(copying: "\(family)/model")
         let x = try Fixtures.tensors("\(family)/modules.safetensors")
         let z = Variable(try x.image("vae.decode.in"))
@@ -186,7 +195,9 @@ import Testing
         last.bytes = Data(count: last.bytes.count)
         other[bias] = last
         let bare = Dictionary(
-            uniqueKeysWithValues: other.map { (String($0.key.dropFirst("first_stage_model.".count)), $0.value) })
+            uniqueKeysWithValues: other.map {
+                (String($0.key.dropFirst("first_stage_model.".count)), $0.value)
+            })
         try CheckpointFile(other).write("\(folder.path)/prefixed.safetensors")
         try CheckpointFile(bare).write("\(folder.path)/bare.safetensors")
         try files.copyItem(atPath: "\(folder.path)/vae", toPath: "\(folder.path)/other")
@@ -201,7 +212,8 @@ import Testing
         }
         #expect(decoded[0] == decoded[1] && decoded[1] == decoded[2])
         #expect(decoded[0] != own.vae.decode(z).value.values)
-        let whole = try DiffusionModel(folder: folder.path, vae: checkpoint(family)).vae.decode(z).value.values
+        let whole = try DiffusionModel(folder: folder.path, vae: checkpoint(family)).vae.decode(z).value
+            .values
         #expect(whole == own.vae.decode(z).value.values)
     }
 
@@ -215,7 +227,8 @@ import Testing
             (Fixtures.path("sd15/lora.safetensors"), "model.key_missing"),
         ] {
             #expect(
-                #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }?.code == code,
+                #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }?.code
+                    == code,
                 "\(path)")
         }
     }

@@ -25,7 +25,8 @@ import Testing
         let out = "\(folder.path)/out-\(UUID().uuidString)"
         let run = try Program.run(
             [
-                "edit", "\(job)/image.png", "\(job)/job.json", "--out", out, "--model", model, "--state", state,
+                "edit", "\(job)/image.png", "\(job)/job.json", "--out", out, "--model", model, "--state",
+                state,
                 "--threads", "1", "--set", "max_steps=1", "--set", "num_steps=5", "--set", "lora.steps=1",
             ] + more)
         #expect(run.code == 0, "\(run.errors)")
@@ -41,7 +42,9 @@ import Testing
         let source = "\(folder.path)/Some-Model"
         try files.copyItem(atPath: sd15, toPath: source)
         // What is not read is not copied: other formats, a variant beside the whole.
-        for name in ["unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "a.onnx"] {
+        for name in [
+            "unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "a.onnx",
+        ] {
             try Data("x".utf8).write(to: URL(filePath: "\(source)/\(name)"))
         }
         try files.removeItem(atPath: "\(source)/clip")
@@ -50,7 +53,8 @@ import Testing
         #expect(made.output == "Some-Model\t\(state)/models/Some-Model\n")
         #expect(contents("\(state)/models/Some-Model") == contents(sd15))
         for name in contents(sd15) where name.hasSuffix(".safetensors") {
-            #expect(files.contentsEqual(atPath: "\(sd15)/\(name)", andPath: "\(state)/models/Some-Model/\(name)"))
+            #expect(
+                files.contentsEqual(atPath: "\(sd15)/\(name)", andPath: "\(state)/models/Some-Model/\(name)"))
         }
         #expect(try run("models", "list").output.contains("Some-Model\t\(state)/models/Some-Model\n"))
         #expect(try run("models", "verify", "Some-Model").output == "Some-Model: good\n")
@@ -61,7 +65,9 @@ import Testing
     }
 
     @Test(arguments: ["sd15", "sd21"])
-    func `a checkpoint of one file becomes a model that edits to the same bytes as its folder`(_ family: String)
+    func `a checkpoint of one file becomes a model that edits to the same bytes as its folder`(
+        _ family: String
+    )
         throws
     {
         let model = Fixtures.path("\(family)/model")
@@ -97,7 +103,9 @@ import Testing
         let scheduler = "scheduler/scheduler_config.json"
         let made = try run("models", "import", single, "--clip", clip, "--json")
         #expect(made.code == 0, "\(made.errors)")
-        #expect(json(made.output)?["notes"]?.line.contains("it predicts epsilon: models of the 1.x family") == true)
+        #expect(
+            json(made.output)?["notes"]?.line.contains("it predicts epsilon: models of the 1.x family")
+                == true)
         #expect(try config("sd15", scheduler)?["prediction_type"]?.string == "epsilon")
         #expect(try config("sd15", "unet/config.json")?["sample_size"]?.integer == 64)
         let said = try run(
@@ -135,7 +143,10 @@ import Testing
             ([broken], 69, ["\(broken)/vae/diffusion_pytorch_model.safetensors is not there"]),
             (["/nowhere"], 66, ["/nowhere is not there"]),
             ([sd15, "--name", "../x"], 64, ["cannot be a model's name"]),
-            ([sd15, "--name", "x", "--clip", "\(sd15)/vae"], 69, ["\(sd15)/vae/model.safetensors is not there"]),
+            (
+                [sd15, "--name", "x", "--clip", "\(sd15)/vae"], 69,
+                ["\(sd15)/vae/model.safetensors is not there"]
+            ),
             ([sd15, "--name", "x", "--vae", lora], 69, ["no tensor"]),
         ] as [([String], Int32, [String])] {
             let made = try Program.run(["models", "import"] + arguments + ["--state", state])
@@ -196,7 +207,9 @@ import Testing
         }
     }
 
-    @Test func `a worker in its sandbox reads the VAE and the LoRA that lie outside the model's folder`() throws {
+    @Test func `a worker in its sandbox reads the VAE and the LoRA that lie outside the model's folder`()
+        throws
+    {
         let named = "\(folder.path)/named"
         try files.copyItem(atPath: sd15, toPath: named)
         try files.copyItem(atPath: "\(sd15)/vae", toPath: "\(folder.path)/elsewhere")
@@ -208,7 +221,8 @@ import Testing
         let out = "\(folder.path)/out"
         try files.createDirectory(atPath: out, withIntermediateDirectories: true)
         let run = try run(
-            "edit-worker", "--spec", "\(job)/job.json", "--image", "\(job)/image.png", "--out", out, "--id", "1",
+            "edit-worker", "--spec", "\(job)/job.json", "--image", "\(job)/image.png", "--out", out, "--id",
+            "1",
             "--name", "x", "--model", named)
         #expect(run.code == 0, "\(run.output)")
         #expect(files.fileExists(atPath: "\(out)/result.png"))

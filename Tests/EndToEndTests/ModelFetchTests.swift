@@ -33,7 +33,8 @@ import Testing
         let items = try contents(source).map { name in
             let bytes = Array(try Data(contentsOf: URL(filePath: "\(source)/\(name)")))
             var item: [String: Any] = [
-                "path": name, "url": "\(way)/model/\(name)", "sha256": Digest.sha256(bytes), "size": bytes.count,
+                "path": name, "url": "\(way)/model/\(name)", "sha256": Digest.sha256(bytes),
+                "size": bytes.count,
             ]
             change(&item, name)
             return item
@@ -48,7 +49,9 @@ import Testing
         try manifest("\(server.address)/\(way)")
     }
 
-    private func fetch(_ source: String, _ more: String...) throws -> (code: Int32, output: String, errors: String) {
+    private func fetch(_ source: String, _ more: String...) throws -> (
+        code: Int32, output: String, errors: String
+    ) {
         try Program.run(["models", "fetch", source, "--state", state] + more)
     }
 
@@ -121,8 +124,8 @@ import Testing
         #expect(asked.count >= 2 && asked[1].contains("bytes=") && !asked[1].contains("bytes=0-"), "\(asked)")
     }
 
-    @Test func `a server without ranges, and one that fails at first`() throws {
-        for way in ["whole", "busy"] {
+    @Test func `a server without ranges, one that fails at first, and one that sends elsewhere`() throws {
+        for way in ["whole", "busy", "moved"] {
             let run = try fetch(try absolute(way))
             #expect(run.code == 0, "\(way): \(run.errors)")
             expectWhole()
@@ -174,10 +177,12 @@ import Testing
         for (manifest, word) in [
             ("no JSON", "is no manifest"), (text(), "lists no `files`"),
             (text(item("a", url, digest), name: "../x"), "no `name`"),
-            (text(item("../a", url, digest)), "`path` is `../a`"), (text(item("/a", url, digest)), "`path` is `/a`"),
+            (text(item("../a", url, digest)), "`path` is `../a`"),
+            (text(item("/a", url, digest)), "`path` is `/a`"),
             (text(item("a/.b", url, digest)), "`path` is `a/.b`"),
             (text(item("a", url, digest), item("a", url, digest)), "names `a` twice"),
-            (text(item("a", "file:///etc/passwd", digest)), "no `url`"), (text(item("a", "b", digest)), "no `url`"),
+            (text(item("a", "file:///etc/passwd", digest)), "no `url`"),
+            (text(item("a", "b", digest)), "no `url`"),
             (text(item("a", url, "12")), "no `sha256`"),
             (text(item("a", url, digest).replacingOccurrences(of: "1}", with: "-1}")), "no `size`"),
         ] {
@@ -219,7 +224,8 @@ private final class FileServer {
 
     /// Paths and ranges that were asked for.
     var requests: [String] {
-        ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+        ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "").split(separator: "\n").map(
+            String.init)
     }
 
     private static let script = #"""
@@ -239,17 +245,23 @@ private final class FileServer {
                 path = os.path.join(folder, name) if name else os.path.join(extra, way)
                 if way == "nowhere" or not os.path.isfile(path):
                     return self.fail(404)
+                if way == "moved":
+                    self.send_response(302)
+                    self.send_header("Location", f"/plain/{name}")
+                    self.send_header("Content-Range", "bytes 9-9/10")
+                    self.send_header("Content-Length", "5")
+                    self.end_headers()
+                    return self.wfile.write(b"moved") and None
                 if way == "busy" and first:
                     return self.fail(503)
                 data = open(path, "rb").read()
                 if way == "damaged":
                     data = bytes([data[0] ^ 1]) + data[1:]
                 start, end = 0, len(data)
-                match = re.fullmatch(r"bytes=(\d+)-(\d+)", asked)
+                match = re.fullmatch(r"bytes=(\d+)-", asked)
                 if match and way != "whole":
                     start = int(match[1])
                     if start >= len(data): return self.fail(416)
-                    end = min(end, int(match[2]) + 1)
                     self.send_response(206)
                     self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
                 else:

@@ -1,6 +1,5 @@
 import Foundation
 import JobFiles
-import Synchronization
 
 /// Downloads a model: each file resumed where it was left, checked by its digest and made durable; the whole published by one
 /// rename once it loads.
@@ -39,7 +38,8 @@ public struct ModelFetch: Sendable {
     ///
     /// - Parameter source: a manifest's address or path, or a name: `NAME.fetch.json` in one of the folders of models.
     /// - Returns: the model's name and folder.
-    public func run(_ source: String, folders: [String]) throws(JobFailure) -> (name: String, folder: String) {
+    public func run(_ source: String, folders: [String]) throws(JobFailure) -> (name: String, folder: String)
+    {
         let manifest = try manifest(source, folders)
         let (place, staging) = ("\(models)/\(manifest.name)", "\(models)/.\(manifest.name).fetch")
         do {
@@ -63,19 +63,17 @@ public struct ModelFetch: Sendable {
 
     private func manifest(_ source: String, _ folders: [String]) throws(JobFailure) -> ModelManifest {
         if let url = URL(string: source), ["http", "https"].contains(url.scheme) {
-            let body = Mutex(Data())
+            var body: [UInt8] = []
             do {
-                _ = try HTTPDownload.range(of: url, from: 0, begin: { _ in }) { data in
-                    let count = body.withLock { body in
-                        body.append(data)
-                        return body.count
-                    }
-                    guard count <= 1 << 20 else {
-                        throw HTTPDownload.Failure(message: "a manifest has at most 1 MiB", isTransient: false)
+                _ = try HTTPDownload.get(url, from: 0, begin: { _ in }) { bytes in
+                    body += bytes
+                    guard body.count <= 1 << 20 else {
+                        throw HTTPDownload.Failure(
+                            message: "a manifest has at most 1 MiB", isTransient: false)
                     }
                 }
             } catch { throw Self.failure(error, url) }
-            return try ModelManifest(Array(body.withLock { $0 }), place: source)
+            return try ModelManifest(body, place: source)
         }
         let places = source.contains("/") ? [source] : folders.map { "\($0)/\(source).fetch.json" } + [source]
         guard let path = places.first(where: { FileManager.default.fileExists(atPath: $0) }),
@@ -83,7 +81,8 @@ public struct ModelFetch: Sendable {
         else {
             throw JobFailure(
                 code: "file.missing", message: "there is no manifest `\(source)`", file: source,
-                hint: "Give a manifest's address or path, or put \(source).fetch.json into \(models).", exit: .noInput)
+                hint: "Give a manifest's address or path, or put \(source).fetch.json into \(models).",
+                exit: .noInput)
         }
         return try ModelManifest(Array(bytes), place: path)
     }
@@ -96,7 +95,8 @@ public struct ModelFetch: Sendable {
         return JobFailure(
             code: "model.fetch", message: "\(url.absoluteString): \(failure?.message ?? "\(error)")",
             hint: isTransient
-                ? "What has arrived is kept; fetch again to go on." : "Check the manifest against the server.",
+                ? "What has arrived is kept; fetch again to go on."
+                : "Check the manifest against the server.",
             retryable: isTransient, exit: isTransient ? .tryLater : .modelUnavailable)
     }
 
@@ -117,8 +117,10 @@ public struct ModelFetch: Sendable {
             try files.remove(part)
             throw JobFailure(
                 code: "model.digest",
-                message: "\(file.url.absoluteString) has the SHA-256 \(digest), not \(file.sha256) as the manifest says",
-                hint: "It was removed. Fetch again; if that gives the same, the manifest or the server is wrong.",
+                message:
+                    "\(file.url.absoluteString) has the SHA-256 \(digest), not \(file.sha256) as the manifest says",
+                hint:
+                    "It was removed. Fetch again; if that gives the same, the manifest or the server is wrong.",
                 exit: .modelUnavailable)
         }
         try files.rename(part, to: path)
@@ -135,15 +137,15 @@ public struct ModelFetch: Sendable {
                 return
             }
             do {
-                let answer = try receiveRange(file, part, have)
-                if try files.status(part)?.size ?? 0 > have {
-                    tries = 0
-                } else {
+                let answer = try receiveRest(file, part, have)
+                guard try files.status(part)?.size ?? 0 > have else {
                     throw HTTPDownload.Failure(
                         message: answer == .atEnd
-                            ? "the server has \(have) bytes, the manifest says \(file.size)" : "the server sent nothing",
+                            ? "the server has \(have) bytes, the manifest says \(file.size)"
+                            : "the server sent nothing",
                         isTransient: answer != .atEnd)
                 }
+                tries = 0
             } catch let failure as HTTPDownload.Failure where failure.isTransient && tries < pauses.count {
                 if try files.status(part)?.size ?? 0 > have { tries = 0 }
                 Thread.sleep(forTimeInterval: pauses[tries])
@@ -152,25 +154,23 @@ public struct ModelFetch: Sendable {
         }
     }
 
-    private func receiveRange(_ file: ModelManifest.File, _ part: String, _ have: Int) throws -> HTTPDownload.Answer {
-        let size = Mutex(have)
-        let (files, report) = (files, report)
-        return try HTTPDownload.range(of: file.url, from: have) { answer in
+    private func receiveRest(_ file: ModelManifest.File, _ part: String, _ have: Int) throws
+        -> HTTPDownload.Answer
+    {
+        var size = have
+        return try HTTPDownload.get(file.url, from: have) { answer in
             guard answer == .whole, have > 0 else { return }
             try files.remove(part)
-            size.withLock { $0 = 0 }
-        } receive: { data in
-            try files.append(part, Array(data), mode: 0o644)
-            let now = size.withLock { size in
-                size += data.count
-                return size
-            }
-            report(Progress(file: file.path, bytes: min(now, file.size), size: file.size))
-            guard now <= file.size else {
+            size = 0
+        } receive: { bytes in
+            size += bytes.count
+            guard size <= file.size else {
                 throw HTTPDownload.Failure(
                     message: "the server sends more than the \(file.size) bytes that the manifest says",
                     isTransient: false)
             }
+            try files.append(part, Array(bytes), mode: 0o644)
+            told(file, size)
         }
     }
 

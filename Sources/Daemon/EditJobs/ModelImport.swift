@@ -42,8 +42,11 @@ public struct ModelImport: Sendable {
     ///
     /// - Parameter models: the folder of models, made if absent.
     /// - Throws: `file.missing`, `model.…`, `file.…`; then nothing is left behind.
-    public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(JobFailure) -> Outcome {
-        for path in [source, clip, vae, config].compactMap({ $0 }) where !FileManager.default.fileExists(atPath: path) {
+    public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(JobFailure)
+        -> Outcome
+    {
+        for path in [source, clip, vae, config].compactMap({ $0 })
+        where !FileManager.default.fileExists(atPath: path) {
             throw JobFailure(
                 code: "file.missing", message: "\(path) is not there", file: path, hint: "Check the path.",
                 exit: .noInput)
@@ -118,10 +121,13 @@ public struct ModelImport: Sendable {
         if let clip {
             try files.removeTree("\(staging)/clip")
             try copySmallFiles(clip, "\(staging)/clip", files)
-            try copy(DiffusionModel.weightsFiles(network: clip, stem: "model"), from: clip, "\(staging)/clip", files)
+            try copy(
+                DiffusionModel.weightsFiles(network: clip, stem: "model"), from: clip, "\(staging)/clip",
+                files)
         } else if try files.status("\(staging)/clip") == nil {
             notes.append(
-                "without a CLIP model only `fusion: drag` runs; give one by --clip (openai/clip-vit-base-patch16)")
+                "without a CLIP model only `fusion: drag` runs; give one by --clip (openai/clip-vit-base-patch16)"
+            )
         }
         if let vae { try add(vae: vae, staging, files) }
         return notes
@@ -158,7 +164,8 @@ public struct ModelImport: Sendable {
         let tokenizer = config.map { "\($0)/tokenizer" }.flatMap { isFolder($0) ? $0 : nil } ?? clip
         guard let tokenizer else {
             throw JobFailure(
-                code: "model.missing", message: "a checkpoint of one file has no tokenizer, and \(source) needs one",
+                code: "model.missing",
+                message: "a checkpoint of one file has no tokenizer, and \(source) needs one",
                 hint:
                     "Give a CLIP model's folder, which has the same, by --clip, or one with tokenizer/ by --model-config.",
                 exit: .modelUnavailable)
@@ -192,7 +199,8 @@ public struct ModelImport: Sendable {
     private func padWithExclamationMarks(_ folder: String, _ files: any FileSystem) throws {
         for name in ["tokenizer_config.json", "special_tokens_map.json"] {
             let path = "\(folder)/\(name)"
-            guard try files.status(path) != nil, case .object(var fields)? = JSONValue(parsing: try files.read(path))
+            guard try files.status(path) != nil,
+                case .object(var fields)? = JSONValue(parsing: try files.read(path))
             else { continue }
             fields.removeAll { $0.key == "pad_token" }
             let json = JSONValue.object(fields + [("pad_token", .string("!"))])
@@ -212,7 +220,8 @@ public struct ModelImport: Sendable {
         try files.copy(vae, to: "\(staging)/vae/other.safetensors")
         let path = "\(staging)/clipdrag.json"
         var fields: [(key: String, value: JSONValue)] = []
-        if try files.status(path) != nil, case .object(let known)? = JSONValue(parsing: try files.read(path)) {
+        if try files.status(path) != nil, case .object(let known)? = JSONValue(parsing: try files.read(path))
+        {
             fields = known.filter { $0.key != "vae" }
         }
         let json = JSONValue.object(fields + [("vae", .string("vae/other.safetensors"))])
@@ -224,13 +233,17 @@ public struct ModelImport: Sendable {
         guard isFolder(folder) else { return }
         try files.createDirectory(target)
         for entry in try files.list(folder).entries
-        where ["json", "txt", "md"].contains(fileExtension(entry.name)) && !entry.name.contains(".safetensors.") {
+        where ["json", "txt", "md"].contains(fileExtension(entry.name))
+            && !entry.name.contains(".safetensors.")
+        {
             try files.copy("\(folder)/\(entry.name)", to: "\(target)/\(entry.name)")
         }
     }
 
     /// Copies files to the same places below another folder.
-    private func copy(_ paths: [String], from folder: String, _ target: String, _ files: any FileSystem) throws {
+    private func copy(_ paths: [String], from folder: String, _ target: String, _ files: any FileSystem)
+        throws
+    {
         for path in paths {
             let to = target + path.dropFirst(folder.count)
             try files.createDirectory(parent(to))

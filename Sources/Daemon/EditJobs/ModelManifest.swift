@@ -41,7 +41,9 @@ struct ModelManifest {
         guard let name = json["name"]?.string, ModelImport.isName(name) else {
             throw failure("has no `name` of letters, digits, `-`, `_` and `.`")
         }
-        guard case .array(let items)? = json["files"], !items.isEmpty else { throw failure("lists no `files`") }
+        guard case .array(let items)? = json["files"], !items.isEmpty else {
+            throw failure("lists no `files`")
+        }
         let base = URL(string: place).flatMap { $0.scheme == nil ? nil : $0 }
         var files: [File] = []
         for item in items {
@@ -54,9 +56,12 @@ struct ModelManifest {
             guard let url = item["url"]?.string.flatMap({ URL(string: $0, relativeTo: base) }),
                 ["http", "https"].contains(url.scheme)
             else { throw failure("`\(path)` has no `url` of http or https") }
-            guard let digest = item["sha256"]?.string?.lowercased(), digest.wholeMatch(of: /[0-9a-f]{64}/) != nil
+            guard let digest = item["sha256"]?.string?.lowercased(),
+                digest.wholeMatch(of: /[0-9a-f]{64}/) != nil
             else { throw failure("`\(path)` has no `sha256` of 64 hexadecimal digits") }
-            guard let size = item["size"]?.integer, size >= 0 else { throw failure("`\(path)` has no `size` in bytes") }
+            guard let size = item["size"]?.integer, size >= 0 else {
+                throw failure("`\(path)` has no `size` in bytes")
+            }
             files.append(File(path: path, url: url.absoluteURL, sha256: digest, size: size))
         }
         self.name = name

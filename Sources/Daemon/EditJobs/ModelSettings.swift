@@ -46,11 +46,13 @@ public struct ModelSettings: Sendable {
                 for item in items {
                     guard let name = item.string ?? item["file"]?.string else {
                         throw failure(
-                            "`loras` is to name files", "Write \"loras\": [{\"file\": PATH, \"scale\": 0.8}].")
+                            "`loras` is to name files", "Write \"loras\": [{\"file\": PATH, \"scale\": 0.8}]."
+                        )
                     }
                     let scale = item["scale"].map { $0.number } ?? 1
                     guard let scale, (-10...10).contains(scale) else {
-                        throw failure("`scale` of `\(name)` is no number from -10 to 10", "Give 1 for all of it.")
+                        throw failure(
+                            "`scale` of `\(name)` is no number from -10 to 10", "Give 1 for all of it.")
                     }
                     loras.append(AddedLoRA(path: absolute(name), scale: Float(scale)))
                 }
@@ -59,7 +61,8 @@ public struct ModelSettings: Sendable {
             case ("loras", _): throw failure("`loras` is no list", "Write \"loras\": [PATH, …].")
             default:
                 throw failure(
-                    "clipdrag.json has a key `\(key)` that is not known", "Known are recommended, vae and loras.")
+                    "clipdrag.json has a key `\(key)` that is not known",
+                    "Known are recommended, vae and loras.")
             }
         }
     }

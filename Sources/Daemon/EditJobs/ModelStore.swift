@@ -31,7 +31,9 @@ public struct ModelStore: Sendable {
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
             for name in names.sorted()
-            where !name.hasPrefix(".") && isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
+            where !name.hasPrefix(".") && isModel("\(folder)/\(name)")
+                && !found.contains(where: { $0.0 == name })
+            {
                 found.append((name, "\(folder)/\(name)"))
             }
         }

@@ -52,7 +52,8 @@ struct ModelIdentity: Sendable {
 
     /// What is remembered of a model folder; nil where nothing is, or a file has changed since.
     init?(remembered folder: String, cache: JobCache) {
-        guard let key = try? Self.key(folder), let entry = cache.entry(key), let json = JSONValue(parsing: entry.bytes),
+        guard let key = try? Self.key(folder), let entry = cache.entry(key),
+            let json = JSONValue(parsing: entry.bytes),
             let weights = json["weights"]?.string, let content = json["content"]?.string
         else { return nil }
         (self.weights, self.content) = (weights, content)

@@ -25,7 +25,8 @@ extension ModelsCommand {
                 printer.finish()
                 print(
                     output.json
-                        ? JSONValue.object([("name", .string(made.name)), ("folder", .string(made.folder))]).line
+                        ? JSONValue.object([("name", .string(made.name)), ("folder", .string(made.folder))])
+                            .line
                         : "\(made.name)\t\(made.folder)")
             }
         }
@@ -56,7 +57,9 @@ private final class FetchPrinter: Sendable {
                 ]).line)
         } else if isTerminal {
             let bar = String(repeating: "█", count: 3 * tenth) + String(repeating: "·", count: 30 - 3 * tenth)
-            write("\r\(bar) \(progress.file) \(Self.megabytes(progress.bytes))/\(Self.megabytes(progress.size)) MB   ")
+            write(
+                "\r\(bar) \(progress.file) \(Self.megabytes(progress.bytes))/\(Self.megabytes(progress.size)) MB   "
+            )
             if tenth == 10 { write("\n") }
         } else {
             write("\(progress.file): \(10 * tenth) % of \(Self.megabytes(progress.size)) MB\n")

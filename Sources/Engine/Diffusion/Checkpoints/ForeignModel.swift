@@ -52,7 +52,9 @@ enum ForeignModel {
             }
         }
         let hasUNet = files.keys.contains { $0.hasPrefix("model.diffusion_model.") }
-        if !hasUNet, files.keys.contains(where: { $0.hasPrefix("decoder.") || $0.hasPrefix("first_stage_model.") }) {
+        if !hasUNet,
+            files.keys.contains(where: { $0.hasPrefix("decoder.") || $0.hasPrefix("first_stage_model.") })
+        {
             throw unsupported(
                 "a VAE alone",
                 "Give it to a model: `models import MODEL --vae FILE`, or `vae` in its clipdrag.json.")
@@ -63,10 +65,13 @@ enum ForeignModel {
     static func refuse(folder: String) throws(ModelError) {
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
         let what =
-            has("text_encoder_3") ? "Stable Diffusion 3"
-            : has("transformer") ? "a model with a diffusion transformer (Stable Diffusion 3, Flux or the like)"
-            : has("text_encoder_2") ? "Stable Diffusion XL"
-            : has("prior") ? "a model with a prior" : nil
+            has("text_encoder_3")
+            ? "Stable Diffusion 3"
+            : has("transformer")
+                ? "a model with a diffusion transformer (Stable Diffusion 3, Flux or the like)"
+                : has("text_encoder_2")
+                    ? "Stable Diffusion XL"
+                    : has("prior") ? "a model with a prior" : nil
         guard let what else { return }
         throw ModelError(
             code: "model.unsupported", message: "\(folder) is \(what), which is not supported here",
@@ -75,10 +80,14 @@ enum ForeignModel {
 
     /// Refuses a pickle file, by its name.
     static func refuse(pickle path: String) throws(ModelError) {
-        guard ["ckpt", "bin", "pt", "pth"].contains(URL(filePath: path).pathExtension.lowercased()) else { return }
+        guard ["ckpt", "bin", "pt", "pth"].contains(URL(filePath: path).pathExtension.lowercased()) else {
+            return
+        }
         throw ModelError(
             code: "model.unsupported", message: "\(path) is a pickle file, which can run any code",
-            hint: "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`.")
+            hint:
+                "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`."
+        )
     }
 }
 

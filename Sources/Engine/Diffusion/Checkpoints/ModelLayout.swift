@@ -33,7 +33,8 @@ struct ModelLayout {
 
     func unet() throws(ModelError) -> UNet {
         let config = try ConfigFile(path: folder + "/unet/config.json")
-        let weights = try weights("unet", Self.stem) { file throws(ModelError) in try file.unetWeights(config) }
+        let weights = try weights("unet", Self.stem) { file throws(ModelError) in try file.unetWeights(config)
+        }
         let unet = try UNet(config, weights)
         try weights.finish()
         return unet
@@ -131,7 +132,8 @@ extension VAE {
         } else {
             try ForeignModel.refuse(pickle: path)
             let files = try TensorFiles(file: path)
-            let prefix = files.keys.contains { $0.hasPrefix("first_stage_model.") } ? "first_stage_model." : ""
+            let prefix =
+                files.keys.contains { $0.hasPrefix("first_stage_model.") } ? "first_stage_model." : ""
             let sizes = try files.vaeSizes(prefix: prefix)
             config = model.overlaid(by: sizes.values)
             weights = Weights(files, names: .vae(levels: sizes.levels, prefix: prefix))

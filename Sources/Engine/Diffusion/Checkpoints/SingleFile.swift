@@ -123,7 +123,8 @@ public struct SingleFile: Sendable {
         }
     }
 
-    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Any] {
+    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Any]
+    {
         let blocks = Self.unet + "input_blocks."
         let input = try files.required("\(blocks)0.0.weight")
         let output = try files.required("\(Self.unet)out.2.weight")
@@ -159,7 +160,9 @@ public struct SingleFile: Sendable {
             "down_block_types": attends.map { $0 ? "CrossAttnDownBlock2D" : "DownBlock2D" },
             "up_block_types": attends.reversed().map { $0 ? "CrossAttnUpBlock2D" : "UpBlock2D" },
             "use_linear_projection": isLinear,
-            "transformer_layers_per_block": files.count { "\(attention)transformer_blocks.\($0).norm1.weight" },
+            "transformer_layers_per_block": files.count {
+                "\(attention)transformer_blocks.\($0).norm1.weight"
+            },
             // Heads leave no trace in the shapes: eight of them in 1.x, 64 channels each in 2.x.
             "attention_head_dim": isLinear ? widths.map { max(1, $0 / 64) } : [8],
             "sample_size": isSecond && prediction == .velocity ? 96 : 64,
@@ -175,11 +178,14 @@ public struct SingleFile: Sendable {
         let width = tokens.last ?? 0
         let first = isSecond ? "transformer.resblocks.0.mlp.c_fc.weight" : "encoder.layers.0.mlp.fc1.weight"
         let layers = files.count {
-            model + (isSecond ? "transformer.resblocks.\($0).ln_1.weight" : "encoder.layers.\($0).layer_norm1.weight")
+            model
+                + (isSecond
+                    ? "transformer.resblocks.\($0).ln_1.weight" : "encoder.layers.\($0).layer_norm1.weight")
         }
         return [
             "architectures": ["CLIPTextModel"], "hidden_size": width, "vocab_size": tokens[0],
-            "max_position_embeddings": positions[0], "intermediate_size": try files.required(model + first)[0],
+            "max_position_embeddings": positions[0],
+            "intermediate_size": try files.required(model + first)[0],
             // The prompt's states are those before OpenCLIP's last layer.
             "num_hidden_layers": isSecond ? layers - 1 : layers,
             "num_attention_heads": max(1, width / 64), "hidden_act": isSecond ? "gelu" : "quick_gelu",

@@ -80,7 +80,8 @@ public struct LoRAFile: Sendable {
             .contains { key.contains($0) }
         guard !isConvolution else {
             return ModelError(
-                code: "model.unsupported", message: "\(path): `\(key)` changes a layer outside the transformers",
+                code: "model.unsupported",
+                message: "\(path): `\(key)` changes a layer outside the transformers",
                 hint: "Use a LoRA that was trained without convolutions (`conv_dim` unset).")
         }
         return ModelError(
@@ -94,7 +95,8 @@ public struct LoRAFile: Sendable {
         for (site, factors) in found.sorted(by: { $0.key.name < $1.key.name }) {
             guard let down = matrix(factors[.down]), let up = matrix(factors[.up]) else {
                 throw ModelError(
-                    code: "model.key_missing", message: "\(path): one of the two factors of `\(site.name)` is missing",
+                    code: "model.key_missing",
+                    message: "\(path): one of the two factors of `\(site.name)` is missing",
                     hint: "The file is incomplete; copy it again.")
             }
             let rank = down.shape[0]
@@ -128,7 +130,9 @@ public struct LoRAFile: Sendable {
         return known
     }
 
-    private static func underscored(_ name: String) -> String { name.replacingOccurrences(of: ".", with: "_") }
+    private static func underscored(_ name: String) -> String {
+        name.replacingOccurrences(of: ".", with: "_")
+    }
 
     private static func unetNames(_ levels: CheckpointLevels) -> (String) -> [String] {
         { name in
@@ -136,7 +140,9 @@ public struct LoRAFile: Sendable {
             if let attention = ["attn1", "attn2"].first(where: { name.contains(".\($0).to_") }) {
                 // to_out is a list of a layer and a dropout; processors know the layer alone.
                 let short = name.hasSuffix(".to_out.0") ? String(name.dropLast(2)) : name
-                own += [short, short.replacingOccurrences(of: "\(attention).", with: "\(attention).processor.")]
+                own += [
+                    short, short.replacingOccurrences(of: "\(attention).", with: "\(attention).processor."),
+                ]
             }
             var all = own + own.map { "unet.\($0)" } + ["base_model.model.\(name)"]
             all.append("lora_unet_\(underscored(name))")
@@ -149,7 +155,9 @@ public struct LoRAFile: Sendable {
         // Some files leave out the model's outermost name.
         let short = String(name.dropFirst("text_model.".count))
         var all = [name, short].flatMap { ["text_encoder.\($0)", "lora_te_\(underscored($0))"] }
-        for (new, old) in [("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("out_proj", "to_out")]
+        for (new, old) in [
+            ("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("out_proj", "to_out"),
+        ]
         where name.hasSuffix(new) {
             all.append("text_encoder.\(name.dropLast(new.count))\(old)")
         }
