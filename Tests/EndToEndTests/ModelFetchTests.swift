@@ -101,6 +101,9 @@ import Testing
         let half = try #require(try files.attributesOfItem(atPath: "\(source)/\(largest)")[.size] as? Int) / 2
         let end = Date().addingTimeInterval(60)
         while size() < half, Date() < end { Thread.sleep(forTimeInterval: 0.02) }
+        // Meanwhile no other fetch or import gets in its way.
+        let other = try Program.run(["models", "import", source, "--name", "other", "--state", state])
+        #expect(other.code == 75 && other.errors.contains("is under way"), "\(other.errors)")
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         #expect(size() == half)

@@ -48,6 +48,9 @@ public struct ModelFetch: Sendable {
                     code: "model.exists", message: "there is a model \(place) already",
                     hint: "Remove that folder to fetch it anew.", exit: .cannotCreate)
             }
+            try files.createDirectory(models)
+            let lock = try ModelStore.lock(models)
+            defer { withExtendedLifetime(lock) {} }
             try files.createDirectory(staging)
             for file in manifest.files { try fetch(file, staging) }
             _ = try ModelStore.load(staging)

@@ -59,9 +59,11 @@ public struct ModelImport: Sendable {
                 throw FileError("rename", place, 17 /* EEXIST */)
             }
             try files.createDirectory(models)
-            try files.removeTree(staging)
         } catch { throw Self.failure(error, place) }
+        let lock = try ModelStore.lock(models)
+        defer { withExtendedLifetime(lock) {} }
         do {
+            try files.removeTree(staging)  // of an import that was killed
             let notes = try assemble(staging, files)
             _ = try ModelStore.load(staging)
             try files.rename(staging, to: place)

@@ -107,6 +107,16 @@ public struct ModelStore: Sendable {
     /// Whether a model is large enough to gain from bf16: one made for pictures of 256 pixels or more.
     public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
 
+    /// Keeps others from importing or fetching into a folder of models.
+    static func lock(_ models: String) throws(JobFailure) -> FolderLock {
+        do { return try FolderLock(models) } catch {
+            guard error.number == 11 /* EWOULDBLOCK */ else { throw JobFailure(error, exit: .cannotCreate) }
+            throw JobFailure(
+                code: "model.busy", message: "another import or fetch into \(models) is under way",
+                hint: "Wait for it to end.", retryable: true, exit: .tryLater)
+        }
+    }
+
     /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.
     public static func load(_ folder: String) throws(JobFailure) -> DiffusionModel {
         let settings = try ModelSettings(folder: folder)
