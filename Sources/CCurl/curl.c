@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,7 +48,7 @@ static int load(char *error, size_t size) {
 typedef struct {
     const cc_request *request;
     CURL *handle;
-    int64_t first, total;
+    int64_t first;
     int begun, ended;
 } transfer;
 
@@ -58,7 +57,7 @@ static int begin(transfer *t) {
     t->begun = 1;
     long status = 0;
     curl.getinfo(t->handle, INFO_RESPONSE_CODE, &status);
-    t->ended = t->request->begin(t->request->context, status, t->first, t->total) != 0;
+    t->ended = t->request->begin(t->request->context, status, t->first) != 0;
     return t->ended;
 }
 
@@ -68,13 +67,9 @@ static size_t on_header(const char *line, size_t one, size_t count, void *contex
     size_t length = count * one < sizeof text ? count * one : sizeof text - 1;
     memcpy(text, line, length);
     text[length] = 0;
-    long long first, last, total;
-    if (!strncmp(text, "HTTP/", 5)) t->first = t->total = -1; /* each redirect has headers of its own */
-    if (!strncasecmp(text, "content-range:", 14)) {
-        int read = sscanf(text + 14, " bytes %lld-%lld/%lld", &first, &last, &total);
-        if (read >= 2) t->first = first;
-        if (read == 3) t->total = total;
-    }
+    long long first;
+    if (!strncmp(text, "HTTP/", 5)) t->first = -1; /* each redirect has headers of its own */
+    if (!strncasecmp(text, "content-range:", 14) && sscanf(text + 14, " bytes %lld-", &first) == 1) t->first = first;
     return count * one;
 }
 
@@ -87,7 +82,7 @@ static size_t on_body(const char *bytes, size_t one, size_t count, void *context
 
 int cc_get(const cc_request *request, char *error, size_t error_size) {
     if (load(error, error_size)) return CC_NO_LIBRARY;
-    transfer t = {.request = request, .handle = curl.init(), .first = -1, .total = -1};
+    transfer t = {.request = request, .handle = curl.init(), .first = -1};
     if (!t.handle) {
         snprintf(error, error_size, "libcurl cannot begin");
         return CC_FAILED;

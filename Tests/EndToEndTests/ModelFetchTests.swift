@@ -139,6 +139,8 @@ import Testing
         try files.createDirectory(
             at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data("the beginning of something else".utf8).write(to: URL(filePath: part))
+        // And what another manifest listed is not published.
+        try Data("x".utf8).write(to: URL(filePath: part + "2"))
         #expect(try fetch(try absolute("whole")).code == 0)
         expectWhole()
     }

@@ -9,9 +9,9 @@ typedef struct {
     const char *url;
     /* First byte that is wanted. */
     int64_t first;
-    /* Told of the answer once, before its first bytes: status, first byte and whole size as Content-Range says them, -1 where
-     * it does not. Not 0 ends the request. */
-    int (*begin)(void *context, long status, int64_t first, int64_t total);
+    /* Told of the answer once, before its first bytes: status, and first byte as Content-Range says it, else -1. Not 0 ends the
+     * request. */
+    int (*begin)(void *context, long status, int64_t first);
     /* Given bytes in order. Not 0 ends the request. */
     int (*receive)(void *context, const uint8_t *bytes, size_t count);
     void *context;

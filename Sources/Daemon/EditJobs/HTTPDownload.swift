@@ -63,7 +63,7 @@ struct HTTPDownload {
                 request.url = text
                 request.first = offset
                 request.context = UnsafeMutableRawPointer(state)
-                request.begin = { context, status, first, _ in
+                request.begin = { context, status, first in
                     HTTPDownload.at(context) { try $0.begins(status, at: first) }
                 }
                 request.receive = { context, bytes, count in

@@ -6,7 +6,7 @@ import JobFiles
 ///
 /// What is under way lies in `MODELS/.NAME.fetch/`: whole files under their names, the others as `NAME.part`. A next fetch of
 /// the model goes on from there.
-public struct ModelFetch: Sendable {
+public struct ModelFetch {
     /// How far it is.
     public struct Progress: Sendable {
         /// The file's place in the model.
@@ -17,7 +17,7 @@ public struct ModelFetch: Sendable {
 
     private let models: String
     private let files: any FileSystem
-    private let report: @Sendable (Progress) -> Void
+    private let report: (Progress) -> Void
     /// Seconds between tries.
     private let pauses: [Double]
 
@@ -26,7 +26,7 @@ public struct ModelFetch: Sendable {
     ///   - report: told of every piece that is here.
     public init(
         into models: String, files: any FileSystem = PosixFileSystem(), pauses: [Double] = [1, 2, 4, 8, 16],
-        report: @escaping @Sendable (Progress) -> Void
+        report: @escaping (Progress) -> Void
     ) {
         self.models = models
         self.files = files
@@ -53,6 +53,7 @@ public struct ModelFetch: Sendable {
             defer { withExtendedLifetime(lock) {} }
             try files.createDirectory(staging)
             for file in manifest.files { try fetch(file, staging) }
+            try removeUnlisted(manifest, staging)
             _ = try ModelStore.load(staging)
             try files.rename(staging, to: place)
             return (manifest.name, place)
@@ -101,6 +102,14 @@ public struct ModelFetch: Sendable {
                 ? "What has arrived is kept; fetch again to go on."
                 : "Check the manifest against the server.",
             retryable: isTransient, exit: isTransient ? .tryLater : .modelUnavailable)
+    }
+
+    /// What another version of the manifest left is no part of the model.
+    private func removeUnlisted(_ manifest: ModelManifest, _ staging: String) throws {
+        let names = FileManager.default.enumerator(atPath: staging)?.compactMap { $0 as? String } ?? []
+        for name in names where try files.status("\(staging)/\(name)")?.kind == .file {
+            if !manifest.files.contains(where: { $0.path == name }) { try files.remove("\(staging)/\(name)") }
+        }
     }
 
     // MARK: one file

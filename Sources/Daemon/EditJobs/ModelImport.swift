@@ -153,7 +153,14 @@ public struct ModelImport: Sendable {
         let weights = try DiffusionModel.weightsFiles(
             folder: source, withVAE: vae == nil && settings.vae == nil)
         try copy(weights, from: source, staging, files)
-        for place in settings.places where place.hasPrefix("\(source)/") {
+        for place in settings.placesElsewhere where place.hasPrefix("\(source)/") {
+            throw JobFailure(
+                code: "model.config",
+                message: "clipdrag.json names \(place), outside its folder, by a path that leads from there",
+                file: "\(source)/clipdrag.json",
+                hint: "Put it into the folder, or write its whole path.", exit: .modelUnavailable)
+        }
+        for place in settings.placesInside {
             let names = FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? []
             let all = [place] + names.map { "\(place)/\($0)" }
             try copy(all.filter { !isFolder($0) }, from: source, staging, files)

@@ -17,6 +17,7 @@ public struct ModelSettings: Sendable {
         public let scale: Float
     }
 
+    private let folder: String
     /// The model's own values of the preset `recommended`.
     public private(set) var recommended: [(key: String, value: SettingValue)] = []
     /// The folder or file of another VAE.
@@ -28,6 +29,7 @@ public struct ModelSettings: Sendable {
     ///
     /// - Throws: `model.config`.
     public init(folder: String) throws(JobFailure) {
+        self.folder = folder
         let path = "\(folder)/clipdrag.json"
         guard let bytes = FileManager.default.contents(atPath: path) else { return }
         func failure(_ message: String, _ hint: String) -> JobFailure {
@@ -67,8 +69,20 @@ public struct ModelSettings: Sendable {
         }
     }
 
-    /// Files and folders that the model needs besides its own folder's.
-    public var places: [String] { [vae].compactMap { $0 } + loras.map(\.path) }
+    /// Files and folders that are named, as far as they lie in the model's own folder.
+    public var placesInside: [String] { places.filter(isInside) }
+
+    /// Files and folders that are named and lie elsewhere.
+    public var placesElsewhere: [String] { places.filter { !isInside($0) } }
+
+    private var places: [String] { [vae].compactMap { $0 } + loras.map(\.path) }
+
+    private func isInside(_ path: String) -> Bool {
+        func plain(_ path: String) -> String {
+            URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+        }
+        return plain(path).hasPrefix(plain(folder) + (folder.hasSuffix("/") ? "" : "/"))
+    }
 
     private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(
         key: String, value: SettingValue

@@ -76,7 +76,7 @@ public struct ModelStore: Sendable {
     /// Where a model's files really lie: its folder, what its clipdrag.json names besides, and the targets of links in
     /// them (as download caches have them).
     public static func places(of folder: String) throws(JobFailure) -> [String] {
-        let roots = [folder] + (try ModelSettings(folder: folder)).places
+        let roots = [folder] + (try ModelSettings(folder: folder)).placesElsewhere
         let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
         let links = (roots + names.map { "\(folder)/\($0)" }).filter {
             (try? FileManager.default.destinationOfSymbolicLink(atPath: $0)) != nil
@@ -136,7 +136,7 @@ public struct ModelStore: Sendable {
             (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()
         }
         let own = files(folder).map { (name: $0, path: "\(folder)/\($0)") }
-        let elsewhere = try ModelSettings(folder: folder).places.filter { !$0.hasPrefix("\(folder)/") }
+        let elsewhere = try ModelSettings(folder: folder).placesElsewhere
         let others = elsewhere.flatMap { root in [root] + files(root).map { "\(root)/\($0)" } }
         return own + others.map { ($0, $0) }
     }

@@ -2,7 +2,6 @@ import ArgumentParser
 import EditJobs
 import Foundation
 import JobFiles
-import Synchronization
 
 extension ModelsCommand {
     /// Downloads a model.
@@ -34,21 +33,17 @@ extension ModelsCommand {
 }
 
 /// Progress of a download: a bar on a terminal, else a line for every tenth of a file.
-private final class FetchPrinter: Sendable {
+private final class FetchPrinter {
     private let json: Bool
     private let isTerminal = isatty(STDERR_FILENO) == 1
-    private let last = Mutex((file: "", tenth: -1))
+    private var last = (file: "", tenth: -1)
 
     init(json: Bool) { self.json = json }
 
     func report(_ progress: ModelFetch.Progress) {
         let tenth = progress.size > 0 ? 10 * progress.bytes / progress.size : 10
-        let isNews = last.withLock { last in
-            guard last != (progress.file, tenth) else { return false }
-            last = (progress.file, tenth)
-            return true
-        }
-        guard isNews else { return }
+        guard last != (progress.file, tenth) else { return }
+        last = (progress.file, tenth)
         if json {
             print(
                 JSONValue.object([
