@@ -200,9 +200,11 @@ import Testing
     }
 }
 
-/// A web server for one test: files below a folder in several ways, and what was asked for.
+/// A web server for one test: files below a folder in several ways, and what was asked for. It ends with its standard
+/// input: Foundation starts programs with signals blocked.
 private final class FileServer {
     private let process = Process()
+    private let life = Pipe()
     private let logPath: String
     /// A folder whose files it serves at its root.
     let extra: String
@@ -219,13 +221,17 @@ private final class FileServer {
         process.arguments = ["python3", script, folder, extra, logPath]
         let output = Pipe()
         process.standardOutput = output
+        process.standardInput = life
         process.standardError = FileHandle.nullDevice
         try process.run()
         let port = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         address = "http://127.0.0.1:\(port.trimmingCharacters(in: .whitespacesAndNewlines))"
     }
 
-    deinit { process.terminate() }
+    deinit {
+        try? life.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
 
     /// Paths and ranges that were asked for.
     var requests: [String] {
@@ -234,7 +240,7 @@ private final class FileServer {
     }
 
     private static let script = #"""
-        import http.server, os, re, sys, time
+        import http.server, os, re, sys, threading, time
         folder, extra, log = sys.argv[1:4]
         seen = {}
 
@@ -287,6 +293,7 @@ private final class FileServer {
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
         print(server.server_port, flush=True)
         server.serve_forever()
         """#
