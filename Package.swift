@@ -51,12 +51,15 @@ let package = Package(
 
         // The service and the command line.
         .target(name: "CLinux"),
+        .target(name: "CCurl"),
         .target(
             name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
         ),
         .target(
             name: "EditJobs",
-            dependencies: ["JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging"],
+            dependencies: [
+                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+            ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
@@ -94,10 +97,12 @@ let package = Package(
         .testTarget(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
-            name: "DaemonCoreTests", dependencies: ["DaemonCore", "JobFiles", "SpecParser"],
+            name: "DaemonCoreTests",
+            dependencies: ["DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd"],
+            name: "EndToEndTests",
+            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -38,6 +38,16 @@ final class FaultyFileSystem: FileSystem {
         try look(path)
         return try real.read(path)
     }
+    func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        try look(path)
+        return try real.read(path, from: offset, count: count)
+    }
+    func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.append(path, bytes, mode: mode) }
+    }
+    func syncFile(_ path: String) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.syncFile(path) }
+    }
     func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
         try look(path)
         return try real.list(path)

@@ -93,6 +93,23 @@ import Testing
         try files.removeItem(atPath: folder)
     }
 
+    @Test func `norms and heads that do not come out even`() throws {
+        for (network, key, value, word) in [
+            ("unet", "norm_num_groups", 7, "7 groups"), ("unet", "attention_head_dim", 5, "5 heads"),
+            ("unet", "norm_num_groups", 0, "0 groups"), ("vae", "norm_num_groups", 3, "3 groups"),
+            ("text_encoder", "num_attention_heads", 7, "7 heads"),
+        ] {
+            let url = URL(filePath: "\(folder)/\(network)/config.json")
+            let before = try Data(contentsOf: url)
+            try configure(network, key, value)
+            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            #expect(error?.code == "model.config", "\(key)")
+            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+            try before.write(to: url)
+        }
+        try files.removeItem(atPath: folder)
+    }
+
     @Test func `a pickle file`() throws {
         try files.moveItem(
             atPath: "\(folder)/unet/diffusion_pytorch_model.safetensors",

@@ -38,11 +38,24 @@ public struct JobProduct: Sendable {
 public struct EditJob {
     private let model: DiffusionModel
     private let options: JobOptions
+    private let added: (file: LoRAFile, scale: Float)?
 
-    /// Jobs on a loaded model.
-    public init(_ model: DiffusionModel, _ options: JobOptions) {
-        self.model = model
+    /// Jobs on a loaded model; a LoRA of the options is read, and its text encoder's part added.
+    public init(_ model: DiffusionModel, _ options: JobOptions) throws(JobFailure) {
         self.options = options
+        guard let path = options.lora else {
+            self.model = model
+            added = nil
+            return
+        }
+        do {
+            let file = try LoRAFile(path: path, for: model)
+            let scale = Float(options.loraScale)
+            var changed = model
+            changed.textEncoder = model.textEncoder.merging(file.text.scaled(by: scale))
+            self.model = changed
+            added = (file, scale)
+        } catch { throw JobFailure(error) }
     }
 
     /// Runs a job.
@@ -69,13 +82,14 @@ public struct EditJob {
             image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt,
             drags: plan.drags,
             mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed)
-        if let path = options.lora {
-            do { request.lora = try LoRA(path: path, sites: model.unet.loraSites) } catch {
-                throw JobFailure(error)
-            }
+        let textLoRA = added.map { added in
+            request.lora = added.file.unet.scaled(by: added.scale)
+            return added.file.text.scaled(by: added.scale)
         }
-        let modelIdentity = ModelIdentity(folder: model.folder, cache: cache)
-        let stages = cache.map { CachedStages($0, request, model, identity: modelIdentity) }
+        let modelIdentity = try ModelIdentity(folder: model.folder, cache: cache)
+        let stages = cache.map {
+            CachedStages($0, request, model, identity: modelIdentity, textLoRA: textLoRA)
+        }
         var forecast: EditPace.Forecast?
         if let cache, let size = plan.latentSize(model.folder) {
             var known = stages?.known ?? []
@@ -94,6 +108,11 @@ public struct EditJob {
         } catch let error as EditError { throw JobFailure(error) }
         trace?.finish(result, request)
 
+        var plan = plan
+        if let added, let path = options.lora {
+            plan.notes.append(
+                "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")
+        }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         let judged = judge(plan, request, result)
         let edited = image.replacingSamples(result.image.values)

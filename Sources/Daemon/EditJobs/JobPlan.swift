@@ -20,6 +20,8 @@ public struct JobOptions: Sendable {
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
     public var lora: String?
+    /// How much of it is added.
+    public var loraScale = 1.0
 
     /// The defaults.
     public init() {}

@@ -31,7 +31,9 @@ public struct ModelStore: Sendable {
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
             for name in names.sorted()
-            where isModel("\(folder)/\(name)") && !found.contains(where: { $0.0 == name }) {
+            where !name.hasPrefix(".") && isModel("\(folder)/\(name)")
+                && !found.contains(where: { $0.0 == name })
+            {
                 found.append((name, "\(folder)/\(name)"))
             }
         }
@@ -52,6 +54,7 @@ public struct ModelStore: Sendable {
         } else if isModel(model) {
             return URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
         }
+        try Self.refuse(path: model)
         let known = all.map(\.name).joined(separator: ", ")
         throw JobFailure(
             code: "model.missing", message: "there is no model `\(model)`",
@@ -60,29 +63,31 @@ public struct ModelStore: Sendable {
             exit: .modelUnavailable)
     }
 
-    /// Where a model's files really lie: its folder, and the targets of links in it (as download caches have them).
-    public static func places(of folder: String) -> [String] {
+    /// Refuses a path that is something known, but no model folder, saying what to do with it.
+    private static func refuse(path: String) throws(JobFailure) {
+        do { try DiffusionModel.refuse(path: path) } catch { throw JobFailure(error) }
+        guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
+        throw JobFailure(
+            code: "model.missing", message: "\(path) is a checkpoint of one file, which lacks a tokenizer",
+            hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER",
+            exit: .modelUnavailable)
+    }
+
+    /// Where a model's files really lie: its folder, what its clipdrag.json names besides, and the targets of links in
+    /// them (as download caches have them).
+    public static func places(of folder: String) throws(JobFailure) -> [String] {
+        let roots = [folder] + (try ModelSettings(folder: folder)).placesElsewhere
         let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        let paths = [folder] + names.map { "\(folder)/\($0)" }
-        let links = paths.filter { (try? FileManager.default.destinationOfSymbolicLink(atPath: $0)) != nil }
-        return [folder]
-            + links.map { URL(filePath: $0).resolvingSymlinksInPath().path(percentEncoded: false) }
+        let links = (roots + names.map { "\(folder)/\($0)" }).filter {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: $0)) != nil
+        }
+        return roots + links.map { URL(filePath: $0).resolvingSymlinksInPath().path(percentEncoded: false) }
     }
 
     /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
     public static func recommended(_ folder: String) throws(JobFailure) -> [(
         key: String, value: SettingValue
-    )] {
-        let path = "\(folder)/clipdrag.json"
-        guard let bytes = FileManager.default.contents(atPath: path) else { return [] }
-        guard let json = JSONValue(parsing: Array(bytes)), case .object(let fields)? = json["recommended"]
-        else {
-            throw JobFailure(
-                code: "model.config", message: "clipdrag.json has no object `recommended`", file: path,
-                hint: "Write {\"recommended\": {…settings…}}.", exit: .modelUnavailable)
-        }
-        return flattened(fields, prefix: "")
-    }
+    )] { try ModelSettings(folder: folder).recommended }
 
     /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
     static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
@@ -102,32 +107,43 @@ public struct ModelStore: Sendable {
     /// Whether a model is large enough to gain from bf16: one made for pictures of 256 pixels or more.
     public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
 
-    private static func flattened(_ fields: [(key: String, value: JSONValue)], prefix: String) -> [(
-        key: String, value: SettingValue
-    )] {
-        fields.flatMap { key, value -> [(key: String, value: SettingValue)] in
-            switch value {
-            case .integer(let n): [(prefix + key, .integer(n))]
-            case .number(let x): [(prefix + key, .number(x))]
-            case .string(let word): [(prefix + key, .word(word))]
-            case .bool(let flag): [(prefix + key, .flag(flag))]
-            case .object(let nested): flattened(nested, prefix: key + ".")
-            case .null, .array: [(prefix + key, .none)]
-            }
+    /// Keeps others from importing or fetching into a folder of models.
+    static func lock(_ models: String) throws(JobFailure) -> FolderLock {
+        do { return try FolderLock(models) } catch {
+            guard error.number == 11 /* EWOULDBLOCK */ else { throw JobFailure(error, exit: .cannotCreate) }
+            throw JobFailure(
+                code: "model.busy", message: "another import or fetch into \(models) is under way",
+                hint: "Wait for it to end.", retryable: true, exit: .tryLater)
         }
     }
 
-    /// Loads a model.
+    /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.
     public static func load(_ folder: String) throws(JobFailure) -> DiffusionModel {
-        do { return try DiffusionModel(folder: folder) } catch { throw JobFailure(error) }
+        let settings = try ModelSettings(folder: folder)
+        do {
+            var model = try DiffusionModel(folder: folder, vae: settings.vae)
+            for lora in settings.loras {
+                model = model.merging(try LoRAFile(path: lora.path, for: model), scale: lora.scale)
+            }
+            return model
+        } catch { throw JobFailure(error) }
     }
 
-    /// SHA-256 over all weights of a model, file by file in alphabetical order.
-    public static func weightsDigest(_ folder: String) -> String {
-        let paths = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        let pieces = paths.filter { $0.hasSuffix(".safetensors") }.sorted().compactMap {
-            FileManager.default.contents(atPath: "\(folder)/\($0)")
+    /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
+    /// clipdrag.json names elsewhere, by their whole paths.
+    static func files(of folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+        func files(_ root: String) -> [String] {
+            (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()
         }
-        return Digest.sha256(pieces.map { Array($0) })
+        let own = files(folder).map { (name: $0, path: "\(folder)/\($0)") }
+        let elsewhere = try ModelSettings(folder: folder).placesElsewhere
+        let others = elsewhere.flatMap { root in [root] + files(root).map { "\(root)/\($0)" } }
+        return own + others.map { ($0, $0) }
+    }
+
+    /// SHA-256 over all weights of a model, file by file.
+    public static func weightsDigest(_ folder: String) throws(JobFailure) -> String {
+        let weights = try files(of: folder).filter { $0.name.hasSuffix(".safetensors") }
+        do { return try Digest.sha256(files: weights.map(\.path)) } catch { throw JobFailure(error) }
     }
 }

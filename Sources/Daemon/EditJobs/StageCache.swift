@@ -36,38 +36,37 @@ struct ModelIdentity: Sendable {
     let content: String
 
     /// Reads a model folder. The digests are remembered for as long as no file changes size, time or inode.
-    init(folder: String, cache: JobCache?) {
+    init(folder: String, cache: JobCache?) throws(JobFailure) {
         if let known = cache.flatMap({ Self(remembered: folder, cache: $0) }) {
             self = known
             return
         }
-        weights = ModelStore.weightsDigest(folder)
-        let configs = Self.files(folder).filter { !$0.name.hasSuffix(".safetensors") }.map { name, path in
+        weights = try ModelStore.weightsDigest(folder)
+        let configs = try Self.files(folder).filter { !$0.name.hasSuffix(".safetensors") }.map { name, path in
             "\(name) \(FileManager.default.contents(atPath: path).map { Digest.sha256(Array($0)) } ?? "")"
         }
         content = Digest.sha256(Array((["model/1", weights] + configs).joined(separator: "\n").utf8))
         let json = JSONValue.object([("weights", .string(weights)), ("content", .string(content))])
-        cache?.keep(Array(json.line.utf8), as: Self.key(folder))
+        cache?.keep(Array(json.line.utf8), as: try Self.key(folder))
     }
 
     /// What is remembered of a model folder; nil where nothing is, or a file has changed since.
     init?(remembered folder: String, cache: JobCache) {
-        guard let entry = cache.entry(Self.key(folder)), let json = JSONValue(parsing: entry.bytes),
+        guard let key = try? Self.key(folder), let entry = cache.entry(key),
+            let json = JSONValue(parsing: entry.bytes),
             let weights = json["weights"]?.string, let content = json["content"]?.string
         else { return nil }
         (self.weights, self.content) = (weights, content)
     }
 
-    private static func files(_ folder: String) -> [(name: String, path: String)] {
-        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        return names.filter { ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0))) }
-            .sorted().map {
-                ($0, URL(filePath: "\(folder)/\($0)").resolvingSymlinksInPath().path(percentEncoded: false))
-            }
+    private static func files(_ folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+        try ModelStore.files(of: folder).filter {
+            ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0.name)))
+        }.map { ($0.name, URL(filePath: $0.path).resolvingSymlinksInPath().path(percentEncoded: false)) }
     }
 
-    private static func key(_ folder: String) -> String {
-        let states = files(folder).map { name, path in
+    private static func key(_ folder: String) throws(JobFailure) -> String {
+        let states = try files(folder).map { name, path in
             let status = try? PosixFileSystem().status(path)
             return
                 "\(name) \(status?.size ?? 0) \(status?.modified ?? 0) \(status?.inode ?? 0) \(status?.device ?? 0)"
@@ -84,12 +83,17 @@ struct CachedStages: StageMemory {
     private let rank: Int
     private let fineTuningKey, inversionKey: String
 
-    init(_ cache: JobCache, _ request: EditRequest, _ model: DiffusionModel, identity: ModelIdentity) {
+    /// - Parameter textLoRA: what a LoRA file has added to the text encoder.
+    init(
+        _ cache: JobCache, _ request: EditRequest, _ model: DiffusionModel, identity: ModelIdentity,
+        textLoRA: LoRA? = nil
+    ) {
         self.cache = cache
         sites = model.unet.loraSites
         rank = request.settings.lora.rank
         let pixels = request.image.withUnsafeValues { [UInt8](UnsafeRawBufferPointer($0)) }
-        let lora = request.lora.map { Digest.sha256($0.encoded()) }
+        let loras = [request.lora, textLoRA].compactMap { $0 }.filter { !$0.sites.isEmpty }
+        let lora = loras.isEmpty ? nil : Digest.sha256(loras.map { $0.encoded() })
         let all = request.settings.values
         var fields: [(key: String, value: JSONValue)] = [
             ("stage", .string("fine-tune/1")), ("model", .string(identity.content)),

@@ -31,10 +31,17 @@ public struct FileEntry: Sendable, Equatable {
 public protocol FileSystem: Sendable {
     /// All bytes of a file.
     func read(_ path: String) throws(FileError) -> [UInt8]
+    /// At most `count` bytes of a file from an offset on; fewer only at its end.
+    func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
     /// Makes a file that is not there yet.
     func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
     /// Makes a file or puts a new one in its place, at once.
     func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
+    /// Adds bytes at a file's end; makes it when it is not there. Alone of all calls it is not durable: `syncFile` makes
+    /// it so.
+    func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
+    /// Makes a file's content, and its name, durable.
+    func syncFile(_ path: String) throws(FileError)
     /// Makes a folder, and those above it; one that is there is fine.
     func createDirectory(_ path: String) throws(FileError)
     /// Entries of a folder but `.` and `..`, by name. Names that are no UTF-8 are left out and counted.
@@ -80,8 +87,24 @@ extension FileSystem {
     /// A durable copy under a name that is not taken; no one sees half of it.
     public func copy(_ from: String, to: String) throws(FileError) {
         let temporary = "\(parent(to))/.\(lastComponent(to)).copy.tmp"
-        try replace(temporary, try read(from), mode: 0o644)
+        try remove(temporary)
+        try forEachPiece(of: from) { piece throws(FileError) in
+            try append(temporary, piece, mode: 0o644)
+        }
+        try syncFile(temporary)
         try rename(temporary, to: to)
+    }
+
+    /// A file's bytes in pieces of at most 1 MiB, however large it is; an empty file is one empty piece.
+    public func forEachPiece(of path: String, _ body: ([UInt8]) throws(FileError) -> Void) throws(FileError) {
+        let size = 1 << 20
+        var offset = 0
+        while true {
+            let piece = try read(path, from: offset, count: size)
+            if !piece.isEmpty || offset == 0 { try body(piece) }
+            guard piece.count == size else { return }
+            offset += size
+        }
     }
 
     private func copyTree(_ from: String, to: String) throws(FileError) {

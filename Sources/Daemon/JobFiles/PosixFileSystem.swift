@@ -27,6 +27,27 @@ public struct PosixFileSystem: FileSystem {
         }
     }
 
+    public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let got = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
+            }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw FileError("read", path)
+            }
+            if got == 0 { break }
+            filled += got
+        }
+        bytes.removeLast(count - filled)
+        return bytes
+    }
+
     public func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
         try write(path, bytes, mode: mode, flags: O_EXCL)
         try syncDirectory(parent(path))
@@ -44,7 +65,21 @@ public struct PosixFileSystem: FileSystem {
         try syncDirectory(parent(path))
     }
 
-    private func write(_ path: String, _ bytes: [UInt8], mode: Int, flags: Int32) throws(FileError) {
+    public func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
+        try write(path, bytes, mode: mode, flags: O_APPEND, isDurable: false)
+    }
+
+    public func syncFile(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
+        try syncDirectory(parent(path))
+    }
+
+    private func write(
+        _ path: String, _ bytes: [UInt8], mode: Int, flags: Int32, isDurable: Bool = true
+    ) throws(FileError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
@@ -60,7 +95,7 @@ public struct PosixFileSystem: FileSystem {
             written += count
         }
         guard fchmod(descriptor, mode_t(mode)) == 0 else { throw FileError("fchmod", path) }
-        guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
+        guard !isDurable || fsync(descriptor) == 0 else { throw FileError("fsync", path) }
     }
 
     public func createDirectory(_ path: String) throws(FileError) {

@@ -26,7 +26,7 @@ public struct DiffusionModel: Sendable {
     /// The autoencoder.
     public internal(set) var vae: VAE
     /// The text encoder of prompts.
-    public internal(set) var textEncoder: TextEncoder
+    public var textEncoder: TextEncoder
     /// Its tokenizer.
     public let tokenizer: Tokenizer
     /// The noise schedule.
@@ -37,25 +37,23 @@ public struct DiffusionModel: Sendable {
     /// Longer side of a picture at working size, pixels.
     public var nativeSize: Int { unet.sampleSize * vae.downFactor }
 
-    /// Reads a model folder; weights stay memory-mapped where they are f32.
+    /// Reads a model folder; weights stay memory-mapped.
     ///
+    /// - Parameter vae: another VAE in the place of the folder's own, by folder or file.
     /// - Throws: an error naming the file and key at fault.
-    public init(folder: String) throws(ModelError) {
-        guard FileManager.default.fileExists(atPath: folder) else {
-            throw ModelError(
-                code: "model.missing", message: "\(folder) is not there",
-                hint: "Give a model's folder or name; `clipdragd models list` shows those that are found.")
-        }
+    public init(folder: String, vae other: String? = nil) throws(ModelError) {
+        let layout = try ModelLayout(folder: folder)
         self.folder = folder
-        let unetWeights = try Self.weights(folder + "/unet", "diffusion_pytorch_model")
-        unet = try UNet(try ConfigFile(path: folder + "/unet/config.json"), unetWeights)
-        try unetWeights.finish()
-        let vaeWeights = try Self.weights(folder + "/vae", "diffusion_pytorch_model")
-        vae = try VAE(try ConfigFile(path: folder + "/vae/config.json"), vaeWeights)
-        try vaeWeights.finish()
-        let textWeights = try Self.weights(folder + "/text_encoder", "model")
-        textEncoder = try TextEncoder(textWeights, try ConfigFile(path: folder + "/text_encoder/config.json"))
-        try textWeights.finish()
+        unet = try layout.unet()
+        vae = try layout.vae(other)
+        guard vae.latentChannels == unet.latentChannels else {
+            throw ModelError(
+                code: "model.shape",
+                message:
+                    "\(other ?? folder): the VAE's latents have \(vae.latentChannels) channels, the U-Net's \(unet.latentChannels)",
+                hint: "Use a VAE of the same family of models.")
+        }
+        textEncoder = try layout.textEncoder()
         tokenizer = try Tokenizer(folder: folder + "/tokenizer")
         schedule = try NoiseSchedule(try ConfigFile(path: folder + "/scheduler/scheduler_config.json"))
         guide =
@@ -63,7 +61,7 @@ public struct DiffusionModel: Sendable {
     }
 
     private static func guide(_ folder: String) throws(ModelError) -> Guide {
-        let weights = try weights(folder, "model")
+        let weights = Weights(try ModelLayout.files(folder, "model"))
         var mean: [Double] = [0.48145466, 0.4578275, 0.40821073]
         var deviation: [Double] = [0.26862954, 0.26130258, 0.27577711]
         let preprocessor = folder + "/preprocessor_config.json"
@@ -79,32 +77,12 @@ public struct DiffusionModel: Sendable {
         return Guide(clip: clip, tokenizer: try Tokenizer(folder: folder))
     }
 
-    /// The weights file of one network's folder.
-    private static func weights(_ folder: String, _ stem: String) throws(ModelError) -> Weights {
-        for name in ["\(stem).safetensors", "\(stem).fp16.safetensors"] {
-            let path = "\(folder)/\(name)"
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            do { return Weights(try SafeTensors(path: path)) } catch {
-                throw ModelError(
-                    code: "model.file", message: error.message, hint: "Copy or download the file again.")
-            }
-        }
-        let pickles = ["\(stem).bin", "\(stem).ckpt", "pytorch_model.bin"].filter {
-            FileManager.default.fileExists(atPath: "\(folder)/\($0)")
-        }
-        if let pickle = pickles.first {
-            throw ModelError(
-                code: "model.unsupported",
-                message: "\(folder)/\(pickle) is a pickle file, which can run any code",
-                hint:
-                    "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`."
-            )
-        }
-        throw ModelError(
-            code: "model.missing", message: "\(folder)/\(stem).safetensors is not there",
-            hint:
-                "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
-        )
+    /// The same model with a LoRA file's changes in its U-Net and text encoder.
+    public func merging(_ file: LoRAFile, scale: Float = 1) -> DiffusionModel {
+        var merged = self
+        merged.unet = unet.merging(file.unet.scaled(by: scale))
+        merged.textEncoder = textEncoder.merging(file.text.scaled(by: scale))
+        return merged
     }
 
     /// The prompt's states for the U-Net, `(1, tokens, width)`.

@@ -23,13 +23,17 @@ public struct SafeTensors: Sendable {
         case i64 = "I64"
         case i32 = "I32"
         case u8 = "U8"
+        case f64 = "F64"
+        case i16 = "I16"
+        case i8 = "I8"
+        case bool = "BOOL"
 
         var size: Int {
             switch self {
             case .f32, .i32: 4
-            case .f16, .bf16: 2
-            case .i64: 8
-            case .u8: 1
+            case .f16, .bf16, .i16: 2
+            case .i64, .f64: 8
+            case .u8, .i8, .bool: 1
             }
         }
     }
@@ -138,7 +142,16 @@ public struct SafeTensors: Sendable {
                     for i in to.indices {
                         to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self))
                     }
-                case .u8: for i in to.indices { to[i] = Float(raw[i]) }
+                case .f64:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: Double.self))
+                    }
+                case .i16:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 2 * i, as: Int16.self))
+                    }
+                case .i8: for i in to.indices { to[i] = Float(Int8(bitPattern: raw[i])) }
+                case .u8, .bool: for i in to.indices { to[i] = Float(raw[i]) }
                 }
             }
             withExtendedLifetime(map) {}

@@ -69,6 +69,15 @@ public struct StoredTensor {
         return StoredTensor(shape: shape, element: element, base: base, owner: owner)
     }
 
+    /// A range of the outermost dimension, in place.
+    public func rows(_ range: Range<Int>) -> StoredTensor {
+        precondition(!shape.isEmpty && range.upperBound <= shape[0], "rows \(range) of \(shape)")
+        let size = shape.dropFirst().reduce(1, *) * element.size
+        return StoredTensor(
+            shape: [range.count] + shape.dropFirst(), element: element, base: base + range.lowerBound * size,
+            owner: owner)
+    }
+
     /// The values as f32.
     public var widened: Tensor {
         Tensor(shape) { to in

@@ -21,8 +21,11 @@ struct EditCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where to write; made if absent, must be empty.", valueName: "DIR"))
     var out: String
 
-    @Option(help: ArgumentHelp("A LoRA in the diffusers layout instead of fine-tuning.", valueName: "FILE"))
+    @Option(help: ArgumentHelp("A LoRA of diffusers or kohya instead of fine-tuning.", valueName: "FILE"))
     var lora: String?
+
+    @Option(help: "How much of --lora is added, from -10 to 10.")
+    var loraScale = 1.0
 
     @Option(
         name: .customLong("set"),
@@ -40,6 +43,12 @@ struct EditCommand: ParsableCommand {
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard (-10...10).contains(loraScale) else {
+            throw ValidationError("--lora-scale takes a number from -10 to 10.")
+        }
+    }
+
     func run() throws {
         try output.report {
             let configuration = try places.configuration()
@@ -49,6 +58,7 @@ struct EditCommand: ParsableCommand {
                 throw JobFailure(error, exit: .usage)
             }
             options.lora = lora
+            options.loraScale = loraScale
             for path in [image, spec] + (lora.map { [$0] } ?? [])
             where !FileManager.default.fileExists(atPath: path) {
                 throw JobFailure(

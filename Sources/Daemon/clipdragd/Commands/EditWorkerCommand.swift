@@ -40,7 +40,8 @@ struct EditWorkerCommand: ParsableCommand {
         let runsPrograms = configuration.captions.contains { if case .command = $0 { true } else { false } }
         let files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
         return Sandbox(
-            readable: files + ModelStore.places(of: folder) + [places.configurationFile].compactMap { $0 },
+            readable: files + (try ModelStore.places(of: folder))
+                + [places.configurationFile].compactMap { $0 },
             writable: [out], runsPrograms: runsPrograms)
     }
 

@@ -7,8 +7,8 @@ import JobFiles
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List, show and verify models.",
-        subcommands: [List.self, Show.self, Verify.self],
+        commandName: "models", abstract: "List, show, verify, import and fetch models.",
+        subcommands: [List.self, Show.self, Verify.self, Import.self, Fetch.self],
         defaultSubcommand: List.self)
 
     /// Names and folders.
@@ -45,7 +45,7 @@ struct ModelsCommand: ParsableCommand {
                     ("prediction", .string(model.schedule.prediction.rawValue)),
                     ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)),
                     ("guide", .bool(model.guide != nil)),
-                    ("sha256", .string(ModelStore.weightsDigest(folder))),
+                    ("sha256", .string(try ModelStore.weightsDigest(folder))),
                 ]
                 if output.json {
                     print(JSONValue.object(fields).line)

@@ -6,7 +6,7 @@ import TensorCore
 struct CLIPTransformer: Sendable {
     private struct Layer: Sendable {
         let norm1, norm2: LayerNorm
-        let q, k, v, out, fc1, fc2: Linear
+        var q, k, v, out, fc1, fc2: Linear
     }
 
     private var layers: [Layer] = []
@@ -29,6 +29,7 @@ struct CLIPTransformer: Sendable {
                 code: "model.unsupported", message: "\(config.path): hidden_act `\(name)` is not supported",
                 hint: "Use a CLIP model with `quick_gelu` or `gelu`.")
         }
+        try w.divides(heads, width, "heads of `\(w.path)`")
         attention = Attention(heads: heads, isCausal: isCausal)
         for i in 0..<count {
             let l = w["layers.\(i)"]
@@ -56,5 +57,17 @@ struct CLIPTransformer: Sendable {
             x = apply(add, x, apply(layer.fc2, apply(activation, apply(layer.fc1, apply(layer.norm2, x)))))
         }
         return x
+    }
+
+    /// Linear layers in execution order, by their names below the encoder.
+    mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        for i in layers.indices {
+            body("layers.\(i).self_attn.q_proj", &layers[i].q)
+            body("layers.\(i).self_attn.k_proj", &layers[i].k)
+            body("layers.\(i).self_attn.v_proj", &layers[i].v)
+            body("layers.\(i).self_attn.out_proj", &layers[i].out)
+            body("layers.\(i).mlp.fc1", &layers[i].fc1)
+            body("layers.\(i).mlp.fc2", &layers[i].fc2)
+        }
     }
 }

@@ -3,7 +3,7 @@ import TensorCore
 /// CLIP's text encoder: ids ─ token + position embeddings ─ causal transformer ─ final layer norm.
 public struct TextEncoder: Sendable {
     private let tokens, positions: Tensor
-    private let transformer: CLIPTransformer
+    private var transformer: CLIPTransformer
     private let finalNorm: LayerNorm
     private let endToken: Int
 
@@ -41,6 +41,24 @@ public struct TextEncoder: Sendable {
             }
         }
         return apply(finalNorm, transformer(Variable(embedded))).value
+    }
+
+    /// The same encoder with a LoRA added into its weights.
+    public func merging(_ lora: LoRA) -> TextEncoder {
+        var merged = self
+        merged.transformer.forEachLinear { name, linear in
+            guard let factors = lora.sites["text_model.encoder.\(name)"] else { return }
+            linear = linear.adding(factors)
+        }
+        return merged
+    }
+
+    /// Linear layers, which LoRA files may change, by transformers' names.
+    public var linearSites: [LoRASite] {
+        var found: [LoRASite] = []
+        var copy = transformer
+        copy.forEachLinear { found.append(LoRASite("text_model.encoder.\($0)", $1)) }
+        return found
     }
 
     /// The state at the end of the text, `(1, width)`: at the first end token, or with openai's published

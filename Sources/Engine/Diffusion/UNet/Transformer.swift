@@ -26,11 +26,13 @@ struct AttentionContext {
 
 /// A spatial transformer: norm ─ in ─ blocks over all cells as tokens ─ out ─ (+).
 struct Transformer: Sendable {
+    private let path: String
     private let norm: GroupNorm
-    private let projectIn, projectOut: Linear
+    private var projectIn, projectOut: Linear
     private var blocks: [TransformerBlock] = []
 
     init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(ModelError) {
+        path = w.path
         let width = shape.widths[level]
         norm = try w.groupNorm("norm", channels: width, groups: shape.groups, epsilon: 1e-6, silu: false)
         projectIn = try w.linear("proj_in", in: width, out: width, asConvolution: !shape.linearProjection)
@@ -53,17 +55,21 @@ struct Transformer: Sendable {
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
+        body("\(path).proj_in", &projectIn)
         for i in blocks.indices { blocks[i].forEachLinear(body) }
+        body("\(path).proj_out", &projectOut)
     }
 }
 
 /// norm1 ─ self-attention ─(+)─ norm2 ─ attention to the text ─(+)─ norm3 ─ GEGLU feed-forward ─(+).
 struct TransformerBlock: Sendable {
     private let norm1, norm2, norm3: LayerNorm
+    private let path: String
     private var toItself, toText: AttentionLayer
-    private let feedForward: FeedForward
+    private var feedForward: FeedForward
 
     init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(ModelError) {
+        path = w.path
         norm1 = try w.layerNorm("norm1", channels: width, epsilon: 1e-5)
         toItself = try AttentionLayer(w["attn1"], width: width, source: width, heads: heads, layer: layer)
         norm2 = try w.layerNorm("norm2", channels: width, epsilon: 1e-5)
@@ -86,10 +92,12 @@ struct TransformerBlock: Sendable {
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
         toItself.forEachLinear(body)
         toText.forEachLinear(body)
+        body("\(path).ff.net.0.proj", &feedForward.widening)
+        body("\(path).ff.net.2", &feedForward.narrowing)
     }
 }
 
-/// Multi-head attention of tokens to a source, with a LoRA site on each of its four linear layers.
+/// Multi-head attention of tokens to a source; fine-tuning trains a LoRA on each of its four linear layers.
 struct AttentionLayer: Sendable {
     private let path: String
     private let heads, layer: Int
@@ -99,6 +107,7 @@ struct AttentionLayer: Sendable {
         path = w.path
         self.heads = heads
         self.layer = layer
+        try w.divides(heads, width, "heads of `\(path)`")
         q = try w.linear("to_q", in: width, out: width, bias: false)
         k = try w.linear("to_k", in: source, out: width, bias: false)
         v = try w.linear("to_v", in: source, out: width, bias: false)

@@ -84,7 +84,7 @@ public struct UNet: Sendable {
         return Output(noise: apply(Convolution(convOut), apply(normOut, x)), blockFeatures: features)
     }
 
-    /// The same network with a trained LoRA added into its weights.
+    /// The same network with a LoRA added into its weights.
     public func merging(_ lora: LoRA) -> UNet {
         var merged = self
         merged.forEachLinear { site, linear in
@@ -94,15 +94,17 @@ public struct UNet: Sendable {
         return merged
     }
 
-    /// Sites that carry a LoRA, in execution order, with the sizes of their layers.
-    public var loraSites: [LoRASite] {
+    /// Linear layers of the transformers, in execution order: those that LoRA files change.
+    public var linearSites: [LoRASite] {
         var found: [LoRASite] = []
         var copy = self
-        copy.forEachLinear { site, linear in
-            found.append(
-                LoRASite(name: site, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0]))
-        }
+        copy.forEachLinear { found.append(LoRASite($0, $1)) }
         return found
+    }
+
+    /// Sites that fine-tuning trains: the attention layers' own, in execution order.
+    public var loraSites: [LoRASite] {
+        linearSites.filter { $0.name.contains(".attn1.") || $0.name.contains(".attn2.") }
     }
 
     private mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {

@@ -195,7 +195,7 @@ private struct VAEAttention: Sendable {
 
     init(_ w: Weights, channels: Int, groups: Int) throws(ModelError) {
         norm = try w.groupNorm("group_norm", channels: channels, groups: groups, epsilon: 1e-6, silu: false)
-        let old = w.hasAny("query")
+        let old = w.has("query.weight")
         let names = old ? ["query", "key", "value", "proj_attn"] : ["to_q", "to_k", "to_v", "to_out.0"]
         q = try w.linear(names[0], in: channels, out: channels)
         k = try w.linear(names[1], in: channels, out: channels)

@@ -4,7 +4,8 @@
 ///     forward   y = W₂·(a⊙gelu(g)) + b₂   [a, g] = W₁·x + b₁     x, y (…, width)
 ///     VJP       dx = W₁ᵀ·geglu'(W₂ᵀ·dy)   [a, g] made again from x
 public struct FeedForward: Operation {
-    let widening, narrowing: Linear
+    /// The two layers; a LoRA changes them.
+    public var widening, narrowing: Linear
 
     /// - Parameters:
     ///   - widening: to twice the inner width.

@@ -2,24 +2,35 @@ import Foundation
 import Synchronization
 import TensorCore
 
-/// A network's tensors, read by the checkpoint's own names: `weights["mid_block"]["resnets.0"]`.
+/// A network's tensors, read by the names that diffusers and transformers give them: `weights["mid_block"]["resnets.0"]`.
+/// A checkpoint in the original layout has them under other names, which its `CheckpointNames` know.
 ///
 /// What was read is remembered, so that at the end every key of the file that no network has can be named.
 public struct Weights: Sendable {
     private final class Source: Sendable {
         /// nil: every tensor that is asked for is made up.
-        let contents: SafeTensors?
+        let contents: TensorFiles?
+        /// nil: the file's own names are those that are asked for.
+        let names: CheckpointNames?
         let read = Mutex<Set<String>>([])
-        init(_ contents: SafeTensors?) { self.contents = contents }
+        init(_ contents: TensorFiles?, _ names: CheckpointNames? = nil) {
+            self.contents = contents
+            self.names = names
+        }
         var path: String { contents?.path ?? "synthetic weights" }
+
+        func place(_ name: String) -> CheckpointNames.Place {
+            // What has no counterpart is looked for, and missed, under the name itself.
+            names.map { $0.place(name) ?? .init(key: name) } ?? .init(key: name)
+        }
     }
 
     private let source: Source
     private let prefix: String
 
-    /// The tensors of a file.
-    public init(_ file: SafeTensors) {
-        source = Source(file)
+    /// The tensors of a network's files.
+    init(_ files: TensorFiles, names: CheckpointNames? = nil) {
+        source = Source(files, names)
         prefix = ""
     }
 
@@ -41,23 +52,23 @@ public struct Weights: Sendable {
     public var file: String { source.path }
 
     /// Whether there is a tensor of this name here.
-    public func has(_ name: String) -> Bool { source.contents?.entries[prefix + name] != nil }
-
-    /// Whether any tensor's name begins with `name.`.
-    public func hasAny(_ name: String) -> Bool {
-        source.contents?.entries.keys.contains { $0.hasPrefix("\(prefix)\(name).") } ?? false
+    public func has(_ name: String) -> Bool {
+        source.contents?.shape(source.place(prefix + name).key) != nil
     }
 
     /// A tensor of the given shape, as f32.
     public func tensor(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor {
         guard let contents = source.contents else { return Self.invented(name, shape).widened }
-        return try checked(name, shape, contents.tensor(prefix + name), \.shape)
+        let place = source.place(prefix + name)
+        let found = place.isWhole ? contents.tensor(place.key) : contents.stored(place)?.widened
+        return try checked(place.key, shape, found, \.shape)
     }
 
     /// A tensor of the given shape in the type it is stored in.
     public func stored(_ name: String, _ shape: [Int]) throws(ModelError) -> StoredTensor {
         guard let contents = source.contents else { return Self.invented(name, shape) }
-        return try checked(name, shape, contents.stored(prefix + name), \.shape)
+        let place = source.place(prefix + name)
+        return try checked(place.key, shape, contents.stored(place), \.shape)
     }
 
     /// Ones for norms, zeros for biases, else variance 1/(fan-in) or so.
@@ -69,9 +80,8 @@ public struct Weights: Sendable {
     }
 
     private func checked<T>(
-        _ name: String, _ shape: [Int], _ found: T?, _ itsShape: KeyPath<T, [Int]>
+        _ key: String, _ shape: [Int], _ found: T?, _ itsShape: KeyPath<T, [Int]>
     ) throws(ModelError) -> T {
-        let key = prefix + name
         guard let found else {
             throw ModelError(
                 code: "model.key_missing", message: "\(source.path): there is no tensor `\(key)`",
@@ -95,9 +105,14 @@ public struct Weights: Sendable {
 
     /// Fails naming the keys that nothing has read, but for known strays.
     public func finish() throws(ModelError) {
+        guard let contents = source.contents else { return }
         let read = source.read.withLock { $0 }
-        let unknown = (source.contents?.entries ?? [:]).keys.filter {
-            !read.contains($0) && !Self.isStray($0)
+        let own = source.names?.prefix ?? ""
+        let strays = source.names?.strays ?? []
+        let unknown = contents.keys.filter { key in
+            guard key.hasPrefix(own), !read.contains(key), !Self.isStray(key) else { return false }
+            let name = key.dropFirst(own.count)
+            return !strays.contains { name.hasPrefix($0) }
         }.sorted()
         guard let first = unknown.first else { return }
         let more = unknown.count > 1 ? " and \(unknown.count - 1) more" : ""
@@ -112,6 +127,24 @@ public struct Weights: Sendable {
         key.hasSuffix("position_ids") || key.hasPrefix("model_ema.") || key == "logit_scale"
             || key.hasPrefix("optimizer")
             || key.hasSuffix("num_batches_tracked")
+    }
+}
+
+extension CheckpointNames.Place {
+    /// Whether it is all of a stored tensor, in its own shape.
+    var isWhole: Bool { third == nil && !isPointwise }
+}
+
+extension TensorFiles {
+    /// The tensor at a place.
+    func stored(_ place: CheckpointNames.Place) -> StoredTensor? {
+        guard let whole = stored(place.key) else { return nil }
+        if let third = place.third {
+            let rows = (whole.shape.first ?? 0) / 3
+            return whole.rows(third * rows..<(third + 1) * rows)
+        }
+        let isPointwise = place.isPointwise && whole.shape.suffix(2) == [1, 1]
+        return isPointwise ? whole.reshaped(whole.shape.dropLast(2)) : whole
     }
 }
 
@@ -144,10 +177,21 @@ extension Weights {
     func groupNorm(
         _ name: String, channels: Int, groups: Int, epsilon: Float, silu: Bool
     ) throws(ModelError) -> GroupNorm {
+        try divides(groups, channels, "groups of the norm `\(prefix)\(name)`")
         let w = self[name]
         return GroupNorm(
             gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]), groups: groups,
             epsilon: epsilon, silu: silu)
+    }
+
+    /// Fails where a configuration cuts channels into parts that do not come out even.
+    func divides(_ parts: Int, _ channels: Int, _ what: String) throws(ModelError) {
+        guard parts > 0, channels % parts == 0 else {
+            throw ModelError(
+                code: "model.config",
+                message: "\(file): \(channels) channels do not make \(parts) \(what)",
+                hint: "The file and its config.json do not belong together.")
+        }
     }
 
     /// A layer norm's weights under `name`.

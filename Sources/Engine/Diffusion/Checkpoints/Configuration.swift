@@ -27,6 +27,11 @@ struct ConfigFile {
         self.object = object
     }
 
+    /// The same with other values for some keys.
+    func overlaid(by values: [String: Any]) -> ConfigFile {
+        ConfigFile(path: path, object: object.merging(values) { $1 })
+    }
+
     /// A nested object, empty when absent.
     func section(_ key: String) -> ConfigFile {
         ConfigFile(path: path, object: object[key] as? [String: Any] ?? [:])

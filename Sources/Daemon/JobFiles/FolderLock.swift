@@ -1,0 +1,23 @@
+internal import CLinux
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Binds a folder to one living process: a kernel lock on the folder itself, gone with the process however it ends.
+public final class FolderLock {
+    private let descriptor: Int32
+
+    /// - Throws: `EWOULDBLOCK` when another process holds it.
+    public init(_ folder: String) throws(FileError) {
+        descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", folder) }
+        guard cl_lock(descriptor) == 0 else {
+            let number = errno
+            close(descriptor)
+            throw FileError("flock", folder, number)
+        }
+    }
+
+    deinit { close(descriptor) }
+}

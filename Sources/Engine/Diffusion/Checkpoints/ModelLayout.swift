@@ -1,0 +1,144 @@
+import Foundation
+
+/// Where the networks of a model folder lie: each in its own folder, or all in one checkpoint file at the top, beside the
+/// networks' configurations. A network's own weights win.
+struct ModelLayout {
+    private let folder: String
+    private let single: SingleFile?
+
+    init(folder: String) throws(ModelError) {
+        self.folder = folder
+        guard FileManager.default.fileExists(atPath: folder) else {
+            throw ModelError(
+                code: "model.missing", message: "\(folder) is not there",
+                hint: "Give a model's folder or name; `clipdragd models list` shows those that are found.")
+        }
+        try ForeignModel.refuse(folder: folder)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let checkpoints = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+        if try TensorFiles(folder: folder + "/unet", stem: Self.stem) != nil || checkpoints.isEmpty {
+            single = nil
+            return
+        }
+        guard checkpoints.count == 1 else {
+            throw ModelError(
+                code: "model.config",
+                message: "\(folder) has several checkpoints: \(checkpoints.joined(separator: ", "))",
+                hint: "Leave the one to be used; make a model of each with `clipdragd models import FILE`.")
+        }
+        single = try SingleFile(path: "\(folder)/\(checkpoints[0])")
+    }
+
+    private static let stem = "diffusion_pytorch_model"
+
+    func unet() throws(ModelError) -> UNet {
+        let config = try ConfigFile(path: folder + "/unet/config.json")
+        let weights = try weights("unet", Self.stem) { file throws(ModelError) in try file.unetWeights(config)
+        }
+        let unet = try UNet(config, weights)
+        try weights.finish()
+        return unet
+    }
+
+    /// - Parameter other: the folder or file of another VAE.
+    func vae(_ other: String?) throws(ModelError) -> VAE {
+        let config = try ConfigFile(path: folder + "/vae/config.json")
+        if let other { return try VAE(path: other, like: config) }
+        let weights = try weights("vae", Self.stem) { file throws(ModelError) in try file.vaeWeights(config) }
+        let vae = try VAE(config, weights)
+        try weights.finish()
+        return vae
+    }
+
+    func textEncoder() throws(ModelError) -> TextEncoder {
+        let config = try ConfigFile(path: folder + "/text_encoder/config.json")
+        let weights = try weights("text_encoder", "model") { file throws(ModelError) in
+            try file.textWeights(config)
+        }
+        let encoder = try TextEncoder(weights, config)
+        try weights.finish()
+        return encoder
+    }
+
+    private func weights(
+        _ network: String, _ stem: String, of file: (SingleFile) throws(ModelError) -> Weights
+    ) throws(ModelError) -> Weights {
+        if let files = try TensorFiles(folder: "\(folder)/\(network)", stem: stem) { return Weights(files) }
+        if let single { return try file(single) }
+        return Weights(try Self.files("\(folder)/\(network)", stem))
+    }
+
+    func weightsFiles(withVAE: Bool) throws(ModelError) -> [String] {
+        var paths: Set<String> = []
+        for (network, stem) in [("unet", Self.stem), ("vae", Self.stem), ("text_encoder", "model")]
+        where withVAE || network != "vae" {
+            let own = try TensorFiles(folder: "\(folder)/\(network)", stem: stem)
+            if own == nil, let single {
+                paths.insert(single.path)
+            } else {
+                paths.formUnion(try Self.files("\(folder)/\(network)", stem).paths)
+            }
+        }
+        return paths.sorted()
+    }
+
+    /// The weights of one network's folder.
+    static func files(_ folder: String, _ stem: String) throws(ModelError) -> TensorFiles {
+        if let files = try TensorFiles(folder: folder, stem: stem) { return files }
+        for name in ["\(stem).bin", "\(stem).ckpt", "pytorch_model.bin"]
+        where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
+            try ForeignModel.refuse(pickle: "\(folder)/\(name)")
+        }
+        throw ModelError(
+            code: "model.missing", message: "\(folder)/\(stem).safetensors is not there",
+            hint:
+                "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
+        )
+    }
+}
+
+extension DiffusionModel {
+    /// The weights files, and their indices, that a model folder's networks are read from; not those of `clip/`.
+    ///
+    /// - Parameter withVAE: false where another VAE takes the place of the folder's own.
+    public static func weightsFiles(folder: String, withVAE: Bool) throws(ModelError) -> [String] {
+        try ModelLayout(folder: folder).weightsFiles(withVAE: withVAE)
+    }
+
+    /// The weights files, and their index, of one network's folder, `clip/` for example.
+    ///
+    /// - Parameter stem: `model` for those of transformers, `diffusion_pytorch_model` for those of diffusers.
+    public static func weightsFiles(network folder: String, stem: String) throws(ModelError) -> [String] {
+        try ModelLayout.files(folder, stem).paths
+    }
+}
+
+extension VAE {
+    /// A VAE alone: a folder as diffusers publishes it, or a checkpoint file with the original keys, with or without
+    /// `first_stage_model.` before them.
+    ///
+    /// A file has no configuration: its sizes are read off its shapes; what no shape shows (groups of the norms, the scaling
+    /// factor) is as in `model`, the configuration of the VAE in whose place it comes.
+    init(path: String, like model: ConfigFile) throws(ModelError) {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw ModelError(
+                code: "model.missing", message: "\(path) is not there", hint: "Give a VAE's folder or file.")
+        }
+        let (config, weights): (ConfigFile, Weights)
+        if isFolder.boolValue {
+            config = try ConfigFile(path: path + "/config.json")
+            weights = Weights(try ModelLayout.files(path, "diffusion_pytorch_model"))
+        } else {
+            try ForeignModel.refuse(pickle: path)
+            let files = try TensorFiles(file: path)
+            let prefix =
+                files.keys.contains { $0.hasPrefix("first_stage_model.") } ? "first_stage_model." : ""
+            let sizes = try files.vaeSizes(prefix: prefix)
+            config = model.overlaid(by: sizes.values)
+            weights = Weights(files, names: .vae(levels: sizes.levels, prefix: prefix))
+        }
+        try self.init(config, weights)
+        try weights.finish()
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import TensorCore
+
+/// The tensors of one safetensors file, or of all the shards that an index file joins.
+struct TensorFiles: Sendable {
+    /// The file, or the index.
+    let path: String
+    private let home: [String: SafeTensors]
+
+    /// A single file.
+    init(file path: String) throws(ModelError) {
+        let file = try Self.open(path)
+        self.path = path
+        home = file.entries.mapValues { _ in file }
+    }
+
+    /// The shards that a `*.safetensors.index.json` names: `{"weight_map": {KEY: FILE, …}}`.
+    ///
+    /// - Throws: one error that names all shards, or the keys of all shards, that are missing.
+    init(index path: String) throws(ModelError) {
+        self.path = path
+        let folder = URL(filePath: path).deletingLastPathComponent()
+        let map: [String: String] = try ConfigFile(path: path).value("weight_map", default: [:])
+        let shards = Set(map.values).sorted()
+        guard !shards.isEmpty, !shards.contains(where: { $0.contains("/") }) else {
+            throw ModelError(
+                code: "model.config", message: "\(path): `weight_map` does not name files beside it",
+                hint: "Download the index again.")
+        }
+        let missing = shards.filter {
+            !FileManager.default.fileExists(atPath: folder.appending(path: $0).path(percentEncoded: false))
+        }
+        guard missing.isEmpty else {
+            throw ModelError(
+                code: "model.missing",
+                message:
+                    "\(path): \(missing.count) of \(shards.count) shards are not there: \(Self.listed(missing))",
+                hint: "Download them into the same folder.")
+        }
+        var home: [String: SafeTensors] = [:]
+        var lost: [String] = []
+        for shard in shards {
+            let file = try Self.open(folder.appending(path: shard).path(percentEncoded: false))
+            for key in file.entries.keys { home[key] = file }
+            lost += map.filter { $0.value == shard && file.entries[$0.key] == nil }.map { key, _ in
+                "`\(key)` in \(shard)"
+            }
+        }
+        guard lost.isEmpty else {
+            throw ModelError(
+                code: "model.key_missing",
+                message:
+                    "\(path): \(lost.count) tensors are not where it says: \(Self.listed(lost.sorted()))",
+                hint: "The index and its shards do not belong together; download them again.")
+        }
+        self.home = home
+    }
+
+    /// The weights in a network's folder, whichever of the published ways they are stored in; nil where there are none.
+    ///
+    /// Full precision is preferred to a variant, one file to shards.
+    init?(folder: String, stem: String) throws(ModelError) {
+        for variant in ["", ".fp16", ".bf16"] {
+            let file = "\(folder)/\(stem)\(variant).safetensors"
+            let indices = [
+                "\(folder)/\(stem).safetensors.index\(variant).json",
+                "\(folder)/\(stem)\(variant).safetensors.index.json",
+            ]
+            if FileManager.default.fileExists(atPath: file) {
+                try self.init(file: file)
+                return
+            }
+            if let index = indices.first(where: { FileManager.default.fileExists(atPath: $0) }) {
+                try self.init(index: index)
+                return
+            }
+        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        if let shard = names.sorted().first(where: {
+            $0.hasPrefix(stem) && $0.contains("-of-") && $0.hasSuffix(".safetensors")
+        }) {
+            throw ModelError(
+                code: "model.missing",
+                message: "\(folder)/\(shard) is one of several shards, and their index is not there",
+                hint: "Download \(stem).safetensors.index.json into the same folder.")
+        }
+        return nil
+    }
+
+    private static func open(_ path: String) throws(ModelError) -> SafeTensors {
+        do { return try SafeTensors(path: path) } catch {
+            throw ModelError(
+                code: "model.file", message: error.message, hint: "Copy or download the file again.")
+        }
+    }
+
+    /// At most five, and how many more.
+    private static func listed(_ names: [String]) -> String {
+        let more = names.count > 5 ? " and \(names.count - 5) more" : ""
+        return names.prefix(5).joined(separator: ", ") + more
+    }
+
+    /// Every file that was read, the index too.
+    var paths: [String] { Set(home.values.map(\.path) + [path]).sorted() }
+
+    /// All names.
+    var keys: Dictionary<String, SafeTensors>.Keys { home.keys }
+
+    /// The shape of a tensor; nil when there is none of that name.
+    func shape(_ key: String) -> [Int]? { home[key]?.entries[key]?.shape }
+
+    /// A tensor, as f32.
+    func tensor(_ key: String) -> Tensor? { home[key]?.tensor(key) }
+
+    /// A tensor, as it is stored.
+    func stored(_ key: String) -> StoredTensor? { home[key]?.stored(key) }
+
+    /// What the file's writer said of it; empty for shards.
+    var metadata: [String: String] {
+        let files = Set(home.values.map(\.path))
+        return files.count == 1 ? home.values.first?.metadata ?? [:] : [:]
+    }
+}

@@ -1,0 +1,103 @@
+import Diffusion
+import Foundation
+import TestSupport
+import Testing
+
+/// What people have and this program does not run: each is told by what it is, with what to use instead.
+@Suite struct ForeignModelTests {
+    private let folder: ScratchFolder
+    private var file: String { "\(folder.path)/x.safetensors" }
+
+    init() throws { folder = try ScratchFolder() }
+
+    /// Signs of other kinds of files, as their keys and shapes.
+    private static let kinds: [(keys: [String: [Int]], word: String, hint: String)] = [
+        (["model.diffusion_model.input_blocks.0.0.weight": [320, 9, 3, 3]], "inpainting", "4 channels"),
+        (["model.diffusion_model.input_blocks.0.0.weight": [320, 8, 3, 3]], "8 channels", "4 channels"),
+        (
+            [
+                "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
+                "conditioner.embedders.0.transformer.text_model.final_layer_norm.bias": [768],
+            ], "Stable Diffusion XL", "1.x or 2.x"
+        ),
+        (
+            ["model.diffusion_model.joint_blocks.0.x_block.attn.proj.bias": [1536]], "Stable Diffusion 3",
+            "1.x or 2.x"
+        ),
+        (["double_blocks.0.img_attn.proj.bias": [3072]], "Flux", "1.x or 2.x"),
+        (["control_model.input_blocks.0.0.weight": [320, 4, 3, 3]], "ControlNet", "1.x or 2.x"),
+        (["emb_params": [4, 768]], "textual inversion", "1.x or 2.x"),
+        (
+            ["lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": [4, 1280, 1, 1]], "a LoRA alone",
+            "--lora"
+        ),
+        (["unet.mid_block.attentions.0.proj_in.lora_A.weight": [4, 1280]], "a LoRA alone", "--lora"),
+        (
+            ["mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight": [4, 1280]],
+            "a LoRA alone", "--lora"
+        ),
+        (
+            ["decoder.conv_in.weight": [512, 4, 3, 3], "encoder.conv_in.weight": [128, 3, 3, 3]],
+            "a VAE alone", "--vae"
+        ),
+        (["first_stage_model.decoder.conv_in.weight": [512, 4, 3, 3]], "a VAE alone", "--vae"),
+    ]
+
+    @Test(arguments: kinds.indices)
+    func `a checkpoint of another kind is told by its keys and shapes`(_ index: Int) throws {
+        let kind = Self.kinds[index]
+        try CheckpointFile(zeros: kind.keys.mapValues { $0.map { min($0, 16) } }).write(file)
+        let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+        #expect(error?.code == "model.unsupported", "\(kind.keys)")
+        #expect(error?.message.contains(kind.word) == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains(file) == true)
+        #expect(error?.hint.contains(kind.hint) == true, "\(error?.hint ?? "")")
+    }
+
+    @Test func `a checkpoint without one of its three networks says which`() throws {
+        for (prefix, word) in [
+            ("model.diffusion_model.", "U-Net"), ("first_stage_model.", "VAE"),
+            ("cond_stage_model.", "text encoder"),
+        ] {
+            var whole = try CheckpointFile(path: Fixtures.path("single_file/sd15.safetensors"))
+            whole.entries = whole.entries.filter { !$0.key.hasPrefix(prefix) }
+            try whole.write(file)
+            let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+            // Without a U-Net it is a VAE, and a text encoder.
+            #expect(
+                error?.message.contains(prefix.hasPrefix("model.") ? "a VAE alone" : "no \(word)") == true)
+        }
+    }
+
+    @Test(arguments: [
+        ("transformer", "Stable Diffusion 3, Flux"), ("text_encoder_2", "Stable Diffusion XL"),
+        ("text_encoder_3", "Stable Diffusion 3"), ("prior", "prior"),
+    ])
+    func `a folder of another family is told by its parts`(_ part: String, _ word: String) throws {
+        for name in ["unet", part] {
+            try FileManager.default.createDirectory(
+                atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
+        }
+        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        #expect(error?.code == "model.unsupported")
+        #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+        #expect(error?.hint.contains("1.x or 2.x") == true)
+    }
+
+    @Test(arguments: ["model.ckpt", "pytorch_model.bin", "x.PT"])
+    func `a pickle file is refused by its name, there or not`(_ name: String) throws {
+        let error = #expect(throws: ModelError.self) { try DiffusionModel.refuse(path: "/models/\(name)") }
+        #expect(error?.code == "model.unsupported")
+        #expect(error?.message.contains("pickle") == true)
+        #expect(error?.hint.contains(".safetensors") == true)
+    }
+
+    @Test func `weights of a type that is not read are named with it`() throws {
+        try CheckpointFile([
+            "model.diffusion_model.out.2.weight": .init(dtype: "F8_E4M3", shape: [4], bytes: Data(count: 4))
+        ]).write(file)
+        let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+        #expect(error?.code == "model.file")
+        #expect(error?.message.contains("F8_E4M3") == true)
+    }
+}

@@ -1,0 +1,235 @@
+import Foundation
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Diffusion
+
+/// Checkpoints of one file with the original keys: the same tensors as the folder that they were made of, byte for byte.
+@Suite struct SingleFileTests {
+    private static let families = ["sd15", "sd21"]
+    private static let networks = [
+        ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"), ("text_encoder", "model"),
+    ]
+    private let files = FileManager.default
+
+    private func checkpoint(_ family: String) -> String {
+        Fixtures.path("single_file/\(family).safetensors")
+    }
+
+    /// The family's folder with the single file in the place of the networks' own.
+    private func folder(_ family: String) throws -> ScratchFolder {
+        let folder = try ScratchFolder(copying: "\(family)/model")
+        for (network, stem) in Self.networks {
+            try files.removeItem(atPath: "\(folder.path)/\(network)/\(stem).safetensors")
+        }
+        try files.copyItem(atPath: checkpoint(family), toPath: "\(folder.path)/model.safetensors")
+        return folder
+    }
+
+    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> ModelError?
+    {
+        let path = "\(folder.path)/model.safetensors"
+        var file = try CheckpointFile(path: path)
+        body(&file)
+        try file.write(path)
+        return #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+    }
+
+    @Test(arguments: families)
+    func `every tensor is that of the folder it came from, byte for byte`(_ family: String) throws {
+        let single = try SingleFile(path: checkpoint(family))
+        func config(_ network: String) throws -> ConfigFile {
+            try ConfigFile(path: Fixtures.path("\(family)/model/\(network)/config.json"))
+        }
+        let found = [
+            try single.unetWeights(config("unet")), try single.vaeWeights(config("vae")),
+            try single.textWeights(config("text_encoder")),
+        ]
+        // The old names of the VAE's attention are not those that the original keys are known by.
+        let renamed = ["query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"]
+        var count = 0
+        for ((network, stem), weights) in zip(Self.networks, found) {
+            let path = Fixtures.path("\(family)/model/\(network)/\(stem).safetensors")
+            let folder = try SafeTensors(path: path)
+            for (key, entry) in folder.entries where !key.hasSuffix("position_ids") {
+                var parts = key.split(separator: ".").map(String.init)
+                if network == "vae", let new = renamed[parts[parts.count - 2]] {
+                    parts[parts.count - 2] = new
+                }
+                let (a, b) = (
+                    try #require(folder.stored(key)),
+                    try weights.stored(parts.joined(separator: "."), entry.shape)
+                )
+                #expect(a.element == b.element && a.widened.values == b.widened.values, "\(key)")
+                count += 1
+            }
+            // And nothing in the file is left over.
+            #expect(throws: Never.self) { try weights.finish() }
+        }
+        #expect(count > 900)
+    }
+
+    @Test(arguments: families)
+    func `all networks compute the same bits as from the folder`(_ family: String) throws {
+        let folder = try folder(family)
+        let (a, b) = (
+            try DiffusionModel(folder: folder.path),
+            try DiffusionModel(folder: Fixtures.path("\(family)/model"))
+        )
+        let x = try Fixtures.tensors("\(family)/modules.safetensors")
+        let (latent, text) = (try x.image("unet.0.latent"), try x.required("unet.0.text"))
+        func noise(_ model: DiffusionModel) -> [Float] {
+            model.unet(Variable(latent), timesteps: [500], text: text).noise.value.values
+        }
+        #expect(noise(a) == noise(b))
+        #expect(a.textStates("a cat").values == b.textStates("a cat").values)
+        let z = Variable(try x.image("vae.decode.in"))
+        #expect(a.vae.decode(z).value.values == b.vae.decode(z).value.values)
+        let image = try x.image("vae.encode.in")
+        #expect(a.vae.encode(image).mean.values == b.vae.encode(image).mean.values)
+    }
+
+    @Test(arguments: families)
+    func `the configurations are read off the shapes`(_ family: String) throws {
+        let single = try SingleFile(path: checkpoint(family))
+        let made = try single.configurations(prediction: single.prediction.kind)
+        // What no shape shows, and the tiny models have otherwise than the published ones.
+        let hidden = ["attention_head_dim", "num_attention_heads", "sample_size"]
+        var compared = 0
+        for (path, data) in made {
+            let known = try #require(try Fixtures.json("\(family)/model/\(path)") as? [String: Any])
+            let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+            for (key, value) in object where !hidden.contains(key) && known[key] != nil {
+                let expected = try #require(known[key])
+                #expect("\(value)" == "\(expected)", "\(path): \(key)")
+                compared += 1
+            }
+        }
+        #expect(compared >= 25)
+    }
+
+    @Test
+    func `what is predicted comes from the metadata, a tensor, the family or the step count, and says so`()
+        throws
+    {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        func prediction(_ family: String, _ body: (inout CheckpointFile) -> Void) throws
+            -> SingleFile.Prediction
+        {
+            var file = try CheckpointFile(path: checkpoint(family))
+            body(&file)
+            try file.write(path)
+            return try SingleFile(path: path).prediction
+        }
+        #expect(try prediction("sd15") { _ in }.kind == .epsilon)
+        #expect(try prediction("sd21") { _ in }.kind == .velocity)
+        let said = try prediction("sd15") { $0.metadata["modelspec.prediction_type"] = "v" }
+        #expect(said.kind == .velocity && said.reason.contains("modelspec.prediction_type: v"))
+        #expect(
+            try prediction("sd21") { $0.metadata["modelspec.prediction_type"] = "epsilon" }.kind == .epsilon)
+        let mark = CheckpointFile.Entry(dtype: "F16", shape: [0], bytes: Data())
+        #expect(try prediction("sd15") { $0.entries["v_pred"] = mark }.kind == .velocity)
+        let step = withUnsafeBytes(of: Int64(875_000)) { Data($0) }
+        let base = try prediction("sd21") {
+            $0.entries["global_step"] = .init(dtype: "I64", shape: [], bytes: step)
+        }
+        #expect(base.kind == .epsilon && base.reason.contains("global_step"))
+    }
+
+    @Test func `a missing key is named as the file would name it`() throws {
+        for (family, key) in [
+            ("sd15", "model.diffusion_model.output_blocks.5.2.conv.weight"),
+            ("sd15", "first_stage_model.decoder.up.3.block.1.norm2.bias"),
+            ("sd21", "cond_stage_model.model.transformer.resblocks.1.attn.in_proj_weight"),
+        ] {
+            let error = try change(try folder(family)) { $0.entries[key] = nil }
+            #expect(error?.code == "model.key_missing", "\(key)")
+            #expect(error?.message.contains("`\(key)`") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func `an unknown key is named, in a network and beside them`() throws {
+        for key in [
+            "model.diffusion_model.input_blocks.1.9.weight", "first_stage_model.extra", "something.else",
+            "cond_stage_model.transformer.text_model.extra",
+        ] {
+            let error = try change(try folder("sd15")) {
+                $0.entries[key] = .init(dtype: "F16", shape: [1], bytes: Data(count: 2))
+            }
+            #expect(error?.code == "model.key_unknown", "\(key)")
+            #expect(error?.message.contains("`\(key)`") == true)
+        }
+    }
+
+    @Test func `a truncated file, and two of them`() throws {
+        let folder = try folder("sd15")
+        try files.copyItem(atPath: checkpoint("sd21"), toPath: "\(folder.path)/other.safetensors")
+        let two = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        #expect(two?.message.contains("model.safetensors, other.safetensors") == true)
+        try files.removeItem(atPath: "\(folder.path)/other.safetensors")
+        let path = URL(filePath: "\(folder.path)/model.safetensors")
+        try Data(contentsOf: path).prefix(5_000_000).write(to: path)
+        #expect(
+            #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
+        )
+    }
+
+    // MARK: another VAE
+
+    @Test(arguments: families)
+    func `another VAE is used, from a folder, a file of its own or a whole checkpoint`(_ family: String)
+        throws
+    {
+        let folder = try ScratchFolder(copying: "\(family)/model")
+        let x = try Fixtures.tensors("\(family)/modules.safetensors")
+        let z = Variable(try x.image("vae.decode.in"))
+        let own = try DiffusionModel(folder: folder.path)
+        // A VAE that differs: its last bias is 0.
+        var other = try CheckpointFile(path: checkpoint(family)).entries.filter {
+            $0.key.hasPrefix("first_stage_model.")
+        }
+        let bias = "first_stage_model.decoder.conv_out.bias"
+        var last = try #require(other[bias])
+        last.bytes = Data(count: last.bytes.count)
+        other[bias] = last
+        let bare = Dictionary(
+            uniqueKeysWithValues: other.map {
+                (String($0.key.dropFirst("first_stage_model.".count)), $0.value)
+            })
+        try CheckpointFile(other).write("\(folder.path)/prefixed.safetensors")
+        try CheckpointFile(bare).write("\(folder.path)/bare.safetensors")
+        try files.copyItem(atPath: "\(folder.path)/vae", toPath: "\(folder.path)/other")
+        let path = "\(folder.path)/other/diffusion_pytorch_model.safetensors"
+        var diffusers = try CheckpointFile(path: path)
+        let zeros = Data(count: diffusers.entries["decoder.conv_out.bias"]?.bytes.count ?? 0)
+        diffusers.entries["decoder.conv_out.bias"]?.bytes = zeros
+        try diffusers.write(path)
+
+        let decoded = try ["other", "prefixed.safetensors", "bare.safetensors"].map {
+            try DiffusionModel(folder: folder.path, vae: "\(folder.path)/\($0)").vae.decode(z).value.values
+        }
+        #expect(decoded[0] == decoded[1] && decoded[1] == decoded[2])
+        #expect(decoded[0] != own.vae.decode(z).value.values)
+        let whole = try DiffusionModel(folder: folder.path, vae: checkpoint(family)).vae.decode(z).value
+            .values
+        #expect(whole == own.vae.decode(z).value.values)
+    }
+
+    @Test func `a VAE that does not fit, is not there, or is a pickle`() throws {
+        let folder = Fixtures.path("sd15/model")
+        let scratch = try ScratchFolder()
+        let pickle = "\(scratch.path)/vae.pt"
+        try Data("x".utf8).write(to: URL(filePath: pickle))
+        for (path, code) in [
+            (pickle, "model.unsupported"), ("/nowhere", "model.missing"),
+            (Fixtures.path("sd15/lora.safetensors"), "model.key_missing"),
+        ] {
+            #expect(
+                #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }?.code
+                    == code,
+                "\(path)")
+        }
+    }
+}
