@@ -1,5 +1,6 @@
 """An inbox, an outbox and a state folder with a stand-in for the worker, and the promises that hold in them."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -78,6 +79,17 @@ class Broken(Exception):
 def demand(condition, what):
     if not condition:
         raise Broken(what)
+
+
+@contextlib.contextmanager
+def trial(what, remove):
+    """One fault is tried: a broken promise is told with `what` was done, and what was made for the trial is removed."""
+    try:
+        yield
+    except Broken as broken:
+        raise Broken(f"{what}: {broken}") from None
+    finally:
+        remove()
 
 
 class Place:

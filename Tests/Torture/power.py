@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 import calls
-from place import Broken, Place, SCENARIOS, contents
+from place import Place, SCENARIOS, contents, trial
 
 
 @contextlib.contextmanager
@@ -62,8 +62,16 @@ def cut_one(torture, scenario, count):
         image, cut = f"{torture.folder}/{number}.img", f"{torture.folder}/{number}.cut.img"
         at = f"{torture.folder}/m{number}"
         chance = random.Random(luck)
+
+        def remove():
+            for path in (image, cut):
+                if os.path.exists(path):
+                    os.remove(path)
+            with contextlib.suppress(OSError):
+                os.rmdir(at)
+
         copy(template, image)
-        try:
+        with trial(f"{scenario.name}, cut {when} {call} (luck {luck})", remove):
             with mounted(image, at):
                 place = Place(at, scenario, make=False)
                 place.write_config()
@@ -76,14 +84,6 @@ def cut_one(torture, scenario, count):
                 place.check_always()
                 place.check_recovery()
             return "cut" if code == -9 else "cut at the end"
-        except Broken as broken:
-            raise Broken(f"{scenario.name}, cut {when} {call} (luck {luck}): {broken}") from None
-        finally:
-            for path in (image, cut):
-                if os.path.exists(path):
-                    os.remove(path)
-            with contextlib.suppress(OSError):
-                os.rmdir(at)
 
     torture.all(f"power cuts, {scenario.name}", one, cases, torture.cores + 1)
     for path in (template, work):
