@@ -33,6 +33,16 @@ import Testing
         #expect(place.started.count == 1)
     }
 
+    @Test func `a log that cannot be written does not end the daemon`() throws {
+        let place = try Place()
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        let daemon = try place.start(once: true, errors: FileHandle(forWritingAtPath: "/dev/full"))
+        daemon.waitUntilExit()
+        #expect(daemon.terminationReason == .exit && daemon.terminationStatus == 0)
+        #expect(place.names(place.outbox) == ["x"])
+    }
+
     @Test func `a worker whose daemon is gone before it could bind itself to it ends at once`() throws {
         let (code, output, _) = try Program.run(
             ["edit-worker", "--spec", "/none", "--out", "/none", "--id", "x", "--name", "x"],
