@@ -72,24 +72,23 @@ extension FileSystem {
     public func move(_ from: String, to: String) throws(FileError) {
         do { try rename(from, to: to) } catch {
             guard error.number == 18 /* EXDEV */ else { throw error }
-            try copyTree(from, to: to)
+            try copy(from, to: to)
             try removeTree(from)
         }
     }
 
-    /// A durable copy under a name that is not taken; no one sees half of it.
+    /// A durable copy of a file or folder under a name that is not taken; no one sees half of it. What a death leaves of
+    /// it, the next try removes.
     public func copy(_ from: String, to: String) throws(FileError) {
         let temporary = "\(parent(to))/.\(lastComponent(to)).copy.tmp"
-        try replace(temporary, try read(from), mode: 0o644)
+        try removeTree(temporary)
+        try copyTree(from, to: temporary)
         try rename(temporary, to: to)
     }
 
     private func copyTree(_ from: String, to: String) throws(FileError) {
         guard let status = try status(from) else { return }
-        guard status.kind == .directory else {
-            try copy(from, to: to)
-            return
-        }
+        guard status.kind == .directory else { return try create(to, try read(from), mode: 0o644) }
         try createDirectory(to)
         for entry in try list(from).entries {
             try copyTree("\(from)/\(entry.name)", to: "\(to)/\(entry.name)")

@@ -64,6 +64,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     func leftovers(_ inbox: String) throws(FileError) -> [Job] {
         let folder = "\(inbox)/.clipdragd"
         guard try files.status(folder) != nil else { return [] }
+        try finishSettingAside(from: inbox)
         var jobs: [Job] = []
         for entry in try files.list(folder).entries where entry.kind == .directory {
             let claim = "\(folder)/\(entry.name)"
@@ -183,13 +184,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         case .archive:
             let folder = archive(job)
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil {
-                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
-            }
-            for name in inputs(job) where !stillNeeded.contains(name) {
-                if try isSameFile(job, name) {
-                    try files.move("\(job.inbox)/\(name)", to: "\(folder)/\(try freeFile(name, folder))")
-                }
+            try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
+            for name in inputs(job) {
+                let isOurs = stillNeeded.contains(name) ? false : try isSameFile(job, name)
+                try put("\(job.inbox)/\(name)", of: job, into: folder, isOurs: isOurs)
             }
         case .delete:
             for name in inputs(job) where !stillNeeded.contains(name) {
@@ -199,9 +197,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
             let folder = "\(job.inbox)/done"
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil {
-                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
-            }
+            try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
         }
         try files.removeTree(job.claim)
     }
@@ -237,14 +233,11 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         }
         let folder = failed(job)
         try files.createDirectory(folder)
-        try files.remove("\(job.claim)/job.json")
-        let target = "\(folder)/\(try files.freeName(job.name, in: folder))"
-        try files.move(job.claim, to: target)
-        return target
+        return try setAside(job, below: folder)
     }
 
     /// A file name in a folder that is not taken: `cat.png`, else `cat.2.png`, …
-    private func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
+    func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
         if try files.status("\(folder)/\(name)") == nil { return name }
         let (base, ext) = (stem(name), name.dropFirst(stem(name).count))
         var n = 2
