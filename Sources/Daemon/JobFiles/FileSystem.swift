@@ -51,6 +51,8 @@ public protocol FileSystem: Sendable {
     func removeTree(_ path: String) throws(FileError)
     /// Whether some process has a file open for writing; false where that cannot be told.
     func isBeingWritten(_ path: String) -> Bool
+    /// Gives a file or folder permissions.
+    func setMode(_ path: String, _ mode: Int) throws(FileError)
     /// Makes durable which names a folder has.
     func syncDirectory(_ path: String) throws(FileError)
 }

@@ -143,7 +143,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         let making = making(job)
         if job.state != .publishing {
             try files.removeTree("\(making)/\(ContentCache.drawerName)")
-            for entry in try files.list(making).entries { try setMode("\(making)/\(entry.name)") }
+            for entry in try files.list(making).entries {
+                try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
+            }
             try files.syncDirectory(making)
             job.state = .publishing
             try save(job)
@@ -169,10 +171,6 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             (name, n) = ("\(job.name).\(n)", n + 1)
         }
         return nil
-    }
-
-    private func setMode(_ path: String) throws(FileError) {
-        guard chmod(path, mode_t(configuration.outputMode)) == 0 else { throw FileError("chmod", path) }
     }
 
     /// Puts a published job's inputs where the configuration says, and ends the claim.
