@@ -63,7 +63,9 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
                 return
             case ENOENT where parent(path) != path:
                 try createDirectory(parent(path))
-                do { try calls.makeDirectory(path) } catch { guard error.number == EEXIST else { throw error } }
+                do { try calls.makeDirectory(path) } catch {
+                    guard error.number == EEXIST else { throw error }
+                }
             default: throw error
             }
         }

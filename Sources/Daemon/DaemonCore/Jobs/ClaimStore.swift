@@ -60,13 +60,16 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644)
     }
 
-    /// Claims that an earlier daemon left in an inbox. What it was killed in the midst of is completed or undone.
-    func leftovers(_ inbox: String) throws(FileError) -> [Job] {
+    /// Claims that an earlier daemon left in an inbox, or this one when it failed in the midst of a claim. What was not
+    /// ended is completed or undone.
+    ///
+    /// - Parameter known: IDs of jobs that are under way.
+    func leftovers(_ inbox: String, besides known: Set<String> = []) throws(FileError) -> [Job] {
         let folder = "\(inbox)/.clipdragd"
         guard try files.status(folder) != nil else { return [] }
-        try finishSettingAside(from: inbox)
         var jobs: [Job] = []
-        for entry in try files.list(folder).entries where entry.kind == .directory {
+        for entry in try files.list(folder).entries
+        where entry.kind == .directory && !known.contains(entry.name) {
             let claim = "\(folder)/\(entry.name)"
             try files.removeTemporaries(claim)
             var record: JSONValue?
@@ -134,6 +137,40 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.removeTree(making(job))
         try files.rename("\(job.claim)/\(job.spec)", to: "\(job.inbox)/\(try freeFile(job.spec, job.inbox))")
         try files.removeTree(job.claim)
+    }
+
+    /// Makes an empty folder for a job's results and notes that a worker is on it.
+    func makeReady(_ job: inout Job) throws(FileError) {
+        try files.removeTree(making(job))
+        try files.createDirectory(making(job))
+        job.state = .running
+        try save(job)
+    }
+
+    /// Removes results in the making that none of some jobs will go on with.
+    func removeResults(besides jobs: [Job]) throws(FileError) {
+        let known = Set(jobs.map(\.id))
+        for entry in try files.list("\(outbox)/.clipdragd").entries
+        where entry.kind == .directory && !known.contains(entry.name) {
+            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+        }
+    }
+
+    /// Publishes a finished job, has it remembered, and then puts its inputs away. Safe to repeat after any crash.
+    ///
+    /// - Parameters:
+    ///   - isKnown: whether it has been remembered already.
+    ///   - remember: is given the job, its folder's name in the outbox, and whether it was published just now.
+    func complete(
+        _ job: inout Job, isKnown: Bool, stillNeeded: Set<String>,
+        remember: (Job, String, Bool) throws(FileError) -> Void
+    ) throws(FileError) {
+        if let folder = try publish(&job) {
+            try remember(job, folder, true)
+        } else if !isKnown, let folder = try publishedName(job) {
+            try remember(job, folder, false)
+        }
+        try settleInputs(job, stillNeeded: stillNeeded)
     }
 
     /// Publishes a job whose results are complete, by one rename. Safe to repeat after any crash.

@@ -22,9 +22,8 @@ final class Records {
     private var digests: [String: String] = [:]
     private var lastStatus = ""
 
-    init(stateFolder: String) {
+    init(stateFolder: String, _ files: some FileSystem) {
         folder = stateFolder
-        let files = PosixFileSystem()
         let entries = (try? files.list("\(folder)/history").entries) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {
             guard

@@ -45,7 +45,7 @@ public final class Daemon {
         configuration = setup.configuration
         store = ClaimStore(files: files, configuration: setup.configuration)
         cache = Self.cache(setup.configuration, setup)
-        records = Records(stateFolder: setup.stateFolder)
+        records = Records(stateFolder: setup.stateFolder, files)
         notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         control = ControlFiles(stateFolder: setup.stateFolder)
         hook = CompletionHook(stateFolder: setup.stateFolder)
@@ -134,23 +134,22 @@ public final class Daemon {
             let watched = try WatchedInbox(
                 inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             inboxes.append(watched)
-            for job in try store.leftovers(inbox.path) {
-                log.info(
-                    "taken up again",
-                    metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
-                if job.state == .publishing { complete(job) } else { queue.append(job) }
-            }
+            try store.finishSettingAside(from: inbox.path)
+            try takeUpLeftovers(watched)
         }
-        try removeAbandonedResults(outbox)
+        try store.removeResults(besides: queue)
     }
 
-    /// Results in the making that no claim belongs to: their job begins anew or is gone.
-    private func removeAbandonedResults(_ outbox: String) throws(FileError) {
-        let known = Set(queue.map(\.id))
-        for entry in try files.list("\(outbox)/.clipdragd").entries
-        where entry.kind == .directory && !known.contains(entry.name) {
-            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+    /// Goes on with claims that belong to no job under way.
+    private func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
+        let known = Set((queue + workers.map(\.job)).map(\.id))
+        for job in try store.leftovers(inbox.path, besides: known) {
+            log.info(
+                "taken up again",
+                metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
+            if job.state == .publishing { complete(job) } else { queue.append(job) }
         }
+        inbox.hasStrays = false
     }
 
     // MARK: - Inboxes
@@ -159,6 +158,7 @@ public final class Daemon {
         let now = Date().timeIntervalSince1970
         for inbox in inboxes where inbox.isDue(now) {
             do {
+                if inbox.hasStrays { try takeUpLeftovers(inbox) }
                 try inbox.scan(files, now)
                 counters.scans += 1
                 let pairs = inbox.findings.pairs
@@ -166,6 +166,7 @@ public final class Daemon {
                 // What the inbox needs now: a worker may end before the next look, and its picture be archived.
                 if !pairs.isEmpty { try inbox.scan(files, now) }
             } catch {
+                inbox.hasStrays = true
                 inbox.fail(error, now)
                 pause(error.description, now)
             }
@@ -202,14 +203,10 @@ public final class Daemon {
             guard var job = ready.min(by: Job.comesBefore) else { return }
             queue.removeAll { $0.id == job.id }
             do {
-                let making = store.making(job)
                 keepStages(of: job)
-                try files.removeTree(making)
-                try files.createDirectory(making)
-                job.state = .running
-                try store.save(job)
+                try store.makeReady(&job)
                 let worker = try WorkerProcess(
-                    setup.workerCommand + arguments(job, making), job: job,
+                    setup.workerCommand + arguments(job, store.making(job)), job: job,
                     memory: configuration.limits.memory)
                 workers.append(worker)
                 log.info(
@@ -297,13 +294,13 @@ public final class Daemon {
     func complete(_ job: Job) {
         var job = job
         do {
-            if let folder = try store.publish(&job) {
+            let needed = stillNeeded(job.inbox, besides: job)
+            let isKnown = records.record(job.id, files) != nil
+            try store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
+                (job, folder, isNew) throws(FileError) in
                 try concluded(job, .published(folder))
-                log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
-            } else if records.record(job.id, files) == nil, let folder = try store.publishedName(job) {
-                try concluded(job, .published(folder))
+                if isNew { log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"]) }
             }
-            try store.settleInputs(job, stillNeeded: stillNeeded(job.inbox, besides: job))
         } catch {
             queue.append(job)
             pause(error.description, Date().timeIntervalSince1970)

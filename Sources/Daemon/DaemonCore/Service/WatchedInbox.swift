@@ -18,6 +18,8 @@ final class WatchedInbox {
     private(set) var nextLook = 0.0
     /// How often events were lost, or the folder was replaced.
     private(set) var losses = 0
+    /// Whether a claim has failed and may have left something behind.
+    var hasStrays = false
     private let settings: Configuration.Inbox
     private var scanner: InboxScanner
     private let lock: InboxLock
