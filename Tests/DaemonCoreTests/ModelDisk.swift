@@ -188,7 +188,7 @@ final class ModelDisk: FileCalls {
 
     /// Does a change, or what the fault of the hour makes of it.
     private func change<R>(
-        _ call: String, _ path: String, failing: (inout State) -> Void = { _ in },
+        _ call: String, _ path: String, failing: (inout State, Int32) -> Void = { _, _ in },
         _ body: (inout State) throws(FileError) -> R
     ) throws(FileError) -> R {
         try state.withLock { (state) throws(FileError) -> R in
@@ -201,7 +201,7 @@ final class ModelDisk: FileCalls {
                 state.isDead = true
                 throw FileError(call, path, 5)
             case .errors(let at, let count, let number) where (at..<at + count).contains(state.calls):
-                failing(&state)
+                failing(&state, number)
                 throw FileError(call, path, number)
             default: break
             }
@@ -294,10 +294,11 @@ final class ModelDisk: FileCalls {
         func take(_ count: Int, _ state: inout State) {
             if let id = state.open[file] { state.nodes[id]?.bytes += bytes.prefix(count) }
         }
-        // A write that fails may have taken some.
-        return try change(
-            "write", path, failing: { state in take(state.chance.next(bytes.count + 1), &state) }
-        ) {
+        // A write that fails may have taken some, but for one that was interrupted.
+        func fail(_ state: inout State, _ number: Int32) {
+            if number != 4 { take(state.chance.next(bytes.count + 1), &state) }
+        }
+        return try change("write", path, failing: fail) {
             (state) throws(FileError) in
             let count = state.chance.next(4) == 0 ? 1 + state.chance.next(bytes.count) : bytes.count
             take(count, &state)
@@ -314,7 +315,7 @@ final class ModelDisk: FileCalls {
     }
 
     func sync(_ file: Int32, _ path: String) throws(FileError) {
-        func lose(_ state: inout State) {
+        func lose(_ state: inout State, _ number: Int32) {
             guard let id = state.open[file], state.nodes[id]?.isDirectory == false else { return }
             state.nodes[id]?.isLost = true
         }

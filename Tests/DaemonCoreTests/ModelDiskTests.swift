@@ -16,7 +16,7 @@ import Testing
 
     @Test func `every promise holds in every history of a disk that forgets, fails and dies`() throws {
         let first = UInt64(Self.number("CLIPDRAGD_MODEL_FIRST") ?? 1)
-        let count = UInt64(Self.number("CLIPDRAGD_MODEL_SEEDS") ?? 400)
+        let count = UInt64(Self.number("CLIPDRAGD_MODEL_SEEDS") ?? 150)
         var deaths = 0
         for seed in first..<first + count {
             var history = History(seed: seed)
@@ -256,12 +256,12 @@ private final class ModelDaemon {
         try files.createDirectory("/state/history")
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
-        try store.finishSettingAside(from: "/in")
         try takeUpLeftovers()
         try store.removeResults(besides: queue)
     }
 
     private func takeUpLeftovers() throws(FileError) {
+        try store.finishSettingAside(from: "/in")
         for job in try store.leftovers("/in", besides: Set(queue.map(\.id))) {
             if job.state == .publishing { complete(job) } else { queue.append(job) }
         }
@@ -275,14 +275,15 @@ private final class ModelDaemon {
             claimed += 1
             let id = "id-\(disk.lives)-\(claimed)"
             if let job = try store.claim(pair, id: id) { queue.append(job) }
+            findings.named[pair.spec] = nil
         }
         if !findings.pairs.isEmpty { findings = try scanner.scan(files, now: 1000) }
         hasStrays = false
     }
 
     private func stillNeeded(besides job: Job) -> Set<String> {
-        var names = findings.named
-        for other in queue where other.id != job.id {
+        var names = findings.needed
+        for other in queue where other.id != job.id && other.state != .publishing {
             names.formUnion([other.image].compactMap { $0 } + other.others)
         }
         return names
@@ -309,7 +310,7 @@ private final class ModelDaemon {
                 "\(store.making(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
         } catch {
             job.state = .claimed
-            queue.append(job)
+            requeue(job)
             return false
         }
         return complete(job)
@@ -333,14 +334,19 @@ private final class ModelDaemon {
     private func setAside(_ job: Job, _ code: String) -> Bool {
         let failure = JobFailure(code: code, message: "no", hint: "do", exit: .badData)
         do {
-            let folder = try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job))
-            try records.remember(job, outcome: .failed(code, folder), files)
+            try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
+                (folder) throws(FileError) in try records.remember(job, outcome: .failed(code, folder), files)
+            }
             return true
         } catch {
             var job = job
             job.state = .claimed
-            queue.append(job)
+            requeue(job)
             return false
         }
+    }
+
+    private func requeue(_ job: Job) {
+        if (try? files.status(job.claim)) == .some(nil) { hasStrays = true } else { queue.append(job) }
     }
 }

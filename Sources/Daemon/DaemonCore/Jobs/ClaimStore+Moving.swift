@@ -20,7 +20,8 @@ extension ClaimStore {
         let name = lastComponent(path)
         let staged = staged(job.id, name, folder)
         if try files.status(staged) == nil {
-            guard isOurs else { return }
+            // It has been moved, or stays; a move may lack its syncing only.
+            guard isOurs else { return try files.syncDirectory(folder) }
             do { return try files.rename(path, to: "\(folder)/\(try freeFile(name, folder))") } catch {
                 guard error.number == 18 /* EXDEV */ else { throw error }
             }
@@ -31,28 +32,22 @@ extension ClaimStore {
     }
 
     /// Makes a job's claim a folder below `folder`, without its record.
-    ///
-    /// - Returns: that folder.
-    func setAside(_ job: Job, below folder: String) throws(FileError) -> String {
+    func setAside(_ job: Job, below folder: String) throws(FileError) {
         guard try files.status(job.claim)?.device == (try files.status(folder)?.device) else {
             let staged = staged(job.id, job.name, folder)
             if try files.status(staged) == nil { try files.copy(job.claim, to: staged) }
             return try finishSettingAside(staged, claim: job.claim, name: job.name, below: folder)
         }
         try files.remove("\(job.claim)/job.json")
-        let target = "\(folder)/\(try files.freeName(job.name, in: folder))"
-        try files.rename(job.claim, to: target)
-        return target
+        try files.rename(job.claim, to: "\(folder)/\(try files.freeName(job.name, in: folder))")
     }
 
     private func finishSettingAside(_ staged: String, claim: String, name: String, below folder: String)
-        throws(FileError) -> String
+        throws(FileError)
     {
         try files.removeTree(claim)
         try files.remove("\(staged)/job.json")
-        let target = "\(folder)/\(try files.freeName(name, in: folder))"
-        try files.rename(staged, to: target)
-        return target
+        try files.rename(staged, to: "\(folder)/\(try files.freeName(name, in: folder))")
     }
 
     /// Completes what an earlier daemon was setting aside from this inbox when it died.
@@ -69,7 +64,7 @@ extension ClaimStore {
                 if try files.status(claim) != nil { try files.removeTree(path) }
             } else if words[1].hasSuffix(Self.suffix), try isFrom(inbox, path) {
                 let name = String(words[1].dropLast(Self.suffix.count))
-                _ = try finishSettingAside(path, claim: claim, name: name, below: folder)
+                try finishSettingAside(path, claim: claim, name: name, below: folder)
             }
         }
     }

@@ -187,7 +187,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             job.state = .publishing
             try save(job)
         }
-        guard try files.status(making) != nil else { return nil }
+        guard try files.status(making) != nil else {
+            try files.syncDirectory(outbox)  // that may be all that failed
+            return nil
+        }
         while true {
             let name = try files.freeName(job.name, in: outbox)
             do {
@@ -252,10 +255,11 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// Sets a job aside that cannot be done: its claim, with the reason, becomes its folder below `failed`.
     ///
-    /// - Returns: the folder.
-    func fail(_ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>) throws(FileError)
-        -> String
-    {
+    /// - Parameter remember: is given that folder.
+    func fail(
+        _ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>,
+        remember: (String) throws(FileError) -> Void = { _ in }
+    ) throws(FileError) {
         try files.removeTree(making(job))
         try files.replace(
             "\(job.claim)/error.json", Array(failure.json(attempts: attempts).lines.utf8), mode: 0o644)
@@ -268,7 +272,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         }
         let folder = failed(job)
         try files.createDirectory(folder)
-        return try setAside(job, below: folder)
+        // Before the move: a death between the two tells it twice, never not at all.
+        try remember("\(folder)/\(try files.freeName(job.name, in: folder))")
+        try setAside(job, below: folder)
     }
 
     /// A file name in a folder that is not taken: `cat.png`, else `cat.2.png`, …

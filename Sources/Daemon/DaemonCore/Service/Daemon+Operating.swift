@@ -15,7 +15,7 @@ extension Daemon {
             case .hold: change(id) { $0.state = .held }
             case .release: change(id) { $0.state = .claimed }
             case .cancel: cancel(id)
-            case .requeue: requeue(id)
+            case .requeue: requeue(failed: id)
             }
         }
     }
@@ -44,7 +44,7 @@ extension Daemon {
     }
 
     /// A failed job's inputs go back to where they came from.
-    private func requeue(_ id: String) {
+    private func requeue(failed id: String) {
         guard let record = records.record(id, files), let folder = record["folder"]?.string,
             let inbox = record["inbox"]?.string,
             let entries = try? files.list(folder).entries

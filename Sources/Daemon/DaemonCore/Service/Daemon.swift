@@ -134,22 +134,9 @@ public final class Daemon {
             let watched = try WatchedInbox(
                 inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             inboxes.append(watched)
-            try store.finishSettingAside(from: inbox.path)
             try takeUpLeftovers(watched)
         }
         try store.removeResults(besides: queue)
-    }
-
-    /// Goes on with claims that belong to no job under way.
-    private func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
-        let known = Set((queue + workers.map(\.job)).map(\.id))
-        for job in try store.leftovers(inbox.path, besides: known) {
-            log.info(
-                "taken up again",
-                metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
-            if job.state == .publishing { complete(job) } else { queue.append(job) }
-        }
-        inbox.hasStrays = false
     }
 
     // MARK: - Inboxes
@@ -162,7 +149,10 @@ public final class Daemon {
                 try inbox.scan(files, now)
                 counters.scans += 1
                 let pairs = inbox.findings.pairs
-                for pair in pairs { try claim(pair) }
+                for pair in pairs {
+                    try claim(pair)
+                    inbox.claimed(pair)
+                }
                 // What the inbox needs now: a worker may end before the next look, and its picture be archived.
                 if !pairs.isEmpty { try inbox.scan(files, now) }
             } catch {
@@ -182,8 +172,9 @@ public final class Daemon {
 
     /// Pictures that must stay in an inbox because a waiting spec names them.
     private func stillNeeded(_ inbox: String, besides job: Job) -> Set<String> {
-        var names = inboxes.first { $0.path == inbox }?.findings.named ?? []
-        for other in queue + workers.map(\.job) where other.inbox == inbox && other.id != job.id {
+        var names = inboxes.first { $0.path == inbox }?.findings.needed ?? []
+        for other in queue + workers.map(\.job)
+        where other.inbox == inbox && other.id != job.id && other.state != .publishing {
             names.formUnion(([other.image].compactMap { $0 }) + other.others)
         }
         return names
@@ -213,7 +204,7 @@ public final class Daemon {
                     "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
             } catch {
                 job.state = .claimed
-                queue.append(job)
+                requeue(job)
                 pause(error.description, now)
                 return
             }
@@ -313,9 +304,11 @@ public final class Daemon {
             named.file = failure.file.map(lastComponent)
             // Crashes are counted as they happen; any other failure ends one more try.
             let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
-            let folder = try store.fail(
-                job, named, attempts: attempts, stillNeeded: stillNeeded(job.inbox, besides: job))
-            try concluded(job, .failed(failure.code, folder))
+            let needed = stillNeeded(job.inbox, besides: job)
+            try store.fail(job, named, attempts: attempts, stillNeeded: needed) {
+                (folder) throws(FileError) in
+                try concluded(job, .failed(failure.code, folder))
+            }
             failures += 1
             log.error(
                 "failed: \(failure.message)",
@@ -323,7 +316,7 @@ public final class Daemon {
         } catch {
             var job = job
             if job.state == .running { job.state = .claimed }
-            queue.append(job)
+            requeue(job)
             pause(error.description, Date().timeIntervalSince1970)
         }
     }

@@ -62,6 +62,9 @@ final class WatchedInbox {
         if !findings.pairs.isEmpty { nextLook = now }
     }
 
+    /// A pair has left the inbox: its spec needs nothing there any more.
+    func claimed(_ pair: Pair) { findings.named[pair.spec] = nil }
+
     /// Looks again soon: the inbox could not be read.
     func fail(_ error: FileError, _ now: Double) {
         nextLook = now + Self.pollSeconds
