@@ -319,7 +319,7 @@ private final class ModelDaemon {
     @discardableResult private func complete(_ job: Job) -> Bool {
         var job = job
         do {
-            let isKnown = records.record(job.id, files) != nil
+            let isKnown = try records.knows(job.id, files)
             try store.complete(&job, isKnown: isKnown, stillNeeded: stillNeeded(besides: job)) {
                 (job, folder, _) throws(FileError) in
                 try records.remember(job, outcome: .published(folder), files)

@@ -60,6 +60,10 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
             switch error.number {
             case EEXIST:
                 guard calls.isDirectory(path) else { throw FileError("mkdir", path, ENOTDIR) }
+                // Who made it may have died before syncing; where we may not look, it was made for us.
+                do { try syncDirectory(parent(path)) } catch {
+                    guard error.number == EACCES else { throw error }
+                }
                 return
             case ENOENT where parent(path) != path:
                 try createDirectory(parent(path))

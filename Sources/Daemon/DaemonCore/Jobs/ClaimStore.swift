@@ -184,8 +184,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
             }
             try files.syncDirectory(making)
-            job.state = .publishing
-            try save(job)
+            var complete = job
+            complete.state = .publishing
+            try save(complete)
+            job = complete  // not before it is durable: a failed try saves it again
         }
         guard try files.status(making) != nil else {
             try files.syncDirectory(outbox)  // that may be all that failed

@@ -46,6 +46,13 @@ final class Records {
         if case .published(let name) = outcome, digests[job.digest] == nil { digests[job.digest] = name }
     }
 
+    /// Whether a job's end is remembered, and for good: of an earlier try the syncing may have failed.
+    func knows(_ id: String, _ files: some FileSystem) throws(FileError) -> Bool {
+        guard record(id, files) != nil else { return false }
+        try files.syncDirectory("\(folder)/history")
+        return true
+    }
+
     /// A finished job's record as JSON, which is what the hook is given too.
     func text(_ job: Job, _ outcome: Outcome) -> String {
         var fields: [(key: String, value: JSONValue)] = [

@@ -286,7 +286,7 @@ public final class Daemon {
         var job = job
         do {
             let needed = stillNeeded(job.inbox, besides: job)
-            let isKnown = records.record(job.id, files) != nil
+            let isKnown = try records.knows(job.id, files)
             try store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
                 (job, folder, isNew) throws(FileError) in
                 try concluded(job, .published(folder))
