@@ -15,6 +15,8 @@ final class ModelDisk: FileCalls {
         case death(at: Int, after: Bool)
         /// This call and the next ones, `count` in all, fail.
         case errors(at: Int, count: Int, number: Int32)
+        /// From this call on, `count` calls that only look fail.
+        case blindness(at: Int, count: Int, number: Int32)
     }
 
     private struct Node {
@@ -45,6 +47,8 @@ final class ModelDisk: FileCalls {
         var next = 1
         var calls = 0
         var lives = 0
+        /// Calls that only looked, since the fault of the hour is due.
+        var looks = 0
         var fault = Fault.none
         var isDead = false
         var chance: Chance
@@ -72,6 +76,7 @@ final class ModelDisk: FileCalls {
         state.withLock { state in
             (state.calls, state.fault, state.isDead, state.open) = (0, fault, false, [:])
             state.lives += 1
+            state.looks = 0
         }
     }
 
@@ -182,8 +187,12 @@ final class ModelDisk: FileCalls {
 
     // MARK: - Faults
 
-    private func look(_ call: String, _ path: String, _ state: State) throws(FileError) {
+    private func look(_ call: String, _ path: String, _ state: inout State) throws(FileError) {
         if state.isDead { throw FileError(call, path, 5) }
+        if case .blindness(let at, let count, let number) = state.fault, state.calls >= at {
+            state.looks += 1
+            if state.looks <= count { throw FileError(call, path, number) }
+        }
     }
 
     /// Does a change, or what the fault of the hour makes of it.
@@ -192,7 +201,7 @@ final class ModelDisk: FileCalls {
         _ body: (inout State) throws(FileError) -> R
     ) throws(FileError) -> R {
         try state.withLock { (state) throws(FileError) -> R in
-            try look(call, path, state)
+            if state.isDead { throw FileError(call, path, 5) }
             state.calls += 1
             switch state.fault {
             case .none: break
@@ -232,7 +241,7 @@ final class ModelDisk: FileCalls {
 
     func read(_ path: String) throws(FileError) -> [UInt8] {
         try state.withLock { (state) throws(FileError) in
-            try look("open", path, state)
+            try look("open", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
                 throw FileError("open", path, 2)
             }
@@ -243,7 +252,7 @@ final class ModelDisk: FileCalls {
 
     func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
         try state.withLock { (state) throws(FileError) in
-            try look("opendir", path, state)
+            try look("opendir", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
                 throw FileError("opendir", path, 2)
             }
@@ -256,7 +265,7 @@ final class ModelDisk: FileCalls {
 
     func status(_ path: String) throws(FileError) -> FileStatus? {
         try state.withLock { (state) throws(FileError) -> FileStatus? in
-            try look("lstat", path, state)
+            try look("lstat", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else { return nil }
             return FileStatus(
                 kind: node.isDirectory ? .directory : .file, size: node.bytes.count, modified: 0, changed: 0,
@@ -284,7 +293,7 @@ final class ModelDisk: FileCalls {
 
     func openDirectory(_ path: String) throws(FileError) -> Int32 {
         try state.withLock { (state) throws(FileError) in
-            try look("open", path, state)
+            try look("open", path, &state)
             guard let id = Self.node(path, state) else { throw FileError("open", path, 2) }
             return descriptor(id, &state)
         }

@@ -105,8 +105,8 @@ private struct History {
             let isDone = ModelDaemon(disk, configuration).run()
             let calls = disk.calls
             switch fault {
-            case .death(let at, _): met += calls >= at ? 1 : 0
-            case .errors(let at, _, _): met += calls >= at ? 1 : 0
+            case .death(let at, _), .errors(let at, _, _), .blindness(let at, _, _):
+                met += calls >= at ? 1 : 0
             case .none: break
             }
             if disk.isDead || chance.next(3) == 0 {
@@ -137,7 +137,9 @@ private struct History {
         let numbers: [Int32] = [
             28 /* ENOSPC */, 122 /* EDQUOT */, 5 /* EIO */, 30 /* EROFS */, 13 /* EACCES */, 24, 4, 12,
         ]
-        return .errors(at: at, count: 1 + chance.next(4), number: numbers[chance.next(numbers.count)])
+        let (count, number) = (1 + chance.next(4), numbers[chance.next(numbers.count)])
+        return chance.next(3) == 0
+            ? .blindness(at: at, count: count, number: number) : .errors(at: at, count: count, number: number)
     }
 
     // MARK: - What must hold
@@ -202,7 +204,8 @@ private struct History {
             left == (configuration.inputs == .keep ? ["bad.png", "x.png"] : ["bad.png"]), "left: \(left)")
         let claims = disk.names("/in/.clipdragd")
         try demand(claims.isEmpty, "claims are left: \(claims)")
-        try demand(disk.names("/out/.clipdragd").isEmpty, "results in the making are left")
+        let making = disk.names("/out/.clipdragd")
+        try demand(making.isEmpty, "results in the making are left: \(making)")
         let temporary = disk.files.keys.filter { $0.hasSuffix(".tmp") || $0.hasSuffix(".whole") }
         try demand(temporary.isEmpty, "temporary files are left: \(temporary)")
         let records = disk.names("/state/history")
@@ -261,8 +264,9 @@ private final class ModelDaemon {
     }
 
     private func takeUpLeftovers() throws(FileError) {
-        try store.finishSettingAside(from: "/in")
-        for job in try store.leftovers("/in", besides: Set(queue.map(\.id))) {
+        let known = Set(queue.map(\.id))
+        try store.finishSettingAside(from: "/in", besides: known)
+        for job in try store.leftovers("/in", besides: known) {
             if job.state == .publishing { complete(job) } else { queue.append(job) }
         }
     }
@@ -347,6 +351,6 @@ private final class ModelDaemon {
     }
 
     private func requeue(_ job: Job) {
-        if (try? files.status(job.claim)) == .some(nil) { hasStrays = true } else { queue.append(job) }
+        if store.hasGone(job) { hasStrays = true } else { queue.append(job) }
     }
 }

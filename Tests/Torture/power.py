@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 
 import calls
 from place import Place, SCENARIOS, contents, trial
@@ -22,7 +23,11 @@ def mounted(image, folder):
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # A worker may still be dying of its daemon's death.
+        for last in (False,) * 100 + (True,):
+            if subprocess.run(["umount", folder], check=last, capture_output=not last).returncode == 0:
+                break
+            time.sleep(0.1)
 
 
 def fresh_image(path, folder, scenario):

@@ -50,14 +50,16 @@ extension ClaimStore {
         try files.rename(staged, to: "\(folder)/\(try files.freeName(name, in: folder))")
     }
 
-    /// Completes what an earlier daemon was setting aside from this inbox when it died.
-    func finishSettingAside(from inbox: String) throws(FileError) {
+    /// Completes what was being set aside from this inbox when a daemon died, or the place failed.
+    ///
+    /// - Parameter known: IDs of jobs that are under way.
+    func finishSettingAside(from inbox: String, besides known: Set<String>) throws(FileError) {
         let folder = configuration.failed ?? "\(inbox)/failed"
         guard try files.status(folder) != nil else { return }
         for entry in try files.list(folder).entries
         where entry.kind == .directory && entry.name.hasPrefix(".") {
             let words = entry.name.drop { $0 == "." }.split(separator: ".", maxSplits: 1)
-            guard words.count == 2 else { continue }
+            guard words.count == 2, !known.contains(String(words[0])) else { continue }
             let (path, claim) = ("\(folder)/\(entry.name)", "\(inbox)/.clipdragd/\(words[0])")
             if entry.name.hasPrefix("..") {
                 // Half a copy: the job's next end makes a new one.

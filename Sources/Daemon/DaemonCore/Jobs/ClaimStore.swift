@@ -139,12 +139,17 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.removeTree(job.claim)
     }
 
-    /// Makes an empty folder for a job's results and notes that a worker is on it.
+    /// Whether a job's claim is certainly not there any more.
+    func hasGone(_ job: Job) -> Bool {
+        do { return try files.status(job.claim) == nil } catch { return false }
+    }
+
+    /// Notes that a worker is on a job and makes an empty folder for its results.
     func makeReady(_ job: inout Job) throws(FileError) {
-        try files.removeTree(making(job))
-        try files.createDirectory(making(job))
         job.state = .running
         try save(job)
+        try files.removeTree(making(job))
+        try files.createDirectory(making(job))
     }
 
     /// Removes results in the making that none of some jobs will go on with.

@@ -5,8 +5,8 @@ import Logging
 extension Daemon {
     /// Goes on with claims that belong to no job under way.
     func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
-        try store.finishSettingAside(from: inbox.path)
         let known = Set((queue + workers.map(\.job)).map(\.id))
+        try store.finishSettingAside(from: inbox.path, besides: known)
         for job in try store.leftovers(inbox.path, besides: known) {
             log.info(
                 "taken up again",
@@ -19,7 +19,7 @@ extension Daemon {
     /// Has a job tried again, unless its claim has gone: then it is ended but for what the next look completes, and would
     /// fail for ever.
     func requeue(_ job: Job) {
-        if (try? files.status(job.claim)) != .some(nil) { return queue.append(job) }
+        guard store.hasGone(job) else { return queue.append(job) }
         log.warning("its claim has gone", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
         let inbox = inboxes.first { $0.path == job.inbox }
         inbox?.hasStrays = true
