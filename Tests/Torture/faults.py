@@ -13,7 +13,7 @@ REFUSALS = (73, 74, 75)
 
 
 def kills(torture, scenarios):
-    """The daemon is killed before and after each call; half of the restarts are killed too."""
+    """The daemon is killed before and after each call; in the long run each restart is killed once too."""
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)
