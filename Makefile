@@ -3,7 +3,8 @@
 #   make demo          install what is needed, build, run the daemon on an example pair, show the result's path
 #   make test          install what is needed, run every test
 #   make build         the release binary, .build/release/clipdragd
-#   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers (root; about an hour); prints counts
+#   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 histories of a model disk (root; hours); prints counts
+#   make fuzz          a million inputs, under sanitizers, to each reader of what strangers write; RUNS=N for fewer
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
 #   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
@@ -14,7 +15,7 @@
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages torture results bench test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test build packages torture fuzz results bench test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -35,6 +36,11 @@ test: packages
 
 torture: build
 	python3 Tests/Torture/torture.py $(TORTURE)
+	$(TEST_ENV) swift build --build-tests
+	CLIPDRAGD_MODEL_SEEDS=20000 $(TEST_ENV) swift test --skip-build --filter ModelDiskTests
+
+fuzz: packages
+	@scripts/fuzz.sh
 
 results: build
 	@scripts/venv.sh .results-venv pillow numpy

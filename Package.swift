@@ -81,6 +81,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .target(
+            name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
+            path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(
+            name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
         .testTarget(
             name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
             swiftSettings: strict),
@@ -107,3 +112,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// scripts/fuzz.sh builds with libFuzzer, which no other build has.
+if Context.environment["CLIPDRAGD_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "fuzz", dependencies: ["HostileInput", "CFuzzer"], path: "Tests/Fuzz/Driver",
+            swiftSettings: strict),
+    ]
+}

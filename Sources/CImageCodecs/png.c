@@ -59,6 +59,18 @@ static void write_bytes(png_structp png, png_bytep from, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
+/* Whether every chunk up to IEND lies within the file: libpng takes the memory for one before it reads it. */
+static int chunks_fit(const uint8_t *bytes, size_t size) {
+    size_t at = 8;
+    while (size >= 12 && at <= size - 12) {
+        size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+        if (length > size - at - 12) return 0;
+        if (memcmp(bytes + at + 4, "IEND", 4) == 0) return 1;
+        at += 12 + length;
+    }
+    return 0;
+}
+
 /* Everything becomes grey or RGB of 8 or 16 bits, with alpha where the file has any transparency. */
 static void expand(png_structp png, png_infop info) {
     png_set_expand(png);
@@ -86,6 +98,10 @@ static void read_profile(png_structp png, png_infop info, ci_image *out) {
 ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out, char message[256]) {
     memset(out, 0, sizeof *out);
     message[0] = 0;
+    if (!chunks_fit(bytes, size)) {
+        strcpy(message, "a chunk reaches beyond the end");
+        return CI_TRUNCATED;
+    }
     source s = {bytes, size, 0, 0};
     failure f = {.message = message};
     volatile ci_status status = CI_CORRUPT;

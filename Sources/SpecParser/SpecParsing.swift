@@ -86,6 +86,10 @@ private struct SpecDecoder {
         guard !name.isEmpty else {
             throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
         }
+        guard !name.utf8.contains(0) else {
+            throw decoder.error(
+                "spec.type", "\(what) holds a null character", at: node.mark, do: "Write a file name.")
+        }
         return name
     }
 

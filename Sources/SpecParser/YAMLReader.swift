@@ -126,6 +126,7 @@ struct YAMLReader {
 
     private mutating func entries(_ depth: Int) throws(SpecError) -> [YAMLEntry] {
         var entries: [YAMLEntry] = []
+        var lines: [String: Int] = [:]  // of the keys so far: a file may have thousands
         while true {
             let (event, mark) = try next()
             if case .end = event { return entries }
@@ -133,10 +134,9 @@ struct YAMLReader {
                 throw source.error(
                     "spec.key_kind", "a key must be a word", at: mark, do: "Write `key: value`.")
             }
-            if let first = entries.first(where: { $0.key == key }) {
+            if let line = lines.updateValue(mark.line, forKey: key) {
                 throw source.error(
-                    "spec.duplicate_key", "`\(key)` is given twice; first on line \(first.keyMark.line)",
-                    at: mark,
+                    "spec.duplicate_key", "`\(key)` is given twice; first on line \(line)", at: mark,
                     do: "Keep one of the two.")
             }
             let (valueEvent, valueMark) = try next()

@@ -110,7 +110,7 @@ import Testing
         func failing(_ place: Place, _ files: some FileSystem) throws(FileError) {
             let store = ClaimStore(files: files, configuration: place.configuration)
             guard let job = try store.claim(pair(place.inbox), id: "id-1") else { return }
-            _ = try store.fail(job, failure, attempts: 1, stillNeeded: [])
+            try store.fail(job, failure, attempts: 1, stillNeeded: [])
         }
         let counter = FaultyFileSystem(failing: .max)
         try failing(try Place(), counter)
@@ -123,7 +123,7 @@ import Testing
                 let files = PosixFileSystem()
                 let store = ClaimStore(files: files, configuration: place.configuration)
                 for job in try store.leftovers(place.inbox) {
-                    _ = try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                    try store.fail(job, failure, attempts: 1, stillNeeded: [])
                 }
                 if place.names(place.inbox).contains("x.yaml") { try failing(place, files) }
                 let failed = place.names("\(place.inbox)/failed")

@@ -81,6 +81,9 @@ final class FaultyFileSystem: FileSystem {
         for entry in try list(path).entries { try removeTree("\(path)/\(entry.name)") }
         try change(path) { () throws(FileError) in try real.removeTree(path) }
     }
+    func setMode(_ path: String, _ mode: Int) throws(FileError) {
+        try change(path) { () throws(FileError) in try real.setMode(path, mode) }
+    }
     func syncDirectory(_ path: String) throws(FileError) {
         try change(path) { () throws(FileError) in try real.syncDirectory(path) }
     }

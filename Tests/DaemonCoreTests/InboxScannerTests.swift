@@ -50,7 +50,7 @@ import Testing
         try write("a.png", "!")
         try write("b.yaml", "image: a.png\nprompt: x\n")
         let found = try scanner.scan(files, now: start + 0.1)
-        #expect(found.settling == ["b.yaml"] && found.named == ["a.png"])
+        #expect(found.settling == ["b.yaml"] && found.needed == ["a.png"])
     }
 
     @Test func `lone halves wait, and a file that a spec names is none`() throws {

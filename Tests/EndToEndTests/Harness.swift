@@ -18,7 +18,7 @@ enum Program {
 
     /// Starts the program.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], errors: Pipe? = nil, output: Pipe? = nil
+        _ arguments: [String], environment: [String: String] = [:], errors: Any? = nil, output: Pipe? = nil
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: path)
@@ -119,8 +119,9 @@ final class Place {
     var arguments: [String] { ["run", "--config", config, "--state", state] }
 
     /// The daemon, with the stand-in worker.
-    func start(once: Bool = false) throws -> Process {
-        try Program.start(arguments + (once ? ["--once"] : []), environment: ["CLIPDRAGD_WORKER": worker])
+    func start(once: Bool = false, errors: Any? = nil) throws -> Process {
+        try Program.start(
+            arguments + (once ? ["--once"] : []), environment: ["CLIPDRAGD_WORKER": worker], errors: errors)
     }
 
     /// Runs the daemon until everything is done.

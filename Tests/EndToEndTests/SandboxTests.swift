@@ -21,8 +21,12 @@ import Testing
             touch '\(folder.path)/elsewhere/x' 2>/dev/null && a=wrote || a=kept
             touch '\(folder.path)/claim/x' 2>/dev/null && b=wrote || b=kept
             (exec 3<>/dev/udp/127.0.0.1/9) 2>/dev/null && c=opened || c=refused
+            f=kept
+            for place in '\(folder.path)/state' '\(folder.path)' /dev/shm; do
+              touch "$place/clipdragd-probe" 2>/dev/null && { f=wrote; rm "$place/clipdragd-probe"; }
+            done
             kill -0 \(getpid()) 2>/dev/null && d=reached || d=apart
-            echo "elsewhere $a, claim $b, socket $c, others $d"
+            echo "elsewhere $a, claim $b, beyond $f, socket $c, others $d"
             """
         try script.write(toFile: probe, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: probe)
@@ -62,13 +66,14 @@ import Testing
             "edit", "\(claim)/cat.png", "\(claim)/cat.yaml", "--out", free, "--config", config,
         ])
         #expect(edit.code == 0, "\(edit.errors)")
-        #expect(try caption(free) == "elsewhere wrote, claim wrote, socket opened, others reached")
+        #expect(
+            try caption(free) == "elsewhere wrote, claim wrote, beyond wrote, socket opened, others reached")
         try FileManager.default.removeItem(atPath: "\(claim)/x")
         try FileManager.default.removeItem(atPath: "\(folder.path)/elsewhere/x")
         let worker = try work(image: "\(claim)/cat.png", config: ["--config", config])
         #expect(worker.code == 0, "\(worker.output)")
         let inside = try caption("\(folder.path)/out")
-        #expect(inside?.hasPrefix("elsewhere kept, claim kept, socket refused, others ") == true)
+        #expect(inside?.hasPrefix("elsewhere kept, claim kept, beyond kept, socket refused, others ") == true)
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/elsewhere/x"))
     }
 

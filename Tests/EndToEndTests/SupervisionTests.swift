@@ -33,6 +33,33 @@ import Testing
         #expect(place.started.count == 1)
     }
 
+    @Test func `a log that cannot be written does not end the daemon`() throws {
+        let place = try Place()
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        let daemon = try place.start(once: true, errors: FileHandle(forWritingAtPath: "/dev/full"))
+        daemon.waitUntilExit()
+        #expect(daemon.terminationReason == .exit && daemon.terminationStatus == 0)
+        #expect(place.names(place.outbox) == ["x"])
+    }
+
+    @Test func `requeue puts a failed job back, and removes nothing whose name is taken meanwhile`() throws {
+        let place = try Place(limits: ", attempts: 1")
+        let failed = "\(place.inbox)/failed"
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: CRASH\n")
+        let daemon = try place.start()
+        defer { daemon.terminate() }
+        place.wait("the failure") { place.names(failed) == ["x"] }
+        let newer = Place.picture + [0]
+        try Data(newer).write(to: URL(filePath: "\(place.inbox)/x.png"))
+        let id = try #require(place.names("\(place.state)/history").first?.dropLast(".json".count))
+        #expect(try Program.run(["requeue", String(id), "--state", place.state]).code == 0)
+        place.wait("another failure, of the newer picture") { place.names(failed) == ["x", "x.2"] }
+        #expect(FileManager.default.contents(atPath: "\(failed)/x.2/x.png").map { Array($0) } == newer)
+        #expect(FileManager.default.contents(atPath: "\(failed)/x/x.png").map { Array($0) } == Place.picture)
+    }
+
     @Test func `a worker whose daemon is gone before it could bind itself to it ends at once`() throws {
         let (code, output, _) = try Program.run(
             ["edit-worker", "--spec", "/none", "--out", "/none", "--id", "x", "--name", "x"],

@@ -107,6 +107,15 @@ enum Pictures {
         #expect(limited?.code == "image.too_large")
     }
 
+    @Test func `no memory is taken for a chunk that the file cannot hold`() throws {
+        var bytes = try Pictures.bytes("rgb8-profile.png")
+        let profile = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("iCCP".utf8)) })
+        bytes.replaceSubrange(profile - 4..<profile, with: [0x3b, 0, 0, 12])  // nearly a gigabyte
+        let error = #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        #expect(error?.code == "image.truncated")
+        #expect(error?.message.contains("a chunk reaches beyond the end") == true)
+    }
+
     @Test func `a JPEG of thousands of scans is refused`() throws {
         // The first scan of a progressive file, again and again: each costs a pass over the picture.
         let bytes = try Pictures.bytes("progressive.jpg")

@@ -104,16 +104,29 @@ import Testing
         let inbox = folder.appending(path: "in").path(percentEncoded: false)
         try FileManager.default.createSymbolicLink(
             atPath: "\(inbox)/link.png", withDestinationPath: "../secret.png")
+        try FileManager.default.createSymbolicLink(atPath: "\(inbox)/up", withDestinationPath: "..")
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: "in2"), withIntermediateDirectories: true)
+        try Data().write(to: folder.appending(path: "in2/cat.png"))
         func code(_ name: String) throws -> String? {
-            let parsed = try parseSpec(Array("image: \(name)\nprompt: x\n".utf8), file: "s.yaml")
-            do {
-                _ = try parsed.resolve(try #require(parsed.spec.image), in: inbox)
-                return nil
-            } catch let error as SpecError { return error.code }
+            let parsed = try parseSpec(
+                Array("image: \(name)\nmask: \(name)\nprompt: x\n".utf8), file: "s.yaml")
+            #expect(parsed.spec.references.map(\.value) == [name, name])
+            let codes = try parsed.spec.references.map { (reference) -> String? in
+                do {
+                    _ = try parsed.resolve(reference, in: inbox)
+                    return nil
+                } catch let error as SpecError { return error.code }
+            }
+            #expect(codes[0] == codes[1], "a mask is named under the same rule")
+            return codes[0]
         }
         #expect(try code("cat.png") == nil)
         #expect(try code("../secret.png") == "spec.reference_outside")
         #expect(try code("link.png") == "spec.reference_outside")
+        #expect(try code("up/secret.png") == "spec.reference_outside")
+        #expect(try code("up/in/cat.png") == nil, "out and in again")
+        #expect(try code("../in2/cat.png") == "spec.reference_outside", "a folder whose name begins alike")
         #expect(try code("/etc/passwd") == "spec.reference_absolute")
         #expect(try code("dog.png") == "spec.reference_missing")
     }

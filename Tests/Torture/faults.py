@@ -5,7 +5,7 @@ import random
 import subprocess
 
 import calls
-from place import Broken, Place, SCENARIOS, demand
+from place import SCENARIOS, demand, trial
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "ENOMEM"]
 # A start that finds its places out of order may end with these; nothing else may.
@@ -13,7 +13,7 @@ REFUSALS = (73, 74, 75)
 
 
 def kills(torture, scenarios):
-    """The daemon is killed before and after each call; half of the restarts are killed too."""
+    """The daemon is killed before and after each call; in the long run each restart is killed once too."""
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)
@@ -26,7 +26,7 @@ def kills(torture, scenarios):
         def one(i):
             when, call, target = points[i]
             place = torture.place(scenario)
-            try:
+            with trial(f"{name}, killed {when} {call}", place.remove):
                 code, said = place.run(calls.inject(target, "signal=KILL"))
                 demand(code in (-9, 0, 75), f"ended with {code}: {said[-300:]}")
                 place.check_always()
@@ -35,10 +35,6 @@ def kills(torture, scenarios):
                     place.check_always()
                 place.check_recovery()
                 return "killed" if code == -9 else "not reached"
-            except Broken as broken:
-                raise Broken(f"{name}, killed {when} {call}: {broken}") from None
-            finally:
-                place.remove()
 
         torture.all(f"SIGKILL, {name}", one, range(len(points)), 4)
 
@@ -57,7 +53,7 @@ def errors(torture, scenarios):
         def one(case):
             error, call, times = case
             place = torture.place(scenario)
-            try:
+            with trial(f"{name}, {error} x{times} at {call}", place.remove):
                 until = f"..{call.number + times - 1}" if times > 1 else ""
                 words = calls.inject(call, f"error={error}")
                 words[-1] += until
@@ -68,10 +64,6 @@ def errors(torture, scenarios):
                     demand(not os.path.exists(place.failed), "a failing place was charged to the job")
                 place.check_recovery()
                 return "went on unaided" if code in (0, 75 if scenario.failed else 0) else "refused to start, then done"
-            except Broken as broken:
-                raise Broken(f"{name}, {error} x{times} at {call}: {broken}") from None
-            finally:
-                place.remove()
 
         torture.all(f"errors, {name}", one, cases, 24)
 
@@ -92,15 +84,11 @@ def short_writes(torture, scenarios):
         def one(case):
             number, size = case
             place = torture.place(scenario)
-            try:
+            with trial(f"{name}, write {number} takes {size} bytes", place.remove):
                 code, said = place.run(LD_PRELOAD=library, SHORT_WRITE=str(number), SHORT_SIZE=str(size))
                 place.check_end(code)
                 place.check_recovery()
                 return "whole"
-            except Broken as broken:
-                raise Broken(f"{name}, write {number} takes {size} bytes: {broken}") from None
-            finally:
-                place.remove()
 
         torture.all(f"short writes, {name}", one,
                     [(n, size) for n in range(1, writes + 1) for size in ((0, 7) if torture.quick else (0, 1, 7, 64))], 8)

@@ -9,9 +9,10 @@ import os
 import random
 import shutil
 import subprocess
+import time
 
 import calls
-from place import Broken, Place, SCENARIOS, contents
+from place import Place, SCENARIOS, contents, trial
 
 
 @contextlib.contextmanager
@@ -22,7 +23,11 @@ def mounted(image, folder):
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # A worker may still be dying of its daemon's death.
+        for last in (False,) * 100 + (True,):
+            if subprocess.run(["umount", folder], check=last, capture_output=not last).returncode == 0:
+                break
+            time.sleep(0.1)
 
 
 def fresh_image(path, folder, scenario):
@@ -62,8 +67,16 @@ def cut_one(torture, scenario, count):
         image, cut = f"{torture.folder}/{number}.img", f"{torture.folder}/{number}.cut.img"
         at = f"{torture.folder}/m{number}"
         chance = random.Random(luck)
+
+        def remove():
+            for path in (image, cut):
+                if os.path.exists(path):
+                    os.remove(path)
+            with contextlib.suppress(OSError):
+                os.rmdir(at)
+
         copy(template, image)
-        try:
+        with trial(f"{scenario.name}, cut {when} {call} (luck {luck})", remove):
             with mounted(image, at):
                 place = Place(at, scenario, make=False)
                 place.write_config()
@@ -76,14 +89,6 @@ def cut_one(torture, scenario, count):
                 place.check_always()
                 place.check_recovery()
             return "cut" if code == -9 else "cut at the end"
-        except Broken as broken:
-            raise Broken(f"{scenario.name}, cut {when} {call} (luck {luck}): {broken}") from None
-        finally:
-            for path in (image, cut):
-                if os.path.exists(path):
-                    os.remove(path)
-            with contextlib.suppress(OSError):
-                os.rmdir(at)
 
     torture.all(f"power cuts, {scenario.name}", one, cases, torture.cores + 1)
     for path in (template, work):

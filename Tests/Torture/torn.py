@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import calls
-from place import Broken, Place, SCENARIOS
+from place import Place, SCENARIOS, trial
 
 
 def torn(torture):
@@ -30,14 +30,10 @@ def torn(torture):
         copy(tree.root, place.root)
         place.write_config()
         Path(place.root, path).write_bytes(content)
-        try:
+        with trial(f"{label}: {path} {how} at byte {at}", place.remove):
             place.check_always()
             place.check_recovery()
             return "done"
-        except Broken as broken:
-            raise Broken(f"{label}: {path} {how} at byte {at}: {broken}") from None
-        finally:
-            place.remove()
 
     torture.all("torn state files", one, cases, torture.cores * 2)
     for _, tree, _ in templates:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from place import PICTURE, Place, Scenario, Broken, demand, visible
+from place import PICTURE, Place, Scenario, demand, visible
 
 QUIET = 1.0
 # Pauses while the file is open may be of any length; a writer that closes a file between its pieces says each time

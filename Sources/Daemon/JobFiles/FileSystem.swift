@@ -58,6 +58,8 @@ public protocol FileSystem: Sendable {
     func removeTree(_ path: String) throws(FileError)
     /// Whether some process has a file open for writing; false where that cannot be told.
     func isBeingWritten(_ path: String) -> Bool
+    /// Gives a file or folder permissions.
+    func setMode(_ path: String, _ mode: Int) throws(FileError)
     /// Makes durable which names a folder has.
     func syncDirectory(_ path: String) throws(FileError)
 }
@@ -79,19 +81,17 @@ extension FileSystem {
     public func move(_ from: String, to: String) throws(FileError) {
         do { try rename(from, to: to) } catch {
             guard error.number == 18 /* EXDEV */ else { throw error }
-            try copyTree(from, to: to)
+            try copy(from, to: to)
             try removeTree(from)
         }
     }
 
-    /// A durable copy under a name that is not taken; no one sees half of it.
+    /// A durable copy of a file or folder under a name that is not taken; no one sees half of it. What a death leaves of
+    /// it, the next try removes.
     public func copy(_ from: String, to: String) throws(FileError) {
         let temporary = "\(parent(to))/.\(lastComponent(to)).copy.tmp"
-        try remove(temporary)
-        try forEachPiece(of: from) { piece throws(FileError) in
-            try append(temporary, piece, mode: 0o644)
-        }
-        try syncFile(temporary)
+        try removeTree(temporary)
+        try copyTree(from, to: temporary)
         try rename(temporary, to: to)
     }
 
@@ -110,8 +110,8 @@ extension FileSystem {
     private func copyTree(_ from: String, to: String) throws(FileError) {
         guard let status = try status(from) else { return }
         guard status.kind == .directory else {
-            try copy(from, to: to)
-            return
+            try forEachPiece(of: from) { piece throws(FileError) in try append(to, piece, mode: 0o644) }
+            return try syncFile(to)
         }
         try createDirectory(to)
         for entry in try list(from).entries {

@@ -1,188 +1,117 @@
-internal import CLinux
-import Foundation
-
 #if canImport(Glibc)
     import Glibc
 #endif
 
 /// The real file system.
-public struct PosixFileSystem: FileSystem {
+public typealias PosixFileSystem = DurableFileSystem<KernelCalls>
+
+extension DurableFileSystem<KernelCalls> {
     /// The real file system; it has no state.
-    public init() {}
+    public init() { self.init(KernelCalls()) }
+}
 
-    public func read(_ path: String) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw FileError("read", path)
-            }
-            if count == 0 { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-    }
+/// The promises of `FileSystem`, made from calls that promise nothing.
+public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
+    private let calls: Calls
 
+    /// A file system over some calls: the kernel's, or a model's.
+    public init(_ calls: Calls) { self.calls = calls }
+
+    public func read(_ path: String) throws(FileError) -> [UInt8] { try calls.read(path) }
     public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: count)
-        var filled = 0
-        while filled < count {
-            let got = bytes.withUnsafeMutableBytes {
-                pread(descriptor, $0.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
-            }
-            if got < 0 {
-                if errno == EINTR { continue }
-                throw FileError("read", path)
-            }
-            if got == 0 { break }
-            filled += got
-        }
-        bytes.removeLast(count - filled)
-        return bytes
+        try calls.read(path, from: offset, count: count)
     }
+    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
+        try calls.list(path)
+    }
+    public func status(_ path: String) throws(FileError) -> FileStatus? { try calls.status(path) }
+    public func isBeingWritten(_ path: String) -> Bool { calls.isBeingWritten(path) }
+    public func setMode(_ path: String, _ mode: Int) throws(FileError) { try calls.setMode(path, mode) }
 
     public func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
-        try write(path, bytes, mode: mode, flags: O_EXCL)
+        try write(path, bytes, mode: mode, exclusive: true)
         try syncDirectory(parent(path))
     }
 
     public func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
         let temporary = "\(parent(path))/.\(lastComponent(path)).\(getpid()).tmp"
         do throws(FileError) {
-            try write(temporary, bytes, mode: mode, flags: O_TRUNC)
-            guard Glibc.rename(temporary, path) == 0 else { throw FileError("rename", path) }
+            try write(temporary, bytes, mode: mode, exclusive: false)
+            try calls.rename(temporary, to: path, replacing: true)
         } catch {
-            unlink(temporary)
+            try? calls.unlink(temporary)
             throw error
         }
         try syncDirectory(parent(path))
     }
 
     public func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
-        try write(path, bytes, mode: mode, flags: O_APPEND, isDurable: false)
+        let file = try calls.openToAppend(path, mode: mode)
+        defer { calls.close(file) }
+        try write(file, bytes, path)
     }
 
     public func syncFile(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
+        let file = try calls.openToAppend(path, mode: 0o644)
+        defer { calls.close(file) }
+        try calls.sync(file, path)
         try syncDirectory(parent(path))
     }
 
-    private func write(
-        _ path: String, _ bytes: [UInt8], mode: Int, flags: Int32, isDurable: Bool = true
-    ) throws(FileError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode_t(mode))
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written)
+    private func write(_ path: String, _ bytes: [UInt8], mode: Int, exclusive: Bool) throws(FileError) {
+        let file = try calls.openToWrite(path, mode: mode, exclusive: exclusive)
+        defer { calls.close(file) }
+        try write(file, bytes, path)
+        try calls.setMode(file, mode, path)
+        try calls.sync(file, path)
+    }
+
+    private func write(_ file: Int32, _ bytes: [UInt8], _ path: String) throws(FileError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            do { rest = rest.dropFirst(try calls.write(file, rest, path)) } catch {
+                guard error.number == EINTR else { throw error }
             }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw FileError("write", path)
-            }
-            written += count
         }
-        guard fchmod(descriptor, mode_t(mode)) == 0 else { throw FileError("fchmod", path) }
-        guard !isDurable || fsync(descriptor) == 0 else { throw FileError("fsync", path) }
     }
 
     public func createDirectory(_ path: String) throws(FileError) {
-        if mkdir(path, 0o755) == 0 {
-            try syncDirectory(parent(path))
-            return
-        }
-        if errno == EEXIST {
-            var found = stat()
-            guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
-                throw FileError("mkdir", path, ENOTDIR)
+        do { try calls.makeDirectory(path) } catch {
+            switch error.number {
+            case EEXIST:
+                guard calls.isDirectory(path) else { throw FileError("mkdir", path, ENOTDIR) }
+                // Who made it may have died before syncing; where we may not look, it was made for us.
+                do { try syncDirectory(parent(path)) } catch {
+                    guard error.number == EACCES else { throw error }
+                }
+                return
+            case ENOENT where parent(path) != path:
+                try createDirectory(parent(path))
+                do { try calls.makeDirectory(path) } catch {
+                    guard error.number == EEXIST else { throw error }
+                }
+            default: throw error
             }
-            return
         }
-        guard errno == ENOENT, parent(path) != path else { throw FileError("mkdir", path) }
-        try createDirectory(parent(path))
-        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
         try syncDirectory(parent(path))
     }
 
-    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
-        guard let directory = opendir(path) else { throw FileError("opendir", path) }
-        defer { closedir(directory) }
-        var entries: [FileEntry] = []
-        var unreadable = 0
-        while true {
-            errno = 0
-            guard let entry = readdir(directory) else {
-                guard errno == 0 else { throw FileError("readdir", path) }
-                break
-            }
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            guard let name = String(validating: bytes, as: UTF8.self) else {
-                unreadable += 1
-                continue
-            }
-            if name == "." || name == ".." { continue }
-            let kind: FileStatus.Kind
-            switch Int(entry.pointee.d_type) {
-            case Int(DT_REG): kind = .file
-            case Int(DT_DIR): kind = .directory
-            case Int(DT_LNK): kind = .symbolicLink
-            default: kind = (try status("\(path)/\(name)"))?.kind ?? .other
-            }
-            entries.append(FileEntry(name: name, kind: kind))
-        }
-        return (entries.sorted { $0.name < $1.name }, unreadable)
-    }
-
-    public func status(_ path: String) throws(FileError) -> FileStatus? {
-        var found = stat()
-        guard lstat(path, &found) == 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw FileError("lstat", path)
-        }
-        let kind: FileStatus.Kind
-        switch found.st_mode & S_IFMT {
-        case S_IFREG: kind = .file
-        case S_IFDIR: kind = .directory
-        case S_IFLNK: kind = .symbolicLink
-        default: kind = .other
-        }
-        return FileStatus(
-            kind: kind, size: Int(found.st_size),
-            modified: Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) / 1e9,
-            changed: Double(found.st_ctim.tv_sec) + Double(found.st_ctim.tv_nsec) / 1e9,
-            device: UInt64(found.st_dev),
-            inode: UInt64(found.st_ino), links: Int(found.st_nlink))
-    }
-
     public func rename(_ from: String, to: String) throws(FileError) {
-        guard cl_rename_no_replace(from, to) == 0 else { throw FileError("rename", to) }
+        try calls.rename(from, to: to, replacing: false)
         try syncDirectory(parent(to))
         if parent(from) != parent(to) { try syncDirectory(parent(from)) }
     }
 
     public func linkOrCopy(_ from: String, to: String) throws(FileError) {
-        if linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 {
-            try syncDirectory(parent(to))
-            return
+        do { try calls.link(from, to: to) } catch {
+            guard [EXDEV, EPERM, EMLINK, EOPNOTSUPP].contains(error.number) else { throw error }
+            return try copy(from, to: to)
         }
-        guard [EXDEV, EPERM, EMLINK, EOPNOTSUPP].contains(errno) else { throw FileError("link", to) }
-        try copy(from, to: to)
+        try syncDirectory(parent(to))
     }
 
     public func remove(_ path: String) throws(FileError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
+        do { try calls.unlink(path) } catch { guard error.number == ENOENT else { throw error } }
         try syncDirectory(parent(path))
     }
 
@@ -193,18 +122,15 @@ public struct PosixFileSystem: FileSystem {
             return
         }
         for entry in try list(path).entries { try removeTree("\(path)/\(entry.name)") }
-        guard rmdir(path) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
+        do { try calls.removeDirectory(path) } catch { guard error.number == ENOENT else { throw error } }
         try syncDirectory(parent(path))
     }
 
-    public func isBeingWritten(_ path: String) -> Bool { cl_is_being_written(path) == 1 }
-
     public func syncDirectory(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
+        let folder = try calls.openDirectory(path)
+        defer { calls.close(folder) }
         // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done there.
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError("fsync", path) }
+        do { try calls.sync(folder, path) } catch { guard error.number == EINVAL else { throw error } }
     }
 }
 

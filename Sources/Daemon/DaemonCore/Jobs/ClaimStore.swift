@@ -60,12 +60,16 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644)
     }
 
-    /// Claims that an earlier daemon left in an inbox. What it was killed in the midst of is completed or undone.
-    func leftovers(_ inbox: String) throws(FileError) -> [Job] {
+    /// Claims that an earlier daemon left in an inbox, or this one when it failed in the midst of a claim. What was not
+    /// ended is completed or undone.
+    ///
+    /// - Parameter known: IDs of jobs that are under way.
+    func leftovers(_ inbox: String, besides known: Set<String> = []) throws(FileError) -> [Job] {
         let folder = "\(inbox)/.clipdragd"
         guard try files.status(folder) != nil else { return [] }
         var jobs: [Job] = []
-        for entry in try files.list(folder).entries where entry.kind == .directory {
+        for entry in try files.list(folder).entries
+        where entry.kind == .directory && !known.contains(entry.name) {
             let claim = "\(folder)/\(entry.name)"
             try files.removeTemporaries(claim)
             var record: JSONValue?
@@ -135,6 +139,45 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.removeTree(job.claim)
     }
 
+    /// Whether a job's claim is certainly not there any more.
+    func hasGone(_ job: Job) -> Bool {
+        do { return try files.status(job.claim) == nil } catch { return false }
+    }
+
+    /// Notes that a worker is on a job and makes an empty folder for its results.
+    func makeReady(_ job: inout Job) throws(FileError) {
+        job.state = .running
+        try save(job)
+        try files.removeTree(making(job))
+        try files.createDirectory(making(job))
+    }
+
+    /// Removes results in the making that none of some jobs will go on with.
+    func removeResults(besides jobs: [Job]) throws(FileError) {
+        let known = Set(jobs.map(\.id))
+        for entry in try files.list("\(outbox)/.clipdragd").entries
+        where entry.kind == .directory && !known.contains(entry.name) {
+            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+        }
+    }
+
+    /// Publishes a finished job, has it remembered, and then puts its inputs away. Safe to repeat after any crash.
+    ///
+    /// - Parameters:
+    ///   - isKnown: whether it has been remembered already.
+    ///   - remember: is given the job, its folder's name in the outbox, and whether it was published just now.
+    func complete(
+        _ job: inout Job, isKnown: Bool, stillNeeded: Set<String>,
+        remember: (Job, String, Bool) throws(FileError) -> Void
+    ) throws(FileError) {
+        if let folder = try publish(&job) {
+            try remember(job, folder, true)
+        } else if !isKnown, let folder = try publishedName(job) {
+            try remember(job, folder, false)
+        }
+        try settleInputs(job, stillNeeded: stillNeeded)
+    }
+
     /// Publishes a job whose results are complete, by one rename. Safe to repeat after any crash.
     ///
     /// - Returns: the folder's name in the outbox; nil when an earlier try had already published it.
@@ -142,12 +185,19 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         let making = making(job)
         if job.state != .publishing {
             try files.removeTree("\(making)/\(ContentCache.drawerName)")
-            for entry in try files.list(making).entries { try setMode("\(making)/\(entry.name)") }
+            for entry in try files.list(making).entries {
+                try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
+            }
             try files.syncDirectory(making)
-            job.state = .publishing
-            try save(job)
+            var complete = job
+            complete.state = .publishing
+            try save(complete)
+            job = complete  // not before it is durable: a failed try saves it again
         }
-        guard try files.status(making) != nil else { return nil }
+        guard try files.status(making) != nil else {
+            try files.syncDirectory(outbox)  // that may be all that failed
+            return nil
+        }
         while true {
             let name = try files.freeName(job.name, in: outbox)
             do {
@@ -170,10 +220,6 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         return nil
     }
 
-    private func setMode(_ path: String) throws(FileError) {
-        guard chmod(path, mode_t(configuration.outputMode)) == 0 else { throw FileError("chmod", path) }
-    }
-
     /// Puts a published job's inputs where the configuration says, and ends the claim.
     ///
     /// - Parameter stillNeeded: names of pictures that waiting specs name; they stay in the inbox.
@@ -183,13 +229,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         case .archive:
             let folder = archive(job)
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil {
-                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
-            }
-            for name in inputs(job) where !stillNeeded.contains(name) {
-                if try isSameFile(job, name) {
-                    try files.move("\(job.inbox)/\(name)", to: "\(folder)/\(try freeFile(name, folder))")
-                }
+            try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
+            for name in inputs(job) {
+                let isOurs = stillNeeded.contains(name) ? false : try isSameFile(job, name)
+                try put("\(job.inbox)/\(name)", of: job, into: folder, isOurs: isOurs)
             }
         case .delete:
             for name in inputs(job) where !stillNeeded.contains(name) {
@@ -199,9 +242,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
             let folder = "\(job.inbox)/done"
             try files.createDirectory(folder)
-            if try files.status(specInClaim) != nil {
-                try files.move(specInClaim, to: "\(folder)/\(try freeFile(job.spec, folder))")
-            }
+            try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
         }
         try files.removeTree(job.claim)
     }
@@ -221,10 +262,11 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// Sets a job aside that cannot be done: its claim, with the reason, becomes its folder below `failed`.
     ///
-    /// - Returns: the folder.
-    func fail(_ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>) throws(FileError)
-        -> String
-    {
+    /// - Parameter remember: is given that folder.
+    func fail(
+        _ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>,
+        remember: (String) throws(FileError) -> Void = { _ in }
+    ) throws(FileError) {
         try files.removeTree(making(job))
         try files.replace(
             "\(job.claim)/error.json", Array(failure.json(attempts: attempts).lines.utf8), mode: 0o644)
@@ -237,14 +279,13 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         }
         let folder = failed(job)
         try files.createDirectory(folder)
-        try files.remove("\(job.claim)/job.json")
-        let target = "\(folder)/\(try files.freeName(job.name, in: folder))"
-        try files.move(job.claim, to: target)
-        return target
+        // Before the move: a death between the two tells it twice, never not at all.
+        try remember("\(folder)/\(try files.freeName(job.name, in: folder))")
+        try setAside(job, below: folder)
     }
 
     /// A file name in a folder that is not taken: `cat.png`, else `cat.2.png`, …
-    private func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
+    func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
         if try files.status("\(folder)/\(name)") == nil { return name }
         let (base, ext) = (stem(name), name.dropFirst(stem(name).count))
         var n = 2

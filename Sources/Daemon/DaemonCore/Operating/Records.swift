@@ -22,9 +22,8 @@ final class Records {
     private var digests: [String: String] = [:]
     private var lastStatus = ""
 
-    init(stateFolder: String) {
+    init(stateFolder: String, _ files: some FileSystem) {
         folder = stateFolder
-        let files = PosixFileSystem()
         let entries = (try? files.list("\(folder)/history").entries) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {
             guard
@@ -45,6 +44,13 @@ final class Records {
     func remember(_ job: Job, outcome: Outcome, _ files: some FileSystem) throws(FileError) {
         try files.replace("\(folder)/history/\(job.id).json", Array(text(job, outcome).utf8), mode: 0o644)
         if case .published(let name) = outcome, digests[job.digest] == nil { digests[job.digest] = name }
+    }
+
+    /// Whether a job's end is remembered, and for good: of an earlier try the syncing may have failed.
+    func knows(_ id: String, _ files: some FileSystem) throws(FileError) -> Bool {
+        guard record(id, files) != nil else { return false }
+        try files.syncDirectory("\(folder)/history")
+        return true
     }
 
     /// A finished job's record as JSON, which is what the hook is given too.

@@ -1,5 +1,6 @@
 import Foundation
 import JobFiles
+import Logging
 
 #if canImport(Glibc)
     import Glibc
@@ -15,7 +16,7 @@ extension Daemon {
             case .hold: change(id) { $0.state = .held }
             case .release: change(id) { $0.state = .claimed }
             case .cancel: cancel(id)
-            case .requeue: requeue(id)
+            case .requeue: requeue(failed: id)
             }
         }
     }
@@ -43,16 +44,25 @@ extension Daemon {
                 hint: "Drop the spec again to run it.", exit: .tryLater))
     }
 
-    /// A failed job's inputs go back to where they came from.
-    private func requeue(_ id: String) {
+    /// A failed job's inputs go back to where they came from. What cannot, for another file has its name there, stays.
+    private func requeue(failed id: String) {
         guard let record = records.record(id, files), let folder = record["folder"]?.string,
-            let inbox = record["inbox"]?.string,
-            let entries = try? files.list(folder).entries
+            let inbox = record["inbox"]?.string
         else { return }
-        for entry in entries where !["error.json", "error.txt"].contains(entry.name) {
-            guard (try? files.status("\(inbox)/\(entry.name)")) == .some(nil) else { continue }
-            try? files.move("\(folder)/\(entry.name)", to: "\(inbox)/\(entry.name)")
-        }
-        try? files.removeTree(folder)
+        do {
+            for entry in try files.list(folder).entries
+            where !["error.json", "error.txt"].contains(entry.name) {
+                try putBack("\(folder)/\(entry.name)", into: inbox)
+            }
+            let left = try files.list(folder).entries.map(\.name)
+            if Set(left).isSubset(of: ["error.json", "error.txt"]) { try files.removeTree(folder) }
+        } catch { log.warning("not all of it could be put back: \(error)", metadata: ["job": "\(id)"]) }
+    }
+
+    private func putBack(_ path: String, into inbox: String) throws(FileError) {
+        let place = "\(inbox)/\(lastComponent(path))"
+        guard let there = try files.status(place) else { return try files.move(path, to: place) }
+        let ours = try files.status(path)
+        if there.device == ours?.device, there.inode == ours?.inode { try files.remove(path) }
     }
 }

@@ -45,7 +45,7 @@ public final class Daemon {
         configuration = setup.configuration
         store = ClaimStore(files: files, configuration: setup.configuration)
         cache = Self.cache(setup.configuration, setup)
-        records = Records(stateFolder: setup.stateFolder)
+        records = Records(stateFolder: setup.stateFolder, files)
         notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         control = ControlFiles(stateFolder: setup.stateFolder)
         hook = CompletionHook(stateFolder: setup.stateFolder)
@@ -134,23 +134,9 @@ public final class Daemon {
             let watched = try WatchedInbox(
                 inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             inboxes.append(watched)
-            for job in try store.leftovers(inbox.path) {
-                log.info(
-                    "taken up again",
-                    metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
-                if job.state == .publishing { complete(job) } else { queue.append(job) }
-            }
+            try takeUpLeftovers(watched)
         }
-        try removeAbandonedResults(outbox)
-    }
-
-    /// Results in the making that no claim belongs to: their job begins anew or is gone.
-    private func removeAbandonedResults(_ outbox: String) throws(FileError) {
-        let known = Set(queue.map(\.id))
-        for entry in try files.list("\(outbox)/.clipdragd").entries
-        where entry.kind == .directory && !known.contains(entry.name) {
-            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
-        }
+        try store.removeResults(besides: queue)
     }
 
     // MARK: - Inboxes
@@ -159,13 +145,18 @@ public final class Daemon {
         let now = Date().timeIntervalSince1970
         for inbox in inboxes where inbox.isDue(now) {
             do {
+                if inbox.hasStrays { try takeUpLeftovers(inbox) }
                 try inbox.scan(files, now)
                 counters.scans += 1
                 let pairs = inbox.findings.pairs
-                for pair in pairs { try claim(pair) }
+                for pair in pairs {
+                    try claim(pair)
+                    inbox.claimed(pair)
+                }
                 // What the inbox needs now: a worker may end before the next look, and its picture be archived.
                 if !pairs.isEmpty { try inbox.scan(files, now) }
             } catch {
+                inbox.hasStrays = true
                 inbox.fail(error, now)
                 pause(error.description, now)
             }
@@ -181,8 +172,9 @@ public final class Daemon {
 
     /// Pictures that must stay in an inbox because a waiting spec names them.
     private func stillNeeded(_ inbox: String, besides job: Job) -> Set<String> {
-        var names = inboxes.first { $0.path == inbox }?.findings.named ?? []
-        for other in queue + workers.map(\.job) where other.inbox == inbox && other.id != job.id {
+        var names = inboxes.first { $0.path == inbox }?.findings.needed ?? []
+        for other in queue + workers.map(\.job)
+        where other.inbox == inbox && other.id != job.id && other.state != .publishing {
             names.formUnion(([other.image].compactMap { $0 }) + other.others)
         }
         return names
@@ -202,21 +194,17 @@ public final class Daemon {
             guard var job = ready.min(by: Job.comesBefore) else { return }
             queue.removeAll { $0.id == job.id }
             do {
-                let making = store.making(job)
                 keepStages(of: job)
-                try files.removeTree(making)
-                try files.createDirectory(making)
-                job.state = .running
-                try store.save(job)
+                try store.makeReady(&job)
                 let worker = try WorkerProcess(
-                    setup.workerCommand + arguments(job, making), job: job,
+                    setup.workerCommand + arguments(job, store.making(job)), job: job,
                     memory: configuration.limits.memory)
                 workers.append(worker)
                 log.info(
                     "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
             } catch {
                 job.state = .claimed
-                queue.append(job)
+                requeue(job)
                 pause(error.description, now)
                 return
             }
@@ -297,13 +285,13 @@ public final class Daemon {
     func complete(_ job: Job) {
         var job = job
         do {
-            if let folder = try store.publish(&job) {
+            let needed = stillNeeded(job.inbox, besides: job)
+            let isKnown = try records.knows(job.id, files)
+            try store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
+                (job, folder, isNew) throws(FileError) in
                 try concluded(job, .published(folder))
-                log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
-            } else if records.record(job.id, files) == nil, let folder = try store.publishedName(job) {
-                try concluded(job, .published(folder))
+                if isNew { log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"]) }
             }
-            try store.settleInputs(job, stillNeeded: stillNeeded(job.inbox, besides: job))
         } catch {
             queue.append(job)
             pause(error.description, Date().timeIntervalSince1970)
@@ -316,9 +304,11 @@ public final class Daemon {
             named.file = failure.file.map(lastComponent)
             // Crashes are counted as they happen; any other failure ends one more try.
             let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
-            let folder = try store.fail(
-                job, named, attempts: attempts, stillNeeded: stillNeeded(job.inbox, besides: job))
-            try concluded(job, .failed(failure.code, folder))
+            let needed = stillNeeded(job.inbox, besides: job)
+            try store.fail(job, named, attempts: attempts, stillNeeded: needed) {
+                (folder) throws(FileError) in
+                try concluded(job, .failed(failure.code, folder))
+            }
             failures += 1
             log.error(
                 "failed: \(failure.message)",
@@ -326,7 +316,7 @@ public final class Daemon {
         } catch {
             var job = job
             if job.state == .running { job.state = .claimed }
-            queue.append(job)
+            requeue(job)
             pause(error.description, Date().timeIntervalSince1970)
         }
     }

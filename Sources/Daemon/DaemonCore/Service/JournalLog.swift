@@ -1,4 +1,5 @@
 import Foundation
+import JobFiles
 import Logging
 
 /// One plain line each on standard error; under systemd with the priority that the journal reads from `<n>`.
@@ -24,7 +25,7 @@ public struct JournalLog: LogHandler {
             ? "<\(Self.priority(event.level))>"
             : "clipdragd: \(event.level == .info ? "" : "\(event.level): ")"
         let line = ([prefix + event.message.description] + fields).joined(separator: " ")
-        FileHandle.standardError.write(Data((line.replacingOccurrences(of: "\n", with: " ") + "\n").utf8))
+        StandardStream.errors.tell(line.replacingOccurrences(of: "\n", with: " ") + "\n")
     }
 
     private static func priority(_ level: Logger.Level) -> Int {

@@ -18,6 +18,8 @@ final class WatchedInbox {
     private(set) var nextLook = 0.0
     /// How often events were lost, or the folder was replaced.
     private(set) var losses = 0
+    /// Whether a claim has failed and may have left something behind.
+    var hasStrays = false
     private let settings: Configuration.Inbox
     private var scanner: InboxScanner
     private let lock: InboxLock
@@ -59,6 +61,9 @@ final class WatchedInbox {
         // they are claimed next: look again for what else there is
         if !findings.pairs.isEmpty { nextLook = now }
     }
+
+    /// A pair has left the inbox: its spec needs nothing there any more.
+    func claimed(_ pair: Pair) { findings.named[pair.spec] = nil }
 
     /// Looks again soon: the inbox could not be read.
     func fail(_ error: FileError, _ now: Double) {

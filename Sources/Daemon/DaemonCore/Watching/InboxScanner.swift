@@ -17,8 +17,10 @@ struct InboxScanner: Sendable {
         var waiting: [String: Double] = [:]
         /// Files that are still being written.
         var settling: [String] = []
-        /// Pictures that some waiting spec names.
-        var named: Set<String> = []
+        /// Pictures and masks that specs in the inbox name, by spec.
+        var named: [String: Set<String>] = [:]
+        /// Pictures and masks that some spec in the inbox names.
+        var needed: Set<String> { named.values.reduce(into: []) { $0.formUnion($1) } }
         /// Names that are no UTF-8 and cannot be taken.
         var unreadableNames = 0
         /// The earliest time at which something may have become ready.
@@ -60,13 +62,12 @@ struct InboxScanner: Sendable {
         let specs = names.filter(InboxNames.isSpec)
         let known = Set(names)
         seen = seen.filter { known.contains($0.key) }
-        var masks: Set<String> = []
-        var unsettled: Set<String> = []
+        var unsettled: [String: Set<String>] = [:]
         for name in specs {
             guard let file = try look(name, files, now) else { continue }
             guard case .ready = specReadiness(file, now) else {
                 settle(name, file, now, &findings)
-                unsettled.formUnion(picturesNamed(by: name, pictures, files))
+                unsettled[name] = Set(picturesNamed(by: name, pictures, files))
                 continue
             }
             guard case .success(let parsed)? = file.spec else {
@@ -74,12 +75,13 @@ struct InboxScanner: Sendable {
                 findings.pairs.append(pair(name, image, [], file, specPriority: 0))
                 continue
             }
-            try addPair(name, parsed.spec, file, pictures, known, files, now, &findings, &masks)
+            try addPair(name, parsed.spec, file, pictures, known, files, now, &findings)
         }
-        for picture in pictures where !findings.named.contains(picture) && !masks.contains(picture) {
+        let needed = findings.needed
+        for picture in pictures where !needed.contains(picture) {
             if let file = try look(picture, files, now) { findings.waiting[picture] = file.modified }
         }
-        findings.named.formUnion(unsettled)
+        findings.named.merge(unsettled) { $0.union($1) }
         return findings
     }
 
@@ -96,16 +98,15 @@ struct InboxScanner: Sendable {
     private mutating func addPair(
         _ name: String, _ spec: EditSpec, _ file: Seen, _ pictures: [String], _ known: Set<String>,
         _ files: some FileSystem,
-        _ now: Double, _ findings: inout Findings, _ masks: inout Set<String>
+        _ now: Double, _ findings: inout Findings
     ) throws(FileError) {
         let image = spec.image?.value ?? pictures.first { stem($0).lowercased() == stem(name).lowercased() }
         let others = spec.references.map(\.value).filter { $0 != image }
-        masks.formUnion(others)
+        findings.named[name] = Set(others + [image].compactMap { $0 })
         guard let image else {
             findings.waiting[name] = file.modified
             return
         }
-        findings.named.insert(image)
         for needed in [image] + others {
             // A name with a slash lies in a sub-folder or outside: the job itself will say what is wrong with it.
             guard !needed.contains("/") else { continue }

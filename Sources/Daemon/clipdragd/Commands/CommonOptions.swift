@@ -23,7 +23,7 @@ struct OutputOptions: ParsableArguments {
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: JobFailure) {
         if json { print(failure.json(attempts: 0).line) }
-        FileHandle.standardError.write(Data((failure.text + "\n").utf8))
+        StandardStream.errors.tell(failure.text + "\n")
     }
 }
 

@@ -170,5 +170,5 @@ final class ProgressPrinter {
     /// Ends the bar's line.
     func finish() { if isTerminal && !json { write("\n") } }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) { StandardStream.errors.tell(text) }
 }

@@ -82,5 +82,5 @@ struct EditWorkerCommand: ParsableCommand {
         say(.object([("error", .object(error)), ("exit", .integer(Int(failure.exit.rawValue)))]))
     }
 
-    private func say(_ value: JSONValue) { FileHandle.standardOutput.write(Data((value.line + "\n").utf8)) }
+    private func say(_ value: JSONValue) { StandardStream.output.tell(value.line + "\n") }
 }

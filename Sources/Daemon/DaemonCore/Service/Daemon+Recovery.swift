@@ -1,0 +1,28 @@
+import JobFiles
+import Logging
+
+/// What an earlier daemon, or a place that failed, left half done.
+extension Daemon {
+    /// Goes on with claims that belong to no job under way.
+    func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
+        let known = Set((queue + workers.map(\.job)).map(\.id))
+        try store.finishSettingAside(from: inbox.path, besides: known)
+        for job in try store.leftovers(inbox.path, besides: known) {
+            log.info(
+                "taken up again",
+                metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
+            if job.state == .publishing { complete(job) } else { queue.append(job) }
+        }
+        inbox.hasStrays = false
+    }
+
+    /// Has a job tried again, unless its claim has gone: then it is ended but for what the next look completes, and would
+    /// fail for ever.
+    func requeue(_ job: Job) {
+        guard store.hasGone(job) else { return queue.append(job) }
+        log.warning("its claim has gone", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+        let inbox = inboxes.first { $0.path == job.inbox }
+        inbox?.hasStrays = true
+        inbox?.lookNow()
+    }
+}

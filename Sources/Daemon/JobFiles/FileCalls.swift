@@ -1,0 +1,209 @@
+internal import CLinux
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The system calls that `FileSystem` is made from, as bare as the kernel has them: what they change is durable only once
+/// the file, or for a name its folder, has been synced. The kernel's, or a model that forgets what was not.
+public protocol FileCalls: Sendable {
+    /// All bytes of a file.
+    func read(_ path: String) throws(FileError) -> [UInt8]
+    /// pread(2), until `count` bytes are there or the file ends.
+    func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
+    /// Entries of a folder but `.` and `..`, by name. Names that are no UTF-8 are left out and counted.
+    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int)
+    /// lstat(2); nil when nothing is there.
+    func status(_ path: String) throws(FileError) -> FileStatus?
+    /// Whether a path leads to a folder, links followed.
+    func isDirectory(_ path: String) -> Bool
+    /// Whether some process has a file open for writing; false where that cannot be told.
+    func isBeingWritten(_ path: String) -> Bool
+    /// open(2) of a file that is made if need be, and emptied; `exclusive`: one that is there is an error.
+    func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32
+    /// open(2) at the end of a file that is made if need be.
+    func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32
+    /// open(2) of a folder.
+    func openDirectory(_ path: String) throws(FileError) -> Int32
+    /// write(2): it may take some of the bytes only. Returns how many.
+    func write(_ file: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(FileError) -> Int
+    /// fchmod(2).
+    func setMode(_ file: Int32, _ mode: Int, _ path: String) throws(FileError)
+    /// chmod(2).
+    func setMode(_ path: String, _ mode: Int) throws(FileError)
+    /// fsync(2).
+    func sync(_ file: Int32, _ path: String) throws(FileError)
+    /// close(2).
+    func close(_ file: Int32)
+    /// mkdir(2).
+    func makeDirectory(_ path: String) throws(FileError)
+    /// rmdir(2).
+    func removeDirectory(_ path: String) throws(FileError)
+    /// unlink(2).
+    func unlink(_ path: String) throws(FileError)
+    /// link(2), not following a symbolic link.
+    func link(_ from: String, to: String) throws(FileError)
+    /// rename(2); unless `replacing`, a name that is taken is the error EEXIST.
+    func rename(_ from: String, to: String, replacing: Bool) throws(FileError)
+}
+
+/// The kernel's own.
+public struct KernelCalls: FileCalls {
+    /// They have no state.
+    public init() {}
+
+    public func read(_ path: String) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileError("read", path)
+            }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let got = bytes.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
+            }
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw FileError("read", path)
+            }
+            if got == 0 { break }
+            filled += got
+        }
+        bytes.removeLast(count - filled)
+        return bytes
+    }
+
+    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
+        guard let directory = opendir(path) else { throw FileError("opendir", path) }
+        defer { closedir(directory) }
+        var entries: [FileEntry] = []
+        var unreadable = 0
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else {
+                guard errno == 0 else { throw FileError("readdir", path) }
+                break
+            }
+            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            guard let name = String(validating: bytes, as: UTF8.self) else {
+                unreadable += 1
+                continue
+            }
+            if name == "." || name == ".." { continue }
+            let kind: FileStatus.Kind
+            switch Int(entry.pointee.d_type) {
+            case Int(DT_REG): kind = .file
+            case Int(DT_DIR): kind = .directory
+            case Int(DT_LNK): kind = .symbolicLink
+            default: kind = (try status("\(path)/\(name)"))?.kind ?? .other
+            }
+            entries.append(FileEntry(name: name, kind: kind))
+        }
+        return (entries.sorted { $0.name < $1.name }, unreadable)
+    }
+
+    public func status(_ path: String) throws(FileError) -> FileStatus? {
+        var found = stat()
+        guard lstat(path, &found) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw FileError("lstat", path)
+        }
+        let kind: FileStatus.Kind
+        switch found.st_mode & S_IFMT {
+        case S_IFREG: kind = .file
+        case S_IFDIR: kind = .directory
+        case S_IFLNK: kind = .symbolicLink
+        default: kind = .other
+        }
+        return FileStatus(
+            kind: kind, size: Int(found.st_size),
+            modified: Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) / 1e9,
+            changed: Double(found.st_ctim.tv_sec) + Double(found.st_ctim.tv_nsec) / 1e9,
+            device: UInt64(found.st_dev),
+            inode: UInt64(found.st_ino), links: Int(found.st_nlink))
+    }
+
+    public func isDirectory(_ path: String) -> Bool {
+        var found = stat()
+        return stat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFDIR
+    }
+
+    public func isBeingWritten(_ path: String) -> Bool { cl_is_being_written(path) == 1 }
+
+    public func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
+        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC)
+        let descriptor = open(path, flags, mode_t(mode))
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        return descriptor
+    }
+
+    public func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode_t(mode))
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        return descriptor
+    }
+
+    public func openDirectory(_ path: String) throws(FileError) -> Int32 {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open", path) }
+        return descriptor
+    }
+
+    public func write(_ file: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(FileError) -> Int {
+        let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+        guard count >= 0 else { throw FileError("write", path) }
+        return count
+    }
+
+    public func setMode(_ file: Int32, _ mode: Int, _ path: String) throws(FileError) {
+        guard fchmod(file, mode_t(mode)) == 0 else { throw FileError("fchmod", path) }
+    }
+
+    public func setMode(_ path: String, _ mode: Int) throws(FileError) {
+        guard chmod(path, mode_t(mode)) == 0 else { throw FileError("chmod", path) }
+    }
+
+    public func sync(_ file: Int32, _ path: String) throws(FileError) {
+        guard fsync(file) == 0 else { throw FileError("fsync", path) }
+    }
+
+    public func close(_ file: Int32) { Glibc.close(file) }
+
+    public func makeDirectory(_ path: String) throws(FileError) {
+        guard mkdir(path, 0o755) == 0 else { throw FileError("mkdir", path) }
+    }
+
+    public func removeDirectory(_ path: String) throws(FileError) {
+        guard rmdir(path) == 0 else { throw FileError("rmdir", path) }
+    }
+
+    public func unlink(_ path: String) throws(FileError) {
+        guard Glibc.unlink(path) == 0 else { throw FileError("unlink", path) }
+    }
+
+    public func link(_ from: String, to: String) throws(FileError) {
+        guard linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 else { throw FileError("link", to) }
+    }
+
+    public func rename(_ from: String, to: String, replacing: Bool) throws(FileError) {
+        let result = replacing ? Glibc.rename(from, to) : cl_rename_no_replace(from, to)
+        guard result == 0 else { throw FileError("rename", replacing ? from : to) }
+    }
+}

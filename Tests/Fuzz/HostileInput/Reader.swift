@@ -1,0 +1,122 @@
+import Foundation
+import Imaging
+import SpecParser
+import TensorCore
+
+/// The readers of what strangers may write, each as a function of bytes alone: the fuzzer and the corpus' test call them.
+/// Bad bytes must end in one of the reader's own errors; a trap, a fault or an unbounded allocation is a finding.
+public enum Reader: String, CaseIterable, Sendable {
+    case spec
+    case png
+    case jpeg
+    case safetensors
+
+    /// Pixels at most here; the product's own limit is larger and would make a million runs last for days.
+    public static let pixelsMax = 1 << 16
+
+    /// Reads the bytes and all that can be had from what was read.
+    ///
+    /// - Returns: whether they are whole and good.
+    @discardableResult
+    public func read(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .spec: readSpec(bytes)
+        case .png: readPicture(bytes, .png)
+        case .jpeg: readPicture(bytes, .jpeg)
+        case .safetensors: readTensors(bytes)
+        }
+    }
+}
+
+private func readSpec(_ bytes: [UInt8]) -> Bool {
+    do throws(SpecError) { _ = try parseConfiguration(bytes, file: "config.yaml") } catch { check(error) }
+    do throws(SpecError) {
+        let parsed = try parseSpec(bytes, file: "x.yaml")
+        checkWriting(parsed.spec)
+        try parsed.validate(width: 640, height: 480)
+        return true
+    } catch {
+        check(error)
+        return false
+    }
+}
+
+/// An error can be shown, and says what is wrong and what to do.
+private func check(_ error: SpecError) {
+    demand(!error.message.isEmpty && !error.hint.isEmpty && error.mark.line >= 1 && error.mark.column >= 1)
+    demand(error.description.hasSuffix(error.hint))
+}
+
+/// What is written down of a spec as it was run reads back to the same job.
+private func checkWriting(_ spec: EditSpec) {
+    // As in the product, no group of settings is empty.
+    let hasRank = spec.settings.contains { $0.key == "lora.rank" }
+    let settings = spec.settings.map { ($0.key, $0.value) } + (hasRank ? [] : [("lora.rank", .integer(16))])
+    let text = SpecWriting.effectiveYAML(
+        spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a",
+        preset: spec.preset ?? "recommended",
+        settings: settings, output: spec.output)
+    do throws(SpecError) {
+        let again = try parseSpec(Array(text.utf8), file: "spec.yaml").spec
+        demand(again.drags.map(\.from.value) == spec.drags.map(\.from.value), text)
+        demand(again.drags.map(\.to.value) == spec.drags.map(\.to.value), text)
+        demand(again.mask.map(\.value) == spec.mask.map(\.value), text)
+        let written = again.settings.filter { hasRank || $0.key != "lora.rank" }
+        demand(written.map(\.value) == spec.settings.map(\.value), text)
+        demand(
+            bytes(again.editPrompt) == bytes(spec.editPrompt) && again.seed == spec.seed
+                && bytes(again.image?.value) == bytes(spec.image?.value ?? "x.png"), text)
+    } catch {
+        fatalError("what was written does not read: \(error)\n\(text)")
+    }
+}
+
+/// Fails as the fuzzer wants it, in release builds too.
+private func demand(_ condition: Bool, _ what: @autoclosure () -> String = "a promise of a reader is broken")
+{
+    guard condition else { fatalError(what()) }
+}
+
+/// Swift takes strings for equal that files do not.
+private func bytes(_ text: String?) -> [UInt8]? { text.map { Array($0.utf8) } }
+
+private func readPicture(_ bytes: [UInt8], _ format: Image.Format) -> Bool {
+    _ = FileSignature.completeness(of: bytes)
+    guard FileSignature.format(of: bytes) == format else { return false }
+    do throws(ImageError) {
+        let image = try Image(decoding: bytes, limits: .init(pixels: Reader.pixelsMax, shortestSide: 1))
+        demand(image.samples.count == 3 * image.width * image.height)
+        demand(image.width * image.height <= Reader.pixelsMax)
+        demand(image.samples.allSatisfy { $0 <= image.maximum })
+        return true
+    } catch {
+        demand(!error.message.isEmpty && !error.hint.isEmpty)
+        return false
+    }
+}
+
+private func readTensors(_ bytes: [UInt8]) -> Bool {
+    let path = "\(scratch)/clipdragd-hostile-\(getpid()).safetensors"
+    guard let file = fopen(path, "w") else { fatalError("cannot write \(path)") }
+    fwrite(bytes, 1, bytes.count, file)
+    fclose(file)
+    defer { unlink(path) }
+    do throws(SafeTensors.Failure) {
+        let file = try SafeTensors(path: path)
+        for (key, entry) in file.entries {
+            guard let tensor = file.tensor(key), let stored = file.stored(key) else {
+                fatalError("`\(key)` is listed and cannot be had")
+            }
+            demand(tensor.shape == entry.shape && stored.count == tensor.count)
+            demand(stored.widened.count == tensor.count)
+            demand(bytes.count >= tensor.count, "more values than bytes")
+        }
+        return true
+    } catch {
+        demand(error.message.hasPrefix(path))
+        return false
+    }
+}
+
+/// Memory rather than a disk, where there is such a folder.
+private let scratch = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
