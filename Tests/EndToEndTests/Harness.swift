@@ -150,6 +150,16 @@ final class Place {
             .sorted()
     }
 
+    /// Drops a file whose name is bytes.
+    func drop(_ bytes: [UInt8], as name: [UInt8]) throws {
+        try PosixFileSystem().create("\(inbox)/\(PathCoding.text(name))", bytes, mode: 0o644)
+    }
+
+    /// Names in a folder but dot files, as bytes.
+    func rawNames(_ folder: String) throws -> Set<[UInt8]> {
+        Set(try PosixFileSystem().list(folder).map { PathCoding.bytes($0.name) }.filter { $0.first != 0x2e })
+    }
+
     /// Names of specs whose worker was started, in order.
     var started: [String] {
         let text = (try? String(contentsOfFile: "\(folder.path)/started", encoding: .utf8)) ?? ""

@@ -12,16 +12,20 @@ int cl_die_with_parent(void);
 /* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready or a folder vanish. */
 int cl_inotify_open(void);
 int cl_inotify_watch(int descriptor, const char *path);
-/* Reads all waiting events: 1 when there were any, 2 when some were lost or the folder itself went, 0 for none. */
-int cl_inotify_drain(int descriptor);
+/* What an event says: a name came by rename, a file of that name was closed after writing, a name was made; or events
+ * were lost, or the folder itself went. */
+typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_OVERFLOW, CL_GONE } cl_news;
+/* Reads all waiting events and tells each, in order. Returns 0, or -1 and errno. */
+int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name));
 
-/* Whether a path lies on a file system whose remote changes inotify does not see: 1, 0, or -1 and errno. */
-int cl_is_remote(const char *path);
+/* Whether a path lies on a file system that may change without inotify telling (by another machine, or below an overlay):
+ * 0 for those known not to, 1, or -1 and errno. */
+int cl_may_be_silent(const char *path);
 
 /* An exclusive lock on an open file, held until it is closed: 0, or -1 (EWOULDBLOCK: held by someone else). */
 int cl_lock(int descriptor);
 
-/* Whether some process has a file open for writing, or mapped so: 1 or 0; 0 also where that cannot be told (a file of
+/* Whether some process has a file open for writing, or mapped so: 1 or 0; -1 where that cannot be told (a file of
  * someone else and no CAP_LEASE, or a network file system). */
 int cl_is_being_written(const char *path);
 

@@ -11,7 +11,7 @@ public struct PosixFileSystem: FileSystem {
     public init() {}
 
     public func read(_ path: String) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -36,16 +36,16 @@ public struct PosixFileSystem: FileSystem {
         let temporary = "\(parent(path))/.\(lastComponent(path)).\(getpid()).tmp"
         do throws(FileError) {
             try write(temporary, bytes, mode: mode, flags: O_TRUNC)
-            guard Glibc.rename(temporary, path) == 0 else { throw FileError("rename", path) }
+            guard Glibc.rename(raw(temporary), raw(path)) == 0 else { throw FileError("rename", path) }
         } catch {
-            unlink(temporary)
+            unlink(raw(temporary))
             throw error
         }
         try syncDirectory(parent(path))
     }
 
     private func write(_ path: String, _ bytes: [UInt8], mode: Int, flags: Int32) throws(FileError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode_t(mode))
+        let descriptor = open(raw(path), O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var written = 0
@@ -64,39 +64,34 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func createDirectory(_ path: String) throws(FileError) {
-        if mkdir(path, 0o755) == 0 {
+        if mkdir(raw(path), 0o755) == 0 {
             try syncDirectory(parent(path))
             return
         }
         if errno == EEXIST {
             var found = stat()
-            guard stat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
+            guard stat(raw(path), &found) == 0, found.st_mode & S_IFMT == S_IFDIR else {
                 throw FileError("mkdir", path, ENOTDIR)
             }
             return
         }
         guard errno == ENOENT, parent(path) != path else { throw FileError("mkdir", path) }
         try createDirectory(parent(path))
-        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
+        guard mkdir(raw(path), 0o755) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
         try syncDirectory(parent(path))
     }
 
-    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
-        guard let directory = opendir(path) else { throw FileError("opendir", path) }
+    public func list(_ path: String) throws(FileError) -> [FileEntry] {
+        guard let directory = opendir(raw(path)) else { throw FileError("opendir", path) }
         defer { closedir(directory) }
         var entries: [FileEntry] = []
-        var unreadable = 0
         while true {
             errno = 0
             guard let entry = readdir(directory) else {
                 guard errno == 0 else { throw FileError("readdir", path) }
                 break
             }
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            guard let name = String(validating: bytes, as: UTF8.self) else {
-                unreadable += 1
-                continue
-            }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { PathCoding.text($0.prefix { $0 != 0 }) }
             if name == "." || name == ".." { continue }
             let kind: FileStatus.Kind
             switch Int(entry.pointee.d_type) {
@@ -107,12 +102,12 @@ public struct PosixFileSystem: FileSystem {
             }
             entries.append(FileEntry(name: name, kind: kind))
         }
-        return (entries.sorted { $0.name < $1.name }, unreadable)
+        return entries.sorted { $0.name < $1.name }
     }
 
     public func status(_ path: String) throws(FileError) -> FileStatus? {
         var found = stat()
-        guard lstat(path, &found) == 0 else {
+        guard lstat(raw(path), &found) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
             throw FileError("lstat", path)
         }
@@ -132,13 +127,13 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func rename(_ from: String, to: String) throws(FileError) {
-        guard cl_rename_no_replace(from, to) == 0 else { throw FileError("rename", to) }
+        guard cl_rename_no_replace(raw(from), raw(to)) == 0 else { throw FileError("rename", to) }
         try syncDirectory(parent(to))
         if parent(from) != parent(to) { try syncDirectory(parent(from)) }
     }
 
     public func linkOrCopy(_ from: String, to: String) throws(FileError) {
-        if linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 {
+        if linkat(AT_FDCWD, raw(from), AT_FDCWD, raw(to), 0) == 0 {
             try syncDirectory(parent(to))
             return
         }
@@ -147,7 +142,7 @@ public struct PosixFileSystem: FileSystem {
     }
 
     public func remove(_ path: String) throws(FileError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
+        guard unlink(raw(path)) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
         try syncDirectory(parent(path))
     }
 
@@ -157,21 +152,34 @@ public struct PosixFileSystem: FileSystem {
             try remove(path)
             return
         }
-        for entry in try list(path).entries { try removeTree("\(path)/\(entry.name)") }
-        guard rmdir(path) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
+        for entry in try list(path) { try removeTree("\(path)/\(entry.name)") }
+        guard rmdir(raw(path)) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
         try syncDirectory(parent(path))
     }
 
-    public func isBeingWritten(_ path: String) -> Bool { cl_is_being_written(path) == 1 }
+    public func isBeingWritten(_ path: String) -> Bool? {
+        switch cl_is_being_written(raw(path)) {
+        case 0: false
+        case 1: true
+        default: nil
+        }
+    }
+
+    public func setMode(_ path: String, _ mode: Int) throws(FileError) {
+        guard chmod(raw(path), mode_t(mode)) == 0 else { throw FileError("chmod", path) }
+    }
 
     public func syncDirectory(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done there.
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError("fsync", path) }
     }
 }
+
+/// A path as the kernel takes it.
+private func raw(_ path: String) -> [CChar] { PathCoding.cString(path) }
 
 /// The folder of a path.
 public func parent(_ path: String) -> String {

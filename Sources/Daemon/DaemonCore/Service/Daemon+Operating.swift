@@ -21,21 +21,19 @@ extension Daemon {
     }
 
     private func change(_ id: String, _ body: (inout Job) -> Void) {
-        guard let index = queue.firstIndex(where: { $0.id == id && $0.state != .publishing }) else { return }
-        body(&queue[index])
-        try? store.save(queue[index])
+        guard var job = queue[id], job.state != .publishing else { return }
+        body(&job)
+        queue.add(job)
+        try? store.save(job)
     }
 
     private func cancel(_ id: String) {
         if let worker = workers.first(where: { $0.job.id == id }) {
-            worker.signal(SIGKILL)
-            var status: Int32 = 0
-            waitpid(worker.pid, &status, 0)
-            workers.removeAll { $0.pid == worker.pid }
-            queue.append(worker.job)
+            stopWorker(worker)
+            queue.add(worker.job)
         }
-        guard let job = queue.first(where: { $0.id == id && $0.state != .publishing }) else { return }
-        queue.removeAll { $0.id == id }
+        guard let job = queue[id], job.state != .publishing else { return }
+        queue.remove(id)
         setAside(
             job,
             JobFailure(
@@ -47,7 +45,7 @@ extension Daemon {
     private func requeue(_ id: String) {
         guard let record = records.record(id, files), let folder = record["folder"]?.string,
             let inbox = record["inbox"]?.string,
-            let entries = try? files.list(folder).entries
+            let entries = try? files.list(folder)
         else { return }
         for entry in entries where !["error.json", "error.txt"].contains(entry.name) {
             guard (try? files.status("\(inbox)/\(entry.name)")) == .some(nil) else { continue }

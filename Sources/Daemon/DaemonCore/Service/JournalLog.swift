@@ -1,4 +1,5 @@
 import Foundation
+import JobFiles
 import Logging
 
 /// One plain line each on standard error; under systemd with the priority that the journal reads from `<n>`.
@@ -23,7 +24,7 @@ public struct JournalLog: LogHandler {
             isJournal
             ? "<\(Self.priority(event.level))>"
             : "clipdragd: \(event.level == .info ? "" : "\(event.level): ")"
-        let line = ([prefix + event.message.description] + fields).joined(separator: " ")
+        let line = PathCoding.shown(([prefix + event.message.description] + fields).joined(separator: " "))
         FileHandle.standardError.write(Data((line.replacingOccurrences(of: "\n", with: " ") + "\n").utf8))
     }
 

@@ -7,11 +7,11 @@ import SpecParser
 
 /// Reads what the daemon has written in its state folder.
 private func stateFile(_ places: PlaceOptions, _ name: String) -> JSONValue? {
-    (try? PosixFileSystem().read("\(places.stateFolder)/\(name)")).flatMap { JSONValue(parsing: $0) }
+    (try? PosixFileSystem().read("\(places.stateFolder)/\(name)")).flatMap { JSONValue(parsing: $0)?.shown }
 }
 
 private func history(_ places: PlaceOptions) -> [JSONValue] {
-    let names = (try? PosixFileSystem().list("\(places.stateFolder)/history").entries.map(\.name)) ?? []
+    let names = (try? PosixFileSystem().list("\(places.stateFolder)/history").map(\.name)) ?? []
     return names.sorted().compactMap { stateFile(places, "history/\($0)") }
 }
 
@@ -238,6 +238,7 @@ struct CheckConfigCommand: ParsableCommand {
             var places = places
             if let file { places.config = file }
             let configuration = try places.configuration()
+            if let clash = configuration.folderClash { throw clash }
             let path = places.configurationFile ?? "no configuration file: the defaults are in force"
             print(
                 output.json

@@ -1,0 +1,175 @@
+import Foundation
+import JobFiles
+import Logging
+import SpecParser
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Starting workers, and what becomes of their jobs.
+extension Daemon {
+    func startWorkers() {
+        let now = Date().timeIntervalSince1970
+        if let until = pausedUntil {
+            if now < until { return }
+            pausedUntil = nil
+        }
+        guard !control.isPaused && !control.isDraining else { return }
+        while workers.count < configuration.workers {
+            guard
+                var job = queue.first(where: { $0.state == .claimed && (retryAt[$0.id] ?? 0) <= now })
+            else { return }
+            queue.remove(job.id)
+            guard job.ambiguous.isEmpty else {
+                setAside(job, JobFailure(ambiguous: job.spec, among: job.ambiguous))
+                continue
+            }
+            do {
+                let making = store.making(job)
+                keepStages(of: job)
+                try files.removeTree(making)
+                try files.createDirectory(making)
+                job.state = .running
+                try store.save(job)
+                let worker = try WorkerProcess(
+                    setup.workerCommand + arguments(job, making), job: job,
+                    memory: configuration.limits.memory)
+                workers.append(worker)
+                log.info(
+                    "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
+            } catch {
+                job.state = .claimed
+                queue.add(job)
+                pause(error.description, now)
+                return
+            }
+        }
+    }
+
+    private func arguments(_ job: Job, _ making: String) -> [String] {
+        var words = [
+            "--spec", "\(job.claim)/\(job.spec)", "--out", making, "--id", job.id, "--name", job.name,
+        ]
+        words += ["--attempt", String(job.crashes + 1), "--state", setup.stateFolder]
+        if let image = job.image, !image.contains("/") { words += ["--image", "\(job.claim)/\(image)"] }
+        if let earlier = records.published(digest: job.digest) { words += ["--duplicate-of", earlier] }
+        return words
+    }
+
+    func tendWorkers() {
+        for worker in workers { worker.listen() }
+        for worker in workers { worker.enforce(configuration.limits) }
+        while true {
+            var status: Int32 = 0
+            let pid = waitpid(-1, &status, WNOHANG)
+            guard pid > 0 else { return }
+            guard let index = workers.firstIndex(where: { $0.pid == pid }) else {
+                hookEnded(pid, status)
+                continue
+            }
+            let worker = workers.remove(at: index)
+            counters.ended(worker)
+            conclude(worker, worker.end(status))
+        }
+    }
+
+    private func conclude(_ worker: WorkerProcess, _ end: WorkerProcess.End) {
+        var job = worker.job
+        let now = Date().timeIntervalSince1970
+        keepStages(of: job)
+        switch end {
+        case .succeeded: complete(job)
+        case .failed(let failure)
+        where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
+            // The place is at fault, not the job: no attempt is charged.
+            job.state = .claimed
+            queue.add(job)
+            pause(failure.message, now)
+        case .failed(let failure): setAside(job, failure)
+        case .overran(.stalled): retry(job, Overrun.stalled.failure, now)
+        case .overran(let bound):
+            job.crashes += 1
+            setAside(job, bound.failure)
+        case .crashed(let reason):
+            let failure = JobFailure(
+                code: "worker.crashed", message: reason,
+                hint: "See the journal; drop the spec again to retry.", exit: .internalError)
+            retry(job, failure, now)
+        }
+    }
+
+    /// Charges a try for a worker that died, and tries again a little later or no more. Neighbours go on.
+    private func retry(_ job: Job, _ failure: JobFailure, _ now: Double) {
+        var job = job
+        job.crashes += 1
+        job.state = .claimed
+        guard job.crashes < configuration.limits.attempts else { return setAside(job, failure) }
+        counters.retries += 1
+        retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
+        try? store.save(job)
+        queue.add(job)
+        log.warning(
+            "\(failure.message); trying again",
+            metadata: [
+                "job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)",
+                "crashes": "\(job.crashes)",
+            ])
+    }
+
+    /// Kills a worker whose job is not to go on here.
+    func stopWorker(_ worker: WorkerProcess) {
+        worker.signal(SIGKILL)
+        var status: Int32 = 0
+        waitpid(worker.pid, &status, 0)
+        workers.removeAll { $0.pid == worker.pid }
+    }
+
+    /// Publishes a finished job and puts its inputs away. What fails is tried again: the job's record says how far it is.
+    func complete(_ job: Job) {
+        var job = job
+        do {
+            let start = ContinuousClock.now
+            if let folder = try store.publish(&job) {
+                counters.published(in: .now - start)
+                try concluded(job, .published(folder))
+                log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
+            } else if records.record(job.id, files) == nil, let folder = try store.publishedName(job) {
+                try concluded(job, .published(folder))
+            }
+            try store.settleInputs(job, stillNeeded: stillNeeded(of: job))
+            dismiss(job)
+        } catch {
+            queue.add(job)
+            pause(error.description, Date().timeIntervalSince1970)
+        }
+    }
+
+    func setAside(_ job: Job, _ failure: JobFailure) {
+        do {
+            var named = failure
+            named.file = failure.file.map(lastComponent)
+            // Crashes are counted as they happen; any other failure ends one more try.
+            let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
+            let folder = try store.fail(
+                job, named, attempts: attempts, stillNeeded: stillNeeded(of: job))
+            dismiss(job)
+            try concluded(job, .failed(failure.code, folder))
+            failures += 1
+            log.error(
+                "failed: \(failure.message)",
+                metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
+        } catch {
+            var job = job
+            if job.state == .running { job.state = .claimed }
+            queue.add(job)
+            pause(error.description, Date().timeIntervalSince1970)
+        }
+    }
+
+    func pause(_ reason: String, _ now: Double) {
+        if pausedUntil == nil { log.warning("waiting: \(reason)") }
+        pausedUntil = now + 5
+        notifier.status("waiting: \(reason)")
+    }
+}
