@@ -14,9 +14,12 @@ extension Daemon {
         for inbox in inboxes where inbox.isDue(now) {
             do {
                 repeat {
+                    let start = ContinuousClock.now
                     try inbox.scan(files, Date().timeIntervalSince1970)
                     counters.scans += 1
-                    try claim(inbox.findings.pairs, from: inbox, all: all)
+                    // Of thousands some: a job that could start does not wait for all the claims.
+                    let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
+                    try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end)
                     // What the inbox needs now: a worker may end before the next look, and its picture be archived.
                     if !inbox.findings.pairs.isEmpty { try inbox.scan(files, Date().timeIntervalSince1970) }
                 } while all && !inbox.findings.pairs.isEmpty && stop == .no
@@ -27,11 +30,12 @@ extension Daemon {
         }
     }
 
-    private func claim(_ pairs: [Pair], from inbox: WatchedInbox, all: Bool) throws(FileError) {
-        let end = ContinuousClock.now + .milliseconds(500)
+    private func claim(_ pairs: [Pair], from inbox: WatchedInbox, until end: ContinuousClock.Instant?)
+        throws(FileError)
+    {
         for pair in pairs {
             takeSignals()
-            guard stop == .no, all || ContinuousClock.now < end else { return }
+            guard stop == .no, end.map({ ContinuousClock.now < $0 }) ?? true else { return }
             guard let job = try store.claim(pair, id: JobID.next()) else {
                 inbox.movedBack(pair.spec)
                 continue

@@ -74,7 +74,7 @@ struct RunCommand: ParsableCommand {
 /// Whether a picture's bytes are all there.
 let pictureCompleteness: @Sendable ([UInt8]) -> PictureCompleteness = { bytes in
     switch FileSignature.completeness(of: bytes) {
-    case .complete: .complete
+    case .complete: FileSignature.isVouchedFor(bytes) ? .sealed : .complete
     case .incomplete: .incomplete
     case .notAnImage: .notAnImage
     }
