@@ -95,7 +95,7 @@ def main():
         if "overflow" in wanted:
             watching.overflow(torture, options.pairs or (500 if options.quick else 20000))
         if "latency" in wanted:
-            watching.latency(torture, 200)
+            watching.latency(torture, 100)
         if "power" in wanted:
             power.cuts(torture, options.cuts, every)
     finally:

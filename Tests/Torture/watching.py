@@ -151,11 +151,12 @@ def latency(torture, count):
                 time.sleep(0.05)
                 drop(watched.place.inbox, f"{name}.{extension}", text.encode())
             arrived[f"{name}.{extension}"] = time.time()
-            time.sleep(0.1 if how != "copied" else 0.02)
+            time.sleep(0.4)
         wait_until(lambda: len(watched.started()) >= count, 60)
         waits = sorted(at - arrived[spec] for _, spec, at in watched.started())
+        load = os.getloadavg()[0]
         watched.remove()
         demand(len(waits) == count, f"{len(waits)} of {count} were started")
         at = lambda share: waits[min(len(waits) - 1, int(share * len(waits)))] * 1000
         print(f"latency, {how}: {count} pairs: p50 {at(.5):.0f} ms, p90 {at(.9):.0f} ms, p99 {at(.99):.0f} ms, "
-              f"longest {waits[-1] * 1000:.0f} ms", flush=True)
+              f"longest {waits[-1] * 1000:.0f} ms (load {load:.1f} on {os.cpu_count()} cores)", flush=True)

@@ -30,8 +30,8 @@ extension Daemon {
                 keepStages(of: job)
                 try files.removeTree(making)
                 try files.createDirectory(making)
+                // In memory only: a restart takes a running job for a claimed one.
                 job.state = .running
-                try store.save(job)
                 let worker = try WorkerProcess(
                     setup.workerCommand + arguments(job, making), job: job,
                     memory: configuration.limits.memory)
