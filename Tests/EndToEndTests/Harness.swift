@@ -119,8 +119,10 @@ final class Place {
     var arguments: [String] { ["run", "--config", config, "--state", state] }
 
     /// The daemon, with the stand-in worker.
-    func start(once: Bool = false) throws -> Process {
-        try Program.start(arguments + (once ? ["--once"] : []), environment: ["CLIPDRAGD_WORKER": worker])
+    func start(once: Bool = false, environment: [String: String] = [:]) throws -> Process {
+        try Program.start(
+            arguments + (once ? ["--once"] : []),
+            environment: ["CLIPDRAGD_WORKER": worker].merging(environment) { $1 })
     }
 
     /// Runs the daemon until everything is done.

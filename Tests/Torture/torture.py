@@ -19,6 +19,7 @@ from collections import Counter
 
 import calls
 import faults
+import mounts
 import power
 import torn
 import watching
@@ -67,7 +68,7 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/clipdragd")
     parser.add_argument("--quick", action="store_true", help="a share of it, without root, in a minute or two")
     parser.add_argument("--only", action="append", default=[],
-                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "latency"])
+                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "latency"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
@@ -78,7 +79,7 @@ def main():
     Place.program = os.path.abspath(options.program)
     calls.need("strace", "setpriv")
     torture = Torture(options)
-    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow"} | (
+    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts"} | (
         set() if options.quick else {"power"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
     try:
@@ -94,6 +95,8 @@ def main():
             writers.writers(torture, options.writers or (100 if options.quick else 10000))
         if "overflow" in wanted:
             watching.overflow(torture, options.pairs or (500 if options.quick else 20000))
+        if "mounts" in wanted:
+            mounts.mounts(torture)
         if "latency" in wanted:
             watching.latency(torture, 100)
         if "power" in wanted:

@@ -34,8 +34,8 @@ class Watched:
         self.log = open(f"{root}/log", "wb")
         self.process = None
 
-    def start(self):
-        environment = {**os.environ, "CLIPDRAGD_WORKER": self.worker, "TORTURE_STARTED": self.started_file}
+    def start(self, **environment):
+        environment = {**os.environ, "CLIPDRAGD_WORKER": self.worker, "TORTURE_STARTED": self.started_file, **environment}
         self.process = subprocess.Popen([*self.prefix, *self.place.command(once=False)], env=environment, cwd=self.root,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
         wait_until(lambda: os.path.exists(f"{self.place.state}/status.json") and self.status().get("pid"), 30)

@@ -1,5 +1,6 @@
 /* Linux calls that Swift's Glibc module does not show. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 /* rename(2) that fails with EEXIST where `to` is taken. Falls back to a check and rename(2) where the file system
@@ -52,6 +53,8 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
 /* Bounds what a process can allocate, RLIMIT_DATA: mapped files do not count. 0, or -1 and errno. */
 int cl_limit_data(int pid, uint64_t bytes);
 
+/* Sends a datagram to a socket by its path, or by its abstract name after `@`. Returns 0, or -1 and errno. */
+int cl_send(const char *socket, const uint8_t *bytes, size_t size);
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);
 

@@ -190,6 +190,8 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     ///
     /// - Parameter stillNeeded: names of pictures that waiting specs name; they stay in the inbox.
     func settleInputs(_ job: Job, stillNeeded: Set<String>) throws(FileError) {
+        // An inbox that has gone away must not be made anew by making its archive.
+        guard try files.status(job.claim) != nil else { throw FileError("open", job.claim, 2 /* ENOENT */) }
         let specInClaim = "\(job.claim)/\(job.spec)"
         switch configuration.inputs {
         case .archive:

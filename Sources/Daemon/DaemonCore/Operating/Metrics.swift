@@ -14,6 +14,9 @@ struct Metrics {
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
         var waitingHalves, orphans: Int
+        /// Jobs that lie below `failed`.
+        var quarantined: Int
+        var version: String
         var isPaused, isWaiting: Bool
         /// How each inbox is watched; nil: it is not there.
         var modes: [Watcher.Mode?]
@@ -113,6 +116,9 @@ struct Metrics {
         one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
         one("waiting_halves", "gauge", "Files without their other half.", Double(sample.waitingHalves))
         one("orphans", "gauge", "Of these, those beyond limits.orphan_after.", Double(sample.orphans))
+        one(
+            "quarantined", "gauge", "Jobs that were set aside and are still there.",
+            Double(sample.quarantined))
         one("worker_restarts_total", "counter", "Tries after a worker's death.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
         one("scans_total", "counter", "Looks into inboxes.", Double(scans))
@@ -132,6 +138,7 @@ struct Metrics {
         one(
             "last_success_timestamp_seconds", "gauge", "When a job was last published; 0: never.", lastSuccess
         )
+        family("build_info", "gauge", "The program.", [("{version=\"\(sample.version)\"}", 1)])
         one("start_timestamp_seconds", "gauge", "When the daemon started.", started.rounded())
         one("config_reload_success", "gauge", "1 when the last reload took.", reloadSucceeded ? 1 : 0)
         return lines.joined(separator: "\n") + "\n"

@@ -19,9 +19,9 @@ extension Daemon {
         let now = Date().timeIntervalSince1970
         orphanPace.run {
             for half in orphans.update(loneHalves, now: now, after: configuration.limits.orphanAfter) {
-                log.warning(
-                    "a lone half: its picture or spec has not come",
-                    metadata: ["inbox": "\(half.inbox)", "file": "\(half.file)"])
+                tell(
+                    .orphan, "a lone half: its picture or spec has not come", level: .warning,
+                    ["inbox": half.inbox, "file": half.file])
             }
         }
         if let program = configuration.hook, let trouble = hook.tend(program, now, files) {
@@ -64,9 +64,14 @@ extension Daemon {
         counters.overflows = inboxes.reduce(0) { $0 + $1.overflows }
         var depths: [String: Int] = ["running": workers.count]
         for state in [Job.State.claimed, .held, .publishing] { depths[state.rawValue] = queue.count(state) }
+        let failed = Set(configuration.inboxes.map { configuration.failed ?? "\($0.path)/failed" })
+        let quarantined = failed.reduce(0) { sum, folder in
+            sum + ((try? files.list(folder))?.count { $0.kind == .directory } ?? 0)
+        }
         let sample = Metrics.Sample(
             depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
             waitingHalves: orphans.halves.count, orphans: orphans.halves.count { $0.isOrphan },
+            quarantined: quarantined, version: setup.version,
             isPaused: control.isPaused || control.isDraining, isWaiting: pausedUntil != nil,
             modes: inboxes.map { $0.mode },
             places: [configuration.outbox ?? "/", setup.stateFolder])

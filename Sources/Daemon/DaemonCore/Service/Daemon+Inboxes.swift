@@ -43,7 +43,7 @@ extension Daemon {
             admit(job)
             counters.settled(after: Date().timeIntervalSince1970 - pair.since)
             notifier.stillBusy()
-            log.info("claimed", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+            tell(.claimed, "claimed", job)
         }
     }
 
@@ -81,7 +81,7 @@ extension Daemon {
     private func tendPlaces() {
         for inbox in inboxes { inbox.takeNews() }
         for inbox in inboxes where inbox.isAttached && !inbox.isStillThere(files) {
-            log.warning("an inbox went away or was replaced", metadata: ["inbox": "\(inbox.path)"])
+            tell(.away, "an inbox went away or was replaced", level: .warning, ["inbox": inbox.path])
             inbox.detach()
             counters.watchesLost += 1
             for worker in workers where worker.job.inbox == inbox.path {
@@ -100,7 +100,7 @@ extension Daemon {
                     throw FileError("open", inbox.path, 2 /* ENOENT */)
                 }
                 try attach(inbox)
-                log.notice("an inbox is there again", metadata: ["inbox": "\(inbox.path)"])
+                tell(.back, "an inbox is there again", level: .notice, ["inbox": inbox.path])
             } catch { inbox.lookLater(now) }
         }
     }
@@ -110,9 +110,7 @@ extension Daemon {
         try files.createDirectory("\(inbox.path)/.clipdragd")
         try inbox.attach(files)
         for job in try store.leftovers(inbox.path) {
-            log.info(
-                "taken up again",
-                metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
+            tell(.resumed, "taken up again", job, ["from": job.state.rawValue])
             admit(job)
             if job.state == .publishing {
                 queue.remove(job.id)

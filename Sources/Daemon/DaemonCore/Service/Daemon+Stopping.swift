@@ -34,7 +34,7 @@ extension Daemon {
             notifier.stillBusy()
             do {
                 try store.returnToInbox(job)
-                log.info("returned to the inbox", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+                tell(.returned, "returned to the inbox", job)
             } catch {
                 log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
             }
@@ -42,7 +42,7 @@ extension Daemon {
         queue = JobQueue()
         hook.stop()
         writeStatus(atOnce: true)
-        log.info("stopped")
+        tell(.stopped, "stopped")
         return .ok
     }
 

@@ -36,8 +36,7 @@ extension Daemon {
                     setup.workerCommand + arguments(job, making), job: job,
                     memory: configuration.limits.memory)
                 workers.append(worker)
-                log.info(
-                    "started", metadata: ["job": "\(job.id)", "name": "\(job.name)", "pid": "\(worker.pid)"])
+                tell(.started, "started", job, ["pid": String(worker.pid)])
             } catch {
                 job.state = .claimed
                 queue.add(job)
@@ -77,6 +76,8 @@ extension Daemon {
     private func conclude(_ worker: WorkerProcess, _ end: WorkerProcess.End) {
         var job = worker.job
         let now = Date().timeIntervalSince1970
+        runMicroseconds[job.id] = Int((ContinuousClock.now - worker.started) / .microseconds(1))
+        defer { runMicroseconds[job.id] = nil }
         keepStages(of: job)
         switch end {
         case .succeeded: complete(job)
@@ -85,6 +86,7 @@ extension Daemon {
             // The place is at fault, not the job: no attempt is charged.
             job.state = .claimed
             queue.add(job)
+            tell(.postponed, "put off: \(failure.message)", job, level: .warning, ["code": failure.code])
             pause(failure.message, now)
         case .failed(let failure): setAside(job, failure)
         case .overran(.stalled): retry(job, Overrun.stalled.failure, now)
@@ -109,12 +111,9 @@ extension Daemon {
         retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
         try? store.save(job)
         queue.add(job)
-        log.warning(
-            "\(failure.message); trying again",
-            metadata: [
-                "job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)",
-                "crashes": "\(job.crashes)",
-            ])
+        tell(
+            .retried, "\(failure.message); trying again", job, level: .warning,
+            ["code": failure.code, "crashes": String(job.crashes)])
     }
 
     /// Kills a worker whose job is not to go on here.
@@ -133,9 +132,10 @@ extension Daemon {
             if let folder = try store.publish(&job) {
                 counters.published(in: .now - start)
                 try concluded(job, .published(folder))
-                log.info("published", metadata: ["job": "\(job.id)", "name": "\(folder)"])
+                tell(.published, "published", job, ["published_as": folder])
             } else if records.record(job.id, files) == nil, let folder = try store.publishedName(job) {
                 try concluded(job, .published(folder))
+                tell(.published, "published before the restart", job, ["published_as": folder])
             }
             try store.settleInputs(job, stillNeeded: stillNeeded(of: job))
             dismiss(job)
@@ -156,9 +156,7 @@ extension Daemon {
             dismiss(job)
             try concluded(job, .failed(failure.code, folder))
             failures += 1
-            log.error(
-                "failed: \(failure.message)",
-                metadata: ["job": "\(job.id)", "name": "\(job.name)", "code": "\(failure.code)"])
+            tell(.failed, "failed: \(failure.message)", job, level: .error, ["code": failure.code])
         } catch {
             var job = job
             if job.state == .running { job.state = .claimed }
@@ -168,7 +166,7 @@ extension Daemon {
     }
 
     func pause(_ reason: String, _ now: Double) {
-        if pausedUntil == nil { log.warning("waiting: \(reason)") }
+        if pausedUntil == nil { tell(.waiting, "waiting: \(reason)", level: .warning) }
         pausedUntil = now + 5
         notifier.status("waiting: \(reason)")
     }

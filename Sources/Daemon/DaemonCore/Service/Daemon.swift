@@ -40,6 +40,8 @@ public final class Daemon {
     /// Until when nothing new is started, because a place (a full disk, say) does not work.
     var pausedUntil: Double?
     var retryAt: [String: Double] = [:]
+    /// How long a job's worker took, while what became of it is told.
+    var runMicroseconds: [String: Int] = [:]
 
     enum Stop { case no, gracefully, atOnce }
 
@@ -74,6 +76,7 @@ public final class Daemon {
         lookIntoInboxes(all: true)
         writeStatus()
         notifier.ready()
+        tell(.ready, "looking into \(inboxes.map(\.path).joined(separator: ", "))")
         while true {
             takeSignals()
             if stop != .no { return finish() }
@@ -158,11 +161,12 @@ public final class Daemon {
             counters.reloadSucceeded = true
             store = ClaimStore(files: files, configuration: fresh)
             cache = Self.cache(fresh, setup)
-            log.info("configuration read again")
+            tell(.reloaded, "configuration read again")
         } catch {
             counters.reloadSucceeded = false
-            log.error(
-                "the configuration stays as it was: \(error.message)", metadata: ["code": "\(error.code)"])
+            tell(
+                .refused, "the configuration stays as it was: \(error.message)", level: .error,
+                ["code": error.code])
         }
         notifier.ready()
     }
