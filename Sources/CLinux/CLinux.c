@@ -2,6 +2,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -82,3 +83,5 @@ int cl_is_being_written(const char *path) {
     close(descriptor);
     return answer;
 }
+
+void cl_trim_memory(void) { malloc_trim(0); }

@@ -32,16 +32,18 @@ enum Program {
     }
 
     /// Runs the program to its end.
-    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
-        code: Int32, output: String, errors: String
-    ) {
+    ///
+    /// - Parameter launcher: a command, searched for in PATH, that starts it.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
+    ) throws -> (code: Int32, output: String, errors: String) {
         let folder = try TemporaryFolder()
         // Files, not pipes: whatever is printed, nothing blocks.
         let (out, err) = ("\(folder.path)/out", "\(folder.path)/err")
         for path in [out, err] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
-        process.executableURL = URL(filePath: path)
-        process.arguments = arguments
+        process.executableURL = URL(filePath: launcher.isEmpty ? path : "/usr/bin/env")
+        process.arguments = launcher.isEmpty ? arguments : launcher + [path] + arguments
         // Nothing is remembered from one run to the next, but where a test says so.
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STATE_DIRECTORY": "\(folder.path)/state"]) { $1 }.merging(environment) { $1 }
@@ -119,10 +121,11 @@ final class Place {
     var arguments: [String] { ["run", "--config", config, "--state", state] }
 
     /// The daemon, with the stand-in worker.
-    func start(once: Bool = false, environment: [String: String] = [:]) throws -> Process {
+    func start(once: Bool = false, environment: [String: String] = [:], errors: Pipe? = nil) throws -> Process
+    {
         try Program.start(
             arguments + (once ? ["--once"] : []),
-            environment: ["CLIPDRAGD_WORKER": worker].merging(environment) { $1 })
+            environment: ["CLIPDRAGD_WORKER": worker].merging(environment) { $1 }, errors: errors)
     }
 
     /// Runs the daemon until everything is done.

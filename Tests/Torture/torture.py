@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/clipdragd")
     parser.add_argument("--quick", action="store_true", help="a share of it, without root, in a minute or two")
     parser.add_argument("--only", action="append", default=[],
-                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "latency"])
+                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "idle", "latency"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
@@ -80,7 +80,7 @@ def main():
     calls.need("strace", "setpriv")
     torture = Torture(options)
     wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts"} | (
-        set() if options.quick else {"power"})
+        set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
     try:
         if "kills" in wanted:
@@ -97,6 +97,8 @@ def main():
             watching.overflow(torture, options.pairs or (500 if options.quick else 20000))
         if "mounts" in wanted:
             mounts.mounts(torture)
+        if "idle" in wanted:
+            watching.idle(torture, options.pairs or (1000 if options.quick else 10000))
         if "latency" in wanted:
             watching.latency(torture, 100)
         if "power" in wanted:

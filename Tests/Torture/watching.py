@@ -160,3 +160,51 @@ def latency(torture, count):
         at = lambda share: waits[min(len(waits) - 1, int(share * len(waits)))] * 1000
         print(f"latency, {how}: {count} pairs: p50 {at(.5):.0f} ms, p90 {at(.9):.0f} ms, p99 {at(.99):.0f} ms, "
               f"longest {waits[-1] * 1000:.0f} ms (load {load:.1f} on {os.cpu_count()} cores)", flush=True)
+
+
+def idle(torture, count):
+    """A daemon at rest with a long queue: how much memory it takes, and what wakes it up.
+
+    Jobs are held back by `pause`. Counted are its voluntary context switches: each time it went to sleep it had been awake.
+    """
+    watched = Watched(torture, f"/dev/shm/clipdragd-torture/{os.getpid()}-idle")
+
+    def one(_):
+        subprocess.run([Place.program, "pause", "--state", watched.place.state], check=True)
+        for i in range(count):
+            drop(watched.place.inbox, f"p{i:05}.png", PICTURE)
+            drop(watched.place.inbox, f"p{i:05}.yaml", f"prompt: {i}\n".encode())
+        watched.start()
+        wait_until(lambda: len(watched.status().get("waiting", [])) >= count, 60 + count / 20)
+        queued = len(watched.status().get("waiting", []))
+        demand(queued == count, f"{queued} of {count} are queued")
+        time.sleep(10)  # what follows the claims: the status, the metrics
+        before, begun = switches(watched.pid), time.monotonic()
+        time.sleep(20 if torture.quick else 65)
+        seconds = time.monotonic() - begun
+        woken = switches(watched.pid) - before
+        resident = resident_kilobytes(watched.pid) / 1024
+        watched.stop()
+        demand(resident <= 50, f"{resident:.0f} MB are resident with {count} queued")
+        # By time: a look at each inbox a minute. By itself nothing else.
+        demand(woken <= 2 + seconds / 60 * 4, f"it woke up {woken} times in {seconds:.0f} s")
+        return f"at rest with {count} queued: {resident:.1f} MB resident, woken {woken} times in {seconds:.0f} s"
+
+    try:
+        torture.all("idle", one, [0], 1)
+    finally:
+        watched.remove()
+
+
+def switches(pid):
+    """How often all threads of a process went to sleep of their own accord."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as lines:
+            total += int(next(line for line in lines if line.startswith("voluntary_ctxt_switches")).split()[1])
+    return total
+
+
+def resident_kilobytes(pid):
+    with open(f"/proc/{pid}/status") as lines:
+        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])

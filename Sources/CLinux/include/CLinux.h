@@ -30,6 +30,9 @@ int cl_lock(int descriptor);
  * someone else and no CAP_LEASE, or a network file system). */
 int cl_is_being_written(const char *path);
 
+/* Gives freed memory back to the system. */
+void cl_trim_memory(void);
+
 /* SHA-256 of bytes given in any number of pieces. */
 typedef struct {
     uint32_t state[8];

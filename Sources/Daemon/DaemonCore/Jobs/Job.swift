@@ -103,9 +103,4 @@ public struct Job: Sendable, Equatable {
 
     /// The pictures and masks that it needs from its inbox; what lies in a sub-folder or outside is not the daemon's.
     var inputs: [String] { ([image].compactMap { $0 } + others).filter { !$0.contains("/") } }
-
-    /// Which of two jobs comes first.
-    static func comesBefore(_ a: Job, _ b: Job) -> Bool {
-        (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id)
-    }
 }

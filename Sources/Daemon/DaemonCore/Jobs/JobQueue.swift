@@ -2,10 +2,15 @@
 /// proportion to all, but where it says so.
 struct JobQueue {
     private struct Rank: Comparable {
-        let job: Job
+        let priority: Int
+        let dropped: Double
+        let id: String
 
-        static func == (a: Rank, b: Rank) -> Bool { a.job.id == b.job.id }
-        static func < (a: Rank, b: Rank) -> Bool { Job.comesBefore(a.job, b.job) }
+        init(_ job: Job) { (priority, dropped, id) = (job.priority, job.dropped, job.id) }
+
+        static func < (a: Rank, b: Rank) -> Bool {
+            (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id)
+        }
     }
 
     private var jobs: [String: Job] = [:]
@@ -22,14 +27,14 @@ struct JobQueue {
     subscript(_ id: String) -> Job? { jobs[id] }
 
     /// All jobs, in order. Takes time in proportion to all.
-    var all: [Job] { order.compactMap { jobs[$0.job.id] } }
+    var all: [Job] { order.compactMap { jobs[$0.id] } }
 
     /// When the oldest was dropped, seconds since 1970. Takes time in proportion to all.
-    var oldest: Double? { order.lazy.map(\.job.dropped).min() }
+    var oldest: Double? { order.lazy.map(\.dropped).min() }
 
     /// The first for which something holds.
     func first(where condition: (Job) -> Bool) -> Job? {
-        for rank in order { if let job = jobs[rank.job.id], condition(job) { return job } }
+        for rank in order { if let job = jobs[rank.id], condition(job) { return job } }
         return nil
     }
 
@@ -38,7 +43,7 @@ struct JobQueue {
         remove(job.id)
         jobs[job.id] = job
         states[job.state, default: 0] += 1
-        let rank = Rank(job: job)
+        let rank = Rank(job)
         order.insert(rank, at: position(of: rank))
     }
 
@@ -46,7 +51,7 @@ struct JobQueue {
     @discardableResult mutating func remove(_ id: String) -> Job? {
         guard let job = jobs.removeValue(forKey: id) else { return nil }
         states[job.state, default: 0] -= 1
-        order.remove(at: position(of: Rank(job: job)))
+        order.remove(at: position(of: Rank(job)))
         return job
     }
 

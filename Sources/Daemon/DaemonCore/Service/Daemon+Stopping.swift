@@ -1,3 +1,4 @@
+internal import CLinux
 import Foundation
 import JobFiles
 import Logging
@@ -54,6 +55,8 @@ extension Daemon {
                 queue: queue.all, workers: workers, halves: orphans.halves, inboxes: inboxes,
                 isPaused: paused, files)
             writeMetrics()
+            // The text of a long queue is not kept.
+            if queue.count > 500 { cl_trim_memory() }
         }
         let away = inboxes.filter { !$0.isAttached }.map(\.path)
         notifier.status(

@@ -73,7 +73,7 @@ struct InboxScanner: Sendable {
                 unsettled.formUnion(picturesNamed(by: name, names, files))
                 continue
             }
-            guard case .success(let parsed)? = file.spec else {
+            guard case .parsed(let parsed)? = file.spec else {
                 findings.pairs.append(
                     pair(name, file, image: names.index.candidates(for: name).first, others: []))
                 continue

@@ -25,10 +25,16 @@ struct SettlingFile: Sendable {
     /// A spec that does not parse is given this many: it may be half written.
     private static let specPatience = 3.0
 
+    /// A spec as it was read. By reference: of most files there is none, and there may be thousands.
+    indirect enum Reading {
+        case parsed(ParsedSpec)
+        case broken
+    }
+
     let stamp: FileStamp
     /// When it was first seen like this, seconds since 1970.
     let since: Double
-    private(set) var spec: Result<ParsedSpec, SpecError>?
+    private(set) var spec: Reading?
     private(set) var completeness: PictureCompleteness?
     /// Some process has it open for writing.
     private(set) var isOpen = false
@@ -68,9 +74,9 @@ struct SettlingFile: Sendable {
         let bytes = try files.read(path)
         if isSpec {
             do {
-                spec = .success(try parseSpec(bytes, file: PathCoding.shown(lastComponent(path))))
+                spec = .parsed(try parseSpec(bytes, file: PathCoding.shown(lastComponent(path))))
                 isSealed = Self.endsItself(bytes)
-            } catch { spec = .failure(error) }
+            } catch { spec = .broken }
         } else {
             completeness = isComplete(bytes)
             isSealed = completeness == .sealed
@@ -90,8 +96,8 @@ struct SettlingFile: Sendable {
         guard !isOpen, isDelivered || isQuiet(quiet, now) else { return false }
         let age = max(now - stamp.modified, now - since)
         return switch (spec, completeness) {
-        case (.success?, _), (_, .complete?), (_, .sealed?), (_, .notAnImage?): true
-        case (.failure?, _): age >= Self.specPatience * quiet
+        case (.parsed?, _), (_, .complete?), (_, .sealed?), (_, .notAnImage?): true
+        case (.broken?, _): age >= Self.specPatience * quiet
         case (_, .incomplete?): age >= Self.patience * quiet
         case (nil, nil): false
         }
