@@ -249,6 +249,31 @@ import Testing
         #expect(place.names("\(place.inbox)/archive") == ["m.png", "x.png", "x.yaml", "y.yaml"])
     }
 
+    @Test func `a start without its inbox's disk keeps a result that only lacks its rename`() throws {
+        let place = try Place()
+        let files = PosixFileSystem()
+        let (claim, making) = ("\(place.inbox)/.clipdragd/id-1", "\(place.outbox)/.clipdragd/id-1")
+        try files.createDirectory(claim)
+        try files.createDirectory(making)
+        for (path, text) in [
+            ("\(claim)/x.yaml", "prompt: a cat\n"),
+            ("\(making)/trajectory.json", "{\"job\": {\"id\": \"id-1\"}}"),
+            (
+                "\(claim)/job.json",
+                "{\"id\": \"id-1\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
+            ),
+        ] { try files.create(path, Array(text.utf8), mode: 0o644) }
+        try files.createDirectory("\(place.outbox)/.clipdragd/id-2")  // not complete, and no one's
+        try files.rename(place.inbox, to: "\(place.inbox).unmounted")
+        #expect(try place.runOnce() == 0)
+        #expect(try files.list("\(place.outbox)/.clipdragd").map(\.name) == ["id-1"])
+        try files.removeTree(place.inbox)
+        try files.rename("\(place.inbox).unmounted", to: place.inbox)
+        #expect(try place.runOnce() == 0)
+        #expect(place.names(place.outbox) == ["x"] && place.names("\(place.outbox)/x") == ["trajectory.json"])
+        #expect(place.names("\(place.inbox)/archive") == ["x.yaml"])
+    }
+
     @Test func `a second daemon on the same inbox is refused`() throws {
         let place = try Place()
         let daemon = try place.start()

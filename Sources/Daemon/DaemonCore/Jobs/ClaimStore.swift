@@ -91,6 +91,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
+                    try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
                     try rescue(claim, inbox)
                 }
                 continue

@@ -128,12 +128,14 @@ public final class Daemon {
         try removeAbandonedResults(outbox)
     }
 
-    /// Results in the making that no claim belongs to: their job begins anew or is gone.
+    /// Results in the making that no claim belongs to: their job begins anew or is gone. Not those that are complete: their
+    /// claim may be in an inbox that is not mounted now, and say that only the rename is missing.
     private func removeAbandonedResults(_ outbox: String) throws(FileError) {
         let known = Set(queue.all.map(\.id))
         for entry in try files.list("\(outbox)/.clipdragd")
         where entry.kind == .directory && !known.contains(entry.name) {
-            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+            let folder = "\(outbox)/.clipdragd/\(entry.name)"
+            if try files.status("\(folder)/trajectory.json") == nil { try files.removeTree(folder) }
         }
     }
 

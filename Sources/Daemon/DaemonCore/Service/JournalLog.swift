@@ -13,13 +13,14 @@ public struct JournalLog: LogHandler {
     private let socket: String?
     private let isJournal: Bool
 
-    /// Metadata that are shown in a plain line too, in this order, and the journal's names of all.
+    /// The journal's names of metadata; of others the key in capitals after CLIPDRAGD_.
     private static let fieldNames = [
         "event": "CLIPDRAGD_STATE", "job": "CLIPDRAGD_JOB_ID", "name": "CLIPDRAGD_NAME",
         "inbox": "CLIPDRAGD_INBOX",
         "spec": "CLIPDRAGD_SPEC", "attempt": "CLIPDRAGD_ATTEMPT", "code": "CLIPDRAGD_ERROR_CODE",
         "usec": "CLIPDRAGD_DURATION_USEC", "errno": "ERRNO",
     ]
+    /// Metadata that a plain line leaves out.
     private static let unshown: Set = ["event", "inbox", "spec", "attempt", "usec", "errno"]
 
     /// A handler for a label, which is not shown: the unit's name says it.
