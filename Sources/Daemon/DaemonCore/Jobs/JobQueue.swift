@@ -90,14 +90,16 @@ struct InputUses {
 
 /// Keeps a chore that grows with the queue to a twentieth of the time.
 struct ChorePace {
-    /// When it may be done next.
-    private(set) var due = ContinuousClock.now
-    /// Whether it was wanted and not done.
-    private(set) var isOwed = false
+    private var due = ContinuousClock.now
+    private var isOwed = false
 
-    /// Does it, unless it was done too recently.
-    mutating func run(atOnce: Bool = false, _ chore: () -> Void) {
+    /// When a chore that was put off is due; nil without one.
+    var owed: ContinuousClock.Instant? { isOwed ? due : nil }
+
+    /// Does it if there is news or it was put off, unless it was done too recently: then it is put off.
+    mutating func run(isNews: Bool, atOnce: Bool = false, _ chore: () -> Void) {
         let start = ContinuousClock.now
+        guard isNews || isOwed || atOnce else { return }
         isOwed = !atOnce && start < due
         if isOwed { return }
         chore()

@@ -17,7 +17,7 @@ extension Daemon {
 
     func keepHouse() {
         let now = Date().timeIntervalSince1970
-        orphanPace.run {
+        orphanPace.run(isNews: !isChoreTurn) {
             for half in orphans.update(loneHalves, now: now, after: configuration.limits.orphanAfter) {
                 tell(
                     .orphan, "a lone half: its picture or spec has not come", level: .warning,

@@ -49,7 +49,7 @@ extension Daemon {
 
     /// Tells what goes on: in status.json and the metrics, as often as the length of the queue allows, and to systemd.
     func writeStatus(atOnce: Bool = false) {
-        statusPace.run(atOnce: atOnce) {
+        statusPace.run(isNews: !isChoreTurn, atOnce: atOnce) {
             let paused = control.isPaused || control.isDraining || pausedUntil != nil
             records.writeStatus(
                 queue: queue.all, workers: workers, halves: orphans.halves, inboxes: inboxes,

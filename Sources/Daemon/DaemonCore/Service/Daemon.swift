@@ -36,6 +36,8 @@ public final class Daemon {
     var housekeeping = Housekeeping()
     var statusPace = ChorePace()
     var orphanPace = ChorePace()
+    /// The loop turns for nothing but a chore that was put off.
+    var isChoreTurn = false
     private let mounts = MountWatcher()
     /// Until when nothing new is started, because a place (a full disk, say) does not work.
     var pausedUntil: Double?
@@ -200,7 +202,6 @@ public final class Daemon {
         }
         if !workers.isEmpty { deadline = min(deadline, now + (configuration.limits.memory == nil ? 1 : 0.5)) }
         deadline = min(deadline, nextHousekeeping(now))
-        if statusPace.isOwed || orphanPace.isOwed { deadline = min(deadline, now + 0.1) }
         // One that waits as `running` has ended well, but could not be made ready for publishing.
         let unfinished =
             queue.count(.publishing) + queue.count(.running) == 0
@@ -219,8 +220,12 @@ public final class Daemon {
             descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }
         descriptors.append(pollfd(fd: mounts.descriptor, events: Int16(POLLPRI), revents: 0))
-        let wait = Int(max(0, min(60, deadline - now)) * 1000) + 1
-        poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
+        let chores = [statusPace.owed, orphanPace.owed].compactMap { $0 }
+            .map { now + ($0 - ContinuousClock.now) / .seconds(1) }
+        let choreTime = chores.min() ?? .infinity
+        let wait = Int(max(0, min(60, min(deadline, choreTime) - now)) * 1000) + 1
+        let ready = poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
+        isChoreTurn = ready == 0 && choreTime < deadline
         if descriptors.last?.revents != 0 { for inbox in inboxes { inbox.doubt() } }
     }
 }
