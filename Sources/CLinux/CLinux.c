@@ -2,6 +2,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -31,34 +32,43 @@ int cl_inotify_watch(int descriptor, const char *path) {
                              IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
 }
 
-int cl_inotify_drain(int descriptor) {
+int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name)) {
     char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-    int result = 0;
     for (;;) {
         ssize_t size = read(descriptor, buffer, sizeof buffer);
-        if (size <= 0) return result;
+        if (size <= 0) return size == 0 || errno == EAGAIN ? 0 : -1;
         for (char *p = buffer; p < buffer + size;) {
             const struct inotify_event *event = (const struct inotify_event *)p;
-            if (event->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) result = 2;
-            else if (result == 0) result = 1;
+            cl_news news = event->mask & IN_Q_OVERFLOW                                             ? CL_OVERFLOW
+                           : event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) ? CL_GONE
+                           : event->mask & IN_MOVED_TO                                             ? CL_MOVED_IN
+                           : event->mask & IN_CLOSE_WRITE                                          ? CL_CLOSED
+                                                                                                   : CL_CREATED;
+            tell(context, news, event->len ? event->name : "");
             p += sizeof *event + event->len;
         }
     }
 }
 
-int cl_is_remote(const char *path) {
+int cl_may_be_silent(const char *path) {
     struct statfs found;
     if (statfs(path, &found) != 0) return -1;
     switch ((unsigned long)found.f_type) {
-    case 0x6969:     /* NFS */
-    case 0xff534d42: /* CIFS */
-    case 0xfe534d42: /* SMB2 */
-    case 0x65735546: /* FUSE */
-    case 0x01021997: /* 9p */
-    case 0x00c36400: /* Ceph */
-        return 1;
-    default:
+    case 0xef53:     /* ext2, 3, 4 */
+    case 0x58465342: /* XFS */
+    case 0x9123683e: /* btrfs */
+    case 0x01021994: /* tmpfs */
+    case 0x858458f6: /* ramfs */
+    case 0xf2f52010: /* F2FS */
+    case 0x2fc12fc1: /* ZFS */
+    case 0xca451a4e: /* bcachefs */
+    case 0x3153464a: /* JFS */
+    case 0x4d44:     /* FAT */
+    case 0x2011bab0: /* exFAT */
+    case 0x7366746e: /* NTFS */
         return 0;
+    default: /* NFS, SMB, FUSE, 9p, Ceph, overlays, and what no one has thought of */
+        return 1;
     }
 }
 
@@ -66,10 +76,12 @@ int cl_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
 
 int cl_is_being_written(const char *path) {
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0) return 0;
+    if (descriptor < 0) return -1;
     /* A read lease is granted only while no one has the file open for writing; closing gives it back. Someone who
      * opens it in between waits for that, and we are sent SIGIO, which is ignored. */
-    int busy = fcntl(descriptor, F_SETLEASE, F_RDLCK) == -1 && errno == EAGAIN;
+    int answer = fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0 ? 0 : errno == EAGAIN ? 1 : -1;
     close(descriptor);
-    return busy;
+    return answer;
 }
+
+void cl_trim_memory(void) { malloc_trim(0); }

@@ -74,7 +74,7 @@ int cl_limit_data(int pid, uint64_t bytes) {
     return prlimit(pid, RLIMIT_DATA, &limit, NULL);
 }
 
-int cl_notify(const char *path, const char *message) {
+int cl_send(const char *path, const uint8_t *bytes, size_t size) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) return -1;
@@ -82,8 +82,10 @@ int cl_notify(const char *path, const char *message) {
     if (address.sun_path[0] == '@') address.sun_path[0] = 0;
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
-    ssize_t sent = sendto(descriptor, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address,
+    ssize_t sent = sendto(descriptor, bytes, size, MSG_NOSIGNAL, (struct sockaddr *)&address,
                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
     close(descriptor);
     return sent < 0 ? -1 : 0;
 }
+
+int cl_notify(const char *path, const char *message) { return cl_send(path, (const uint8_t *)message, strlen(message)); }

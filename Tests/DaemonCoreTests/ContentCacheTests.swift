@@ -14,7 +14,7 @@ import Testing
     private func cache(_ limit: Int = 1000) -> ContentCache {
         ContentCache(folder: "\(folder)/cache", limit: limit)
     }
-    private func names(_ folder: String) throws -> [String] { try files.list(folder).entries.map(\.name) }
+    private func names(_ folder: String) throws -> [String] { try files.list(folder).map(\.name) }
 
     /// Puts a file's last change an hour back for each of `hours`.
     private func age(_ path: String, hours: Double) throws {

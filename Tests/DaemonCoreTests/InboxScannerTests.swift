@@ -19,7 +19,11 @@ import Testing
 
     private func scanner() -> InboxScanner {
         InboxScanner(.init(path: folder, priority: 2), quiet: 1) { bytes in
-            bytes.last == UInt8(ascii: "!") ? .complete : .incomplete
+            switch bytes.last {
+            case UInt8(ascii: "!"): .complete
+            case UInt8(ascii: "$"): .sealed
+            default: .incomplete
+            }
         }
     }
 
@@ -50,7 +54,7 @@ import Testing
         try write("a.png", "!")
         try write("b.yaml", "image: a.png\nprompt: x\n")
         let found = try scanner.scan(files, now: start + 0.1)
-        #expect(found.settling == ["b.yaml"] && found.needed == ["a.png"])
+        #expect(found.settling == ["b.yaml"] && found.named.contains("a.png"))
     }
 
     @Test func `lone halves wait, and a file that a spec names is none`() throws {
@@ -101,6 +105,53 @@ import Testing
         let found = try scanner.scan(files, now: start + 5)
         #expect(found.pairs.isEmpty)
         #expect(Array(found.waiting.keys) == ["a.yaml"])
+    }
+
+    /// What a scan at the test's start finds ready, after an event about both halves.
+    private func ready(_ spec: (String, String), _ picture: String, _ arrival: Arrival) throws -> Int {
+        var scanner = scanner()
+        try write(spec.0, spec.1)
+        try write("a.png", picture)
+        scanner.note([spec.0: arrival, "a.png": arrival])
+        return try scanner.scan(files, now: start).pairs.count
+    }
+
+    @Test(arguments: [
+        // Renamed in: at once, once it is whole.
+        (("a.yaml", "prompt: x\n"), "!", Arrival.moved, 1), (("a.yaml", "prompt: x\n"), "half", .moved, 0),
+        (("a.yaml", "prompt: ["), "!", .moved, 0),
+        // Closed: at once only where the content itself shows its end.
+        (("a.json", "{\"prompt\": \"x\"}\n"), "$", .closed, 1),
+        (("a.yaml", "prompt: x\n...\n"), "$", .closed, 1),
+        (("a.yaml", "prompt: x\n"), "$", .closed, 0), (("a.json", "{\"prompt\": \"x\"}"), "!", .closed, 0),
+        (("a.yaml", "prompt: x ...\n"), "$", .closed, 0),
+    ])
+    func `what was delivered whole needs no quiet time`(
+        _ spec: (String, String), _ picture: String, _ arrival: Arrival, _ count: Int
+    ) throws {
+        defer { try? files.removeTree(folder) }
+        #expect(try ready(spec, picture, arrival) == count, "\(spec) \(picture) \(arrival)")
+    }
+
+    @Test func `no event hurries a file that is open for writing, nor one that changed afterwards`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.json", "{\"prompt\": \"x\"}")
+        try write("a.png", "$")
+        let writer = try FileHandle(forUpdating: URL(filePath: "\(folder)/a.png"))
+        scanner.note(["a.json": .moved, "a.png": .moved])
+        #expect(try scanner.scan(files, now: start).settling == ["a.png"])
+        #expect(try scanner.scan(files, now: start + 5).settling == ["a.png"])
+        try writer.close()
+        scanner.note(["a.png": .closed])
+        #expect(try scanner.scan(files, now: start + 6).pairs.count == 1)
+        // Changed since, and no event has told of it yet: the quiet time again.
+        try write("a.png", "another$")
+        #expect(try scanner.scan(files, now: start + 0.1).pairs.isEmpty)
+        // The daemon's own moves are no one's delivery.
+        scanner.movedBack("a.json")
+        scanner.note(["a.json": .moved, "a.png": .closed])
+        #expect(try scanner.scan(files, now: start + 0.1).settling == ["a.json"])
     }
 
     @Test func `SHA-256 gives the published digests`() {

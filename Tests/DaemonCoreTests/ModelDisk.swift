@@ -250,7 +250,7 @@ final class ModelDisk: FileCalls {
         }
     }
 
-    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
+    func list(_ path: String) throws(FileError) -> [FileEntry] {
         try state.withLock { (state) throws(FileError) in
             try look("opendir", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
@@ -259,7 +259,7 @@ final class ModelDisk: FileCalls {
             let entries = node.entries.sorted { $0.key < $1.key }.map {
                 FileEntry(name: $0.key, kind: state.nodes[$0.value]?.isDirectory == true ? .directory : .file)
             }
-            return (entries, 0)
+            return entries
         }
     }
 
@@ -277,7 +277,7 @@ final class ModelDisk: FileCalls {
         state.withLock { state in Self.node(path, state).flatMap { state.nodes[$0]?.isDirectory } ?? false }
     }
 
-    func isBeingWritten(_ path: String) -> Bool { false }
+    func isBeingWritten(_ path: String) -> Bool? { false }
 
     func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
         try change("open", path) { (state) throws(FileError) in

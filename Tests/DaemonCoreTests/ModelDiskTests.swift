@@ -221,7 +221,7 @@ private final class ModelDaemon {
     private let records: Records
     private var scanner: InboxScanner
     private var findings = InboxScanner.Findings()
-    private var queue: [Job] = []
+    private var queue = JobQueue()
     private var claimed = 0
     private var hasStrays = false
 
@@ -240,12 +240,12 @@ private final class ModelDaemon {
         guard (try? begin()) != nil else { return false }
         for _ in 0..<30 {
             let isLooked = (try? look()) != nil
-            for job in queue where job.state == .publishing || job.state == .running {
-                queue.removeAll { $0.id == job.id }
+            for job in queue.all where job.state == .publishing || job.state == .running {
+                queue.remove(job.id)
                 complete(job)
             }
-            while let job = queue.filter({ $0.state == .claimed }).min(by: Job.comesBefore) {
-                queue.removeAll { $0.id == job.id }
+            while let job = queue.first(where: { $0.state == .claimed }) {
+                queue.remove(job.id)
                 guard work(job) else { break }
             }
             if disk.isDead { return false }
@@ -260,14 +260,14 @@ private final class ModelDaemon {
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
         try takeUpLeftovers()
-        try store.removeResults(besides: queue)
+        try store.removeResults(besides: queue.all)
     }
 
     private func takeUpLeftovers() throws(FileError) {
-        let known = Set(queue.map(\.id))
+        let known = Set(queue.all.map(\.id))
         try store.finishSettingAside(from: "/in", besides: known)
         for job in try store.leftovers("/in", besides: known) {
-            if job.state == .publishing { complete(job) } else { queue.append(job) }
+            if job.state == .publishing { complete(job) } else { queue.add(job) }
         }
     }
 
@@ -278,19 +278,17 @@ private final class ModelDaemon {
         for pair in findings.pairs {
             claimed += 1
             let id = "id-\(disk.lives)-\(claimed)"
-            if let job = try store.claim(pair, id: id) { queue.append(job) }
-            findings.named[pair.spec] = nil
+            if let job = try store.claim(pair, id: id) { queue.add(job) }
+            findings.named.remove(of: pair.spec)
         }
         if !findings.pairs.isEmpty { findings = try scanner.scan(files, now: 1000) }
         hasStrays = false
     }
 
     private func stillNeeded(besides job: Job) -> Set<String> {
-        var names = findings.needed
-        for other in queue where other.id != job.id && other.state != .publishing {
-            names.formUnion([other.image].compactMap { $0 } + other.others)
-        }
-        return names
+        var uses = InputUses()
+        for other in queue.all where other.id != job.id && other.state != .publishing { uses.add(other) }
+        return Set(job.inputs.filter { findings.named.contains($0) || uses.isNeeded($0, in: "/in") })
     }
 
     /// A worker's whole life.
@@ -330,7 +328,7 @@ private final class ModelDaemon {
             }
             return true
         } catch {
-            queue.append(job)
+            queue.add(job)
             return false
         }
     }
@@ -351,6 +349,6 @@ private final class ModelDaemon {
     }
 
     private func requeue(_ job: Job) {
-        if store.hasGone(job) { hasStrays = true } else { queue.append(job) }
+        if store.hasGone(job) { hasStrays = true } else { queue.add(job) }
     }
 }

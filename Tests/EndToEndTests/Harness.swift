@@ -32,16 +32,18 @@ enum Program {
     }
 
     /// Runs the program to its end.
-    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
-        code: Int32, output: String, errors: String
-    ) {
+    ///
+    /// - Parameter launcher: a command, searched for in PATH, that starts it.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
+    ) throws -> (code: Int32, output: String, errors: String) {
         let folder = try TemporaryFolder()
         // Files, not pipes: whatever is printed, nothing blocks.
         let (out, err) = ("\(folder.path)/out", "\(folder.path)/err")
         for path in [out, err] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
-        process.executableURL = URL(filePath: path)
-        process.arguments = arguments
+        process.executableURL = URL(filePath: launcher.isEmpty ? path : "/usr/bin/env")
+        process.arguments = launcher.isEmpty ? arguments : launcher + [path] + arguments
         // Nothing is remembered from one run to the next, but where a test says so.
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STATE_DIRECTORY": "\(folder.path)/state"]) { $1 }.merging(environment) { $1 }
@@ -119,9 +121,11 @@ final class Place {
     var arguments: [String] { ["run", "--config", config, "--state", state] }
 
     /// The daemon, with the stand-in worker.
-    func start(once: Bool = false, errors: Any? = nil) throws -> Process {
+    func start(once: Bool = false, environment: [String: String] = [:], errors: Any? = nil) throws -> Process
+    {
         try Program.start(
-            arguments + (once ? ["--once"] : []), environment: ["CLIPDRAGD_WORKER": worker], errors: errors)
+            arguments + (once ? ["--once"] : []),
+            environment: ["CLIPDRAGD_WORKER": worker].merging(environment) { $1 }, errors: errors)
     }
 
     /// Runs the daemon until everything is done.
@@ -149,6 +153,16 @@ final class Place {
     func names(_ folder: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.hasPrefix(".") }
             .sorted()
+    }
+
+    /// Drops a file whose name is bytes.
+    func drop(_ bytes: [UInt8], as name: [UInt8]) throws {
+        try PosixFileSystem().create("\(inbox)/\(PathCoding.text(name))", bytes, mode: 0o644)
+    }
+
+    /// Names in a folder but dot files, as bytes.
+    func rawNames(_ folder: String) throws -> Set<[UInt8]> {
+        Set(try PosixFileSystem().list(folder).map { PathCoding.bytes($0.name) }.filter { $0.first != 0x2e })
     }
 
     /// Names of specs whose worker was started, in order.

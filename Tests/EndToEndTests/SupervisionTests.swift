@@ -110,6 +110,9 @@ import Testing
             "clipdragd_jobs_total{result=\"published\"} 1.0", "clipdragd_jobs_total{result=\"failed\"} 2.0",
             "clipdragd_worker_restarts_total 2.0", "clipdragd_job_duration_seconds_count 5",
             "clipdragd_queue_depth{state=\"claimed\"} 0.0", "clipdragd_config_reload_success 1.0",
+            "clipdragd_quarantined 2.0", "clipdragd_settle_seconds_count 3",
+            "clipdragd_publish_fsync_seconds_count 1", "clipdragd_inotify_overflows_total 0.0",
+            "clipdragd_build_info{version=\"0.1.0\"} 1.0",
         ] { #expect(lines.contains(wanted), "\(wanted)") }
         let families = lines.filter { $0.hasPrefix("# TYPE clipdragd_") }
         #expect(families.count >= 15 && Set(families).count == families.count)

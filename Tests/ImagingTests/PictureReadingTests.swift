@@ -61,6 +61,19 @@ enum Pictures {
         }
     }
 
+    @Test(arguments: Pictures.all.filter { $0.hasSuffix("png") })
+    func `checksums vouch for a whole PNG, and for none with a changed byte or a hole`(_ name: String) throws
+    {
+        let bytes = try Pictures.bytes(name)
+        #expect(FileSignature.isVouchedFor(bytes))
+        #expect(!FileSignature.isVouchedFor(Array(bytes.dropLast(12))))
+        for at in stride(from: 8, to: bytes.count - 12, by: 5) {
+            var broken = bytes
+            broken[at] ^= 0x10
+            #expect(!FileSignature.isVouchedFor(broken), "\(at)")
+        }
+    }
+
     @Test(arguments: ["rgb8.png", "rgba16-16bit.png", "baseline.jpg", "progressive.jpg", "cmyk.jpg"])
     func `a file with broken bytes is read or refused, never more`(_ name: String) throws {
         let good = try Pictures.bytes(name)

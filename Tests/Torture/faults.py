@@ -2,10 +2,10 @@
 
 import os
 import random
-import subprocess
 
 import calls
 from place import SCENARIOS, demand, trial
+from watching import compiled
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "ENOMEM"]
 # A start that finds its places out of order may end with these; nothing else may.
@@ -70,11 +70,7 @@ def errors(torture, scenarios):
 
 def short_writes(torture, scenarios):
     """Each write takes only some of the bytes, or is interrupted."""
-    library = f"{torture.folder}/short_write.so"
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "short_write.c")
-    compiler = next(c for c in ("cc", "clang", "gcc") if not subprocess.run(
-        ["sh", "-c", f"command -v {c}"], capture_output=True).returncode)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    library = compiled(torture, "short_write.c", "-shared", "-fPIC", "-ldl")
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)

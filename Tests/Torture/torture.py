@@ -19,8 +19,10 @@ from collections import Counter
 
 import calls
 import faults
+import mounts
 import power
 import torn
+import watching
 import writers
 from place import Broken, Place, ROOT, SCENARIOS
 
@@ -66,18 +68,19 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/clipdragd")
     parser.add_argument("--quick", action="store_true", help="a share of it, without root, in a minute or two")
     parser.add_argument("--only", action="append", default=[],
-                        choices=["kills", "errors", "short-writes", "torn", "power", "writers"])
+                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "idle", "latency"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
+    parser.add_argument("--pairs", type=int, help="pairs of the overflow (20000, or 500 when quick)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", help="where to work")
     options = parser.parse_args()
     Place.program = os.path.abspath(options.program)
     calls.need("strace", "setpriv")
     torture = Torture(options)
-    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers"} | (
-        set() if options.quick else {"power"})
+    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts"} | (
+        set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
     try:
         if "kills" in wanted:
@@ -90,6 +93,14 @@ def main():
             torn.torn(torture)
         if "writers" in wanted:
             writers.writers(torture, options.writers or (100 if options.quick else 10000))
+        if "overflow" in wanted:
+            watching.overflow(torture, options.pairs or (500 if options.quick else 20000))
+        if "mounts" in wanted:
+            mounts.mounts(torture)
+        if "idle" in wanted:
+            watching.idle(torture, options.pairs or (1000 if options.quick else 10000))
+        if "latency" in wanted:
+            watching.latency(torture, 100)
         if "power" in wanted:
             power.cuts(torture, options.cuts, every)
     finally:

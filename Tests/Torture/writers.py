@@ -116,11 +116,55 @@ def old_times(path, content, chance):
         os.utime(file.fileno(), (1e9, 1e9))
 
 
+def written_in_place(path, content, chance):
+    """Another file of the name first, whole in itself but not what is meant, overwritten byte by byte, never truncated."""
+    with open(path, "wb", buffering=0) as file:
+        file.write(bytes(len(content) + chance.randrange(50)))
+        for start, piece in pieces(content, chance):
+            pause(chance)
+            file.seek(start)
+            file.write(piece)
+        pause(chance)
+        file.truncate(len(content))
+
+
+def sparse_copy(path, content, chance):
+    """cp --sparse=always of a file that is still growing elsewhere, then of the whole one, moved over the first."""
+    folder, name = os.path.split(path)
+    source = f"{folder}/.source-{name}"
+    open_and_write(source, content, chance)
+    pause(chance)
+    subprocess.run(["cp", "--sparse=always", source, f"{folder}/.sparse-{name}.tmp"], check=True)
+    os.unlink(source)
+    os.rename(f"{folder}/.sparse-{name}.tmp", path)
+
+
+def moved_while_open(path, content, chance):
+    """The name is put right before the last bytes are written."""
+    folder, name = os.path.split(path)
+    with open(f"{folder}/.early-{name}", "wb", buffering=0) as file:
+        early = chance.randrange(len(content))
+        file.write(content[:early])
+        pause(chance)
+        os.rename(f"{folder}/.early-{name}", path)
+        pause(chance)
+        file.write(content[early:])
+
+
+def hard_link_kept(path, content, chance):
+    """Linked in while another name stays, as a store of equal files does."""
+    folder, name = os.path.split(path)
+    open_and_write(f"{folder}/.kept-{name}", content, chance)
+    os.link(f"{folder}/.kept-{name}", path)
+
+
 HABITS = {"open and write": open_and_write, "append": append, "append, held open": append_held,
           "dot name, renamed": rename_in(".", ".Xa31"), ".part, renamed": rename_in("", ".part"),
           ".filepart, renamed": rename_in("", ".filepart"), "linked in": link_in,
           "truncated and rewritten": truncate_and_rewrite, "preallocated, any order": preallocated,
-          "mapped, any order": mapped, "old times": old_times}
+          "mapped, any order": mapped, "old times": old_times,
+          "in place": written_in_place, "sparse copy": sparse_copy, "moved while open": moved_while_open,
+          "hard link kept": hard_link_kept}
 
 
 def writers(torture, count):
@@ -142,6 +186,8 @@ def writers(torture, count):
             spec = json.dumps({"prompt": f"{i} {words}", "drags": [{"from": [10, 10], "to": [20, i % 50 + 21]}]}).encode()
         else:
             spec = f"prompt: {i} x{words}\nseed: {i}\ndrags:\n  - {{from: [10, 10], to: [20, 21]}}\nsettings:\n  max_steps: 12{i % 10}\n".encode()
+            if chance.random() < 0.3:
+                spec += b"...\n"  # tells its own end
         name = f"w{i:05}"
         expected[f"{name}.{form}"] = (digest(spec), digest(picture), habits)
         halves = [(f"{place.inbox}/{name}.{form}", spec, habits[0]), (f"{place.inbox}/{name}.png", picture, habits[1])]
@@ -152,6 +198,7 @@ def writers(torture, count):
         else:
             for path, content, habit in halves:
                 HABITS[habit](path, content, chance)
+                pause(chance)  # the other half comes late
         return "written"
 
     torture.all("random writers", one, range(count), 96)

@@ -1,5 +1,6 @@
 /* Linux calls that Swift's Glibc module does not show. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 /* rename(2) that fails with EEXIST where `to` is taken. Falls back to a check and rename(2) where the file system
@@ -12,18 +13,25 @@ int cl_die_with_parent(void);
 /* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready or a folder vanish. */
 int cl_inotify_open(void);
 int cl_inotify_watch(int descriptor, const char *path);
-/* Reads all waiting events: 1 when there were any, 2 when some were lost or the folder itself went, 0 for none. */
-int cl_inotify_drain(int descriptor);
+/* What an event says: a name came by rename, a file of that name was closed after writing, a name was made; or events
+ * were lost, or the folder itself went. */
+typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_OVERFLOW, CL_GONE } cl_news;
+/* Reads all waiting events and tells each, in order. Returns 0, or -1 and errno. */
+int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name));
 
-/* Whether a path lies on a file system whose remote changes inotify does not see: 1, 0, or -1 and errno. */
-int cl_is_remote(const char *path);
+/* Whether a path lies on a file system that may change without inotify telling (by another machine, or below an overlay):
+ * 0 for those known not to, 1, or -1 and errno. */
+int cl_may_be_silent(const char *path);
 
 /* An exclusive lock on an open file, held until it is closed: 0, or -1 (EWOULDBLOCK: held by someone else). */
 int cl_lock(int descriptor);
 
-/* Whether some process has a file open for writing, or mapped so: 1 or 0; 0 also where that cannot be told (a file of
+/* Whether some process has a file open for writing, or mapped so: 1 or 0; -1 where that cannot be told (a file of
  * someone else and no CAP_LEASE, or a network file system). */
 int cl_is_being_written(const char *path);
+
+/* Gives freed memory back to the system. */
+void cl_trim_memory(void);
 
 /* SHA-256 of bytes given in any number of pieces. */
 typedef struct {
@@ -48,6 +56,8 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
 /* Bounds what a process can allocate, RLIMIT_DATA: mapped files do not count. 0, or -1 and errno. */
 int cl_limit_data(int pid, uint64_t bytes);
 
+/* Sends a datagram to a socket by its path, or by its abstract name after `@`. Returns 0, or -1 and errno. */
+int cl_send(const char *socket, const uint8_t *bytes, size_t size);
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);
 

@@ -78,7 +78,9 @@ public struct JobPlan: Sendable {
         let folder = parent(path)
         var resolved: [String: String] = [:]
         for reference in spec.references {
-            do { resolved[reference.value] = try parsed.resolve(reference, in: folder) } catch {
+            do {
+                resolved[PathCoding.text(of: reference.value)] = try parsed.resolve(reference, in: folder)
+            } catch {
                 throw JobFailure(error)
             }
         }
@@ -86,7 +88,7 @@ public struct JobPlan: Sendable {
         settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
         output = spec.output.filled(from: options.output)
         notes = []
-        let named = imagePath ?? spec.image.flatMap { resolved[$0.value] }
+        let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
             if isImageNeeded {
@@ -101,12 +103,13 @@ public struct JobPlan: Sendable {
             notes.append("no picture at hand: points and masks are not checked")
             return
         }
-        let picture = try Self.picture(picturePath, shownAs: imagePath ?? picturePath, options.limits)
+        let picture = try Self.picture(
+            picturePath, shownAs: PathCoding.shown(imagePath ?? picturePath), options.limits)
         do { try parsed.validate(width: picture.image.width, height: picture.image.height) } catch {
             throw JobFailure(error)
         }
         (image, imageDigest) = (picture.image, picture.digest)
-        imageName = spec.image?.value ?? lastComponent(picturePath)
+        imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
@@ -129,16 +132,18 @@ public struct JobPlan: Sendable {
         }
     }
 
-    /// The picture of the spec's stem in its folder.
+    /// The picture that the spec's name fits, in its folder.
     private static func pictureBeside(_ spec: String) throws(JobFailure) -> String? {
         let folder = parent(spec)
-        let wanted = stem(lastComponent(spec)).lowercased()
+        let pictures: [String]
         do {
-            return try PosixFileSystem().list(folder).entries.first {
-                $0.kind == .file && ["png", "jpg", "jpeg"].contains(fileExtension($0.name))
-                    && stem($0.name).lowercased() == wanted
-            }.map { "\(folder)/\($0.name)" }
+            pictures = try PosixFileSystem().list(folder).filter { $0.kind == .file }.map(\.name)
+                .filter { PictureIndex.extensions.contains(fileExtension($0)) }
         } catch { throw JobFailure(error) }
+        let name = PathCoding.text(PathCoding.bytes(lastComponent(spec)))
+        let candidates = PictureIndex(pictures).candidates(for: name)
+        guard candidates.count <= 1 else { throw JobFailure(ambiguous: name, among: candidates) }
+        return candidates.first.map { "\(folder)/\($0)" }
     }
 
     private static func settings(
@@ -199,7 +204,8 @@ public struct JobPlan: Sendable {
             case .file(let name):
                 var maskLimits = limits
                 maskLimits.shortestSide = 1
-                let picture = try picture(files[name] ?? name, shownAs: name, maskLimits).image
+                let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
+                    .image
                 let mask = EditMask(
                     size: Size(height: picture.height, width: picture.width), values: picture.mask)
                 for (i, value) in mask.resized(to: size).values.enumerated() where value { inside[i] = true }

@@ -241,7 +241,7 @@ public struct ModelImport: Sendable {
     private func copySmallFiles(_ folder: String, _ target: String, _ files: any FileSystem) throws {
         guard isFolder(folder) else { return }
         try files.createDirectory(target)
-        for entry in try files.list(folder).entries
+        for entry in try files.list(folder)
         where ["json", "txt", "md"].contains(fileExtension(entry.name))
             && !entry.name.contains(".safetensors.")
         {

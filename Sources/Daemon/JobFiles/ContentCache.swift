@@ -34,7 +34,7 @@ public struct ContentCache: Sendable {
 
     /// The entry of a key. What is damaged is removed where that is allowed, and not found.
     public func entry(_ key: String) -> Entry? {
-        guard limit > 0, let entries = try? files.list(folder).entries else { return nil }
+        guard limit > 0, let entries = try? files.list(folder) else { return nil }
         for found in entries where found.kind == .file && found.name.hasPrefix("\(key).") {
             guard let digest = Self.digest(inName: found.name) else { continue }
             let path = "\(folder)/\(found.name)"
@@ -65,7 +65,7 @@ public struct ContentCache: Sendable {
         guard let status = try files.status(drawer) else { return }
         if limit > 0 && status.kind == .directory {
             try files.createDirectory(folder)
-            for entry in try files.list(drawer).entries where entry.kind == .file {
+            for entry in try files.list(drawer) where entry.kind == .file {
                 try takeOver(entry.name, from: drawer)
             }
             try evict()
@@ -94,7 +94,7 @@ public struct ContentCache: Sendable {
 
     /// Removes the entries that were of no use for longest until the rest fits, and what killed writers left.
     private func evict() throws(FileError) {
-        let names = try files.list(folder).entries.filter { $0.kind == .file }.map(\.name)
+        let names = try files.list(folder).filter { $0.kind == .file }.map(\.name)
         var entries: [(name: String, size: Int, used: Double)] = []
         for name in names {
             guard let status = try files.status("\(folder)/\(name)") else { continue }

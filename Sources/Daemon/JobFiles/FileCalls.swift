@@ -11,14 +11,14 @@ public protocol FileCalls: Sendable {
     func read(_ path: String) throws(FileError) -> [UInt8]
     /// pread(2), until `count` bytes are there or the file ends.
     func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
-    /// Entries of a folder but `.` and `..`, by name. Names that are no UTF-8 are left out and counted.
-    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int)
+    /// Entries of a folder but `.` and `..`, by name; whatever bytes a name has, see `PathCoding`.
+    func list(_ path: String) throws(FileError) -> [FileEntry]
     /// lstat(2); nil when nothing is there.
     func status(_ path: String) throws(FileError) -> FileStatus?
     /// Whether a path leads to a folder, links followed.
     func isDirectory(_ path: String) -> Bool
-    /// Whether some process has a file open for writing; false where that cannot be told.
-    func isBeingWritten(_ path: String) -> Bool
+    /// Whether some process has a file open for writing; nil where that cannot be told.
+    func isBeingWritten(_ path: String) -> Bool?
     /// open(2) of a file that is made if need be, and emptied; `exclusive`: one that is there is an error.
     func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32
     /// open(2) at the end of a file that is made if need be.
@@ -53,7 +53,7 @@ public struct KernelCalls: FileCalls {
     public init() {}
 
     public func read(_ path: String) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -70,7 +70,7 @@ public struct KernelCalls: FileCalls {
     }
 
     public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: count)
@@ -90,22 +90,17 @@ public struct KernelCalls: FileCalls {
         return bytes
     }
 
-    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
-        guard let directory = opendir(path) else { throw FileError("opendir", path) }
+    public func list(_ path: String) throws(FileError) -> [FileEntry] {
+        guard let directory = opendir(raw(path)) else { throw FileError("opendir", path) }
         defer { closedir(directory) }
         var entries: [FileEntry] = []
-        var unreadable = 0
         while true {
             errno = 0
             guard let entry = readdir(directory) else {
                 guard errno == 0 else { throw FileError("readdir", path) }
                 break
             }
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            guard let name = String(validating: bytes, as: UTF8.self) else {
-                unreadable += 1
-                continue
-            }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { PathCoding.text($0.prefix { $0 != 0 }) }
             if name == "." || name == ".." { continue }
             let kind: FileStatus.Kind
             switch Int(entry.pointee.d_type) {
@@ -116,12 +111,12 @@ public struct KernelCalls: FileCalls {
             }
             entries.append(FileEntry(name: name, kind: kind))
         }
-        return (entries.sorted { $0.name < $1.name }, unreadable)
+        return entries.sorted { $0.name < $1.name }
     }
 
     public func status(_ path: String) throws(FileError) -> FileStatus? {
         var found = stat()
-        guard lstat(path, &found) == 0 else {
+        guard lstat(raw(path), &found) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
             throw FileError("lstat", path)
         }
@@ -142,26 +137,32 @@ public struct KernelCalls: FileCalls {
 
     public func isDirectory(_ path: String) -> Bool {
         var found = stat()
-        return stat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFDIR
+        return stat(raw(path), &found) == 0 && found.st_mode & S_IFMT == S_IFDIR
     }
 
-    public func isBeingWritten(_ path: String) -> Bool { cl_is_being_written(path) == 1 }
+    public func isBeingWritten(_ path: String) -> Bool? {
+        switch cl_is_being_written(raw(path)) {
+        case 0: false
+        case 1: true
+        default: nil
+        }
+    }
 
     public func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
         let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC)
-        let descriptor = open(path, flags, mode_t(mode))
+        let descriptor = open(raw(path), flags, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         return descriptor
     }
 
     public func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode_t(mode))
+        let descriptor = open(raw(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         return descriptor
     }
 
     public func openDirectory(_ path: String) throws(FileError) -> Int32 {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open", path) }
         return descriptor
     }
@@ -177,7 +178,7 @@ public struct KernelCalls: FileCalls {
     }
 
     public func setMode(_ path: String, _ mode: Int) throws(FileError) {
-        guard chmod(path, mode_t(mode)) == 0 else { throw FileError("chmod", path) }
+        guard chmod(raw(path), mode_t(mode)) == 0 else { throw FileError("chmod", path) }
     }
 
     public func sync(_ file: Int32, _ path: String) throws(FileError) {
@@ -187,23 +188,26 @@ public struct KernelCalls: FileCalls {
     public func close(_ file: Int32) { Glibc.close(file) }
 
     public func makeDirectory(_ path: String) throws(FileError) {
-        guard mkdir(path, 0o755) == 0 else { throw FileError("mkdir", path) }
+        guard mkdir(raw(path), 0o755) == 0 else { throw FileError("mkdir", path) }
     }
 
     public func removeDirectory(_ path: String) throws(FileError) {
-        guard rmdir(path) == 0 else { throw FileError("rmdir", path) }
+        guard rmdir(raw(path)) == 0 else { throw FileError("rmdir", path) }
     }
 
     public func unlink(_ path: String) throws(FileError) {
-        guard Glibc.unlink(path) == 0 else { throw FileError("unlink", path) }
+        guard Glibc.unlink(raw(path)) == 0 else { throw FileError("unlink", path) }
     }
 
     public func link(_ from: String, to: String) throws(FileError) {
-        guard linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 else { throw FileError("link", to) }
+        guard linkat(AT_FDCWD, raw(from), AT_FDCWD, raw(to), 0) == 0 else { throw FileError("link", to) }
     }
 
     public func rename(_ from: String, to: String, replacing: Bool) throws(FileError) {
-        let result = replacing ? Glibc.rename(from, to) : cl_rename_no_replace(from, to)
+        let result = replacing ? Glibc.rename(raw(from), raw(to)) : cl_rename_no_replace(raw(from), raw(to))
         guard result == 0 else { throw FileError("rename", replacing ? from : to) }
     }
 }
+
+/// A path as the kernel takes it.
+private func raw(_ path: String) -> [CChar] { PathCoding.cString(path) }

@@ -44,8 +44,8 @@ public protocol FileSystem: Sendable {
     func syncFile(_ path: String) throws(FileError)
     /// Makes a folder, and those above it; one that is there is fine.
     func createDirectory(_ path: String) throws(FileError)
-    /// Entries of a folder but `.` and `..`, by name. Names that are no UTF-8 are left out and counted.
-    func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int)
+    /// Entries of a folder but `.` and `..`, by name; whatever bytes a name has, see `PathCoding`.
+    func list(_ path: String) throws(FileError) -> [FileEntry]
     /// What a path names, not following a last symbolic link; nil when nothing is there.
     func status(_ path: String) throws(FileError) -> FileStatus?
     /// Gives a file or folder another name in the same file system; fails with EEXIST when the name is taken.
@@ -56,8 +56,8 @@ public protocol FileSystem: Sendable {
     func remove(_ path: String) throws(FileError)
     /// Removes a folder and all in it; none there is fine.
     func removeTree(_ path: String) throws(FileError)
-    /// Whether some process has a file open for writing; false where that cannot be told.
-    func isBeingWritten(_ path: String) -> Bool
+    /// Whether some process has a file open for writing; nil where that cannot be told.
+    func isBeingWritten(_ path: String) -> Bool?
     /// Gives a file or folder permissions.
     func setMode(_ path: String, _ mode: Int) throws(FileError)
     /// Makes durable which names a folder has.
@@ -66,12 +66,12 @@ public protocol FileSystem: Sendable {
 
 extension FileSystem {
     /// Tells nothing.
-    public func isBeingWritten(_ path: String) -> Bool { false }
+    public func isBeingWritten(_ path: String) -> Bool? { nil }
 
     /// Removes what a `replace` that was killed left in a folder; a folder that is not there has none.
     public func removeTemporaries(_ folder: String) throws(FileError) {
         guard try status(folder) != nil else { return }
-        for entry in try list(folder).entries
+        for entry in try list(folder)
         where entry.kind == .file && entry.name.hasPrefix(".") && entry.name.hasSuffix(".tmp") {
             try remove("\(folder)/\(entry.name)")
         }
@@ -114,7 +114,7 @@ extension FileSystem {
             return try syncFile(to)
         }
         try createDirectory(to)
-        for entry in try list(from).entries {
+        for entry in try list(from) {
             try copyTree("\(from)/\(entry.name)", to: "\(to)/\(entry.name)")
         }
     }

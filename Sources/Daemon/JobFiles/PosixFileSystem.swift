@@ -21,11 +21,9 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
     public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
         try calls.read(path, from: offset, count: count)
     }
-    public func list(_ path: String) throws(FileError) -> (entries: [FileEntry], unreadable: Int) {
-        try calls.list(path)
-    }
+    public func list(_ path: String) throws(FileError) -> [FileEntry] { try calls.list(path) }
     public func status(_ path: String) throws(FileError) -> FileStatus? { try calls.status(path) }
-    public func isBeingWritten(_ path: String) -> Bool { calls.isBeingWritten(path) }
+    public func isBeingWritten(_ path: String) -> Bool? { calls.isBeingWritten(path) }
     public func setMode(_ path: String, _ mode: Int) throws(FileError) { try calls.setMode(path, mode) }
 
     public func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
@@ -121,7 +119,7 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
             try remove(path)
             return
         }
-        for entry in try list(path).entries { try removeTree("\(path)/\(entry.name)") }
+        for entry in try list(path) { try removeTree("\(path)/\(entry.name)") }
         do { try calls.removeDirectory(path) } catch { guard error.number == ENOENT else { throw error } }
         try syncDirectory(parent(path))
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EditJobs
+import JobFiles
 
 /// The command line (contract, "Command line").
 @main
@@ -17,4 +18,7 @@ struct Clipdragd: ParsableCommand {
             ModelsCommand.self, BenchCommand.self,
             EditWorkerCommand.self,
         ])
+
+    // Paths may be any bytes; what Swift makes of arguments is always UTF-8.
+    static func main() { main(Array(CommandLine.rawArguments.dropFirst())) }
 }

@@ -1,3 +1,5 @@
+internal import CImageCodecs
+
 /// What a file is, by its first bytes, and whether all of it is there.
 public enum FileSignature {
     /// PNG or JPEG, or nil.
@@ -50,13 +52,33 @@ public enum FileSignature {
     private static func pngEnds(_ bytes: [UInt8]) -> Bool {
         var at = 8
         while at + 12 <= bytes.count {
-            let length = bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
+            let length = bigEndian(bytes[at..<at + 4])
             if length > bytes.count - at - 12 { return false }
             if bytes[at + 4..<at + 8].elementsEqual("IEND".utf8) { return true }
             at += 12 + length
         }
         return false
     }
+
+    /// Whether the checksums of a whole PNG vouch for all of its bytes: no writer can have left a hole in it. A JPEG has
+    /// none.
+    public static func isVouchedFor(_ bytes: [UInt8]) -> Bool {
+        guard format(of: bytes) == .png else { return false }
+        var at = 8
+        while at + 12 <= bytes.count {
+            let length = bigEndian(bytes[at..<at + 4])
+            guard length <= bytes.count - at - 12 else { return false }
+            let sum = bytes.withUnsafeBufferPointer { buffer in
+                buffer.baseAddress.map { Int(ci_crc32(0, $0 + at + 4, length + 4)) }
+            }
+            guard sum == bigEndian(bytes[at + 8 + length..<at + 12 + length]) else { return false }
+            if bytes[at + 4..<at + 8].elementsEqual("IEND".utf8) { return true }
+            at += 12 + length
+        }
+        return false
+    }
+
+    private static func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }
 
     private static func jpegEnds(_ bytes: [UInt8]) -> Bool {
         var at = 2

@@ -56,7 +56,7 @@ extension ClaimStore {
     func finishSettingAside(from inbox: String, besides known: Set<String>) throws(FileError) {
         let folder = configuration.failed ?? "\(inbox)/failed"
         guard try files.status(folder) != nil else { return }
-        for entry in try files.list(folder).entries
+        for entry in try files.list(folder)
         where entry.kind == .directory && entry.name.hasPrefix(".") {
             let words = entry.name.drop { $0 == "." }.split(separator: ".", maxSplits: 1)
             guard words.count == 2, !known.contains(String(words[0])) else { continue }

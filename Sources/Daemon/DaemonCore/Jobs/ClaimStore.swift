@@ -20,7 +20,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     private func failed(_ job: Job) -> String { configuration.failed ?? "\(job.inbox)/failed" }
 
     /// Claims a pair by renaming its spec; the picture and what else the spec names are linked or copied in. nil when
-    /// the spec has gone meanwhile.
+    /// the spec has gone meanwhile, or is being changed: then it is back in the inbox.
     func claim(_ pair: Pair, id: String) throws(FileError) -> Job? {
         var digest: [[UInt8]] = []
         for name in [pair.spec] + (pair.image.map { [$0] } ?? []) where !name.contains("/") {
@@ -29,9 +29,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         let job = Job(id: id, pair: pair, digest: Digest.sha256(digest))
         try files.createDirectory(job.claim)
         try save(job)
-        do {
+        do throws(FileError) {
             try files.rename("\(pair.inbox)/\(pair.spec)", to: "\(job.claim)/\(pair.spec)")
             try linkInputs(job)
+            guard try isAsFound(pair, job) else { throw FileError("claim", pair.spec, 11 /* EAGAIN */) }
         } catch {
             // The rename may have happened and its syncing failed: the spec must not go with the claim.
             if try files.status("\(job.claim)/\(pair.spec)") != nil {
@@ -39,15 +40,28 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 try files.rename("\(job.claim)/\(pair.spec)", to: "\(pair.inbox)/\(name)")
             }
             try files.removeTree(job.claim)
-            if error.number == 2 { return nil }
+            if error.number == 2 || error.operation == "claim" { return nil }
             throw error
         }
         return job
     }
 
+    /// Whether what was claimed is still what was found whole, and no one has begun to write it anew. Under its new name
+    /// a spec can be opened by no one who does not have it open now.
+    private func isAsFound(_ pair: Pair, _ job: Job) throws(FileError) -> Bool {
+        for (name, stamp) in pair.stamps {
+            // A picture stays in the inbox; the claim has a link to it or a copy.
+            let path = "\(name == pair.spec ? job.claim : job.inbox)/\(name)"
+            guard let status = try files.status(path) else { continue }
+            if FileStamp(status) != stamp { return false }
+            if files.isBeingWritten(path) == true && !pair.heldOpen.contains(name) { return false }
+        }
+        return true
+    }
+
     /// Links what a claim lacks; a name in a sub-folder or outside is left to the job's own check.
     func linkInputs(_ job: Job) throws(FileError) {
-        for name in (job.image.map { [$0] } ?? []) + job.others where !name.contains("/") {
+        for name in job.inputs {
             guard try files.status("\(job.claim)/\(name)") == nil,
                 try files.status("\(job.inbox)/\(name)") != nil
             else { continue }
@@ -68,7 +82,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         let folder = "\(inbox)/.clipdragd"
         guard try files.status(folder) != nil else { return [] }
         var jobs: [Job] = []
-        for entry in try files.list(folder).entries
+        for entry in try files.list(folder)
         where entry.kind == .directory && !known.contains(entry.name) {
             let claim = "\(folder)/\(entry.name)"
             try files.removeTemporaries(claim)
@@ -81,6 +95,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
+                    try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
                     try rescue(claim, inbox)
                 }
                 continue
@@ -99,13 +114,13 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// What can be told of a claim whose record is damaged, but whose result is in the outbox: it must not run again.
     private func publishedJob(_ id: String, _ inbox: String) throws(FileError) -> Job? {
-        for entry in try files.list(outbox).entries
+        for entry in try files.list(outbox)
         where entry.kind == .directory && entry.name != ".clipdragd" {
             let path = "\(outbox)/\(entry.name)/trajectory.json"
             guard try files.status(path) != nil,
                 JSONValue(parsing: try files.read(path))?["job"]?["id"]?.string == id
             else { continue }
-            let names = try files.list("\(inbox)/.clipdragd/\(id)").entries.map(\.name)
+            let names = try files.list("\(inbox)/.clipdragd/\(id)").map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
             let spec = names.first { InboxNames.isSpec($0) && $0 != "job.json" } ?? "\(id).yaml"
             let pair = Pair(
@@ -122,7 +137,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// A claim whose record is damaged: whatever it holds goes back to the inbox under its own name.
     private func rescue(_ claim: String, _ inbox: String) throws(FileError) {
-        for entry in try files.list(claim).entries
+        for entry in try files.list(claim)
         where !["job.json", "error.json", "error.txt"].contains(entry.name) && !entry.name.hasPrefix(".") {
             let isTaken = try files.status("\(inbox)/\(entry.name)") != nil
             if InboxNames.isSpec(entry.name) || !isTaken {
@@ -152,12 +167,14 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.createDirectory(making(job))
     }
 
-    /// Removes results in the making that none of some jobs will go on with.
+    /// Removes results in the making that none of some jobs will go on with. Not those that are complete: their claim may be
+    /// in an inbox that is not mounted now, and say that only the rename is missing.
     func removeResults(besides jobs: [Job]) throws(FileError) {
         let known = Set(jobs.map(\.id))
-        for entry in try files.list("\(outbox)/.clipdragd").entries
+        for entry in try files.list("\(outbox)/.clipdragd")
         where entry.kind == .directory && !known.contains(entry.name) {
-            try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+            let folder = "\(outbox)/.clipdragd/\(entry.name)"
+            if try files.status("\(folder)/trajectory.json") == nil { try files.removeTree(folder) }
         }
     }
 
@@ -185,7 +202,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         let making = making(job)
         if job.state != .publishing {
             try files.removeTree("\(making)/\(ContentCache.drawerName)")
-            for entry in try files.list(making).entries {
+            for entry in try files.list(making) {
                 try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
             }
             try files.syncDirectory(making)
@@ -224,18 +241,20 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     ///
     /// - Parameter stillNeeded: names of pictures that waiting specs name; they stay in the inbox.
     func settleInputs(_ job: Job, stillNeeded: Set<String>) throws(FileError) {
+        // An inbox that has gone away must not be made anew by making its archive.
+        guard try files.status(job.claim) != nil else { throw FileError("open", job.claim, 2 /* ENOENT */) }
         let specInClaim = "\(job.claim)/\(job.spec)"
         switch configuration.inputs {
         case .archive:
             let folder = archive(job)
             try files.createDirectory(folder)
             try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
-            for name in inputs(job) {
+            for name in job.inputs {
                 let isOurs = stillNeeded.contains(name) ? false : try isSameFile(job, name)
                 try put("\(job.inbox)/\(name)", of: job, into: folder, isOurs: isOurs)
             }
         case .delete:
-            for name in inputs(job) where !stillNeeded.contains(name) {
+            for name in job.inputs where !stillNeeded.contains(name) {
                 if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
             }
         case .keep:
@@ -245,10 +264,6 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
         }
         try files.removeTree(job.claim)
-    }
-
-    private func inputs(_ job: Job) -> [String] {
-        ((job.image.map { [$0] } ?? []) + job.others).filter { !$0.contains("/") }
     }
 
     /// Whether the inbox still has the very file that was claimed, and not a newer one of the same name.
@@ -273,7 +288,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {
-            for name in inputs(job) where !stillNeeded.contains(name) {
+            for name in job.inputs where !stillNeeded.contains(name) {
                 if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
             }
         }

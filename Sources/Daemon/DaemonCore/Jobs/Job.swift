@@ -29,6 +29,8 @@ public struct Job: Sendable, Equatable {
     public var image: String?
     /// Further files that the spec names.
     public var others: [String]
+    /// Pictures that the spec's name fits, when there are several and it names none: then it cannot be done.
+    public var ambiguous: [String] = []
     /// Higher first.
     public var priority: Int
     /// Change time of the spec, seconds since 1970: older first.
@@ -45,13 +47,14 @@ public struct Job: Sendable, Equatable {
 
     /// The record's text.
     public var json: JSONValue {
-        let fields: [(key: String, value: JSONValue)] = [
+        var fields: [(key: String, value: JSONValue)] = [
             ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)),
             ("image", .optional(image)),
             ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)),
             ("dropped", .number(dropped)),
             ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
         ]
+        if !ambiguous.isEmpty { fields.append(("ambiguous", .array(ambiguous.map { .string($0) }))) }
         // A record with a flipped bit must not pass for another job's; where the inbox lies may change.
         let sum = Digest.sha256(Array(JSONValue.object(fields.filter { $0.key != "inbox" }).line.utf8))
         return .object(fields + [("check", .string(sum))])
@@ -69,11 +72,8 @@ public struct Job: Sendable, Equatable {
         self.spec = spec
         self.state = state
         image = json["image"]?.string
-        if case .array(let items)? = json["others"] {
-            others = items.compactMap(\.string)
-        } else {
-            others = []
-        }
+        others = Self.strings(json["others"])
+        ambiguous = Self.strings(json["ambiguous"])
         priority = json["priority"]?.integer ?? 0
         dropped = json["dropped"]?.number ?? 0
         crashes = json["crashes"]?.integer ?? 0
@@ -89,6 +89,7 @@ public struct Job: Sendable, Equatable {
         spec = pair.spec
         image = pair.image
         others = pair.others
+        ambiguous = pair.ambiguous
         priority = pair.priority
         dropped = pair.dropped
         crashes = 0
@@ -96,8 +97,10 @@ public struct Job: Sendable, Equatable {
         self.digest = digest
     }
 
-    /// Which of two jobs comes first.
-    static func comesBefore(_ a: Job, _ b: Job) -> Bool {
-        (-a.priority, a.dropped, a.id) < (-b.priority, b.dropped, b.id)
+    private static func strings(_ json: JSONValue?) -> [String] {
+        if case .array(let items)? = json { items.compactMap(\.string) } else { [] }
     }
+
+    /// The pictures and masks that it needs from its inbox; what lies in a sub-folder or outside is not the daemon's.
+    var inputs: [String] { ([image].compactMap { $0 } + others).filter { !$0.contains("/") } }
 }

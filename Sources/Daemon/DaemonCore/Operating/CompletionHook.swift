@@ -19,7 +19,7 @@ struct CompletionHook {
 
     init(stateFolder: String) {
         folder = "\(stateFolder)/hook"
-        let left = (try? PosixFileSystem().list(folder).entries.map(\.name)) ?? []
+        let left = (try? PosixFileSystem().list(folder).map(\.name)) ?? []
         waiting = left.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { (stem($0), 0, 0) }
     }
 

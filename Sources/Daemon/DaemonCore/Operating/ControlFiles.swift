@@ -34,7 +34,7 @@ public struct ControlFiles: Sendable {
     }
 
     mutating func read(_ files: some FileSystem) {
-        let names = (try? files.list(folder).entries.map(\.name)) ?? []
+        let names = (try? files.list(folder).map(\.name)) ?? []
         isPaused = names.contains("paused")
         isDraining = names.contains("draining")
         requests = names.compactMap { name in

@@ -9,8 +9,15 @@ public enum Explanation {
         _ path: String, configuration: Configuration,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
     ) -> String {
+        PathCoding.shown(sentence(path, configuration: configuration, isComplete: isComplete))
+    }
+
+    private static func sentence(
+        _ path: String, configuration: Configuration,
+        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
+    ) -> String {
         let files = PosixFileSystem()
-        let (folder, name) = (parent(path), lastComponent(path))
+        let (folder, name) = (parent(path), PathCoding.text(PathCoding.bytes(lastComponent(path))))
         guard let inbox = configuration.inboxes.first(where: { $0.path == folder }) else {
             return "\(folder) is no inbox; sub-folders of inboxes are not looked into."
         }
@@ -31,7 +38,14 @@ public enum Explanation {
         guard let found = try? scanner.scan(files, now: Date().timeIntervalSince1970) else {
             return "\(folder) cannot be read."
         }
-        if let pair = found.pairs.first(where: { $0.spec == name || $0.image == name }) {
+        let isMeant = { (pair: Pair) in
+            pair.spec == name || pair.image == name || pair.ambiguous.contains(name)
+        }
+        if let pair = found.pairs.first(where: isMeant) {
+            guard pair.ambiguous.isEmpty else {
+                let failure = JobFailure(ambiguous: pair.spec, among: pair.ambiguous)
+                return "\(pair.spec) will fail: \(failure.message). \(failure.hint)"
+            }
             return
                 "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next look. If not, no daemon watches \(folder), or it is paused."
         }

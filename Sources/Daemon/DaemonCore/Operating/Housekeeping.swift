@@ -19,7 +19,7 @@ struct Housekeeping: Sendable {
         var removed: [String] = []
         let kept = configuration.retention
         func remove(_ folder: String, _ seconds: Double?, _ isOurs: (FileEntry) -> Bool) {
-            guard let seconds, let entries = try? files.list(folder).entries else { return }
+            guard let seconds, let entries = try? files.list(folder) else { return }
             for entry in entries where !entry.name.hasPrefix(".") && isOurs(entry) {
                 let path = "\(folder)/\(entry.name)"
                 guard let status = try? files.status(path), now - status.changed > seconds else { continue }

@@ -14,9 +14,12 @@ struct Metrics {
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
         var waitingHalves, orphans: Int
+        /// Jobs that lie below `failed`.
+        var quarantined: Int
+        var version: String
         var isPaused, isWaiting: Bool
-        /// Of each inbox.
-        var isPolling: [Bool]
+        /// How each inbox is watched; nil: it is not there.
+        var modes: [Watcher.Mode?]
         /// Folders whose free space is told.
         var places: [String]
     }
@@ -32,8 +35,12 @@ struct Metrics {
     var hookFailures = 0
     /// Looks into inboxes.
     var scans = 0
-    /// Watches that lost events and were made anew.
+    /// Inboxes that went away or were replaced.
     var watchesLost = 0
+    /// Times that the kernel's queue of events ran over.
+    var overflows = 0
+    private var (settles, settleSeconds) = (0, 0.0)
+    private var (syncs, syncSeconds) = (0, 0.0)
     /// Whether the last reload took.
     var reloadSucceeded = true
     private var lastWritten = (text: "", time: 0.0)
@@ -41,6 +48,18 @@ struct Metrics {
     mutating func ended(_ worker: WorkerProcess) {
         runs += 1
         runSeconds += Double((ContinuousClock.now - worker.started).components.seconds)
+    }
+
+    /// A pair was claimed so long after the last change of its files.
+    mutating func settled(after seconds: Double) {
+        settles += 1
+        settleSeconds += max(0, seconds)
+    }
+
+    /// A result was made durable and visible in so long.
+    mutating func published(in duration: Duration) {
+        syncs += 1
+        syncSeconds += duration / .seconds(1)
     }
 
     mutating func concluded(_ outcome: Records.Outcome) {
@@ -79,12 +98,16 @@ struct Metrics {
         family(
             "jobs_total", "counter", "Jobs that ended, by result.",
             [("{result=\"published\"}", Double(published)), ("{result=\"failed\"}", Double(failed))])
-        lines += [
-            "# HELP clipdragd_job_duration_seconds Time of workers.",
-            "# TYPE clipdragd_job_duration_seconds summary",
-            "clipdragd_job_duration_seconds_sum \(runSeconds)",
-            "clipdragd_job_duration_seconds_count \(runs)",
-        ]
+        for (name, help, sum, count) in [
+            ("job_duration", "Time of workers.", runSeconds, runs),
+            ("settle", "From a pair's last change, as seen, to its claim.", settleSeconds, settles),
+            ("publish_fsync", "Making results durable and visible.", syncSeconds, syncs),
+        ] {
+            lines += [
+                "# HELP clipdragd_\(name)_seconds \(help)", "# TYPE clipdragd_\(name)_seconds summary",
+                "clipdragd_\(name)_seconds_sum \(sum)", "clipdragd_\(name)_seconds_count \(count)",
+            ]
+        }
         family(
             "queue_depth", "gauge", "Jobs by state.",
             ["claimed", "held", "publishing", "running"].map {
@@ -93,14 +116,18 @@ struct Metrics {
         one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
         one("waiting_halves", "gauge", "Files without their other half.", Double(sample.waitingHalves))
         one("orphans", "gauge", "Of these, those beyond limits.orphan_after.", Double(sample.orphans))
+        one(
+            "quarantined", "gauge", "Jobs that were set aside and are still there.",
+            Double(sample.quarantined))
         one("worker_restarts_total", "counter", "Tries after a worker's death.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
         one("scans_total", "counter", "Looks into inboxes.", Double(scans))
-        one("watches_lost_total", "counter", "Watches that lost events or their folder.", Double(watchesLost))
+        one("watches_lost_total", "counter", "Inboxes that went away or were replaced.", Double(watchesLost))
+        one("inotify_overflows_total", "counter", "Queues of events that ran over.", Double(overflows))
         family(
             "watch_mode", "gauge", "How each inbox is watched.",
-            sample.isPolling.enumerated().map {
-                ("{inbox=\"\($0.offset)\",mode=\"\($0.element ? "poll" : "inotify")\"}", 1)
+            sample.modes.enumerated().map {
+                ("{inbox=\"\($0.offset)\",mode=\"\($0.element?.rawValue ?? "away")\"}", 1)
             })
         let free = sample.places.compactMap { Self.freeBytes($0) }
         family(
@@ -111,6 +138,7 @@ struct Metrics {
         one(
             "last_success_timestamp_seconds", "gauge", "When a job was last published; 0: never.", lastSuccess
         )
+        family("build_info", "gauge", "The program.", [("{version=\"\(sample.version)\"}", 1)])
         one("start_timestamp_seconds", "gauge", "When the daemon started.", started.rounded())
         one("config_reload_success", "gauge", "1 when the last reload took.", reloadSucceeded ? 1 : 0)
         return lines.joined(separator: "\n") + "\n"

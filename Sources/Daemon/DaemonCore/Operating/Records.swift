@@ -20,11 +20,11 @@ final class Records {
 
     private let folder: String
     private var digests: [String: String] = [:]
-    private var lastStatus = ""
+    private var lastStatus = ""  // its digest: with thousands of jobs the text is long
 
     init(stateFolder: String, _ files: some FileSystem) {
         folder = stateFolder
-        let entries = (try? files.list("\(folder)/history").entries) ?? []
+        let entries = (try? files.list("\(folder)/history")) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {
             guard
                 let record = (try? files.read("\(folder)/history/\(entry.name)")).flatMap({
@@ -54,7 +54,7 @@ final class Records {
     }
 
     /// A finished job's record as JSON, which is what the hook is given too.
-    func text(_ job: Job, _ outcome: Outcome) -> String {
+    func text(_ job: Job, _ outcome: Outcome, isShown: Bool = false) -> String {
         var fields: [(key: String, value: JSONValue)] = [
             ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)),
             ("spec", .string(job.spec)),
@@ -68,7 +68,8 @@ final class Records {
         case .failed(let code, let folder):
             fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
         }
-        return JSONValue.object(fields).lines
+        let record = JSONValue.object(fields)
+        return (isShown ? record.shown : record).lines
     }
 
     /// A finished job's record.
@@ -79,7 +80,7 @@ final class Records {
 
     /// Writes status.json when it has changed.
     func writeStatus(
-        queue: [Job], workers: [WorkerProcess], halves: [LoneHalf], isPaused: Bool,
+        queue: [Job], workers: [WorkerProcess], halves: [LoneHalf], inboxes: [WatchedInbox], isPaused: Bool,
         _ files: some FileSystem
     ) {
         let running = workers.map { worker in
@@ -91,7 +92,7 @@ final class Records {
                 ("total", .optional(worker.progress?["total"]?.integer)),
             ])
         }
-        let waiting = queue.sorted(by: Job.comesBefore).map { job in
+        let waiting = queue.map { job in
             JSONValue.object([
                 ("id", .string(job.id)), ("name", .string(job.name)), ("state", .string(job.state.rawValue)),
                 ("priority", .integer(job.priority)), ("crashes", .integer(job.crashes)),
@@ -107,10 +108,18 @@ final class Records {
             ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)),
             ("waiting", .array(waiting)),
             ("lone_halves", .array(lone)),
+            (
+                "inboxes",
+                .array(
+                    inboxes.map {
+                        .object([("path", .string($0.path)), ("watch", .string($0.mode?.rawValue ?? "away"))])
+                    })
+            ),
         ])
         let text = status.lines
-        guard text != lastStatus else { return }
-        lastStatus = text
+        let digest = Digest.sha256(Array(text.utf8))
+        guard digest != lastStatus else { return }
+        lastStatus = digest
         // A status that cannot be written is no reason to stop working.
         try? files.replace("\(folder)/status.json", Array(text.utf8), mode: 0o644)
     }

@@ -8,17 +8,21 @@ extension Daemon {
     /// A job has ended: it is remembered, counted, and told to the hook.
     func concluded(_ job: Job, _ outcome: Records.Outcome) throws(FileError) {
         // The hook's note first: a death between the two tells it twice, never not at all.
-        if configuration.hook != nil { try hook.add(job.id, records.text(job, outcome), files) }
+        if configuration.hook != nil {
+            try hook.add(job.id, records.text(job, outcome, isShown: true), files)
+        }
         try records.remember(job, outcome: outcome, files)
         counters.concluded(outcome)
     }
 
     func keepHouse() {
         let now = Date().timeIntervalSince1970
-        for half in orphans.update(loneHalves, now: now, after: configuration.limits.orphanAfter) {
-            log.warning(
-                "a lone half: its picture or spec has not come",
-                metadata: ["inbox": "\(half.inbox)", "file": "\(half.file)"])
+        orphanPace.run(isNews: !isChoreTurn) {
+            for half in orphans.update(loneHalves, now: now, after: configuration.limits.orphanAfter) {
+                tell(
+                    .orphan, "a lone half: its picture or spec has not come", level: .warning,
+                    ["inbox": half.inbox, "file": half.file])
+            }
         }
         if let program = configuration.hook, let trouble = hook.tend(program, now, files) {
             log.warning("the hook could not be started: \(trouble)")
@@ -57,14 +61,19 @@ extension Daemon {
     func writeMetrics() {
         guard let path = configuration.metricsFile else { return }
         let now = Date().timeIntervalSince1970
-        counters.watchesLost = inboxes.reduce(0) { $0 + $1.losses }
+        counters.overflows = inboxes.reduce(0) { $0 + $1.overflows }
         var depths: [String: Int] = ["running": workers.count]
-        for job in queue { depths[job.state.rawValue, default: 0] += 1 }
+        for state in [Job.State.claimed, .held, .publishing] { depths[state.rawValue] = queue.count(state) }
+        let failed = Set(configuration.inboxes.map { configuration.failed ?? "\($0.path)/failed" })
+        let quarantined = failed.reduce(0) { sum, folder in
+            sum + ((try? files.list(folder))?.count { $0.kind == .directory } ?? 0)
+        }
         let sample = Metrics.Sample(
-            depths: depths, oldest: queue.map(\.dropped).min().map { max(0, (now - $0).rounded()) } ?? 0,
+            depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
             waitingHalves: orphans.halves.count, orphans: orphans.halves.count { $0.isOrphan },
+            quarantined: quarantined, version: setup.version,
             isPaused: control.isPaused || control.isDraining, isWaiting: pausedUntil != nil,
-            isPolling: inboxes.map { ($0.watcher?.descriptor ?? -1) < 0 },
+            modes: inboxes.map { $0.mode },
             places: [configuration.outbox ?? "/", setup.stateFolder])
         counters.write(sample, to: path, files, now)
     }

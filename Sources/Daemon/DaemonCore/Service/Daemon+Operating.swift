@@ -10,33 +10,42 @@ import Logging
 extension Daemon {
     func obeyControl() {
         _ = controlWatcher?.drain()
+        let before = (control.isPaused, control.isDraining)
         control.read(files)
+        switch (before, (control.isPaused, control.isDraining)) {
+        case ((false, _), (true, _)):
+            tell(.paused, "paused: nothing is started until `resume`", level: .notice)
+        case ((_, false), (_, true)): tell(.draining, "draining: nothing more is started", level: .notice)
+        case ((true, _), (false, false)), ((_, true), (false, false)):
+            tell(.unpaused, "going on", level: .notice)
+        default: break
+        }
         for (verb, id) in control.takeRequests(files) {
             switch verb {
-            case .hold: change(id) { $0.state = .held }
-            case .release: change(id) { $0.state = .claimed }
+            case .hold: change(id, .held, "held") { $0.state = .held }
+            case .release: change(id, .released, "released") { $0.state = .claimed }
             case .cancel: cancel(id)
             case .requeue: requeue(failed: id)
             }
         }
     }
 
-    private func change(_ id: String, _ body: (inout Job) -> Void) {
-        guard let index = queue.firstIndex(where: { $0.id == id && $0.state != .publishing }) else { return }
-        body(&queue[index])
-        try? store.save(queue[index])
+    private func change(_ id: String, _ event: JobEvent, _ what: String, _ body: (inout Job) -> Void) {
+        guard var job = queue[id], job.state != .publishing else { return }
+        body(&job)
+        queue.add(job)
+        try? store.save(job)
+        tell(event, what, job, level: .notice)
     }
 
     private func cancel(_ id: String) {
         if let worker = workers.first(where: { $0.job.id == id }) {
-            worker.signal(SIGKILL)
-            var status: Int32 = 0
-            waitpid(worker.pid, &status, 0)
-            workers.removeAll { $0.pid == worker.pid }
-            queue.append(worker.job)
+            stopWorker(worker)
+            queue.add(worker.job)
         }
-        guard let job = queue.first(where: { $0.id == id && $0.state != .publishing }) else { return }
-        queue.removeAll { $0.id == id }
+        guard let job = queue[id], job.state != .publishing else { return }
+        queue.remove(id)
+        tell(.cancelled, "cancelled", job, level: .notice)
         setAside(
             job,
             JobFailure(
@@ -50,12 +59,15 @@ extension Daemon {
             let inbox = record["inbox"]?.string
         else { return }
         do {
-            for entry in try files.list(folder).entries
+            for entry in try files.list(folder)
             where !["error.json", "error.txt"].contains(entry.name) {
                 try putBack("\(folder)/\(entry.name)", into: inbox)
             }
-            let left = try files.list(folder).entries.map(\.name)
+            let left = try files.list(folder).map(\.name)
             if Set(left).isSubset(of: ["error.json", "error.txt"]) { try files.removeTree(folder) }
+            tell(
+                .requeued, "back in the inbox", level: .notice,
+                ["job": id, "name": record["name"]?.string ?? "", "inbox": inbox])
         } catch { log.warning("not all of it could be put back: \(error)", metadata: ["job": "\(id)"]) }
     }
 

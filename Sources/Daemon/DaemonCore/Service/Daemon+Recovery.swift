@@ -5,13 +5,15 @@ import Logging
 extension Daemon {
     /// Goes on with claims that belong to no job under way.
     func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
-        let known = Set((queue + workers.map(\.job)).map(\.id))
+        let known = Set((queue.all + workers.map(\.job)).map(\.id))
         try store.finishSettingAside(from: inbox.path, besides: known)
         for job in try store.leftovers(inbox.path, besides: known) {
-            log.info(
-                "taken up again",
-                metadata: ["job": "\(job.id)", "name": "\(job.name)", "state": "\(job.state.rawValue)"])
-            if job.state == .publishing { complete(job) } else { queue.append(job) }
+            tell(.resumed, "taken up again", job, ["from": job.state.rawValue])
+            admit(job)
+            if job.state == .publishing {
+                queue.remove(job.id)
+                complete(job)
+            }
         }
         inbox.hasStrays = false
     }
@@ -19,8 +21,9 @@ extension Daemon {
     /// Has a job tried again, unless its claim has gone: then it is ended but for what the next look completes, and would
     /// fail for ever.
     func requeue(_ job: Job) {
-        guard store.hasGone(job) else { return queue.append(job) }
+        guard store.hasGone(job) else { return queue.add(job) }
         log.warning("its claim has gone", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+        dismiss(job)
         let inbox = inboxes.first { $0.path == job.inbox }
         inbox?.hasStrays = true
         inbox?.lookNow()

@@ -1,3 +1,4 @@
+internal import CLinux
 import Foundation
 import JobFiles
 import Logging
@@ -14,6 +15,7 @@ extension Daemon {
         notifier.stopping()
         for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
         let deadline = ContinuousClock.now + .milliseconds(1500)
+        var ended: [Job] = []
         for worker in workers {
             var status: Int32 = 0
             while waitpid(worker.pid, &status, WNOHANG) == 0 {
@@ -22,35 +24,44 @@ extension Daemon {
                 usleep(10_000)
             }
             keepStages(of: worker.job)
-            if worker.end(status) == .succeeded { complete(worker.job) } else { queue.append(worker.job) }
+            if worker.end(status) == .succeeded { complete(worker.job) } else { ended.append(worker.job) }
         }
         workers = []
         // Running jobs first. What there is no time for stays claimed: the next start takes it up as well.
         let end = ContinuousClock.now + .milliseconds(800)
-        for job in queue.reversed()
+        for job in ended + queue.all
         where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
         {
             notifier.stillBusy()
             do {
                 try store.returnToInbox(job)
-                log.info("returned to the inbox", metadata: ["job": "\(job.id)", "name": "\(job.name)"])
+                tell(.returned, "returned to the inbox", job)
             } catch {
                 log.warning("the claim stays for the next start: \(error)", metadata: ["job": "\(job.id)"])
             }
         }
-        queue.removeAll()
+        queue = JobQueue()
         hook.stop()
-        writeStatus()
-        log.info("stopped")
+        writeStatus(atOnce: true)
+        tell(.stopped, "stopped")
         return .ok
     }
 
-    func writeStatus() {
-        let paused = control.isPaused || control.isDraining || pausedUntil != nil
-        records.writeStatus(queue: queue, workers: workers, halves: orphans.halves, isPaused: paused, files)
-        writeMetrics()
+    /// Tells what goes on: in status.json and the metrics, as often as the length of the queue allows, and to systemd.
+    func writeStatus(atOnce: Bool = false) {
+        statusPace.run(isNews: !isChoreTurn, atOnce: atOnce) {
+            let paused = control.isPaused || control.isDraining || pausedUntil != nil
+            records.writeStatus(
+                queue: queue.all, workers: workers, halves: orphans.halves, inboxes: inboxes,
+                isPaused: paused, files)
+            writeMetrics()
+            // The text of a long queue is not kept.
+            if queue.count > 500 { cl_trim_memory() }
+        }
+        let away = inboxes.filter { !$0.isAttached }.map(\.path)
         notifier.status(
             "\(workers.count) running, \(queue.count) waiting, \(failures) failed"
-                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : ""))
+                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : "")
+                + (away.isEmpty ? "" : "; degraded: \(away.joined(separator: ", ")) is not there"))
     }
 }

@@ -11,6 +11,8 @@ public struct DaemonSetup: Sendable {
     public var once: Bool
     /// The command that makes one edit; the job's arguments follow it.
     public var workerCommand: [String]
+    /// The program's version.
+    public var version: String
     /// Asks whether a picture's bytes are all there.
     public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
     /// Reads the configuration again; nil where there is no file.
@@ -19,6 +21,7 @@ public struct DaemonSetup: Sendable {
     /// A set-up.
     public init(
         configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
+        version: String,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
         reload: (@Sendable () throws(JobFailure) -> Configuration)? = nil
     ) {
@@ -27,6 +30,7 @@ public struct DaemonSetup: Sendable {
         self.once = once
         self.workerCommand = workerCommand
         self.isComplete = isComplete
+        self.version = version
         self.reload = reload
     }
 }

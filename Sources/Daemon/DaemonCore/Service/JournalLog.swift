@@ -1,15 +1,36 @@
+internal import CLinux
 import Foundation
 import JobFiles
 import Logging
 
-/// One plain line each on standard error; under systemd with the priority that the journal reads from `<n>`.
+/// The log. Under systemd each entry goes to the journal with its fields (systemd.journal-fields(7)): MESSAGE, PRIORITY,
+/// MESSAGE_ID, ERRNO, DOCUMENTATION, and CLIPDRAGD_… for what is known of the job. Elsewhere, and where the journal does
+/// not listen, it is one plain line on standard error.
 public struct JournalLog: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level = .info
+    /// The journal's socket; nil: there is none.
+    private let socket: String?
     private let isJournal: Bool
 
+    /// The journal's names of metadata; of others the key in capitals after CLIPDRAGD_.
+    private static let fieldNames = [
+        "event": "CLIPDRAGD_STATE", "job": "CLIPDRAGD_JOB_ID", "name": "CLIPDRAGD_NAME",
+        "inbox": "CLIPDRAGD_INBOX",
+        "spec": "CLIPDRAGD_SPEC", "attempt": "CLIPDRAGD_ATTEMPT", "code": "CLIPDRAGD_ERROR_CODE",
+        "usec": "CLIPDRAGD_DURATION_USEC", "errno": "ERRNO",
+    ]
+    /// Metadata that a plain line leaves out.
+    private static let unshown: Set = ["event", "inbox", "spec", "attempt", "usec", "errno"]
+
     /// A handler for a label, which is not shown: the unit's name says it.
-    public init(label: String) { isJournal = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil }
+    public init(label: String) {
+        let environment = ProcessInfo.processInfo.environment
+        isJournal = environment["JOURNAL_STREAM"] != nil
+        // An environment variable, so that tests can listen.
+        socket =
+            environment["CLIPDRAGD_JOURNAL_SOCKET"] ?? (isJournal ? "/run/systemd/journal/socket" : nil)
+    }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -18,14 +39,48 @@ public struct JournalLog: LogHandler {
 
     public func log(event: LogEvent) {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map {
-            "\($0.key)=\($0.value)"
+            (key: $0.key, value: PathCoding.shown($0.value.description))
+        }
+        let message = PathCoding.shown(event.message.description)
+        if let socket {
+            let entry = entry(event.level, message, fields)
+            if cl_send(socket, entry, entry.count) == 0 { return }
         }
         let prefix =
             isJournal
             ? "<\(Self.priority(event.level))>"
             : "clipdragd: \(event.level == .info ? "" : "\(event.level): ")"
-        let line = ([prefix + event.message.description] + fields).joined(separator: " ")
+        let isOfJob = fields.contains { $0.key == "job" }
+        let shown = fields.filter { !Self.unshown.contains($0.key) || ($0.key == "inbox" && !isOfJob) }
+        let line = ([prefix + message] + shown.map { "\($0.key)=\($0.value)" }).joined(separator: " ")
         StandardStream.errors.tell(line.replacingOccurrences(of: "\n", with: " ") + "\n")
+    }
+
+    /// An entry in the journal's native protocol: `NAME=value` a line; where the value has line breaks, the name, then its
+    /// length in eight bytes, least first, then the value.
+    private func entry(_ level: Logger.Level, _ message: String, _ fields: [(key: String, value: String)])
+        -> [UInt8]
+    {
+        var bytes: [UInt8] = []
+        func add(_ name: String, _ value: String) {
+            let text = Array(value.utf8)
+            if text.contains(UInt8(ascii: "\n")) {
+                bytes += Array("\(name)\n".utf8)
+                bytes += withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
+            } else {
+                bytes += Array("\(name)=".utf8)
+            }
+            bytes += text + [UInt8(ascii: "\n")]
+        }
+        add("MESSAGE", message)
+        add("PRIORITY", String(Self.priority(level)))
+        add("SYSLOG_IDENTIFIER", "clipdragd")
+        for (key, value) in fields {
+            add(Self.fieldNames[key] ?? "CLIPDRAGD_\(key.uppercased())", value)
+            if key == "event", let event = JobEvent(rawValue: value) { add("MESSAGE_ID", event.messageID) }
+            if key == "code" { add("DOCUMENTATION", "file:///usr/share/doc/clipdragd/errors.md") }
+        }
+        return bytes
     }
 
     private static func priority(_ level: Logger.Level) -> Int {

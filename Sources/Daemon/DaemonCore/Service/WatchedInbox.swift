@@ -6,68 +6,120 @@ import SpecParser
     import Glibc
 #endif
 
-/// One inbox: its lock, its watcher and what was last found in it.
+/// One inbox: its lock, its watcher and what was last found in it. It is attached to one folder, not to a path: what is
+/// mounted there later, or made anew, is another inbox of the same path.
 final class WatchedInbox {
     static let rescanSeconds = 60.0
     static let pollSeconds = 2.0
 
+    private struct Attachment {
+        let device, inode: UInt64
+        let lock: InboxLock
+        let watcher: Watcher
+    }
+
     let path: String
-    private(set) var watcher: Watcher?
     private(set) var findings = InboxScanner.Findings()
     private(set) var hasScanned = false
     private(set) var nextLook = 0.0
-    /// How often events were lost, or the folder was replaced.
-    private(set) var losses = 0
     /// Whether a claim has failed and may have left something behind.
     var hasStrays = false
+    /// How often the kernel's queue of events ran over.
+    private(set) var overflows = 0
     private let settings: Configuration.Inbox
+    private let quiet: Double
+    private let isComplete: InboxScanner.CompletenessCheck
     private var scanner: InboxScanner
-    private let lock: InboxLock
+    private var attachment: Attachment?
+    private var mayBeGone = false
 
-    /// Watches an inbox that no other daemon has.
-    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck)
-        throws
-    {
+    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
         path = inbox.path
         settings = inbox
-        lock = try InboxLock("\(inbox.path)/.clipdragd/lock")
+        self.quiet = quiet
+        self.isComplete = isComplete
         scanner = InboxScanner(inbox, quiet: quiet, isComplete: isComplete)
-        watcher = try Watcher(inbox.path, inbox.watch)
+    }
+
+    /// Whether its folder is there and ours.
+    var isAttached: Bool { attachment != nil }
+    /// How it is watched; nil while it is not there.
+    var mode: Watcher.Mode? { attachment?.watcher.mode }
+    /// Readable when events wait; nil where there are none.
+    var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
+
+    /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
+    func attach(_ files: some FileSystem) throws {
+        guard let status = try files.status(try Self.resolved(path)) else {
+            throw FileError("open", path, ENOENT)
+        }
+        attachment = Attachment(
+            device: status.device, inode: status.inode,
+            lock: try InboxLock("\(path)/.clipdragd/lock"), watcher: try Watcher(path, settings.watch))
+        scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
+        (mayBeGone, nextLook) = (false, 0)
+    }
+
+    /// Lets go of the folder.
+    func detach() {
+        attachment = nil
+        (findings, nextLook) = (.init(), 0)
+    }
+
+    /// The mounts have changed, so it may have gone.
+    func doubt() {
+        mayBeGone = true
+        if !isAttached { nextLook = 0 }
+    }
+
+    /// Whether the path still is the folder that was attached. It is asked of the file system after a sign that it may not
+    /// be, and before each look.
+    func isStillThere(_ files: some FileSystem) -> Bool {
+        guard let attachment else { return false }
+        guard mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return true }
+        mayBeGone = false
+        guard let real = try? Self.resolved(path), let status = try? files.status(real) else { return false }
+        return status.device == attachment.device && status.inode == attachment.inode
+    }
+
+    private static func resolved(_ path: String) throws(FileError) -> String {
+        guard let real = realpath(PathCoding.cString(path), nil) else { throw FileError("open", path) }
+        defer { free(real) }
+        return PathCoding.text(
+            UnsafeBufferPointer(start: real, count: strlen(real)).map { UInt8(bitPattern: $0) })
+    }
+
+    /// Takes what events there are.
+    func takeNews() {
+        guard let news = attachment?.watcher.drain(), news.isAny else { return }
+        scanner.note(news.arrivals)
+        if news.isOverflow { overflows += 1 }
+        if news.isGone { mayBeGone = true }
+        nextLook = 0
     }
 
     /// Whether events or the time ask for a look.
-    func isDue(_ now: Double) -> Bool {
-        switch watcher?.drain() ?? .lost {
-        case .changes: nextLook = now
-        case .lost:
-            // The folder was replaced, or events were: watch what is there now.
-            losses += 1
-            watcher = try? Watcher(path, settings.watch)
-            nextLook = now
-        case .nothing: break
-        }
-        return now >= nextLook
-    }
+    func isDue(_ now: Double) -> Bool { isAttached && now >= nextLook }
 
     /// Makes the next look due at once.
     func lookNow() { nextLook = 0 }
+
+    /// A spec was moved back by the daemon itself.
+    func movedBack(_ name: String) { scanner.movedBack(name) }
 
     /// Looks at the inbox.
     func scan(_ files: some FileSystem, _ now: Double) throws(FileError) {
         findings = try scanner.scan(files, now: now)
         hasScanned = true
-        let regular = now + ((watcher?.descriptor ?? -1) >= 0 ? Self.rescanSeconds : Self.pollSeconds)
+        let regular = now + (mode == .inotify ? Self.rescanSeconds : Self.pollSeconds)
         nextLook = min(findings.lookAgain ?? regular, regular)
         // they are claimed next: look again for what else there is
         if !findings.pairs.isEmpty { nextLook = now }
     }
 
     /// A pair has left the inbox: its spec needs nothing there any more.
-    func claimed(_ pair: Pair) { findings.named[pair.spec] = nil }
+    func claimed(_ pair: Pair) { findings.named.remove(of: pair.spec) }
 
-    /// Looks again soon: the inbox could not be read.
-    func fail(_ error: FileError, _ now: Double) {
-        nextLook = now + Self.pollSeconds
-        watcher = try? Watcher(path, settings.watch)
-    }
+    /// Looks again soon: the inbox could not be read, or is not there.
+    func lookLater(_ now: Double) { nextLook = now + Self.pollSeconds }
 }

@@ -1,8 +1,8 @@
 import JobFiles
 import SpecParser
 
-/// Finds what is ready in an inbox. A file is ready when it has not changed for the quiet time *and* its content is
-/// whole: a picture up to its end marker, a spec that parses. Time alone would start jobs on files of writers that pause.
+/// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
+/// content is whole: a picture up to its end marker, a spec that parses. See `SettlingFile`.
 ///
 /// A value without a clock of its own: the time is an argument.
 struct InboxScanner: Sendable {
@@ -17,33 +17,25 @@ struct InboxScanner: Sendable {
         var waiting: [String: Double] = [:]
         /// Files that are still being written.
         var settling: [String] = []
-        /// Pictures and masks that specs in the inbox name, by spec.
-        var named: [String: Set<String>] = [:]
-        /// Pictures and masks that some spec in the inbox names.
-        var needed: Set<String> { named.values.reduce(into: []) { $0.formUnion($1) } }
-        /// Names that are no UTF-8 and cannot be taken.
-        var unreadableNames = 0
+        /// Pictures and masks that specs in the inbox name.
+        var named = NamedInputs()
         /// The earliest time at which something may have become ready.
         var lookAgain: Double?
     }
 
-    private struct Seen: Sendable {
-        var size: Int
-        var modified: Double
-        var inode: UInt64
-        var since: Double
-        var completeness: PictureCompleteness?
-        var spec: Result<ParsedSpec, SpecError>?
-        /// Some process has it open for writing.
-        var isOpen = false
+    /// The files of one look.
+    private struct Names {
+        var pictures: [String]
+        var index: PictureIndex
+        var known: Set<String>
     }
-
-    private enum Readiness { case ready, settling(until: Double) }
 
     let inbox: Configuration.Inbox
     private let quiet: Double
     private let isComplete: CompletenessCheck
-    private var seen: [String: Seen] = [:]
+    private var seen: [String: SettlingFile] = [:]
+    private var arrivals: [String: Arrival] = [:]
+    private var ownMoves: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping CompletenessCheck) {
         self.inbox = inbox
@@ -51,154 +43,166 @@ struct InboxScanner: Sendable {
         self.isComplete = isComplete
     }
 
+    /// Takes what events told since the last look; of several about a name, the last.
+    mutating func note(_ news: [String: Arrival]) {
+        for (name, arrival) in news where !(arrival == .moved && ownMoves.remove(name) != nil) {
+            arrivals[name] = arrival
+        }
+    }
+
+    /// A file was moved back by the daemon itself: that is no sign that its writer is done.
+    mutating func movedBack(_ name: String) {
+        ownMoves.insert(name)
+        seen[name] = nil
+    }
+
     /// Looks at the inbox at a time, in seconds since 1970.
     mutating func scan(_ files: some FileSystem, now: Double) throws(FileError) -> Findings {
         var findings = Findings()
-        let (entries, unreadable) = try files.list(inbox.path)
-        findings.unreadableNames = unreadable
         // A symbolic link could lead out of the inbox: none is followed.
-        let names = entries.filter { $0.kind == .file }.map(\.name)
-        let pictures = names.filter(InboxNames.isPicture)
-        let specs = names.filter(InboxNames.isSpec)
-        let known = Set(names)
-        seen = seen.filter { known.contains($0.key) }
-        var unsettled: [String: Set<String>] = [:]
-        for name in specs {
-            guard let file = try look(name, files, now) else { continue }
-            guard case .ready = specReadiness(file, now) else {
+        let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
+        let pictures = all.filter(InboxNames.isPicture)
+        let names = Names(pictures: pictures, index: PictureIndex(pictures), known: Set(all))
+        seen = seen.filter { names.known.contains($0.key) }
+        var unsettled: [String: [String]] = [:]
+        for name in all where InboxNames.isSpec(name) {
+            guard let file = try examine(name, files, now) else { continue }
+            guard file.isReady(quiet: quiet, now: now) else {
                 settle(name, file, now, &findings)
-                unsettled[name] = Set(picturesNamed(by: name, pictures, files))
+                unsettled[name] = picturesNamed(by: name, names, files)
                 continue
             }
-            guard case .success(let parsed)? = file.spec else {
-                let image = pictures.first { stem($0).lowercased() == stem(name).lowercased() }
-                findings.pairs.append(pair(name, image, [], file, specPriority: 0))
+            guard case .parsed(let parsed)? = file.spec else {
+                findings.pairs.append(
+                    pair(name, file, image: names.index.candidates(for: name).first, others: []))
                 continue
             }
-            try addPair(name, parsed.spec, file, pictures, known, files, now, &findings)
+            try addPair(name, parsed.spec, file, names, files, now, &findings)
         }
-        let needed = findings.needed
-        for picture in pictures where !needed.contains(picture) {
-            if let file = try look(picture, files, now) { findings.waiting[picture] = file.modified }
+        for picture in pictures where !findings.named.contains(picture) {
+            if let file = try look(picture, files, now) { findings.waiting[picture] = file.stamp.modified }
         }
-        findings.named.merge(unsettled) { $0.union($1) }
+        for (spec, names) in unsettled { findings.named.add(names, of: spec) }
+        arrivals = arrivals.filter { names.known.contains($0.key) }
         return findings
     }
 
     /// Pictures that a spec names which may still be written: another job must not take them away meanwhile.
-    private func picturesNamed(by name: String, _ pictures: [String], _ files: some FileSystem) -> [String] {
+    private func picturesNamed(by name: String, _ names: Names, _ files: some FileSystem) -> [String] {
         let bytes = (try? files.read("\(inbox.path)/\(name)")) ?? []
         let spec = (try? parseSpec(bytes, file: name))?.spec
         if let spec, let image = spec.image?.value {
-            return [image] + spec.references.map(\.value)
+            return ([image] + spec.references.map(\.value)).map { PathCoding.text(of: $0) }
         }
-        return pictures.filter { stem($0).lowercased() == stem(name).lowercased() }
+        return names.index.candidates(for: name)
     }
 
     private mutating func addPair(
-        _ name: String, _ spec: EditSpec, _ file: Seen, _ pictures: [String], _ known: Set<String>,
-        _ files: some FileSystem,
+        _ name: String, _ spec: EditSpec, _ file: SettlingFile, _ names: Names, _ files: some FileSystem,
         _ now: Double, _ findings: inout Findings
     ) throws(FileError) {
-        let image = spec.image?.value ?? pictures.first { stem($0).lowercased() == stem(name).lowercased() }
-        let others = spec.references.map(\.value).filter { $0 != image }
-        findings.named[name] = Set(others + [image].compactMap { $0 })
-        guard let image else {
-            findings.waiting[name] = file.modified
+        let candidates =
+            spec.image.map { [PathCoding.text(of: $0.value)] } ?? names.index.candidates(for: name)
+        let others = spec.references.map { PathCoding.text(of: $0.value) }.filter { !candidates.contains($0) }
+        findings.named.add(others + candidates, of: name)
+        guard let image = candidates.first else {
+            findings.waiting[name] = file.stamp.modified
+            return
+        }
+        var found = pair(name, file, image: image, others: others, specPriority: spec.priority)
+        guard candidates.count == 1 else {
+            (found.image, found.others, found.ambiguous) = (nil, [], candidates)
+            findings.pairs.append(found)
             return
         }
         for needed in [image] + others {
             // A name with a slash lies in a sub-folder or outside: the job itself will say what is wrong with it.
             guard !needed.contains("/") else { continue }
-            guard known.contains(needed) else {
-                findings.waiting[name] = file.modified
+            guard names.known.contains(needed) else {
+                findings.waiting[name] = file.stamp.modified
                 return
             }
-            guard let picture = try look(needed, files, now) else { return }
-            guard case .ready = pictureReadiness(picture, now) else {
+            guard let picture = try examine(needed, files, now) else { return }
+            guard picture.isReady(quiet: quiet, now: now) else {
                 settle(needed, picture, now, &findings)
                 return
             }
+            found.stamps[needed] = picture.stamp
+            found.since = max(found.since, picture.since)
+            if picture.isHeldOpen { found.heldOpen.insert(needed) }
         }
-        findings.pairs.append(pair(name, image, others, file, specPriority: spec.priority))
+        findings.pairs.append(found)
     }
 
-    private func pair(_ spec: String, _ image: String?, _ others: [String], _ file: Seen, specPriority: Int)
-        -> Pair
-    {
+    private func pair(
+        _ spec: String, _ file: SettlingFile, image: String?, others: [String], specPriority: Int = 0
+    ) -> Pair {
         Pair(
             inbox: inbox.path, spec: spec, image: image, others: others,
-            priority: specPriority + inbox.priority,
-            dropped: file.modified)
+            priority: specPriority + inbox.priority, dropped: file.stamp.modified, stamps: [spec: file.stamp],
+            since: file.since, heldOpen: file.isHeldOpen ? [spec] : [])
     }
 
-    private func settle(_ name: String, _ file: Seen, _ now: Double, _ findings: inout Findings) {
+    private func settle(_ name: String, _ file: SettlingFile, _ now: Double, _ findings: inout Findings) {
         findings.settling.append(name)
-        let next = file.isOpen ? now + quiet : max(min(file.modified, now) + quiet, now + 0.05)
+        let next = file.next(quiet: quiet, now: now)
         findings.lookAgain = min(findings.lookAgain ?? next, next)
     }
 
     /// What is known of a file, renewed when it has changed.
     private mutating func look(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
-        -> Seen?
+        -> SettlingFile?
     {
         guard let status = try files.status("\(inbox.path)/\(name)") else { return nil }
-        var file = seen[name]
-        if file?.size != status.size || file?.modified != status.modified || file?.inode != status.inode {
-            file = Seen(size: status.size, modified: status.modified, inode: status.inode, since: now)
-        }
-        guard var file else { return nil }
-        // One that is held open but has not changed for long is done: some programs never close.
-        let isOpen = isQuiet(file, now) && files.isBeingWritten("\(inbox.path)/\(name)")
-        file.isOpen = isOpen && now - file.since < 30 * quiet
-        if file.isOpen {
-            // What was read before may change without the file's time telling.
-            file.completeness = nil
-            file.spec = nil
-        } else if isQuiet(file, now) && file.completeness == nil && file.spec == nil {
-            let bytes = try files.read("\(inbox.path)/\(name)")
-            if InboxNames.isSpec(name) {
-                do { file.spec = .success(try parseSpec(bytes, file: name)) } catch {
-                    file.spec = .failure(error)
-                }
-            } else {
-                file.completeness = isComplete(bytes)
-            }
-        }
+        var file = seen[name] ?? SettlingFile(status, since: now)
+        if file.stamp != FileStamp(status) { file = SettlingFile(status, since: now) }
+        if let arrival = arrivals.removeValue(forKey: name) { file.arrived(arrival) }
         seen[name] = file
         return file
     }
 
-    /// Unchanged for the quiet time, by the file's clock or, where that runs ahead of ours, by what was seen.
-    private func isQuiet(_ file: Seen, _ now: Double) -> Bool {
-        (file.modified <= now && now - file.modified >= quiet) || now - file.since >= quiet
+    /// The same, and its content too if it may be whole.
+    private mutating func examine(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
+        -> SettlingFile?
+    {
+        guard var file = try look(name, files, now) else { return nil }
+        try file.examine(
+            "\(inbox.path)/\(name)", isSpec: InboxNames.isSpec(name), quiet: quiet, now: now, files,
+            isComplete)
+        seen[name] = file
+        return file
+    }
+}
+
+/// Which files the specs of an inbox name. Asking takes no time in proportion to all.
+struct NamedInputs: Sendable, Equatable {
+    private var bySpec: [String: Set<String>] = [:]
+    private var counts: [String: Int] = [:]
+
+    /// A spec names these.
+    mutating func add(_ names: [String], of spec: String) {
+        for name in names where bySpec[spec, default: []].insert(name).inserted {
+            counts[name, default: 0] += 1
+        }
     }
 
-    /// A spec that does not parse may be half written: it is given three times the quiet time.
-    private func specReadiness(_ file: Seen, _ now: Double) -> Readiness {
-        guard isQuiet(file, now), let spec = file.spec else { return .settling(until: file.modified + quiet) }
-        if case .failure = spec, now - file.modified < 3 * quiet, now - file.since < 3 * quiet {
-            return .settling(until: file.modified + 3 * quiet)
+    /// A spec is there no more.
+    mutating func remove(of spec: String) {
+        for name in bySpec.removeValue(forKey: spec) ?? [] {
+            counts[name] = (counts[name] ?? 0) > 1 ? (counts[name] ?? 0) - 1 : nil
         }
-        return .ready
     }
 
-    /// A picture without its end is given thirty times the quiet time, then it is a damaged one.
-    private func pictureReadiness(_ file: Seen, _ now: Double) -> Readiness {
-        guard isQuiet(file, now), file.completeness != nil else {
-            return .settling(until: file.modified + quiet)
-        }
-        if file.completeness == .incomplete, now - file.since < 30 * quiet, now - file.modified < 30 * quiet {
-            return .settling(until: now + quiet)
-        }
-        return .ready
-    }
+    /// Whether any spec names it.
+    func contains(_ name: String) -> Bool { counts[name] != nil }
 }
 
 /// Whether a picture's bytes are all there.
 public enum PictureCompleteness: Sendable {
     /// It has its end marker.
     case complete
+    /// It has, and checksums vouch for all before it.
+    case sealed
     /// More has to come.
     case incomplete
     /// It is no picture.

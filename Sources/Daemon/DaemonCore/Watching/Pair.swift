@@ -5,16 +5,32 @@ import SpecParser
 struct Pair: Sendable, Equatable {
     var inbox: String
     var spec: String
-    /// nil for a spec that cannot be read: it fails by itself.
+    /// nil for a spec that cannot be read, or whose picture cannot be told: it fails by itself.
     var image: String?
     var others: [String]
     var priority: Int
     var dropped: Double
+    /// Pictures that the spec's name fits, when there are several and it names none.
+    var ambiguous: [String] = []
+    /// What the files were like when they were found whole, by name.
+    var stamps: [String: FileStamp] = [:]
+    /// When the last of them was first seen so, seconds since 1970.
+    var since = 0.0
+    /// Of these, files that someone holds open for writing and has not changed for long.
+    var heldOpen: Set<String> = []
+}
+
+/// By what a change of a file's content is known.
+struct FileStamp: Sendable, Equatable {
+    var size: Int
+    var modified: Double
+    var inode: UInt64
+
+    init(_ status: FileStatus) { (size, modified, inode) = (status.size, status.modified, status.inode) }
 }
 
 /// Names that are never looked at: dot files, writers' temporary names, and anything but specs and pictures.
 enum InboxNames {
-    static let pictures = ["png", "jpg", "jpeg"]
     static let specs = ["yaml", "yml", "json"]
 
     static func isIgnored(_ name: String) -> Bool {
@@ -24,7 +40,7 @@ enum InboxNames {
     }
 
     static func isPicture(_ name: String) -> Bool {
-        !isIgnored(name) && pictures.contains(fileExtension(name))
+        !isIgnored(name) && PictureIndex.extensions.contains(fileExtension(name))
     }
     static func isSpec(_ name: String) -> Bool { !isIgnored(name) && specs.contains(fileExtension(name)) }
 }

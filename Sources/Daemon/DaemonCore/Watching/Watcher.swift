@@ -3,24 +3,43 @@ import Foundation
 import JobFiles
 import SpecParser
 
-/// Wakes the daemon when something happens in a folder: inotify, or nothing where that is silent (network file
-/// systems) and only the rescan finds changes.
+/// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
+/// overlays) the folder is polled too; by the configuration it is only polled, or only watched.
 final class Watcher {
-    /// Readable when events wait; −1 where the folder is polled.
+    /// How a folder is watched.
+    enum Mode: String { case inotify, poll, both }
+
+    /// What the events said.
+    struct News {
+        /// Something happened.
+        var isAny = false
+        /// Events were lost: only a look at the whole folder tells what happened.
+        var isOverflow = false
+        /// The folder was removed, moved or unmounted.
+        var isGone = false
+        /// Files that came, and how.
+        var arrivals: [String: Arrival] = [:]
+    }
+
+    let mode: Mode
+    /// Readable when events wait; −1 where the folder is only polled.
     let descriptor: Int32
-    private let path: String
 
     /// Watches a folder as asked.
-    init(_ path: String, _ mode: Configuration.Inbox.Watch) throws(FileError) {
-        self.path = path
-        let polls = mode == .poll || (mode == .auto && cl_is_remote(path) == 1)
-        if polls {
+    init(_ path: String, _ wish: Configuration.Inbox.Watch) throws(FileError) {
+        mode =
+            switch wish {
+            case .inotify: .inotify
+            case .poll: .poll
+            case .auto: cl_may_be_silent(PathCoding.cString(path)) == 0 ? .inotify : .both
+            }
+        if mode == .poll {
             descriptor = -1
             return
         }
         let opened = cl_inotify_open()
         guard opened >= 0 else { throw FileError("inotify_init", path) }
-        guard cl_inotify_watch(opened, path) >= 0 else {
+        guard cl_inotify_watch(opened, PathCoding.cString(path)) >= 0 else {
             let number = errno
             close(opened)
             throw FileError("inotify_add_watch", path, number)
@@ -30,16 +49,34 @@ final class Watcher {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// What the events said.
-    enum News { case nothing, changes, lost }
-
-    /// Takes all waiting events. Which files they were about does not matter: the folder is scanned.
+    /// Takes all waiting events.
     func drain() -> News {
-        guard descriptor >= 0 else { return .nothing }
-        switch cl_inotify_drain(descriptor) {
-        case 1: return .changes
-        case 2: return .lost
-        default: return .nothing
+        var news = News()
+        guard descriptor >= 0 else { return news }
+        _ = withUnsafeMutablePointer(to: &news) { target in
+            cl_inotify_drain(descriptor, target) { target, kind, name in
+                guard let news = target?.assumingMemoryBound(to: News.self), let name else { return }
+                news.pointee.isAny = true
+                switch kind {
+                case CL_OVERFLOW: news.pointee.isOverflow = true
+                case CL_GONE: news.pointee.isGone = true
+                case CL_MOVED_IN, CL_CLOSED:
+                    let bytes = UnsafeBufferPointer(start: name, count: strlen(name)).map {
+                        UInt8(bitPattern: $0)
+                    }
+                    news.pointee.arrivals[PathCoding.text(bytes)] = kind == CL_CLOSED ? .closed : .moved
+                default: break
+                }
+            }
         }
+        return news
     }
+}
+
+/// Wakes the daemon when anything is mounted or unmounted. A mount over a watched folder gives it no event.
+final class MountWatcher {
+    /// Has POLLPRI when the mounts have changed; −1 where that cannot be told.
+    let descriptor = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
 }

@@ -56,7 +56,9 @@ public struct Sandbox: Sendable, Equatable {
             throw Self.failure("seccomp")
         }
         setenv(Self.marker, "1", 1)
-        var words: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = CommandLine.rawArguments.map {
+            strdup(PathCoding.cString($0))
+        }
         words.append(nil)
         execv(Self.program, words)
         throw Self.failure("execv")
@@ -66,7 +68,7 @@ public struct Sandbox: Sendable, Equatable {
         let allowed =
             readable.map { ($0, CL_READ) } + executable.map { ($0, CL_EXECUTE) }
             + writable.map { ($0, CL_WRITE) }
-        let paths = allowed.map { strdup($0.0) }
+        let paths = allowed.map { strdup(PathCoding.cString($0.0)) }
         defer { for path in paths { free(path) } }
         let rules = zip(paths, allowed).map { cl_path_access(path: $0, access: $1.1) }
         guard cl_landlock(rules, Int32(rules.count)) == 0 else { throw Self.failure("landlock") }

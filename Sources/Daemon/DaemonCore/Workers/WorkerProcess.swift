@@ -47,7 +47,7 @@ final class WorkerProcess {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) }
         words.append(nil)
         defer { for word in words { free(word) } }
         let child = cl_spawn(command[0], words, "/dev/null", ends[1])

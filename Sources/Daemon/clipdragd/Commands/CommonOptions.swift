@@ -124,8 +124,12 @@ struct PlaceOptions: ParsableArguments {
     }
 }
 
-/// A path made absolute against the working directory.
+/// A path made absolute against the working directory, without `.`, `..` and repeated slashes.
 func absolutePath(_ path: String) -> String {
-    let absolute = URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
-    return absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
+    let whole = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+    var parts: [Substring] = []
+    for part in whole.split(separator: "/") where part != "." {
+        if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
 }

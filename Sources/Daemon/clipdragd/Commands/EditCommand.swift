@@ -96,7 +96,7 @@ struct EditCommand: ParsableCommand {
     private func checkOut(_ files: PosixFileSystem) throws(JobFailure) {
         do {
             if let status = try files.status(out) {
-                let entries = status.kind == .directory ? try files.list(out).entries : nil
+                let entries = status.kind == .directory ? try files.list(out) : nil
                 guard entries?.isEmpty == true else {
                     throw JobFailure(
                         code: "out.not_empty", message: "\(out) is not an empty folder", file: out,

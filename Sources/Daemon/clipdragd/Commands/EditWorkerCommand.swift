@@ -50,11 +50,13 @@ struct EditWorkerCommand: ParsableCommand {
         let options = JobOptions(configuration)
         let folder = try model.folder(configuration, state: places.stateFolder)
         let plan = try JobPlan(
-            spec: spec, shownAs: lastComponent(spec), image: image, isImageNeeded: true,
+            spec: spec, shownAs: PathCoding.shown(lastComponent(spec)), image: image, isImageNeeded: true,
             recommended: try ModelStore.recommended(folder),
             model: folder, options: options)
         model.apply(folder)
-        let identity = JobIdentity(id: id, name: name, attempt: attempt, duplicateOf: duplicateOf)
+        let identity = JobIdentity(
+            id: id, name: PathCoding.shown(name), attempt: attempt,
+            duplicateOf: duplicateOf.map { PathCoding.shown($0) })
         let products = try EditJob(try ModelStore.load(folder), options).run(
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(

@@ -7,11 +7,11 @@ import SpecParser
 
 /// Reads what the daemon has written in its state folder.
 private func stateFile(_ places: PlaceOptions, _ name: String) -> JSONValue? {
-    (try? PosixFileSystem().read("\(places.stateFolder)/\(name)")).flatMap { JSONValue(parsing: $0) }
+    (try? PosixFileSystem().read("\(places.stateFolder)/\(name)")).flatMap { JSONValue(parsing: $0)?.shown }
 }
 
 private func history(_ places: PlaceOptions) -> [JSONValue] {
-    let names = (try? PosixFileSystem().list("\(places.stateFolder)/history").entries.map(\.name)) ?? []
+    let names = (try? PosixFileSystem().list("\(places.stateFolder)/history").map(\.name)) ?? []
     return names.sorted().compactMap { stateFile(places, "history/\($0)") }
 }
 
@@ -67,17 +67,8 @@ struct ListCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        var rows: [JSONValue] = history(places)
-        for key in ["running", "waiting"] {
-            guard case .array(let items)? = stateFile(places, "status.json")?[key] else { continue }
-            rows += items.map { item in
-                .object([
-                    ("id", item["id"] ?? .null), ("name", item["name"] ?? .null),
-                    ("state", item["state"] ?? .string(key)),
-                ])
-            }
-        }
-        for row in rows {
+        // A job that was requeued has a record of its failure, and waits under a new id.
+        for row in history(places) + activeJobs(places) {
             let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap
             { $0?.string }
             print(output.json ? row.line : words.joined(separator: "\t"))
@@ -95,11 +86,9 @@ struct ShowCommand: ParsableCommand {
 
     func run() throws {
         try output.report {
-            var found = stateFile(places, "history/\(lastComponent(id)).json")
-            for key in ["running", "waiting"] where found == nil {
-                guard case .array(let items)? = stateFile(places, "status.json")?[key] else { continue }
-                found = items.first { $0["id"]?.string == id }
-            }
+            let found =
+                stateFile(places, "history/\(lastComponent(id)).json")
+                ?? activeJobs(places).first { $0["id"]?.string == id }
             guard let found else {
                 throw JobFailure(
                     code: "job.unknown", message: "there is no job \(id)",
@@ -133,12 +122,27 @@ struct ExplainCommand: ParsableCommand {
     }
 }
 
+/// Jobs that run or wait, as the daemon has told.
+private func activeJobs(_ places: PlaceOptions) -> [JSONValue] {
+    let status = stateFile(places, "status.json")
+    return ["running", "waiting"].flatMap { key -> [JSONValue] in
+        guard case .array(let items)? = status?[key] else { return [] }
+        return items.map { item in
+            guard case .object(let fields) = item, item["state"] == nil else { return item }
+            return .object(fields + [("state", .string(key))])
+        }
+    }
+}
+
 /// Asks the daemon for something about one job.
 private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions, _ output: OutputOptions)
     throws
 {
     try output.report {
-        guard !id.contains("/"), !id.contains(" ") else {
+        let isKnown =
+            activeJobs(places).contains { $0["id"]?.string == id }
+            || stateFile(places, "history/\(lastComponent(id)).json")?["id"]?.string == id
+        guard isKnown else {
             throw JobFailure(
                 code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.",
                 exit: .noInput)
@@ -146,14 +150,22 @@ private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions
         do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
             as FileError
         { throw JobFailure(error) }
+        if output.json {
+            print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
+        }
     }
 }
 
-private func set(_ flag: String, _ on: Bool, _ places: PlaceOptions, _ output: OutputOptions) throws {
+private func set(
+    _ flags: [String], _ on: Bool, _ word: String, _ places: PlaceOptions, _ output: OutputOptions
+)
+    throws
+{
     try output.report {
-        do { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) } catch let error as FileError {
-            throw JobFailure(error)
-        }
+        do {
+            for flag in flags { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) }
+        } catch let error as FileError { throw JobFailure(error) }
+        if output.json { print(JSONValue.object([("request", .string(word))]).line) }
     }
 }
 
@@ -201,7 +213,7 @@ struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "pause", abstract: "Start no further jobs.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
-    func run() throws { try set("paused", true, places, output) }
+    func run() throws { try set(["paused"], true, "pause", places, output) }
 }
 
 /// `clipdragd drain`
@@ -210,7 +222,7 @@ struct DrainCommand: ParsableCommand {
         commandName: "drain", abstract: "Finish what runs, start nothing more.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
-    func run() throws { try set("draining", true, places, output) }
+    func run() throws { try set(["draining"], true, "drain", places, output) }
 }
 
 /// `clipdragd resume`
@@ -220,8 +232,7 @@ struct ResumeCommand: ParsableCommand {
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws {
-        try set("paused", false, places, output)
-        try set("draining", false, places, output)
+        try set(["paused", "draining"], false, "resume", places, output)
     }
 }
 
@@ -238,6 +249,7 @@ struct CheckConfigCommand: ParsableCommand {
             var places = places
             if let file { places.config = file }
             let configuration = try places.configuration()
+            if let clash = configuration.folderClash { throw clash }
             let path = places.configurationFile ?? "no configuration file: the defaults are in force"
             print(
                 output.json

@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
             let setup = DaemonSetup(
                 configuration: configuration, stateFolder: places.stateFolder, once: once,
                 workerCommand: workerCommand(folder),
-                isComplete: pictureCompleteness, reload: reload())
+                version: Version.current, isComplete: pictureCompleteness, reload: reload())
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
         }
@@ -74,7 +74,7 @@ struct RunCommand: ParsableCommand {
 /// Whether a picture's bytes are all there.
 let pictureCompleteness: @Sendable ([UInt8]) -> PictureCompleteness = { bytes in
     switch FileSignature.completeness(of: bytes) {
-    case .complete: .complete
+    case .complete: FileSignature.isVouchedFor(bytes) ? .sealed : .complete
     case .incomplete: .incomplete
     case .notAnImage: .notAnImage
     }

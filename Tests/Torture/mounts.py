@@ -1,0 +1,158 @@
+"""Inboxes that are mounted over, unmounted, moved away and made anew under a running daemon, and ways of watching. Each
+daemon has a mount namespace of its own; files are dropped into it by way of /proc/PID/root."""
+
+import os
+import subprocess
+
+from place import PICTURE, demand, visible
+from watching import Watched, drop, wait_until
+
+ROOT_USER = os.geteuid() == 0
+UNSHARE = ["unshare", "--mount", "--propagation", "private"] + ([] if ROOT_USER else ["--map-root-user"])
+
+
+def inside(watched, *words, check=True):
+    """Runs a command where the daemon's mounts are."""
+    user = [] if ROOT_USER else ["--user", "--preserve-credentials"]
+    return subprocess.run(["nsenter", "--target", str(watched.pid), "--mount", *user, *words], check=check,
+                          capture_output=True, text=True)
+
+
+def pair(watched, name):
+    """Drops a pair into what the daemon sees as its inbox."""
+    inbox = f"/proc/{watched.pid}/root{watched.place.inbox}"
+    drop(inbox, f"{name}.png", PICTURE)
+    drop(inbox, f"{name}.json", b'{"prompt": "x"}')
+
+
+def published(watched, *names):
+    wait_until(lambda: visible(watched.place.outbox) == sorted(names), 30)
+    demand(visible(watched.place.outbox) == sorted(names), f"{visible(watched.place.outbox)} instead of {sorted(names)}")
+
+
+def mode(watched):
+    inboxes = watched.status().get("inboxes")
+    return inboxes and inboxes[0]["watch"]
+
+
+def expect_mode(watched, wanted):
+    wait_until(lambda: mode(watched) == wanted, 30)
+    demand(mode(watched) == wanted, f"the inbox is watched by {mode(watched)}, not {wanted}")
+
+
+def command(watched, *words):
+    subprocess.run([watched.place.program, *words, "--state", watched.place.state], check=True, capture_output=True)
+
+
+def mounted_over(watched):
+    """A mount over the inbox and its end: jobs claimed below wait, those above are done, nothing fails."""
+    watched.start()
+    inbox = watched.place.inbox
+    pair(watched, "a")
+    published(watched, "a")
+    command(watched, "pause")
+    wait_until(lambda: watched.status().get("paused"), 30)
+    pair(watched, "b")
+    wait_until(lambda: watched.status().get("waiting"), 30)
+    inside(watched, "mount", "-t", "tmpfs", "none", inbox)
+    wait_until(lambda: not watched.status().get("waiting"), 30)
+    command(watched, "resume")
+    pair(watched, "c")
+    published(watched, "a", "c")
+    inside(watched, "umount", "--lazy", inbox)
+    published(watched, "a", "b", "c")
+
+
+def made_anew(watched):
+    """The inbox is moved away and a new one made; then the old one comes back."""
+    watched.start()
+    inbox = watched.place.inbox
+    command(watched, "pause")
+    pair(watched, "a")
+    wait_until(lambda: watched.status().get("waiting"), 30)
+    os.rename(inbox, f"{inbox}.away")
+    expect_mode(watched, "away")
+    command(watched, "resume")
+    os.mkdir(inbox)
+    expect_mode(watched, "inotify")
+    pair(watched, "b")
+    published(watched, "b")
+    os.rename(inbox, f"{inbox}.second")
+    expect_mode(watched, "away")
+    os.rename(f"{inbox}.away", inbox)
+    published(watched, "a", "b")
+
+
+def removed_while_working(watched):
+    """The inbox vanishes while its job is with a worker: no try is charged, and it is done once the inbox is back."""
+    hold = f"{watched.root}/hold"
+    drop(watched.root, "hold", b"")
+    watched.start(TORTURE_HOLD=hold)
+    inbox = watched.place.inbox
+    pair(watched, "a")
+    wait_until(lambda: watched.status().get("running"), 30)
+    os.rename(inbox, f"{inbox}.away")
+    expect_mode(watched, "away")
+    demand(not watched.status()["running"] and not visible(watched.place.outbox), f"it went on without its inbox: {watched.status()}")
+    os.unlink(hold)
+    os.rename(f"{inbox}.away", inbox)
+    published(watched, "a")
+    demand(not visible(watched.place.failed), "it was set aside")
+
+
+def bound(watched):
+    """An outbox that a bind mount puts into the inbox is refused, though its path tells nothing of it."""
+    place = watched.place
+    os.makedirs(f"{place.inbox}/below")
+    os.makedirs(f"{place.root}/elsewhere")
+    for source in (place.inbox, f"{place.inbox}/below"):
+        script = f"mount --bind '{source}' '{place.root}/elsewhere' && exec \"$@\""
+        run = subprocess.run([*UNSHARE, "sh", "-c", script, "sh", place.program, "run", "--once", "--inbox", place.inbox,
+                              "--outbox", f"{place.root}/elsewhere", "--state", place.state], capture_output=True, text=True)
+        demand(run.returncode == 78 and "lie in one another" in run.stderr, f"{run.returncode}: {run.stderr}")
+
+
+def over_an_overlay(watched):
+    """A folder below an overlay changes without an event: such an inbox is polled as well."""
+    place = watched.place
+    lower, above = f"{place.root}/lower", f"{place.root}/above"
+    os.mkdir(lower), os.mkdir(above)
+    script = (f"mount -t tmpfs none '{above}' && mkdir '{above}/upper' '{above}/work' && mount -t overlay none -o "
+              f"'lowerdir={lower},upperdir={above}/upper,workdir={above}/work' '{place.inbox}' && exec \"$@\"")
+    watched.prefix = [*UNSHARE, "sh", "-c", script, "sh"]
+    watched.start()
+    expect_mode(watched, "both")
+    drop(lower, "a.png", PICTURE)
+    drop(lower, "a.json", b'{"prompt": "x"}')
+    published(watched, "a")
+
+
+def forced(way):
+    def watch(watched):
+        config = watched.place.config
+        with open(config) as file:
+            text = file.read()
+        with open(config, "w") as file:
+            file.write(text.replace(f"{{path: {watched.place.inbox}}}", f"{{path: {watched.place.inbox}, watch: {way}}}"))
+        watched.start()
+        expect_mode(watched, way)
+        pair(watched, "a")
+        published(watched, "a")
+    watch.__doc__ = f"watch: {way}"
+    return watch
+
+
+CASES = {"mounted over": mounted_over, "made anew": made_anew, "removed while working": removed_while_working,
+         "bind mount": bound, "overlay": over_an_overlay, "forced inotify": forced("inotify"), "forced poll": forced("poll")}
+
+
+def mounts(torture):
+    def one(name):
+        watched = Watched(torture, f"{torture.folder}/mounts-{name.replace(' ', '-')}", quiet=0.2, prefix=UNSHARE)
+        try:
+            CASES[name](watched)
+            return "recovered" if name in ("mounted over", "made anew", "removed while working") else "as wanted"
+        finally:
+            watched.remove()
+
+    torture.all("mounts", one, list(CASES), 4)

@@ -1,0 +1,210 @@
+"""What the daemon sees of its inboxes: events that are lost, how soon a job starts, what a long queue costs, inboxes that
+go away. With a stand-in worker of next to no cost, so that the daemon's own work is what is seen."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from place import PICTURE, Place, Scenario, Broken, demand, visible
+from writers import wait_until
+
+
+def compiled(torture, source, *flags):
+    """A C file of this folder, compiled."""
+    target = f"{torture.folder}/{source.split('.')[0]}{'.so' if '-shared' in flags else ''}"
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
+    compiler = next(c for c in ("cc", "clang", "gcc") if shutil.which(c))
+    subprocess.run([compiler, "-O1", *flags, "-o", target, path], check=True)
+    return target
+
+
+class Watched:
+    """A running daemon with its place, its quick worker and its metrics."""
+
+    def __init__(self, torture, root, extra="", quiet=1.0, prefix=()):
+        os.makedirs(root)
+        self.place = Place(f"{root}/p", Scenario("watched", {}, extra=f"metrics_file: {root}/prom\n{extra}", quiet=quiet))
+        self.root, self.started_file, self.prefix = root, f"{root}/started", prefix
+        self.worker = compiled(torture, "quick_worker.c")
+        self.log = open(f"{root}/log", "wb")
+        self.process = None
+
+    def start(self, **environment):
+        environment = {**os.environ, "CLIPDRAGD_WORKER": self.worker, "TORTURE_STARTED": self.started_file, **environment}
+        self.process = subprocess.Popen([*self.prefix, *self.place.command(once=False)], env=environment, cwd=self.root,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
+        wait_until(lambda: os.path.exists(f"{self.place.state}/status.json") and self.status().get("pid"), 30)
+        wait_until(lambda: self.status()["pid"] == self.pid, 60)
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def status(self):
+        try:
+            with open(f"{self.place.state}/status.json") as file:
+                return json.load(file)
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def started(self):
+        """Id, spec and time of each start."""
+        try:
+            with open(self.started_file) as lines:
+                return [(i, spec, float(at)) for i, spec, at in (line.split() for line in lines)]
+        except FileNotFoundError:
+            return []
+
+    def metric(self, name):
+        with open(f"{self.root}/prom") as lines:
+            found = [line.split()[-1] for line in lines if line.startswith(f"clipdragd_{name} ")]
+        return float(found[0])
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def remove(self):
+        self.stop()
+        self.log.close()
+        self.place.remove()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def drop(folder, name, content):
+    with open(f"{folder}/{name}", "wb") as file:
+        file.write(content)
+
+
+def move_in(watched, name, content):
+    staged = f"{watched.place.root}/{name}"
+    drop(watched.place.root, name, content)
+    os.rename(staged, f"{watched.place.inbox}/{name}")
+
+
+def overflow(torture, count):
+    """Pairs dropped while the daemon is stopped, more events than the kernel keeps: all done, none twice.
+
+    The folders are in memory: what is proved is that nothing is overlooked or doubled, not that it would survive a cut.
+    """
+    shm = f"/dev/shm/clipdragd-torture/{os.getpid()}-overflow"
+    watched = Watched(torture, shm, extra="workers: 4\n")
+
+    def one(_):
+        watched.start()
+        os.kill(watched.pid, signal.SIGSTOP)
+        names = [f"p{i:05}" for i in range(count)]
+        for name in names:
+            drop(watched.place.inbox, f"{name}.png", PICTURE)
+            drop(watched.place.inbox, f"{name}.yaml", f"prompt: {name}\n".encode())
+        # However few the pairs, the queue of events runs over: two names in turn are no event of the same kind.
+        with open("/proc/sys/fs/inotify/max_queued_events") as file:
+            for i in range(int(file.read())):
+                drop(watched.place.inbox, f".noise{i % 2}", b"")
+        os.kill(watched.pid, signal.SIGCONT)
+        begun = time.monotonic()
+        wait_until(lambda: len(watched.started()) > 0, 120)
+        first = time.monotonic() - begun
+        wait_until(lambda: len(visible(watched.place.outbox)) >= count and not watched.status().get("waiting"), 120 + count / 20)
+        took = time.monotonic() - begun
+        watched.stop()
+        demand(visible(watched.place.outbox) == names, f"{len(visible(watched.place.outbox))} of {count} are in the outbox")
+        specs = [spec for _, spec, _ in watched.started()]
+        demand(len(specs) == len(set(specs)) == count, f"{len(specs)} starts of {len(set(specs))} specs")
+        demand(len(visible(watched.place.archive)) == 2 * count, "not all inputs are in the archive")
+        demand(watched.metric("inotify_overflows_total") >= 1, "no overflow was counted")
+        demand(watched.metric('jobs_total{result="published"}') == count, "the metrics count something else")
+        return f"run of {count} pairs (first start after {first:.1f} s, all after {took:.0f} s)"
+
+    try:
+        torture.all("overflow", one, [0], 1)
+    finally:
+        watched.remove()
+
+
+def latency(torture, count):
+    """Seconds from the second half's arrival to its worker's start, in the default set-up on a real disk."""
+    for how in ("renamed in", "PNG and JSON, copied", "copied"):
+        watched = Watched(torture, f"{torture.folder}/latency").start()
+        arrived = {}
+        for i in range(count):
+            name = f"l{i:04}"
+            text = json.dumps({"prompt": name}) if "JSON" in how else f"prompt: {name}\n"
+            extension = "json" if "JSON" in how else "yaml"
+            if how == "renamed in":
+                move_in(watched, f"{name}.png", PICTURE)
+                time.sleep(0.05)
+                move_in(watched, f"{name}.{extension}", text.encode())
+            else:
+                drop(watched.place.inbox, f"{name}.png", PICTURE)
+                time.sleep(0.05)
+                drop(watched.place.inbox, f"{name}.{extension}", text.encode())
+            arrived[f"{name}.{extension}"] = time.time()
+            time.sleep(0.4)
+        wait_until(lambda: len(watched.started()) >= count, 60)
+        waits = sorted(at - arrived[spec] for _, spec, at in watched.started())
+        load = os.getloadavg()[0]
+        watched.remove()
+        demand(len(waits) == count, f"{len(waits)} of {count} were started")
+        at = lambda share: waits[min(len(waits) - 1, int(share * len(waits)))] * 1000
+        print(f"latency, {how}: {count} pairs: p50 {at(.5):.0f} ms, p90 {at(.9):.0f} ms, p99 {at(.99):.0f} ms, "
+              f"longest {waits[-1] * 1000:.0f} ms (load {load:.1f} on {os.cpu_count()} cores)", flush=True)
+
+
+def idle(torture, count):
+    """A daemon at rest with a long queue: how much memory it takes, and what wakes it up.
+
+    Jobs are held back by `pause`. Counted are its voluntary context switches: each time it went to sleep it had been awake.
+    """
+    watched = Watched(torture, f"/dev/shm/clipdragd-torture/{os.getpid()}-idle")
+
+    def one(_):
+        subprocess.run([Place.program, "pause", "--state", watched.place.state], check=True)
+        for i in range(count):
+            drop(watched.place.inbox, f"p{i:05}.png", PICTURE)
+            drop(watched.place.inbox, f"p{i:05}.yaml", f"prompt: {i}\n".encode())
+        watched.start()
+        wait_until(lambda: len(watched.status().get("waiting", [])) >= count, 60 + count / 20)
+        queued = len(watched.status().get("waiting", []))
+        demand(queued == count, f"{queued} of {count} are queued")
+        time.sleep(10)  # what follows the claims: the status, the metrics
+        before, begun = switches(watched.pid), time.monotonic()
+        time.sleep(20 if torture.quick else 65)
+        seconds = time.monotonic() - begun
+        woken = switches(watched.pid) - before
+        resident = resident_kilobytes(watched.pid) / 1024
+        watched.stop()
+        demand(resident <= 50, f"{resident:.0f} MB are resident with {count} queued")
+        # By time: a look at each inbox a minute. By itself nothing else.
+        demand(woken <= 2 + seconds / 60 * 4, f"it woke up {woken} times in {seconds:.0f} s")
+        return f"at rest with {count} queued: {resident:.1f} MB resident, woken {woken} times in {seconds:.0f} s"
+
+    try:
+        torture.all("idle", one, [0], 1)
+    finally:
+        watched.remove()
+
+
+def switches(pid):
+    """How often all threads of a process went to sleep of their own accord."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as lines:
+            total += int(next(line for line in lines if line.startswith("voluntary_ctxt_switches")).split()[1])
+    return total
+
+
+def resident_kilobytes(pid):
+    with open(f"/proc/{pid}/status") as lines:
+        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
