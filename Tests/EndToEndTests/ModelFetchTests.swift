@@ -55,6 +55,13 @@ import Testing
         try Program.run(["models", "fetch", source, "--state", state] + more)
     }
 
+    /// The code that a command of models fails with.
+    private func code(_ words: String...) throws -> String? {
+        let run = try Program.run(["models"] + words + ["--state", state, "--json"])
+        return run.output.split(separator: "\n").compactMap { JSONValue(parsing: Array($0.utf8)) }
+            .compactMap { ($0["error"] ?? $0)["code"]?.string }.last
+    }
+
     private func expectWhole() {
         #expect(contents(model) == contents(source))
         for name in contents(source) {
@@ -73,6 +80,8 @@ import Testing
         #expect(try Program.run(["models", "verify", "tiny", "--state", state]).code == 0)
         let again = try fetch(path)
         #expect(again.code == 73 && again.errors.contains("there is a model"))
+        #expect(try code("fetch", path) == "model.exists")
+        #expect(try code("import", source, "--name", "../x") == "model.name")
     }
 
     @Test func `a manifest is found by address, by path and by name; its addresses may be relative`() throws {
@@ -104,6 +113,7 @@ import Testing
         // Meanwhile no other fetch or import gets in its way.
         let other = try Program.run(["models", "import", source, "--name", "other", "--state", state])
         #expect(other.code == 75 && other.errors.contains("is under way"), "\(other.errors)")
+        #expect(try code("import", source, "--name", "other") == "model.busy")
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         #expect(size() == half)
@@ -151,6 +161,7 @@ import Testing
         #expect(run.errors.contains("SHA-256") && run.errors.contains("It was removed"), "\(run.errors)")
         #expect(!files.fileExists(atPath: model))
         #expect(!contents("\(state)/models").contains { $0.hasSuffix(".part") })
+        #expect(try code("fetch", try absolute("damaged")) == "model.digest")
         // The right bytes then go through.
         #expect(try fetch(try absolute("plain")).code == 0)
         expectWhole()
@@ -159,6 +170,7 @@ import Testing
     @Test func `a file that is not there, and sizes that do not agree`() throws {
         let missing = try fetch(try absolute("nowhere"))
         #expect(missing.code == 69 && missing.errors.contains("answered 404"), "\(missing.errors)")
+        #expect(try code("fetch", try absolute("nowhere")) == "model.fetch")
         for (more, word) in [(-1, "sends more than"), (1, "the manifest says")] {
             let path = try manifest("\(server.address)/plain") { item, name in
                 if name == largest, let size = item["size"] as? Int { item["size"] = size + more }
@@ -195,6 +207,7 @@ import Testing
             let run = try fetch(path)
             #expect(run.code == 65 && run.errors.contains(word), "\(manifest): \(run.errors)")
         }
+        #expect(try code("fetch", path) == "model.manifest")
         #expect(server.requests.isEmpty)
         #expect(!files.fileExists(atPath: "\(state)/models"))
     }

@@ -241,8 +241,11 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     ///
     /// - Parameter stillNeeded: names of pictures that waiting specs name; they stay in the inbox.
     func settleInputs(_ job: Job, stillNeeded: Set<String>) throws(FileError) {
-        // An inbox that has gone away must not be made anew by making its archive.
-        guard try files.status(job.claim) != nil else { throw FileError("open", job.claim, 2 /* ENOENT */) }
+        guard try files.status(job.claim) != nil else {
+            // Ended already, and only the syncing may have failed. Or the inbox is away: then this says so, and neither it nor
+            // its archive is made anew.
+            return try files.syncDirectory(parent(job.claim))
+        }
         let specInClaim = "\(job.claim)/\(job.spec)"
         switch configuration.inputs {
         case .archive:
