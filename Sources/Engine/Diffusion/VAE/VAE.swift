@@ -153,12 +153,10 @@ private struct VAEDecoder: Sendable {
         for level in levels {
             for (j, resnet) in level.resnets.enumerated() {
                 let upsampler = j == 0 ? level.upsampler : nil
-                let (height, width) = (
-                    x.shape[1] * (upsampler == nil ? 1 : 2), x.shape[2] * (upsampler == nil ? 1 : 2)
-                )
-                x = recomputed(
-                    x, saving: resnet.bytesSaved(samples: x.shape[0], height: height, width: width)
-                ) {
+                let scale = upsampler == nil ? 1 : 2
+                let (height, width) = (scale * x.shape[1], scale * x.shape[2])
+                let saving = resnet.bytesSaved(samples: x.shape[0], height: height, width: width)
+                x = recomputed(x, saving: saving) {
                     resnet(upsampler?($0, height: height, width: width) ?? $0)
                 }
             }
