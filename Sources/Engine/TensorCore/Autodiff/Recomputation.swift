@@ -4,23 +4,15 @@
 /// - Parameters:
 ///   - input: the part's input.
 ///   - saving: bytes that the part would keep. Below `recomputationThreshold` the part is applied as it is.
-///   - parameters: trainable leaves that the part reads besides; their gradients come back as usual.
-///   - part: the same values for the same input, at every call.
-public func recomputed(
-    _ input: Variable, saving: Int, parameters: [Variable] = [], _ part: @escaping (Variable) -> Variable
-) -> Variable {
-    guard saving >= recomputationThreshold, input.requiresGradient || !parameters.isEmpty else {
-        return part(input)
-    }
-    let output = part(input.detached).value
+///   - part: the same values for the same input, at every call. It reads no other trainable value.
+public func recomputed(_ input: Variable, saving: Int, _ part: @escaping (Variable) -> Variable) -> Variable {
+    guard saving >= recomputationThreshold, input.requiresGradient else { return part(input) }
     let value = input.value
-    let flows = input.requiresGradient
-    let node = Node(inputs: [input.node] + parameters.map(\.node)) { cotangent in
-        let leaf = flows ? Variable(trainable: value) : Variable(value)
-        let pulled = gradients(of: [(part(leaf), cotangent)], withRespectTo: [leaf] + parameters)
-        return [flows ? pulled[0] : nil] + pulled.dropFirst().map { $0 }
+    let node = Node(inputs: [input.node]) { cotangent in
+        let leaf = Variable(trainable: value)
+        return gradients(of: [(part(leaf), cotangent)], withRespectTo: [leaf])
     }
-    return Variable(value: output, node: node)
+    return Variable(value: part(input.detached).value, node: node)
 }
 
 /// Bytes that are worth computing a part twice: more than any part of a small model keeps.
