@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define BLOCK_FLOATS (160 * 1024)
-#define DEPTH 320
+#define DEPTH 512
 
 float *ck_scratch(int slot, size_t count) {
     static _Thread_local struct {
@@ -32,7 +32,22 @@ float *ck_scratch(int slot, size_t count) {
     return slots[slot].base;
 }
 
-void ck_pack(const product *j, size_t n0, size_t width, float *to) {
+/* Adds a LoRA's share to a packed panel: a product of its own, rank deep. */
+static void add_low_rank(const product *j, size_t n0, size_t width, float *to) {
+    size_t mr = (size_t)j->kernel->rows, nr = (size_t)j->kernel->columns, rank = j->weight.rank;
+    const float *a = (j->transposed ? j->weight.up : j->weight.down) + j->channel * rank;
+    const float *b = (j->transposed ? j->weight.down : j->weight.up) + n0 * rank;
+    float *panel = ck_scratch(CK_SCRATCH_WEIGHTS, rank * nr);
+    j->kernel->pack_columns(b, rank, width, rank, 1, panel);
+    for (size_t k = 0; k < j->depth; k += mr) {
+        const float *rows[CK_TILE_ROWS_MAX];
+        for (size_t i = 0; i < mr; i++) rows[i] = a + smaller(k + i, j->depth - 1) * rank;
+        ck_tile t = {rows, panel, 1, rank, to + k * nr, nr, NULL, 0, (int)width};
+        j->kernel->multiply(&t, (int)smaller(mr, j->depth - k));
+    }
+}
+
+static void pack_stored(const product *j, size_t n0, size_t width, float *to) {
     const ck_convolution *p = j->p;
     size_t nr = (size_t)j->kernel->columns;
     if (!j->transposed) { /* a column's weights for these channels are one run, [channel][tap] */
@@ -52,6 +67,11 @@ void ck_pack(const product *j, size_t n0, size_t width, float *to) {
             memset(row + width, 0, (nr - width) * sizeof(float));
         }
     }
+}
+
+void ck_pack(const product *j, size_t n0, size_t width, float *to) {
+    pack_stored(j, n0, width, to);
+    if (j->weight.rank) add_low_rank(j, n0, width, to);
 }
 
 static void pack_panel(void *context, size_t index) {
@@ -187,6 +207,6 @@ void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, cons
     if (j.pixels * p->samples == 0) return;
     ck_count_work(2.0 * (double)(p->samples * j.pixels) * (double)(j.taps * p->channels_in) * (double)p->channels_out /
                   (double)(p->dilation_in * p->dilation_in));
-    if (ck_suits_winograd(p)) ck_convolve_winograd(&j);
+    if (ck_suits_winograd(&j)) ck_convolve_winograd(&j);
     else run(&j);
 }

@@ -3,7 +3,7 @@
 #include "path.h"
 
 /* `count` floats of this thread's scratch memory `slot`; they keep until the next call with that slot. */
-enum { CK_SCRATCH_PANELS, CK_SCRATCH_ZEROS, CK_SCRATCH_WINOGRAD_INPUT, CK_SCRATCH_WINOGRAD_OUTPUT, CK_SCRATCH_WEIGHTS, CK_SCRATCH_HALVES, CK_SCRATCH_SLOTS };
+enum { CK_SCRATCH_PANELS, CK_SCRATCH_ZEROS, CK_SCRATCH_WINOGRAD_INPUT, CK_SCRATCH_WINOGRAD_OUTPUT, CK_SCRATCH_WEIGHTS, CK_SCRATCH_HALVES, CK_SCRATCH_ATTENTION, CK_SCRATCH_SLOTS };
 float *ck_scratch(int slot, size_t count);
 
 /* A product in progress. */
@@ -27,7 +27,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 void ck_pack(const product *j, size_t n0, size_t width, float *to);
 
 /* winograd.c */
-int ck_suits_winograd(const ck_convolution *p);
+int ck_suits_winograd(const product *j);
 void ck_convolve_winograd(product *j);
 
 /* Row of the input that output position `o` reads at kernel offset `k`, or -1 outside (or between) the input. */

@@ -27,6 +27,15 @@ typedef struct {
     /* to[(t*depth + k)*columns + n] = from[n*stride + k*taps + t] for n < width, zero beyond. */
     void (*pack_columns)(const float *from, size_t stride, size_t width, size_t depth, size_t taps, float *to);
 
+    /* Softmax down the `rows` of a tile, whose rows are `columns` wide: s := exp(s*scale - top), top being the largest
+     * s*scale so far; what was summed before is to be multiplied by `keep`, as `total` is. Returns whether any top grew. */
+    int (*softmax)(float *s, size_t rows, float scale, float *top, float *keep, float *total);
+    /* s := exp(s*scale - log_sum). */
+    void (*softmax_again)(float *s, size_t rows, float scale, const float *log_sum);
+    /* dp := p * (dp - delta) * scale. */
+    void (*softmax_gradient)(const float *p, float *dp, size_t rows, const float *delta, float scale);
+    void (*scale_columns)(float *x, size_t rows, const float *factors);
+
     /* Winograd's transforms; `spacing`: floats between the 36 results (or sources). Channels: a multiple of 16.
      * pixels: the 6x6 places of an input tile, the 4x4 of an output tile (NULL: outside). */
     void (*winograd_input)(const float *const *pixels, size_t channels, float *to, size_t spacing);

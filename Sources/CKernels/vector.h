@@ -31,17 +31,10 @@ typedef struct {
     void (*layer_norm_row_gradient)(const float *x, const float *gamma, float mean, float rstd, const float *dy,
                                     float *dx, float *dgamma, float *dbeta, size_t c);
 
-    /* s := exp(s*scale - max) with max = max(previous, largest s*scale), which is returned; *sum = sum of s. */
-    float (*softmax_row)(float *s, size_t n, float scale, float previous, float *sum);
-    /* s := exp(s*scale - log_sum). */
-    void (*softmax_again)(float *s, size_t n, float scale, float log_sum);
-    /* dp := p * (dp - delta) * scale. */
-    void (*softmax_gradient)(const float *p, float *dp, size_t n, float delta, float scale);
     /* Stored halves to f32. */
     void (*widen_f16)(const uint16_t *from, float *to, size_t n);
     void (*widen_bf16)(const uint16_t *from, float *to, size_t n);
     float (*dot)(const float *x, const float *y, size_t n);
-    void (*scale_in_place)(float *x, float factor, size_t n);
 } ck_vector;
 
 extern const ck_vector ck_vector_portable;

@@ -33,7 +33,9 @@ let operationCases: [OperationCase] = [
         Convolution(convolution(4, 3, 3).parameters, sampleBias: random([2, 4]))
     },
     OperationCase("Linear", [[2, 5, 6]]) { Linear(weight: random([7, 6]), bias: random([7])) },
-    OperationCase("MatrixProduct", [[2, 5, 6], [7, 6]]) { MatrixProduct() },
+    OperationCase("AdaptedLinear", [[2, 5, 6], [3, 6], [7, 3]]) {
+        AdaptedLinear(Linear(weight: random([7, 6]), bias: random([7])), scale: 0.7)
+    },
     OperationCase("GroupNorm", [[2, 5, 3, 12]]) {
         GroupNorm(gamma: random([12]), beta: random([12]), groups: 4, epsilon: 1e-5)
     },

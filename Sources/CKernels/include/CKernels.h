@@ -33,8 +33,8 @@ ck_isa ck_current_isa(void);
 /* Chooses this thread's path (tests run each); returns 0, or -1 when this CPU cannot run it. */
 int ck_select_isa(ck_isa isa);
 
-/* What products of activations and weights are computed in: f32, or factors rounded to bf16 with sums in f32. All else
- * is f32 always. */
+/* What products of activations and weights, and those of attention, are computed in: f32, or factors rounded to bf16
+ * with sums in f32. All else is f32 always. */
 typedef enum { CK_COMPUTE_F32 = 0, CK_COMPUTE_BF16 = 1 } ck_precision;
 
 /* This thread's precision. */
@@ -62,9 +62,13 @@ typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_element;
 typedef struct {
     const void *data;
     ck_element element;
+    /* A LoRA, added as the weights are packed: + up down^T, up (rows of the weights, rank), down (columns, rank). NULL and
+     * 0: none. Of linear layers only. */
+    const float *up, *down;
+    size_t rank;
 } ck_weight;
 
-/* to = elements offset ..< offset+count of the weights, as f32. */
+/* to = elements offset ..< offset+count of the stored weights, as f32; a LoRA is left out. */
 void ck_widen_weight(ck_weight weight, size_t offset, size_t count, float *to);
 
 /* y (rows, n) = x (rows, k) * W^T + bias (n, may be NULL), W (n, k).
@@ -112,6 +116,9 @@ void ck_attend_reference(const ck_attention *p, const float *q, const float *k, 
 /* Pull-back of `cotangents` cotangents dy (cotangents*samples, queries, …). dk and dv may both be NULL, or dq. */
 void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, const float *v, const float *y,
                         const float *log_sum, const float *dy, size_t cotangents, float *dq, float *dk, float *dv);
+/* The plain version, likewise; gradients in double. */
+void ck_attend_gradient_reference(const ck_attention *p, const float *q, const float *k, const float *v, const float *dy,
+                                  size_t cotangents, double *dq, double *dk, double *dv);
 
 /* --- normalisation.c ------------------------------------------------------------------------------------ */
 

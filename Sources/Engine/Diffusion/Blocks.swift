@@ -11,9 +11,13 @@ struct ResnetBlock: Sendable {
     private let conv1, conv2: ConvolutionParameters
     private let timeProjection: Linear?
     private let shortcut: ConvolutionParameters?
+    private let recomputes: Bool
 
+    /// - Parameter recomputes: whether norm2's input, where it is large, is made again for a gradient and not kept; of blocks
+    ///   without a time embedding.
     init(
-        _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float
+        _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float,
+        recomputes: Bool = false
     ) throws(ModelError) {
         norm1 = try weights.groupNorm("norm1", channels: input, groups: groups, epsilon: epsilon, silu: true)
         conv1 = try weights.convolution("conv1", in: input, out: output)
@@ -27,6 +31,7 @@ struct ResnetBlock: Sendable {
         shortcut =
             input == output
             ? nil : try weights.convolution("conv_shortcut", in: input, out: output, kernel: 1)
+        self.recomputes = recomputes
     }
 
     /// - Parameters:
@@ -36,14 +41,14 @@ struct ResnetBlock: Sendable {
     func callAsFunction(_ x: Variable, time: Tensor? = nil) -> Variable {
         var sampleBias: Tensor?
         if let time, let timeProjection { sampleBias = timeProjection.forward([time]).output }
-        let h = apply(Convolution(conv1, sampleBias: sampleBias), apply(norm1, x))
-        let y = apply(Convolution(conv2), apply(norm2, h))
+        // conv2's VJP reads no values, so that what follows norm2 need never be made twice
+        let inner = { [norm1, norm2, conv1] (x: Variable) in
+            apply(norm2, apply(Convolution(conv1, sampleBias: sampleBias), apply(norm1, x)))
+        }
+        let bytes = 4 * x.value.count / conv1.weight.shape[1] * conv1.weight.shape[0]
+        let h = recomputes ? recomputed(x, saving: bytes, inner) : inner(x)
+        let y = apply(Convolution(conv2), h)
         return apply(LinearCombination(1, 1), shortcut.map { apply(Convolution($0), x) } ?? x, y)
-    }
-
-    /// What a pass with gradients keeps, bytes: the inputs of both norms.
-    func bytesSaved(samples: Int, height: Int, width: Int) -> Int {
-        4 * samples * height * width * (conv1.weight.shape[1] + conv2.weight.shape[1])
     }
 }
 

@@ -21,6 +21,8 @@ public struct StoredTensor {
     let base: UnsafeRawPointer
     /// Keeps `base` alive; nobody writes there.
     private let owner: any AnyObject & Sendable
+    /// Added to a matrix of weights, `(out, in)`: up·downᵀ.
+    private var lowRank: (up: Tensor, down: Tensor)?
 
     init(shape: [Int], element: Element, base: UnsafeRawPointer, owner: any AnyObject & Sendable) {
         self.shape = shape
@@ -65,30 +67,53 @@ public struct StoredTensor {
 
     /// The same values under another shape of equal count.
     public func reshaped(_ shape: [Int]) -> StoredTensor {
-        precondition(shape.reduce(1, *) == count, "\(self.shape) as \(shape)")
+        precondition(shape.reduce(1, *) == count && lowRank == nil, "\(self.shape) as \(shape)")
         return StoredTensor(shape: shape, element: element, base: base, owner: owner)
     }
 
     /// A range of the outermost dimension, in place.
     public func rows(_ range: Range<Int>) -> StoredTensor {
-        precondition(!shape.isEmpty && range.upperBound <= shape[0], "rows \(range) of \(shape)")
+        precondition(
+            !shape.isEmpty && range.upperBound <= shape[0] && lowRank == nil, "rows \(range) of \(shape)")
         let size = shape.dropFirst().reduce(1, *) * element.size
         return StoredTensor(
             shape: [range.count] + shape.dropFirst(), element: element, base: base + range.lowerBound * size,
             owner: owner)
     }
 
-    /// The values as f32.
+    /// The same weights with a product of low rank added: products add it as they pack the weights, and no sum is stored.
+    ///
+    /// - Parameters:
+    ///   - up: `(out, rank)`.
+    ///   - down: `(in, rank)`.
+    public func adding(up: Tensor, down: Tensor) -> StoredTensor {
+        precondition(
+            shape.count == 2 && up.shape[0] == shape[0] && down.shape[0] == shape[1]
+                && up.shape[1] == down.shape[1], "\(up.shape)·\(down.shape)ᵀ added to weights \(shape)")
+        var sum = self
+        let join = Concatenate(axis: 1)
+        sum.lowRank =
+            lowRank.map {
+                (join.forward([$0.up, up]).output, join.forward([$0.down, down]).output)
+            } ?? (up, down)
+        return sum
+    }
+
+    /// The stored values as f32.
     public var widened: Tensor {
-        Tensor(shape) { to in
+        precondition(lowRank == nil, "weights with a change of low rank are never widened as a whole")
+        return Tensor(shape) { to in
             withKernelWeight { ck_widen_weight($0, 0, to.count, to.baseAddress) }
         }
     }
 
     /// The kernels' view of the values.
     func withKernelWeight<R>(_ body: (ck_weight) -> R) -> R {
-        defer { withExtendedLifetime(owner) {} }
-        return body(ck_weight(data: base, element: ck_element(rawValue: element.rawValue)))
+        defer { withExtendedLifetime((owner, lowRank)) {} }
+        return body(
+            ck_weight(
+                data: base, element: ck_element(rawValue: element.rawValue), up: lowRank?.up.storage.base,
+                down: lowRank?.down.storage.base, rank: lowRank?.up.shape[1] ?? 0))
     }
 }
 

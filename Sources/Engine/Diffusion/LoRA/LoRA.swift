@@ -52,8 +52,8 @@ public struct LoRA: Sendable {
 extension Linear {
     /// The layer with W + scale·up·down.
     func adding(_ factors: LoRA.Factors) -> Linear {
-        let product = MatrixProduct().forward([factors.up, factors.down.transposed]).output
-        return Linear(weight: .combination(1, weight.widened, factors.scale, product), bias: bias)
+        Linear(
+            weight: weight.adding(up: factors.scale * factors.up, down: factors.down.transposed), bias: bias)
     }
 }
 

@@ -127,14 +127,12 @@ struct AttentionLayer: Sendable {
         return adapted(out, "to_out.0", attention, context)
     }
 
-    /// W·x + b, plus what an adapter adds.
+    /// W·x + b, with what an adapter adds to W.
     private func adapted(_ base: Linear, _ name: String, _ x: Variable, _ context: AttentionContext)
         -> Variable
     {
-        let y = apply(base, x)
-        guard let factors = context.adapters?.factors["\(path).\(name)"] else { return y }
-        let low = apply(MatrixProduct(), x, factors.down)
-        return apply(LinearCombination(1, factors.scale), y, apply(MatrixProduct(), low, factors.up))
+        guard let factors = context.adapters?.factors["\(path).\(name)"] else { return apply(base, x) }
+        return apply(AdaptedLinear(base, scale: factors.scale), x, factors.down, factors.up)
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {

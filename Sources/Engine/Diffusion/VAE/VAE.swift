@@ -112,7 +112,7 @@ private struct VAEEncoder: Sendable {
 
 /// conv_in ─ mid ─ per level: upsampling (but for the first), resnets ─ norm·SiLU ─ conv_out.
 ///
-/// At 512×512 pixels the resnets of a pass with gradients would keep 2 GB, so the large ones are recomputed.
+/// At 512×512 pixels the resnets of a pass with gradients would keep 2 GB, so the large ones make half of it again.
 private struct VAEDecoder: Sendable {
     private struct Level: Sendable {
         var upsampler: Upsampler?
@@ -139,7 +139,7 @@ private struct VAEDecoder: Sendable {
                 level.resnets.append(
                     try ResnetBlock(
                         w["up_blocks.\(i).resnets.\(j)"], in: j == 0 ? width : output, out: output,
-                        timeWidth: nil, groups: groups, epsilon: 1e-6))
+                        timeWidth: nil, groups: groups, epsilon: 1e-6, recomputes: true))
             }
             width = output
             levels.append(level)
@@ -151,15 +151,10 @@ private struct VAEDecoder: Sendable {
     func callAsFunction(_ latent: Variable) -> Variable {
         var x = mid(apply(Convolution(convIn), latent))
         for level in levels {
-            for (j, resnet) in level.resnets.enumerated() {
-                let upsampler = j == 0 ? level.upsampler : nil
-                let scale = upsampler == nil ? 1 : 2
-                let (height, width) = (scale * x.shape[1], scale * x.shape[2])
-                let saving = resnet.bytesSaved(samples: x.shape[0], height: height, width: width)
-                x = recomputed(x, saving: saving) {
-                    resnet(upsampler?($0, height: height, width: width) ?? $0)
-                }
+            if let upsampler = level.upsampler {
+                x = upsampler(x, height: 2 * x.shape[1], width: 2 * x.shape[2])
             }
+            for resnet in level.resnets { x = resnet(x) }
         }
         return apply(Convolution(convOut), apply(normOut, x))
     }

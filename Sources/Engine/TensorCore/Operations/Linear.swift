@@ -37,30 +37,49 @@ public struct Linear: Operation {
     }
 }
 
-/// A product with a weight that itself may be trained: the two halves of a LoRA.
+/// A linear layer with fixed weights and a change of low rank that may be trained: a LoRA.
 ///
-///     forward   y = x·Wᵀ                      x (…, in)   W (out, in)   y (…, out)
-///     VJP       dx = dy·W    dW = dyᵀ·x
-public struct MatrixProduct: Operation {
-    /// A product; it has no settings.
-    public init() {}
+///     forward   y = x·Vᵀ + b,  V = W + s·U·D      x (…, in)   D (rank, in)   U (out, rank)   y (…, out)
+///     VJP       dx = dy·V    dU = s·dyᵀ·(x·Dᵀ)    dD = s·(dy·U)ᵀ·x
+///
+/// V is never stored, and x·Dᵀ, a product of few columns, is made only when a gradient asks for it.
+public struct AdaptedLinear: Operation {
+    let base: Linear
+    let scale: Float
 
-    /// Both factors.
-    public struct Saved { var x, w: Tensor }
+    /// A layer whose inputs are x, D and U.
+    public init(_ base: Linear, scale: Float) {
+        self.base = base
+        self.scale = scale
+    }
+
+    /// All three inputs.
+    public struct Saved { var x, down, up: Tensor }
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
-        let (y, _) = Linear(weight: inputs[1], bias: nil).forward([inputs[0]])
-        return (y, Saved(x: inputs[0], w: inputs[1]))
+        let saved = Saved(x: inputs[0], down: inputs[1], up: inputs[2])
+        return (product(saved.x, adapted(saved), pulledBack: false, bias: base.bias), saved)
     }
 
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        let rows = saved.x.count / saved.w.shape[1]
-        let cotangents = dy.count / (rows * saved.w.shape[0])
-        let dx = needs[0] ? product(dy, StoredTensor(saved.w), pulledBack: true, bias: nil) : nil
-        guard needs[1] else { return [dx, nil] }
-        let flat = dy.reshaped([cotangents, rows * saved.w.shape[0]])
-        let dw = (0..<cotangents).map { weightGradient(flat.sample($0), saved.x, rows: rows) }
-        return [dx, cotangents == 1 ? dw[0] : Tensor.stacked(dw)]
+        let dx = needs[0] ? product(dy, adapted(saved), pulledBack: true, bias: nil) : nil
+        guard needs[1] || needs[2] else { return [dx, nil, nil] }
+        let rows = saved.x.count / base.weight.shape[1]
+        let low = product(saved.x, StoredTensor(saved.down), pulledBack: false, bias: nil)
+        let dLow = product(dy, StoredTensor(saved.up), pulledBack: true, bias: nil)
+        func perCotangent(_ dy: Tensor, _ x: Tensor, width: Int) -> Tensor {
+            let flat = dy.reshaped([dy.count / (rows * width), rows * width])
+            return scale
+                * .stacked((0..<flat.shape[0]).map { weightGradient(flat.sample($0), x, rows: rows) })
+        }
+        return [
+            dx, needs[1] ? perCotangent(dLow, saved.x, width: saved.down.shape[0]) : nil,
+            needs[2] ? perCotangent(dy, low, width: saved.up.shape[0]) : nil,
+        ]
+    }
+
+    private func adapted(_ saved: Saved) -> StoredTensor {
+        base.weight.adding(up: scale * saved.up, down: saved.down.transposed)
     }
 }
 
