@@ -117,6 +117,28 @@ let operationCases: [OperationCase] = [
         #expect(!apply(Activation(.silu), Variable(Tensor([1, 2], [2, 3]))).requiresGradient)
     }
 
+    @Test func `members of a batch that have no cotangent get zeros, and meet the others where paths join`() {
+        let x = Variable(trainable: random([2, 5, 6]))
+        let early = apply(Activation(.silu), x)
+        let late = apply(Activation(.gelu), early)
+        let (a, b) = (random([2, 5, 6], seed: 1), random([4, 5, 6], seed: 2))
+        let zero = Tensor.zeros([2, 5, 6])
+        func pulled(_ cotangents: [Cotangent]) -> [Tensor] {
+            gradients(of: cotangents, batch: 3, withRespectTo: [x])
+        }
+        let whole = pulled([
+            Cotangent(early, .stacked([a, zero, zero]), members: 0..<3),
+            Cotangent(late, .stacked([zero, b]), members: 0..<3),
+        ])[0]
+        let (y, z) = (apply(Activation(.silu), x), Variable(trainable: x.value))
+        let parts = pulled([
+            Cotangent(y, a, members: 0..<1), Cotangent(apply(Activation(.gelu), y), b, members: 1..<3),
+        ])[0]
+        #expect(parts.shape == [6, 5, 6] && (parts - whole).norm <= 1e-6 * whole.norm)
+        #expect(gradients(of: [Cotangent(z, a, members: 1..<2)], batch: 2, withRespectTo: [z])[0].values
+            == zero.values + a.values)
+    }
+
     @Test(arguments: [0, recomputationThreshold])
     func `a part computed again gives the same gradients, and runs once more when they are asked for`(
         _ saving: Int

@@ -279,7 +279,7 @@ private struct Pass {
     /// G_l and G_g. Parts that reach the latent past the U-Net (`direct`) are added to what comes back through it.
     func gradients(handles: [MotionSupervision.Handle], initial: Snapshot, radius: Int) -> Gradients {
         let zero = Tensor.zeros(latent.shape)
-        var (dragNoise, dragDirect) = (zero, zero)
+        var (dragNoise, dragDirect): (Tensor?, Tensor) = (nil, zero)
         let supervision = MotionSupervision(
             radius: radius, reach: settings.reach, stepLength: settings.stepLength)
         var (loss, slope) = supervision.loss(features, initial: initial.features, handles: handles)
@@ -299,15 +299,16 @@ private struct Pass {
         }
         guard let (clipLoss, slopeX0) = clipGradient() else {
             let pulled = TensorCore.gradients(
-                of: [(noise, dragNoise), (block, slope)], withRespectTo: [latent])[0]
+                of: [(block, slope)] + (dragNoise.map { [(noise, $0)] } ?? []), withRespectTo: [latent])[0]
             return Gradients(drag: pulled + dragDirect, text: nil, motionLoss: loss, clipLoss: nil)
         }
+        // a batch of two; where the features' cotangent does not reach, behind their block, the text's goes alone
         let f = model.schedule.factors(alphaBar)
-        let pulled = TensorCore.gradients(
-            of: [
-                (noise, .stacked([dragNoise, f.x0o * slopeX0])),
-                (block, .stacked([slope, .zeros(slope.shape)])),
-            ], withRespectTo: [latent])[0]
+        var cotangents = [
+            Cotangent(block, slope, members: 0..<1), Cotangent(noise, f.x0o * slopeX0, members: 1..<2),
+        ]
+        if let dragNoise { cotangents.append(Cotangent(noise, dragNoise, members: 0..<1)) }
+        let pulled = TensorCore.gradients(of: cotangents, batch: 2, withRespectTo: [latent])[0]
         return Gradients(
             drag: pulled.sample(0) + dragDirect, text: pulled.sample(1) + f.x0z * slopeX0, motionLoss: loss,
             clipLoss: clipLoss)

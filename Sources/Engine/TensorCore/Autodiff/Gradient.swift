@@ -13,30 +13,91 @@ public func gradients(
 ) -> [Tensor] {
     guard let first = cotangents.first else { return leaves.map { .zeros($0.shape) } }
     let batch = first.cotangent.count / max(first.output.value.count, 1)
-    var arrived: [ObjectIdentifier: Tensor] = [:]
-    for (output, cotangent) in cotangents {
+    return gradients(
+        of: cotangents.map { Cotangent($0.output, $0.cotangent, members: 0..<batch) }, batch: batch,
+        withRespectTo: leaves)
+}
+
+/// What an output's cotangents are for some members of a batch; for the others they are zero, and where nothing else
+/// comes in no work is done for them.
+public struct Cotangent {
+    let output: Variable
+    let value: Tensor
+    let members: Range<Int>
+
+    /// - Parameter value: `(members·d0, …)` for an output of shape `(d0, …)`.
+    public init(_ output: Variable, _ value: Tensor, members: Range<Int>) {
         precondition(
-            cotangent.count == batch * output.value.count,
-            "cotangent \(cotangent.shape) of an output \(output.shape), batch \(batch)")
-        if let node = output.node { accumulate(cotangent, into: &arrived[ObjectIdentifier(node)]) }
+            value.count == members.count * output.value.count,
+            "cotangent \(value.shape) of an output \(output.shape), members \(members)")
+        self.output = output
+        self.value = value
+        self.members = members
+    }
+}
+
+/// As above, for a batch of `batch` cotangents of which each output is given some.
+public func gradients(
+    of cotangents: [Cotangent], batch: Int, withRespectTo leaves: [Variable]
+) -> [Tensor] {
+    var arrived = Arrivals()
+    for c in cotangents {
+        if let node = c.output.node { arrived.add(c.value, c.members, at: ObjectIdentifier(node)) }
     }
     let wanted = Set(leaves.compactMap { $0.node.map { ObjectIdentifier($0) } })
     for node in recordedNodes(reachableFrom: cotangents.compactMap(\.output.node)) {
         let key = ObjectIdentifier(node)
-        guard let cotangent = wanted.contains(key) ? arrived[key] : arrived.removeValue(forKey: key)
+        guard let members = arrived.members[key],
+            let cotangent = wanted.contains(key)
+                ? arrived.values[key] : arrived.values.removeValue(forKey: key)
         else { continue }
         for (input, pulled) in node.pulledBack(cotangent) {
-            accumulate(pulled, into: &arrived[ObjectIdentifier(input)])
+            arrived.add(pulled, members, at: ObjectIdentifier(input))
         }
     }
     return leaves.map { leaf in
-        leaf.node.flatMap { arrived[ObjectIdentifier($0)] }
-            ?? .zeros([batch * (leaf.shape.first ?? 1)] + leaf.shape.dropFirst())
+        let shape = [batch * (leaf.shape.first ?? 1)] + leaf.shape.dropFirst()
+        guard let key = leaf.node.map({ ObjectIdentifier($0) }), let found = arrived.values[key],
+            let members = arrived.members[key]
+        else { return .zeros(shape) }
+        return widened(found, from: members, to: 0..<batch).reshaped(shape)
     }
 }
 
-private func accumulate(_ cotangent: Tensor, into sum: inout Tensor?) {
-    if sum == nil { sum = cotangent } else { sum?.add(cotangent) }
+/// The cotangents that have come to each node so far, of a run of a batch's members, one after the other.
+private struct Arrivals {
+    var values: [ObjectIdentifier: Tensor] = [:]
+    private(set) var members: [ObjectIdentifier: Range<Int>] = [:]
+
+    mutating func add(_ value: Tensor, _ members: Range<Int>, at key: ObjectIdentifier) {
+        guard let before = self.members[key], values[key] != nil else {
+            values[key] = value
+            self.members[key] = members
+            return
+        }
+        guard before != members else {
+            values[key]?.add(value)
+            return
+        }
+        let all =
+            min(before.lowerBound, members.lowerBound)..<max(before.upperBound, members.upperBound)
+        values[key] = values[key].map { widened($0, from: before, to: all) }
+        values[key]?.add(widened(value, from: members, to: all))
+        self.members[key] = all
+    }
+}
+
+/// The same cotangents, with zeros for further members.
+private func widened(_ value: Tensor, from members: Range<Int>, to all: Range<Int>) -> Tensor {
+    guard members != all else { return value }
+    let size = value.count / members.count
+    let start = (members.lowerBound - all.lowerBound) * size
+    return Tensor([all.count * (value.shape.first ?? 1) / members.count] + value.shape.dropFirst()) { to in
+        to.update(repeating: 0)
+        value.withUnsafeValues { from in
+            _ = UnsafeMutableBufferPointer(rebasing: to[start..<start + from.count]).update(from: from)
+        }
+    }
 }
 
 /// Everything recorded below some nodes, each before what it was made of.
