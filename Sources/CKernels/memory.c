@@ -68,3 +68,9 @@ void ck_release(void *base, size_t bytes) {
     pool.kept += size;
     pthread_mutex_unlock(&pool.lock);
 }
+
+void ck_trim_memory(void) {
+    pthread_mutex_lock(&pool.lock);
+    while (pool.count) unmap_oldest();
+    pthread_mutex_unlock(&pool.lock);
+}

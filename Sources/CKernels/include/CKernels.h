@@ -20,6 +20,8 @@ int ck_threads(void);
 void *ck_allocate(size_t bytes);
 /* Gives it back; `bytes` as it was asked for. */
 void ck_release(void *base, size_t bytes);
+/* Gives back to the system what was released and kept for the next of its size. */
+void ck_trim_memory(void);
 
 /* --- dispatch.c ----------------------------------------------------------------------------------------- */
 

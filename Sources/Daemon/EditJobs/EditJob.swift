@@ -114,6 +114,7 @@ public struct EditJob {
                 "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
+        releaseIdleMemory()
         let judged = judge(plan, request, result)
         let edited = image.replacingSamples(result.image.values)
         let format = plan.output.format == "same" ? image.format : plan.output.format == "jpeg" ? .jpeg : .png

@@ -93,7 +93,8 @@ public struct DiffusionModel: Sendable {
 
     /// The posterior of a picture `(1, H, W, 3)` in [0, 1], not yet scaled.
     public func posterior(_ image: Tensor) -> (mean: Tensor, deviation: Tensor) {
-        vae.encode(
+        releaseIdleMemory()
+        return vae.encode(
             apply(
                 ChannelAffine(scale: Tensor([3], repeating: 2), shift: Tensor([3], repeating: -1)),
                 Variable(image)
@@ -101,7 +102,10 @@ public struct DiffusionModel: Sendable {
     }
 
     /// The picture in [0, 1] of a scaled latent: clamp(decode(z/scaling)/2 + 0.5, 0, 1).
+    ///
+    /// The autoencoder's values are a picture's size: they take the room of what the U-Net left behind.
     public func decode(_ latent: Variable) -> Variable {
+        releaseIdleMemory()
         let channels = vae.latentChannels
         let unscaled = apply(
             ChannelAffine(scale: Tensor([channels], repeating: 1 / vae.scalingFactor)), latent)

@@ -115,7 +115,7 @@ public struct DragEditor {
             throws -> T
         {
             let begun = clock.now
-            WeightPages.release()
+            releaseIdleMemory()
             try report(EditProgress(stage: stage, step: 0, total: total))
             defer { seconds[stage] = DragEditing.seconds(since: begun, clock) }
             return try work { try report(EditProgress(stage: stage, step: $0, total: total)) }
@@ -137,7 +137,10 @@ public struct DragEditor {
         let latentSize = Size(
             height: workingSize.height / model.vae.downFactor, width: workingSize.width / model.vae.downFactor
         )
-        lazy var posterior = model.posterior(working)
+        lazy var posterior = {
+            defer { releaseIdleMemory() }
+            return model.posterior(working)
+        }()
         let text = model.textStates(request.sourcePrompt)
         record("image.working", working)
         record("text.states", text)

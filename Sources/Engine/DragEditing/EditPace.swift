@@ -46,6 +46,7 @@ public struct EditPace: Sendable, Equatable {
             let output = network(leaf)
             _ = gradients(of: [(output, output.value)], withRespectTo: [leaf])
         }
+        releaseIdleMemory()
         _ = run(Variable(latent))
         pass = seconds { _ = run(Variable(latent)) }
         decode = seconds { _ = model.decode(Variable(latent)) }
@@ -53,6 +54,7 @@ public struct EditPace: Sendable, Equatable {
         passAndBack = seconds { pullBack(run) }
         let afterPass = peak()
         decodeAndBack = seconds { pullBack(model.decode) }
+        releaseIdleMemory()
         (passMemory, decodeMemory) = (max(0, afterPass - idle), max(0, peak() - idle))
     }
 

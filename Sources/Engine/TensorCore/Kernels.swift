@@ -34,8 +34,8 @@ public enum Kernels {
         ck_select_isa(ck_isa(rawValue: set.rawValue)) == 0
     }
 
-    /// What products of activations and weights are computed in. All else (norms, softmax, attention, the optimiser) is
-    /// f32 always.
+    /// What products of activations and weights, and those of attention, are computed in. All else (norms, softmax, the
+    /// optimiser) is f32 always.
     public enum Precision: String, CaseIterable, Sendable {
         case f32
         /// Factors rounded to bf16, sums in f32.

@@ -44,9 +44,9 @@ public struct FineTuning {
 
     let cellsAtOnce: Int
 
-    /// Latent cells of a pass with gradients: two samples of Stable Diffusion 1.5's own size. A batch with more is taken
-    /// a few samples at a time, and their gradients are added.
-    public static let cellsAtOnce = 8192
+    /// Latent cells of a pass with gradients: two samples of Stable Diffusion 1.5's own size, or one in bf16, where a pass
+    /// gains little by a second. A batch with more is taken a few samples at a time, and their gradients are added.
+    public static var cellsAtOnce: Int { Kernels.precision == .bf16 ? 4096 : 8192 }
 
     /// Fine-tuning of a model.
     public init(_ model: DiffusionModel, _ settings: LoRASettings, cellsAtOnce: Int = Self.cellsAtOnce) {
