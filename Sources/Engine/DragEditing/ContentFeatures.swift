@@ -20,16 +20,16 @@ struct ContentFeatures {
         let latent = model.encode(image)
         let alphaBar = model.schedule.alphaBar(Self.timestep)
         var generator = SeededGenerator(seed: seed)
-        let noised = (0..<copies).map { _ in
-            Tensor.combination(
+        releaseIdleMemory()
+        let features = (0..<copies).map { _ in
+            let noised = Tensor.combination(
                 alphaBar.squareRoot(), latent, (1 - alphaBar).squareRoot(), generator.normal(latent.shape))
+            let blocks = result.unet(Variable(noised), timesteps: [Self.timestep], text: result.text)
+                .blockFeatures
+            return blocks[min(block, blocks.count - 1)].value
         }
-        let blocks = result.unet(Variable(.stacked(noised)), timesteps: [Self.timestep], text: result.text)
-            .blockFeatures
-        let features = blocks[min(block, blocks.count - 1)].value
         // The sum serves as well as the mean: only directions are compared.
-        return FeatureMap(
-            (1..<copies).reduce(features.sample(0)) { $0 + features.sample($1) }, grid: result.grid.size)
+        return FeatureMap(features.dropFirst().reduce(features[0]) { $0 + $1 }, grid: result.grid.size)
     }
 
     /// Cosine of two cells' features.
