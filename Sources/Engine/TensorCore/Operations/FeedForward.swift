@@ -22,35 +22,39 @@ public struct FeedForward: Operation {
     private static let rowsAtOnce = 2048
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
-        let x = inputs[0].asRows
-        let parts = chunks(rows: x.shape[0]).map { rows in
-            narrowing.forward([GEGLU().forward([widened(x, rows)]).output]).output
+        let x = inputs[0]
+        let y = Tensor(x.shape.dropLast() + [narrowing.weight.shape[0]]) { y in
+            for rows in chunks(x) {
+                let inner = GEGLU().forward([widened(x, rows)]).output
+                product(
+                    inner, 0..<rows.count, narrowing.weight, pulledBack: false, bias: narrowing.bias, into: y,
+                    at: rows.lowerBound)
+            }
         }
-        return (Tensor.stacked(parts).reshaped(inputs[0].shape), Saved(x: inputs[0]))
+        return (y, Saved(x: x))
     }
 
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
         guard needs[0] else { return [nil] }
-        let (x, dy2) = (saved.x.asRows, dy.asRows)
-        let (rows, width) = (x.shape[0], x.shape[1])
-        let cotangents = dy2.shape[0] / rows
+        let x = saved.x
+        let rows = x.count / widening.weight.shape[1]
+        let cotangents = dy.count / (rows * narrowing.weight.shape[0])
         return [
-            Tensor(dy.shape) { dx in
-                for chunk in chunks(rows: rows) {
-                    let dy = Tensor.stacked(
-                        (0..<cotangents).map {
-                            dy2.samples($0 * rows + chunk.lowerBound..<$0 * rows + chunk.upperBound)
-                        })
-                    let inner = product(dy, narrowing.weight, pulledBack: true, bias: nil)
-                    let wide = GEGLU().vjp(inner, saved: GEGLU.Saved(x: widened(x, chunk)), needs: [true])
-                    guard let wide = wide[0] else { continue }
-                    product(wide, widening.weight, pulledBack: true, bias: nil).withUnsafeValues { pulled in
-                        for b in 0..<cotangents {
-                            let from = pulled[b * chunk.count * width..<(b + 1) * chunk.count * width]
-                            let start = (b * rows + chunk.lowerBound) * width
-                            _ = UnsafeMutableBufferPointer(rebasing: dx[start..<start + from.count]).update(
-                                from: from)
+            Tensor([cotangents * x.shape[0]] + x.shape.dropFirst()) { dx in
+                for chunk in chunks(x) {
+                    let wide = widened(x, chunk)
+                    for start in (0..<cotangents).map({ $0 * rows + chunk.lowerBound }) {
+                        let dInner = Tensor([chunk.count, narrowing.weight.shape[1]]) {
+                            product(
+                                dy, start..<start + chunk.count, narrowing.weight, pulledBack: true,
+                                bias: nil,
+                                into: $0, at: 0)
                         }
+                        guard let dWide = GEGLU().vjp(dInner, saved: .init(x: wide), needs: [true])[0]
+                        else { continue }
+                        product(
+                            dWide, 0..<chunk.count, widening.weight, pulledBack: true, bias: nil, into: dx,
+                            at: start)
                     }
                 }
             }
@@ -59,15 +63,13 @@ public struct FeedForward: Operation {
 
     /// `[a, g]` of some rows.
     private func widened(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
-        widening.forward([x.samples(rows)]).output
+        Tensor([rows.count, widening.weight.shape[0]]) {
+            product(x, rows, widening.weight, pulledBack: false, bias: widening.bias, into: $0, at: 0)
+        }
     }
 
-    private func chunks(rows: Int) -> [Range<Int>] {
-        stride(from: 0, to: rows, by: Self.rowsAtOnce).map { $0..<min($0 + Self.rowsAtOnce, rows) }
+    private func chunks(_ x: Tensor) -> [Range<Int>] {
+        let rows = x.count / widening.weight.shape[1]
+        return stride(from: 0, to: rows, by: Self.rowsAtOnce).map { $0..<min($0 + Self.rowsAtOnce, rows) }
     }
-}
-
-extension Tensor {
-    /// `(…, width)` as `(rows, width)`.
-    fileprivate var asRows: Tensor { reshaped([count / shape[shape.count - 1], shape[shape.count - 1]]) }
 }

@@ -88,12 +88,24 @@ func product(_ x: Tensor, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor
     let (from, to) = pulledBack ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
     precondition(x.shape.last == from, "linear: \(x.shape) does not match \(weight.shape)")
     return Tensor(x.shape.dropLast() + [to]) { y in
-        withExtendedLifetime((x, bias)) {
-            weight.withKernelWeight {
-                ck_linear(
-                    x.storage.base, $0, pulledBack ? 1 : 0, bias?.storage.base, y.baseAddress, x.count / from,
-                    from, to)
-            }
+        product(x, 0..<x.count / from, weight, pulledBack: pulledBack, bias: bias, into: y, at: 0)
+    }
+}
+
+/// The same of some rows of `x`, whose results are written from row `start` of `y` on.
+func product(
+    _ x: Tensor, _ rows: Range<Int>, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor?,
+    into y: UnsafeMutableBufferPointer<Float>, at start: Int
+) {
+    let (from, to) = pulledBack ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
+    precondition(
+        rows.upperBound * from <= x.count && (start + rows.count) * to <= y.count,
+        "rows \(rows) of \(x.shape) from row \(start) on")
+    withExtendedLifetime((x, bias)) {
+        weight.withKernelWeight {
+            ck_linear(
+                x.storage.base + rows.lowerBound * from, $0, pulledBack ? 1 : 0, bias?.storage.base,
+                y.baseAddress.map { $0 + start * to }, rows.count, from, to)
         }
     }
 }
