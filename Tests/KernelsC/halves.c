@@ -42,20 +42,3 @@ void test_halves(void) {
     check("ties go to even", rounded[0] == 1 && rounded[1] == 1 + 0x1p-6f);
     free(halves), free(wide), free(rounded), free(x);
 }
-
-void test_memory(void) {
-    for (size_t size = 1; size < (size_t)8 << 20; size = size * 7 + 3) {
-        char *a = ck_allocate(size), *b = ck_allocate(size);
-        check("memory is aligned", a && b && (uintptr_t)a % 64 == 0 && (uintptr_t)b % 64 == 0);
-        memset(a, 1, size);
-        memset(b, 2, size);
-        check("and its own", a[0] == 1 && a[size - 1] == 1 && b[0] == 2 && b[size - 1] == 2);
-        ck_release(a, size);
-        memset(b, 3, size);
-        char *again = ck_allocate(size);
-        memset(again, 4, size);
-        check("also when it is used again", b[0] == 3 && b[size - 1] == 3);
-        ck_release(again, size);
-        ck_release(b, size);
-    }
-}
