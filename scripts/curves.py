@@ -66,6 +66,8 @@ def forecast(measured):
     one, most = rows[0], rows[-1]
     n = most["threads"]
     serial = max(0.0, (n * most["seconds"] / one["seconds"] - 1) / (n - 1))
+    if serial >= 1:
+        return None
     return serial, {cores: one["seconds"] * (serial + (1 - serial) / cores) for cores in (1, n, 16, 64)}
 
 
@@ -86,7 +88,9 @@ def text(measured):
             parts.append(f"- {name}, {first[key]} to {last[key]}: seconds times {last['seconds'] / first['seconds']:.2f}, "
                          f"peak memory times {last['peak_rss_mb'] / first['peak_rss_mb']:.2f}.")
     found = forecast(measured)
-    if found:
+    if not found:
+        parts.append("- threads: no forecast; there is one thread alone, or others brought nothing (then the machine was not idle).")
+    else:
         serial, seconds = found
         parts += [f"- threads: {100 * serial:.1f} % of one thread's time does not shrink with a second. If that share stays (Amdahl's law), "
                   "an iteration takes " + ", ".join(f"{s:.2f} s on {n} cores" for n, s in seconds.items() if n > usual["threads"]) +
@@ -98,7 +102,7 @@ def text(measured):
 
 
 def svg(measured):
-    """Seconds above, peak memory below, a column for each curve; all axes begin at 0."""
+    """Seconds above, peak memory below, a column for each curve; from 0, but counts, which double, lie side by side."""
     wide, high, gap, left = 190, 120, 60, 50
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + 4 * (wide + gap)}" height="{2 * (high + gap) + 20}" '
            'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>']
@@ -108,13 +112,14 @@ def svg(measured):
             x0, y0 = left + column * (wide + gap), 30 + line * (high + gap) + high
             if not rows:
                 continue
-            top, end = 1.1 * max(values), max(r[key] for r in rows)
-            points = [(x0 + wide * r[key] / end, y0 - high * v / top) for r, v in zip(rows, values)]
+            top, end = 1.1 * max(values), rows[-1][key]
+            along = [r[key] / end if key == "pixels" else (i + 1) / len(rows) for i, r in enumerate(rows)]
+            points = [(x0 + wide * part, y0 - high * v / top) for part, v in zip(along, values)]
             out.append(f'<path d="M{x0} {y0 - high}V{y0}H{x0 + wide}" fill="none" stroke="#888"/>')
             out.append('<polyline points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) + '" fill="none" stroke="#1668b4" stroke-width="2"/>')
             for (x, y), r, v in zip(points, rows, values):
                 out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1668b4"/>')
-                out.append(f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{v:.3g}</text>')
+                out.append(f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{v:.2f}</text>')
                 out.append(f'<text x="{x:.1f}" y="{y0 + 14}" text-anchor="middle" fill="#555">{r[key]}</text>')
             out.append(f'<text x="{x0 - 6}" y="{y0 - high - 10}" fill="#555">{unit}</text>')
             out.append(f'<text x="{x0 + wide / 2}" y="{y0 + 30}" text-anchor="middle">{name}</text>')

@@ -38,18 +38,32 @@ public struct Benchmark {
     }
 
     private let model: DiffusionModel
-    private let side, pairs, iterations: Int
+    private let latentSize: Size
+    private let pairs: Int
+    private let settings: EditSettings
     private let latent, text: Tensor
+
+    /// Measurements on a latent of a size.
+    ///
+    /// - Parameters:
+    ///   - pairs: drags of the drag loop.
+    ///   - settings: of the drag loop (as many iterations as `dragStepLimit` says) and of fine-tuning (one step).
+    public init(_ model: DiffusionModel, latent size: Size, pairs: Int, settings: EditSettings) {
+        self.model = model
+        self.pairs = pairs
+        self.settings = settings
+        latentSize = size
+        var generator = SeededGenerator(seed: 1)
+        latent = generator.normal([1, size.height, size.width, model.unet.latentChannels])
+        text = model.textStates("a picture")
+    }
 
     /// Measurements on a square picture of `pixels` a side, with `pairs` drags and `iterations` of the drag loop.
     public init(_ model: DiffusionModel, pixels: Int, pairs: Int = 1, iterations: Int = 1) {
-        self.model = model
-        self.pairs = pairs
-        self.iterations = iterations
-        side = pixels / model.vae.downFactor
-        var generator = SeededGenerator(seed: 1)
-        latent = generator.normal([1, side, side, model.unet.latentChannels])
-        text = model.textStates("a picture")
+        var settings = EditSettings()
+        settings.dragStepLimit = iterations
+        let side = pixels / model.vae.downFactor
+        self.init(model, latent: Size(height: side, width: side), pairs: pairs, settings: settings)
     }
 
     /// Times a step: one run to warm up, then `runs`.
@@ -67,12 +81,13 @@ public struct Benchmark {
             if run > 0 || runs == 0 { times.append(seconds(since: start, clock)) }
         }
         return Measurement(
-            step: step, pixels: pixels, best: times.min() ?? 0,
+            step: step, pixels: size.width, best: times.min() ?? 0,
             mean: times.reduce(0, +) / Double(max(times.count, 1)), operations: operations, iterations: done)
     }
 
     /// Returns the drag iterations that were done, where the step is of any.
-    private func perform(_ step: Step) throws -> Int? {
+    @discardableResult
+    func perform(_ step: Step) throws -> Int? {
         switch step {
         case .unetForward: _ = model.unet(Variable(latent), timesteps: [681], text: text)
         case .unetForward2VJP:
@@ -93,11 +108,14 @@ public struct Benchmark {
             let picture = Variable(trainable: Tensor([1, clip.imageSize, clip.imageSize, 3], repeating: 0.5))
             let embedding = clip.embedding(of: picture)
             _ = gradients(of: [(embedding, embedding.value)], withRespectTo: [picture])
-        case .dragIteration: return try drag(.full)
-        case .dragIterationSmallGuidance: return try drag(.small)
+        case .dragIteration: return try drag(settings)
+        case .dragIterationSmallGuidance:
+            var settings = settings
+            settings.guidanceDecoder = .small
+            return try drag(settings)
         case .edit: return try edit()
         case .loraStep:
-            var settings = LoRASettings()
+            var settings = settings.lora
             settings.steps = 1
             var draws = RandomDraws(seed: 1, trainingSteps: model.schedule.trainingSteps)
             _ = FineTuning(model, settings).train(
@@ -116,16 +134,20 @@ public struct Benchmark {
         return nil
     }
 
-    private var pixels: Int { side * model.vae.downFactor }
+    /// The picture's size.
+    private var size: Size {
+        Size(
+            height: latentSize.height * model.vae.downFactor, width: latentSize.width * model.vae.downFactor)
+    }
 
-    /// Drags spread over the picture in rows, each by a third of its place's side.
+    /// Drags spread over the picture in rows, each by a third of its place's sides.
     private var drags: [Drag] {
         let across = Int(Double(pairs).squareRoot().rounded(.up))
-        let place = Double(pixels) / Double(across)
         return (0..<pairs).map { i in
             func point(_ part: Double) -> ImagePoint {
                 ImagePoint(
-                    x: (Double(i % across) + part) * place, y: (Double(i / across) + part) * place)
+                    x: (Double(i % across) + part) / Double(across) * Double(size.width),
+                    y: (Double(i / across) + part) / Double(across) * Double(size.height))
             }
             return Drag(from: point(1.0 / 3), to: point(2.0 / 3))
         }
@@ -133,23 +155,22 @@ public struct Benchmark {
 
     private func edit() throws -> Int {
         var generator = SeededGenerator(seed: 2)
-        var settings = EditSettings()
+        var settings = settings
         (settings.lora.steps, settings.stepCount, settings.inversionStrength) = (2, 50, 0.06)
-        settings.dragStepLimit = iterations
-        let image = generator.normal([1, pixels, pixels, 3]).mapped { min(max(0.5 + 0.2 * $0, 0), 1) }
+        let image = generator.normal([1, size.height, size.width, 3]).mapped {
+            min(max(0.5 + 0.2 * $0, 0), 1)
+        }
         return try DragEditor(model).edit(
             EditRequest(image: image, sourcePrompt: "a picture", drags: drags, settings: settings)
         ).loop.steps
     }
 
-    private func drag(_ decoder: EditSettings.GuidanceDecoder) throws -> Int {
-        var settings = EditSettings()
-        (settings.dragStepLimit, settings.guidanceDecoder) = (iterations, decoder)
-        let size = Size(height: pixels, width: pixels)
+    private func drag(_ settings: EditSettings) throws -> Int {
         let grid = FeatureGrid(working: size, image: size)
+        let guide = settings.fusion == .drag ? nil : model.guide
         let input = DragLoop.Input(
             latent: latent, timestep: 681, text: text,
-            guidance: model.guide.map {
+            guidance: guide.map {
                 ClipGuidance(
                     $0.clip, target: Tensor([1, $0.clip.embeddingWidth], repeating: 1),
                     weight: settings.clipWeight)
