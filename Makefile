@@ -13,6 +13,7 @@
 #   make curves        how time and memory grow with size, pairs, threads and iterations, docs/performance.md; at most ten minutes
 #   make guidance      the small guidance decoder beside the exact one, docs/performance.md (makes its own environment)
 #   make precision     how far bf16 moves the examples from f32, docs/performance.md (makes its own environment)
+#   make forecasts     how good forecasts of seconds and memory are, docs/performance.md
 #   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
 #   make test-systemd  the package under a real systemd, in a container of its own (needs root; debootstrap, systemd-nspawn)
 #   make check-unit    what systemd-analyze thinks of the units
@@ -20,7 +21,7 @@
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages torture fuzz results test-aarch64 bench curves guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test build packages torture fuzz results test-aarch64 bench curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -58,8 +59,8 @@ bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
 
-curves: build
-	python3 scripts/curves.py
+curves forecasts: build
+	python3 scripts/$@.py
 
 guidance precision: build
 	@scripts/venv.sh .results-venv pillow numpy

@@ -99,6 +99,26 @@ private final class Memory: StageMemory {
         #expect(try edit(budget: 3 * 7 + 24 + 14, memory: memory).restored == [])
     }
 
+    @Test func `the drag does not begin an iteration that would not end in time`() throws {
+        var timed = request
+        (timed.settings.budget, timed.settings.lora.steps) = (200, 0)
+        var (time, end) = (0.0, 0.0)
+        let editor = DragEditor(model) {
+            time += 1
+            return time
+        }
+        let result = try editor.edit(
+            timed,
+            report: {
+                guard $0.stage == .dragging && $0.step > 0 else { return }
+                time += 30
+                end = time
+            })
+        #expect(result.loop.outcome == .budget)
+        #expect(result.loop.steps > 2)
+        #expect(end + 2 * 7 + 24 <= 200)
+    }
+
     @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
         let error = #expect(throws: EditError.self) { try edit(budget: 20) }
         #expect(error?.code == "edit.budget")
@@ -143,7 +163,7 @@ private final class Memory: StageMemory {
                 time += 1
                 return time
             },
-            used: {
+            peak: {
                 bytes += 10
                 return bytes
             })

@@ -40,7 +40,7 @@ public struct RememberedPace: Sendable {
             self = known
             return
         }
-        pace = try EditPace(measuring: model, latent: size, settings: settings, used: usedMemory)
+        pace = try EditPace(measuring: model, latent: size, settings: settings, peak: peakMemory)
         let json = JSONValue.object([
             ("pass", .number(pace.pass)), ("decode", .number(pace.decode)),
             ("fine_tuning_step", .number(pace.fineTuningStep)), ("drag_step", .number(pace.dragStep)),

@@ -163,13 +163,10 @@ func timestamp(_ date: Date) -> String {
     date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)) + "Z"
 }
 
-/// The process's largest resident size so far, and the present one, bytes.
-func peakMemory() -> Int { residentMemory("VmHWM:") }
-func usedMemory() -> Int { residentMemory("VmRSS:") }
-
-private func residentMemory(_ field: String) -> Int {
+/// The process's largest resident size so far, bytes.
+func peakMemory() -> Int {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix(field) }
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
 }
 

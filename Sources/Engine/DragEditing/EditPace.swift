@@ -7,7 +7,7 @@ public struct EditPace: Sendable, Equatable {
     public var pass, decode: Double
     /// Seconds of a step of fine-tuning, and of one of the drag loop.
     public var fineTuningStep, dragStep: Double
-    /// Bytes of the process while it fine-tunes, and while it drags.
+    /// Bytes of the process at most when it fine-tunes, and when it only drags.
     public var fineTuningMemory, dragMemory: Int
 
     /// Known figures.
@@ -29,12 +29,11 @@ public struct EditPace: Sendable, Equatable {
     ///   - size: of the latent.
     ///   - settings: what a step is.
     ///   - now: the seconds of a clock.
-    ///   - used: the process's size, bytes. What a step lets go stays with the process for the next tensor of its size,
-    ///     so that its size afterwards is what the step needed at most.
+    ///   - peak: the process's largest size so far, bytes: what came before the steps is part of an edit too.
     /// - Throws: what the steps throw: nothing that depends on values.
     public init(
         measuring model: DiffusionModel, latent size: Size, settings: EditSettings,
-        now: () -> Double = monotonicSeconds, used: () -> Int
+        now: () -> Double = monotonicSeconds, peak: () -> Int
     ) throws {
         var oneStep = settings
         oneStep.dragStepLimit = 1
@@ -50,9 +49,9 @@ public struct EditPace: Sendable, Equatable {
         decode = seconds { _ = model.decode(Variable(latent)) }
         dragStep = try seconds { try steps.perform(.dragIteration) }
         // The layers that fine-tuning has changed are merged, in f32, beside what they were.
-        dragMemory = used() + model.unet.loraSites.reduce(0) { $0 + 4 * $1.inputs * $1.outputs }
+        dragMemory = peak() + model.unet.loraSites.reduce(0) { $0 + 4 * $1.inputs * $1.outputs }
         fineTuningStep = try seconds { try steps.perform(.loraStep) }
-        fineTuningMemory = used()
+        fineTuningMemory = peak()
     }
 
     /// The settings that decide what a step is: a pace holds for those that have the same.
