@@ -8,7 +8,12 @@
 #   make fuzz          a million inputs, under sanitizers, to each reader of what strangers write; RUNS=N for fewer
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
+#   make test-aarch64  the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
+#   make curves        how time and memory grow with size, pairs, threads and iterations, docs/performance.md; at most ten minutes
+#   make guidance      the small guidance decoder beside the exact one, docs/performance.md (makes its own environment)
+#   make precision     how far bf16 moves the examples from f32, docs/performance.md (makes its own environment)
+#   make forecasts     how good forecasts of seconds and memory are, docs/performance.md
 #   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
 #   make test-systemd  the package under a real systemd, in a container of its own (needs root; debootstrap, systemd-nspawn)
 #   make check-unit    what systemd-analyze thinks of the units
@@ -16,7 +21,7 @@
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages torture fuzz results bench test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test build packages torture fuzz results test-aarch64 bench curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -53,6 +58,16 @@ ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetens
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
+
+curves forecasts: build
+	python3 scripts/$@.py
+
+guidance precision: build
+	@scripts/venv.sh .results-venv pillow numpy
+	.results-venv/bin/python scripts/$@.py
+
+test-aarch64:
+	@scripts/test-aarch64.sh
 
 test-oracle: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)

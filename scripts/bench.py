@@ -1,47 +1,42 @@
 #!/usr/bin/env python3
-"""Times of the heavy steps, ours and PyTorch's in turn on this machine, as docs/performance.md's table.
+"""Times of the heavy steps, ours and PyTorch's in turn on this machine, as docs/performance.md's table; those that PyTorch's side
+has not are ours alone.
 
     python bench.py --binary .build/release/clipdragd --docs docs/performance.md [--runs 3] [--only STEP …]
 """
 import argparse
-import json
 import os
-import re
-import subprocess
 import sys
 
+from measuring import ROOT, lines, load_average, table, write_block
+
 STEPS = ("unet_forward", "unet_forward_2vjp", "vae_decode_vjp", "drag_iteration", "lora_step")
+OURS_ALONE = ("clip", "inversion_step", "sampling_step")
 WISHES = dict(f32=dict(unet_forward=0.55, vae_decode_vjp=0.60, drag_iteration=0.40, lora_step=0.60),
               bf16=dict(unet_forward=0.65, drag_iteration=0.55))
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-
-
-def lines(command):
-    # both sides with their best settings: OpenBLAS chooses its kernels itself
-    env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    out = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
-    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
 def measured(a, torch, precision):
+    def ours(step):
+        return lines([a.binary, "bench", "--synthetic", "sd15", "--precision", precision, "--json", "--runs", str(a.runs), "--only", step])[0]
+
+    def row(o, t=None):
+        wish = f"≤ {WISHES[precision][o['what']]:.2f}" if o["what"] in WISHES[precision] else ""
+        return [o["what"], f"{o['seconds']:.2f} s", *([f"{t['seconds']:.2f} s", f"{o['seconds'] / t['seconds']:.2f}"] if t else ["", ""]), wish,
+                f"{o['gflops']:.0f}", f"{100 * o['fraction_of_peak']:.0f} %", f"{o['peak_rss_mb'] / 1024:.1f} GB",
+                f"{t['peak_rss_mb'] / 1024:.1f} GB" if t else ""]
+
     rows = []
     for step in a.only:
-        ours = lines([a.binary, "bench", "--synthetic", "sd15", "--precision", precision, "--json", "--runs", str(a.runs), "--only", step])[0]
-        theirs = lines([sys.executable, torch, "--config", "sd15", "--precision", precision, "--runs", str(a.runs), "--only", step])[0]
-        rows.append((step, ours, theirs))
-        print(f"{precision} {step}: {ours['seconds']:.2f} s against {theirs['seconds']:.2f} s, ratio {ours['seconds'] / theirs['seconds']:.2f}",
-              flush=True)
-    first = rows[0][1]
-    load = " ".join(f"{x:.1f}" for x in os.getloadavg())
-    table = [f"**{precision}**: {first['cpu']}, {first['threads']} threads, {first['instruction_set']}; {first['pixels']}x{first['pixels']}; "
-             f"measured {precision} peak {first['peak_gflops']:.0f} GFLOP/s; best of {a.runs}; {rows[0][2]['engine']}; load average at the end {load}.", "",
-             "| | ours | PyTorch | ratio | wanted | GFLOP/s | of the peak | peak memory, ours | PyTorch's |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for step, o, t in rows:
-        wish = f"≤ {WISHES[precision][step]:.2f}" if step in WISHES[precision] else ""
-        table.append(f"| {step} | {o['seconds']:.2f} s | {t['seconds']:.2f} s | {o['seconds'] / t['seconds']:.2f} | {wish} | {o['gflops']:.0f} | "
-                     f"{100 * o['fraction_of_peak']:.0f} % | {o['peak_rss_mb'] / 1024:.1f} GB | {t['peak_rss_mb'] / 1024:.1f} GB |")
-    return table + [""]
+        o = ours(step)
+        t = lines([sys.executable, torch, "--config", "sd15", "--precision", precision, "--runs", str(a.runs), "--only", step])[0]
+        rows.append(row(o, t))
+        print(f"{precision} {step}: {o['seconds']:.2f} s against {t['seconds']:.2f} s, ratio {o['seconds'] / t['seconds']:.2f}", flush=True)
+    for step in OURS_ALONE if a.only == STEPS else ():
+        rows.append(row(ours(step)))
+    head = (f"**{precision}**: {o['cpu']}, {o['threads']} threads, {o['instruction_set']}; {o['pixels']}x{o['pixels']}; "
+            f"measured {precision} peak {o['peak_gflops']:.0f} GFLOP/s; best of {a.runs}; {t['engine']}; load average at the end {load_average()}.")
+    return [head, "", table(["", "ours", "PyTorch", "ratio", "wanted", "GFLOP/s", "of the peak", "peak memory, ours", "PyTorch's"], rows), ""]
 
 
 def main():
@@ -52,19 +47,14 @@ def main():
     p.add_argument("--only", nargs="*", choices=STEPS, default=STEPS)
     p.add_argument("--precision", nargs="*", choices=("f32", "bf16"), default=("f32", "bf16"), help="bf16 only where the CPU computes in it")
     a = p.parse_args()
-    torch = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle", "bench_torch.py")
+    torch = os.path.join(ROOT, "oracle", "bench_torch.py")
     computes_bf16 = "avx512_bf16" in open("/proc/cpuinfo", encoding="utf-8").read()
-    table = []
+    text = []
     for precision in a.precision:
         if precision == "f32" or computes_bf16:
-            table += measured(a, torch, precision)
-    print("\n".join(table))
-    with open(a.docs, encoding="utf-8") as f:
-        text = f.read()
-    block = BEGIN + "\n" + "\n".join(table) + "\n" + END
-    text = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, text, flags=re.S)
-    with open(a.docs, "w", encoding="utf-8") as f:
-        f.write(text)
+            text += measured(a, torch, precision)
+    print("\n".join(text))
+    write_block(a.docs, "measured", "\n".join(text))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,26 @@ private final class Memory: StageMemory {
         #expect(try edit(budget: 3 * 7 + 24 + 14, memory: memory).restored == [])
     }
 
+    @Test func `the drag does not begin an iteration that would not end in time`() throws {
+        var timed = request
+        (timed.settings.budget, timed.settings.lora.steps) = (200, 0)
+        var (time, end) = (0.0, 0.0)
+        let editor = DragEditor(model) {
+            time += 1
+            return time
+        }
+        let result = try editor.edit(
+            timed,
+            report: {
+                guard $0.stage == .dragging && $0.step > 0 else { return }
+                time += 30
+                end = time
+            })
+        #expect(result.loop.outcome == .budget)
+        #expect(result.loop.steps > 2)
+        #expect(end + 2 * 7 + 24 <= 200)
+    }
+
     @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
         let error = #expect(throws: EditError.self) { try edit(budget: 20) }
         #expect(error?.code == "edit.budget")
@@ -114,28 +134,31 @@ private final class Memory: StageMemory {
         #expect(result.loop.steps > 0)
     }
 
-    @Test func `a forecast counts the passes of every stage, and leaves out what is known`() throws {
+    @Test func `a forecast counts the steps of every stage, and leaves out what is known`() throws {
         let pace = EditPace(
-            pass: 1, passAndBack: 3, decode: 10, decodeAndBack: 30, passMemory: 5, decodeMemory: 7)
+            pass: 1, decode: 10, fineTuningStep: 9, dragStep: 35, fineTuningMemory: 300, dragMemory: 200)
         var settings = request.settings
         (settings.stepCount, settings.inversionStrength, settings.dragStepLimit) = (10, 0.7, 4)
-        (settings.lora.steps, settings.lora.batch) = (6, 2)
+        settings.lora.steps = 6
         let plain = pace.forecast(settings)
         #expect(
-            plain.stages == [.fineTuning: 36, .inverting: 7, .dragging: 12, .sampling: 14, .judging: 28])
-        #expect(plain.memory == 10)
-        settings.fusion = .clipdrag
-        let guided = pace.forecast(settings, without: [.fineTuning, .inverting])
-        #expect(guided.stages == [.dragging: 4 * (3 + 2 + 30), .sampling: 14, .judging: 28])
-        #expect(guided.memory == 12)
+            plain.stages == [.fineTuning: 54, .inverting: 7, .dragging: 140, .sampling: 14, .judging: 28])
+        #expect(plain.memory == 300)
+        let begun = pace.forecast(settings, without: [.fineTuning, .inverting])
+        #expect(begun.stages == [.dragging: 140, .sampling: 14, .judging: 28])
+        #expect(begun.memory == 200)
         settings.budget = 60
         #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
+        settings.lora.steps = 0
+        #expect(pace.forecast(settings).memory == 200)
     }
 
-    @Test func `a calibration by a clock that is a second later at every look finds a second for all`() {
+    @Test func `a calibration by a clock that is a second later at every look finds a second for all`()
+        throws
+    {
         var (time, bytes) = (0.0, 0)
-        let pace = EditPace(
-            measuring: model, latent: Size(height: 8, width: 8),
+        let pace = try EditPace(
+            measuring: model, latent: Size(height: 8, width: 12), settings: request.settings,
             now: {
                 time += 1
                 return time
@@ -144,9 +167,11 @@ private final class Memory: StageMemory {
                 bytes += 10
                 return bytes
             })
+        let merged = 4 * model.unet.loraSites.map { $0.inputs * $0.outputs }.reduce(0, +)
         #expect(
             pace
                 == EditPace(
-                    pass: 1, passAndBack: 1, decode: 1, decodeAndBack: 1, passMemory: 10, decodeMemory: 20))
+                    pass: 1, decode: 1, fineTuningStep: 1, dragStep: 1, fineTuningMemory: 20,
+                    dragMemory: 10 + merged))
     }
 }

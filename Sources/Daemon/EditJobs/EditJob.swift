@@ -94,13 +94,14 @@ public struct EditJob {
         if let cache, let size = plan.latentSize(model.folder) {
             var known = stages?.known ?? []
             if request.lora != nil { known.insert(.fineTuning) }
-            forecast = RememberedPace(of: model, modelIdentity, size: size, cache: cache).pace
-                .forecast(request.settings, without: known)
+            forecast = try RememberedPace(
+                of: model, modelIdentity, size: size, settings: request.settings, cache: cache
+            ).pace.forecast(request.settings, without: known)
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
         request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
-        let result: EditResult
+        var result: EditResult
         do {
             result = try DragEditor(model).edit(
                 request, memory: stages,
@@ -115,7 +116,9 @@ public struct EditJob {
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
+        let judgingBegan = Date()
         let judged = judge(plan, request, result)
+        result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
         let edited = image.replacingSamples(result.image.values)
         let format = plan.output.format == "same" ? image.format : plan.output.format == "jpeg" ? .jpeg : .png
         var products: [JobProduct] = []

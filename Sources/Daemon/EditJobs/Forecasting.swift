@@ -11,42 +11,51 @@ public struct RememberedPace: Sendable {
     public let pace: EditPace
 
     /// What an earlier edit has measured; nil where none has, with this model at this size on this machine.
-    public init?(modelFolder: String, size: Size, cache: JobCache) {
+    public init?(modelFolder: String, size: Size, settings: EditSettings, cache: JobCache) {
         guard let model = ModelIdentity(remembered: modelFolder, cache: cache) else { return nil }
-        self.init(model, size, cache)
+        self.init(Self.key(model, size, settings), cache)
     }
 
-    private init?(_ model: ModelIdentity, _ size: Size, _ cache: JobCache) {
-        guard let entry = cache.entry(Self.key(model, size)), let json = JSONValue(parsing: entry.bytes),
-            let pass = json["pass"]?.number, let passAndBack = json["pass_and_back"]?.number,
-            let decode = json["decode"]?.number, let decodeAndBack = json["decode_and_back"]?.number,
-            let passMemory = json["pass_memory"]?.integer, let decodeMemory = json["decode_memory"]?.integer
+    private init?(_ key: String, _ cache: JobCache) {
+        guard let entry = cache.entry(key), let json = JSONValue(parsing: entry.bytes),
+            let pass = json["pass"]?.number, let decode = json["decode"]?.number,
+            let fineTuningStep = json["fine_tuning_step"]?.number, let dragStep = json["drag_step"]?.number,
+            let fineTuningMemory = json["fine_tuning_memory"]?.integer,
+            let dragMemory = json["drag_memory"]?.integer
         else { return nil }
         pace = EditPace(
-            pass: pass, passAndBack: passAndBack, decode: decode, decodeAndBack: decodeAndBack,
-            passMemory: passMemory, decodeMemory: decodeMemory)
+            pass: pass, decode: decode, fineTuningStep: fineTuningStep, dragStep: dragStep,
+            fineTuningMemory: fineTuningMemory, dragMemory: dragMemory)
     }
 
     /// The remembered pace, or one measured now.
-    init(of model: DiffusionModel, _ identity: ModelIdentity, size: Size, cache: JobCache) {
-        if let known = Self(identity, size, cache) {
+    ///
+    /// - Throws: what measuring throws: nothing that depends on values.
+    init(
+        of model: DiffusionModel, _ identity: ModelIdentity, size: Size, settings: EditSettings,
+        cache: JobCache
+    ) throws {
+        let key = Self.key(identity, size, settings)
+        if let known = Self(key, cache) {
             self = known
             return
         }
-        pace = EditPace(measuring: model, latent: size, peak: peakMemory)
+        pace = try EditPace(measuring: model, latent: size, settings: settings, peak: peakMemory)
         let json = JSONValue.object([
-            ("pass", .number(pace.pass)), ("pass_and_back", .number(pace.passAndBack)),
-            ("decode", .number(pace.decode)), ("decode_and_back", .number(pace.decodeAndBack)),
-            ("pass_memory", .integer(pace.passMemory)), ("decode_memory", .integer(pace.decodeMemory)),
+            ("pass", .number(pace.pass)), ("decode", .number(pace.decode)),
+            ("fine_tuning_step", .number(pace.fineTuningStep)), ("drag_step", .number(pace.dragStep)),
+            ("fine_tuning_memory", .integer(pace.fineTuningMemory)),
+            ("drag_memory", .integer(pace.dragMemory)),
         ])
-        cache.keep(Array(json.line.utf8), as: Self.key(identity, size))
+        cache.keep(Array(json.line.utf8), as: key)
     }
 
-    private static func key(_ model: ModelIdentity, _ size: Size) -> String {
+    private static func key(_ model: ModelIdentity, _ size: Size, _ settings: EditSettings) -> String {
         let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
             .first { $0.hasPrefix("model name") }
         let parts = [
-            "pace/1", model.content, "\(size.height)×\(size.width)", String(cpu ?? ""),
+            "pace/2", model.content, "\(size.height)×\(size.width)", EditPace.key(settings),
+            String(cpu ?? ""),
             Kernels.instructionSet.description, Kernels.precision.rawValue, String(Kernels.threads),
             Version.current,
         ]
@@ -68,7 +77,7 @@ extension EditPace.Forecast {
     /// As one phrase for people.
     public var text: String {
         let time = seconds < 90 ? "\(Int(seconds.rounded(.up))) s" : "\(Int((seconds / 60).rounded(.up))) min"
-        return "at most about \(time), \(max(1, memory / 1_000_000)) MB beside the model"
+        return "at most about \(time) and \(memory / 1_000_000) MB of memory"
     }
 
     /// As trajectories and `--json` have it.

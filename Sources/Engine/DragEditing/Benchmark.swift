@@ -11,11 +11,16 @@ public struct Benchmark {
         case vaeDecodeVJP = "vae_decode_vjp"
         case clip
         case dragIteration = "drag_iteration"
+        /// The same with `guidance_decoder: small`.
+        case dragIterationSmallGuidance = "drag_iteration_small_guidance"
         case loraStep = "lora_step"
         case inversionStep = "inversion_step"
         case samplingStep = "sampling_step"
         /// A whole edit with few steps: for its peak memory, which does not grow with the steps.
         case edit
+
+        /// What is measured unless others are asked for: the parts of an edit, each once.
+        public static let parts = allCases.filter { $0 != .edit && $0 != .dragIterationSmallGuidance }
     }
 
     /// One measurement.
@@ -28,19 +33,37 @@ public struct Benchmark {
         public var best, mean: Double
         /// Floating-point operations of one run, as if all products were done directly.
         public var operations: Double
+        /// Drag iterations that a run did; nil for other steps.
+        public var iterations: Int?
     }
 
     private let model: DiffusionModel
-    private let side: Int
+    private let latentSize: Size
+    private let pairs: Int
+    private let settings: EditSettings
     private let latent, text: Tensor
 
-    /// Measurements on a square picture of `pixels` a side.
-    public init(_ model: DiffusionModel, pixels: Int) {
+    /// Measurements on a latent of a size.
+    ///
+    /// - Parameters:
+    ///   - pairs: drags of the drag loop.
+    ///   - settings: of the drag loop (as many iterations as `dragStepLimit` says) and of fine-tuning (one step).
+    public init(_ model: DiffusionModel, latent size: Size, pairs: Int, settings: EditSettings) {
         self.model = model
-        side = pixels / model.vae.downFactor
+        self.pairs = pairs
+        self.settings = settings
+        latentSize = size
         var generator = SeededGenerator(seed: 1)
-        latent = generator.normal([1, side, side, model.unet.latentChannels])
+        latent = generator.normal([1, size.height, size.width, model.unet.latentChannels])
         text = model.textStates("a picture")
+    }
+
+    /// Measurements on a square picture of `pixels` a side, with `pairs` drags and `iterations` of the drag loop.
+    public init(_ model: DiffusionModel, pixels: Int, pairs: Int = 1, iterations: Int = 1) {
+        var settings = EditSettings()
+        settings.dragStepLimit = iterations
+        let side = pixels / model.vae.downFactor
+        self.init(model, latent: Size(height: side, width: side), pairs: pairs, settings: settings)
     }
 
     /// Times a step: one run to warm up, then `runs`.
@@ -50,18 +73,21 @@ public struct Benchmark {
         let clock = ContinuousClock()
         var times: [Double] = []
         var operations = 0.0
+        var done: Int?
         for run in 0...runs {
             let (start, before) = (clock.now, Kernels.workDone)
-            try perform(step)
+            done = try perform(step)
             operations = Kernels.workDone - before
             if run > 0 || runs == 0 { times.append(seconds(since: start, clock)) }
         }
         return Measurement(
-            step: step, pixels: side * model.vae.downFactor, best: times.min() ?? 0,
-            mean: times.reduce(0, +) / Double(max(times.count, 1)), operations: operations)
+            step: step, pixels: size.width, best: times.min() ?? 0,
+            mean: times.reduce(0, +) / Double(max(times.count, 1)), operations: operations, iterations: done)
     }
 
-    private func perform(_ step: Step) throws {
+    /// Returns the drag iterations that were done, where the step is of any.
+    @discardableResult
+    func perform(_ step: Step) throws -> Int? {
         switch step {
         case .unetForward: _ = model.unet(Variable(latent), timesteps: [681], text: text)
         case .unetForward2VJP:
@@ -78,14 +104,18 @@ public struct Benchmark {
             let picture = model.decode(z)
             _ = gradients(of: [(picture, Tensor(picture.shape, repeating: 1))], withRespectTo: [z])
         case .clip:
-            guard let clip = model.guide?.clip else { return }
+            guard let clip = model.guide?.clip else { return nil }
             let picture = Variable(trainable: Tensor([1, clip.imageSize, clip.imageSize, 3], repeating: 0.5))
             let embedding = clip.embedding(of: picture)
             _ = gradients(of: [(embedding, embedding.value)], withRespectTo: [picture])
-        case .dragIteration: try drag()
-        case .edit: try edit()
+        case .dragIteration: return try drag(settings)
+        case .dragIterationSmallGuidance:
+            var settings = settings
+            settings.guidanceDecoder = .small
+            return try drag(settings)
+        case .edit: return try edit()
         case .loraStep:
-            var settings = LoRASettings()
+            var settings = settings.lora
             settings.steps = 1
             var draws = RandomDraws(seed: 1, trainingSteps: model.schedule.trainingSteps)
             _ = FineTuning(model, settings).train(
@@ -101,39 +131,58 @@ public struct Benchmark {
             _ = ReferenceSampling(model, try Inversion(model, settings), settings).sample(
                 reference: latent, edit: latent, text: text, report: { _ in })
         }
+        return nil
     }
 
-    private func edit() throws {
-        let pixels = side * model.vae.downFactor
+    /// The picture's size.
+    private var size: Size {
+        Size(
+            height: latentSize.height * model.vae.downFactor, width: latentSize.width * model.vae.downFactor)
+    }
+
+    /// Drags spread over the picture in rows, each by a third of its place's sides.
+    private var drags: [Drag] {
+        let across = Int(Double(pairs).squareRoot().rounded(.up))
+        return (0..<pairs).map { i in
+            func point(_ part: Double) -> ImagePoint {
+                ImagePoint(
+                    x: (Double(i % across) + part) / Double(across) * Double(size.width),
+                    y: (Double(i / across) + part) / Double(across) * Double(size.height))
+            }
+            return Drag(from: point(1.0 / 3), to: point(2.0 / 3))
+        }
+    }
+
+    private func edit() throws -> Int {
         var generator = SeededGenerator(seed: 2)
-        var settings = EditSettings()
+        var settings = settings
         (settings.lora.steps, settings.stepCount, settings.inversionStrength) = (2, 50, 0.06)
-        settings.dragStepLimit = 2
-        let (third, half) = (Double(pixels) / 3, Double(pixels) / 2)
-        let drag = Drag(from: ImagePoint(x: third, y: third), to: ImagePoint(x: half, y: half))
-        let image = generator.normal([1, pixels, pixels, 3]).mapped { min(max(0.5 + 0.2 * $0, 0), 1) }
-        _ = try DragEditor(model).edit(
-            EditRequest(image: image, sourcePrompt: "a picture", drags: [drag], settings: settings))
+        let image = generator.normal([1, size.height, size.width, 3]).mapped {
+            min(max(0.5 + 0.2 * $0, 0), 1)
+        }
+        return try DragEditor(model).edit(
+            EditRequest(image: image, sourcePrompt: "a picture", drags: drags, settings: settings)
+        ).loop.steps
     }
 
-    private func drag() throws {
-        var settings = EditSettings()
-        settings.dragStepLimit = 1
-        let size = Size(height: side * model.vae.downFactor, width: side * model.vae.downFactor)
+    private func drag(_ settings: EditSettings) throws -> Int {
         let grid = FeatureGrid(working: size, image: size)
-        let (a, b) = (
-            GridCell(row: grid.size.height / 3, column: grid.size.width / 3),
-            GridCell(row: grid.size.height / 2, column: grid.size.width / 2)
-        )
+        let guide = settings.fusion == .drag ? nil : model.guide
         let input = DragLoop.Input(
             latent: latent, timestep: 681, text: text,
-            guidance: model.guide.map {
+            guidance: guide.map {
                 ClipGuidance(
                     $0.clip, target: Tensor([1, $0.clip.embeddingWidth], repeating: 1),
                     weight: settings.clipWeight)
             },
-            handles: [MotionSupervision.Handle(position: a, start: a, target: b)], grid: grid, mask: nil)
-        _ = try DragLoop(model, settings).run(
-            input, record: { _, _ in }, isOutOfTime: { false }, report: { _ in })
+            handles: drags.map {
+                let start = grid.cell(of: $0.handle)
+                return MotionSupervision.Handle(
+                    position: start, start: start, target: grid.cell(of: $0.target))
+            },
+            grid: grid, mask: nil)
+        return try DragLoop(model, settings).run(
+            input, record: { _, _ in }, isOutOfTime: { false }, report: { _ in }
+        ).steps
     }
 }

@@ -227,7 +227,7 @@ public struct DragEditor {
             })
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
             try DragLoop(edited, settings).run(
-                input, record: record, isOutOfTime: budget.isDragOver, report: report)
+                input, record: record, isOutOfTime: budget.dragEnd(), report: report)
         }
         record("latent.dragged", loop.latent)
 

@@ -3,66 +3,68 @@ import TensorCore
 
 /// How fast a model runs on this machine: a short calibration, from which an edit's time is forecast.
 public struct EditPace: Sendable, Equatable {
-    /// Seconds of one pass of the U-Net, and of one with its gradient to the latent.
-    public var pass, passAndBack: Double
-    /// Seconds of decoding one picture, and of decoding with the gradient to its latent.
-    public var decode, decodeAndBack: Double
-    /// Bytes that a pass, or a decoding, keeps for its gradient.
-    public var passMemory, decodeMemory: Int
+    /// Seconds of one pass of the U-Net, and of decoding one picture.
+    public var pass, decode: Double
+    /// Seconds of a step of fine-tuning, and of one of the drag loop.
+    public var fineTuningStep, dragStep: Double
+    /// Bytes of the process at most when it fine-tunes, and when it only drags.
+    public var fineTuningMemory, dragMemory: Int
 
     /// Known figures.
     public init(
-        pass: Double, passAndBack: Double, decode: Double, decodeAndBack: Double, passMemory: Int,
-        decodeMemory: Int
+        pass: Double, decode: Double, fineTuningStep: Double, dragStep: Double, fineTuningMemory: Int,
+        dragMemory: Int
     ) {
         self.pass = pass
-        self.passAndBack = passAndBack
         self.decode = decode
-        self.decodeAndBack = decodeAndBack
-        self.passMemory = passMemory
-        self.decodeMemory = decodeMemory
+        self.fineTuningStep = fineTuningStep
+        self.dragStep = dragStep
+        self.fineTuningMemory = fineTuningMemory
+        self.dragMemory = dragMemory
     }
 
     /// Measures a model: every figure once, after one pass that only warms up.
     ///
     /// - Parameters:
     ///   - size: of the latent.
+    ///   - settings: what a step is.
     ///   - now: the seconds of a clock.
-    ///   - peak: the process's largest size so far, bytes.
+    ///   - peak: the process's largest size so far, bytes: what came before the steps is part of an edit too.
+    /// - Throws: what the steps throw: nothing that depends on values.
     public init(
-        measuring model: DiffusionModel, latent size: Size, now: () -> Double = monotonicSeconds,
-        peak: () -> Int
-    ) {
-        let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
-        let text = model.textStates("")
-        func seconds(_ work: () -> Void) -> Double {
+        measuring model: DiffusionModel, latent size: Size, settings: EditSettings,
+        now: () -> Double = monotonicSeconds, peak: () -> Int
+    ) throws {
+        var oneStep = settings
+        oneStep.dragStepLimit = 1
+        let steps = Benchmark(model, latent: size, pairs: 1, settings: oneStep)
+        func seconds(_ work: () throws -> Void) rethrows -> Double {
             let begun = now()
-            work()
+            try work()
             return now() - begun
         }
-        func run(_ z: Variable) -> Variable { model.unet(z, timesteps: [1], text: text).noise }
-        func pullBack(_ network: (Variable) -> Variable) {
-            let leaf = Variable(trainable: latent)
-            let output = network(leaf)
-            _ = gradients(of: [(output, output.value)], withRespectTo: [leaf])
-        }
         releaseIdleMemory()
-        _ = run(Variable(latent))
-        pass = seconds { _ = run(Variable(latent)) }
+        try steps.perform(.unetForward)
+        pass = try seconds { try steps.perform(.unetForward) }
+        let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
-        let idle = peak()
-        passAndBack = seconds { pullBack(run) }
-        let afterPass = peak()
-        decodeAndBack = seconds { pullBack(model.decode) }
+        dragStep = try seconds { try steps.perform(.dragIteration) }
+        dragMemory = peak()
+        fineTuningStep = try seconds { try steps.perform(.loraStep) }
+        fineTuningMemory = peak()
         releaseIdleMemory()
-        (passMemory, decodeMemory) = (max(0, afterPass - idle), max(0, peak() - idle))
+    }
+
+    /// The settings that decide what a step is: a pace holds for those that have the same.
+    public static func key(_ settings: EditSettings) -> String {
+        "\(settings.lora.batch) \(settings.lora.rank) \(settings.fusion == .drag) \(settings.guidanceDecoder) \(settings.featureBlock)"
     }
 
     /// Seconds and bytes that an edit takes.
     public struct Forecast: Sendable, Equatable {
         /// Seconds of every stage; the drag's are the most it may take.
         public var stages: [EditProgress.Stage: Double]
-        /// Bytes that it needs beside those that are in use already.
+        /// Bytes of the process at most.
         public var memory: Int
         /// Seconds of all stages.
         public var seconds: Double { stages.values.reduce(0, +) }
@@ -73,14 +75,10 @@ public struct EditPace: Sendable, Equatable {
     /// - Parameter known: stages that are restored, or not done.
     public func forecast(_ settings: EditSettings, without known: Set<EditProgress.Stage> = []) -> Forecast {
         let steps = max(1, (settings.inversionStrength * Double(settings.stepCount)).rounded())
-        let back = passAndBack - pass
-        let isGuided = settings.fusion != .drag
         var stages: [EditProgress.Stage: Double] = [
-            // One cotangent goes back for fine-tuning; two, the drag's and the text's, for a guided drag.
-            .fineTuning: Double(settings.lora.steps * settings.lora.batch) * passAndBack,
+            .fineTuning: Double(settings.lora.steps) * fineTuningStep,
             .inverting: steps * pass,
-            .dragging: Double(settings.dragStepLimit)
-                * (passAndBack + (isGuided ? back + decodeAndBack : 0)),
+            .dragging: Double(settings.dragStepLimit) * dragStep,
             .sampling: steps * 2 * pass,
             .judging: 8 * pass + 2 * decode,
         ]
@@ -93,9 +91,7 @@ public struct EditPace: Sendable, Equatable {
                 for stage in [EditProgress.Stage.fineTuning, .dragging] { stages[stage]? *= kept }
             }
         }
-        let fineTuning = known.contains(.fineTuning) || settings.lora.steps == 0 ? 0 : settings.lora.batch
-        return Forecast(
-            stages: stages,
-            memory: max(fineTuning * passMemory, passMemory, isGuided ? passMemory + decodeMemory : 0))
+        let isFineTuning = !known.contains(.fineTuning) && settings.lora.steps > 0
+        return Forecast(stages: stages, memory: max(dragMemory, isFineTuning ? fineTuningMemory : 0))
     }
 }

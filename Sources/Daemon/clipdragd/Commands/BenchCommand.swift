@@ -18,10 +18,17 @@ struct BenchCommand: ParsableCommand {
         Shapes?
     @Option(help: "A model's name or folder.") var model = ModelStore.defaultName
     @Option(help: "Side of the square picture, pixels (default: the model's own).") var pixels: Int?
-    @Option(help: "Timed runs of each step, after one that warms up.") var runs = 3
+    @Option(help: "Drags of the drag loop.") var pairs = 1
+    @Option(help: "Iterations of the drag loop in one run.") var iterations = 1
+    @Option(help: "Timed runs of each step, after one that warms up; 0 times that one.") var runs = 3
     @Option(help: "Threads (default: all cores).") var threads: Int?
     @Option(help: "f32, or bf16 where the CPU computes in it.") var precision = Kernels.Precision.f32
-    @Option(parsing: .upToNextOption, help: "Only these steps.") var only: [String] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Only these steps, of \(Benchmark.Step.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "STEP"))
+    var only: [String] = []
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -33,6 +40,12 @@ struct BenchCommand: ParsableCommand {
         }
         if let pixels, pixels < 32 || pixels % 8 != 0 {
             throw ValidationError("--pixels takes a multiple of 8, from 32")
+        }
+        for (name, value, range) in [
+            ("--pairs", pairs, 1...64), ("--iterations", iterations, 1...1000), ("--runs", runs, 0...1000),
+            ("--threads", threads ?? 1, 1...256),
+        ] where !range.contains(value) {
+            throw ValidationError("\(name) takes a number from \(range.lowerBound) to \(range.upperBound)")
         }
     }
 
@@ -46,13 +59,14 @@ struct BenchCommand: ParsableCommand {
             let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: model)
             var model = try ModelStore.load(folder)
             if synthetic == .sd15 { model = try .syntheticStableDiffusion15(base: model) }
-            let benchmark = Benchmark(model, pixels: pixels ?? model.nativeSize)
+            let benchmark = Benchmark(
+                model, pixels: pixels ?? model.nativeSize, pairs: pairs, iterations: iterations)
             if !output.json {
                 print(
                     "\(Machine.processor), \(Kernels.threads) threads, \(Kernels.instructionSet), \(precision.rawValue), FMA peak \(Int(peak / 1e9)) GFLOP/s"
                 )
             }
-            for step in Benchmark.Step.allCases where only.isEmpty || only.contains(step.rawValue) {
+            for step in only.isEmpty ? Benchmark.Step.parts : only.compactMap(Benchmark.Step.init) {
                 Machine.resetPeakMemory()
                 let measured = try benchmark.measure(step, runs: runs)
                 print(line(measured, peak: peak))
@@ -63,12 +77,12 @@ struct BenchCommand: ParsableCommand {
     private func line(_ m: Benchmark.Measurement, peak: Double) -> String {
         let rate = m.operations / m.best
         guard output.json else {
-            let name = m.step.rawValue.padding(toLength: 20, withPad: " ", startingAt: 0)
+            let name = m.step.rawValue.padding(toLength: 30, withPad: " ", startingAt: 0)
             return String(
                 format: "%@ %8.3f s  %6.0f GFLOP/s  %3.0f %% of peak  %6.0f MB", name, m.best, rate / 1e9,
                 100 * rate / peak, Machine.peakMemoryMB)
         }
-        return JSONValue.object([
+        var fields: [(key: String, value: JSONValue)] = [
             ("engine", .string("clipdragd \(Version.current)")),
             ("model", .string(synthetic?.rawValue ?? model)),
             ("what", .string(m.step.rawValue)), ("precision", .string(precision.rawValue)),
@@ -79,7 +93,11 @@ struct BenchCommand: ParsableCommand {
             ("fraction_of_peak", .number(rate / peak)), ("peak_rss_mb", .number(Machine.peakMemoryMB)),
             ("instruction_set", .string(Kernels.instructionSet.description)),
             ("cpu", .string(Machine.processor)),
-        ]).line
+        ]
+        if let iterations = m.iterations {
+            fields += [("pairs", .integer(pairs)), ("iterations", .integer(iterations))]
+        }
+        return JSONValue.object(fields).line
     }
 }
 

@@ -37,7 +37,8 @@ struct CheckCommand: ParsableCommand {
                     // What an earlier edit has measured; checking runs nothing.
                     let forecast = plan.latentSize(folder).flatMap {
                         RememberedPace(
-                            modelFolder: folder, size: $0, cache: JobCache(places.cache(configuration)))
+                            modelFolder: folder, size: $0, settings: plan.settings,
+                            cache: JobCache(places.cache(configuration)))
                     }?.pace.forecast(plan.settings)
                     explain(path, plan, model: lastComponent(folder), forecast)
                 } catch let failure as JobFailure {

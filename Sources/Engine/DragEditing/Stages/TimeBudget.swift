@@ -58,20 +58,26 @@ struct TimeBudget {
     /// - Parameter batch: samples of a step; each costs about three passes, forward and back.
     func fineTuningEnd(batch: Int) -> () -> Bool {
         guard let limit else { return { false } }
-        let share = free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
-        let begun = now()
-        var (lastTime, longest): (Double?, Double) = (nil, 0)
-        return { [now, passSeconds] in
-            let time = now()
-            if let lastTime { longest = max(longest, time - lastTime) }
-            let next = lastTime == nil ? Double(3 * batch) * passSeconds : longest
-            lastTime = time
-            return time - begun + next > share
-        }
+        let end = now() + free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
+        return isOver(at: end, firstStep: Double(3 * batch) * passSeconds)
     }
 
-    /// Whether the drag has to end.
-    func isDragOver() -> Bool {
-        limit.map { free($0, reservedPasses: 2 * steps + Self.closingPasses) < 0 } ?? false
+    /// Whether the drag has to end: asked before every iteration.
+    func dragEnd() -> () -> Bool {
+        guard let limit else { return { false } }
+        let reserved = Double(2 * steps + Self.closingPasses) * passSeconds
+        return isOver(at: start + limit - reserved, firstStep: 0)
+    }
+
+    /// Whether another step, as long as the longest so far, would end after `end`.
+    private func isOver(at end: Double, firstStep: Double) -> () -> Bool {
+        var (lastTime, longest): (Double?, Double) = (nil, 0)
+        return { [now] in
+            let time = now()
+            if let lastTime { longest = max(longest, time - lastTime) }
+            let next = lastTime == nil ? firstStep : longest
+            lastTime = time
+            return time + next > end
+        }
     }
 }
