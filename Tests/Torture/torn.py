@@ -53,7 +53,7 @@ def states(torture, scenario):
     found, seen = [finished], set()
     for when, call, target in calls.kill_points(recorded):
         place = torture.place(scenario)
-        place.run(calls.inject(target, "signal=KILL"))
+        place.run(calls.inject(place, target, "KILL"))
         claims = [p for p in Path(place.inbox, ".clipdragd").glob("*/job.json")]
         shape = None
         if claims:

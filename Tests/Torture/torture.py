@@ -77,8 +77,10 @@ def main():
     parser.add_argument("--folder", help="where to work")
     options = parser.parse_args()
     Place.program = os.path.abspath(options.program)
-    calls.need("strace", "setpriv")
+    calls.need("strace")
+    os.makedirs("/dev/shm/clipdragd-torture", exist_ok=True)
     torture = Torture(options)
+    Place.worker, calls.inject.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
     wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts"} | (
         set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
