@@ -215,6 +215,7 @@ private struct History {
 
 /// What `Daemon` does with its store, scanner and records, in its order, without processes and clocks.
 private final class ModelDaemon {
+    private static let mark = "inbox1"
     private let files: DurableFileSystem<ModelDisk>
     private let disk: ModelDisk
     private let store: ClaimStore<DurableFileSystem<ModelDisk>>
@@ -260,7 +261,7 @@ private final class ModelDaemon {
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
         try takeUpLeftovers()
-        try store.removeResults(besides: queue.all)
+        try store.removeResults(of: [Self.mark], besides: queue.all)
     }
 
     private func takeUpLeftovers() throws(FileError) {
@@ -277,7 +278,7 @@ private final class ModelDaemon {
         findings = try scanner.scan(files, now: 1000)
         for pair in findings.pairs {
             claimed += 1
-            let id = "id-\(disk.lives)-\(claimed)"
+            let id = "\(disk.lives)-\(claimed)-\(Self.mark)-x"
             if let job = try store.claim(pair, id: id) { queue.add(job) }
             findings.named.remove(of: pair.spec)
         }

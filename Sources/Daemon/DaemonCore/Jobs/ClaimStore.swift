@@ -167,12 +167,16 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.createDirectory(making(job))
     }
 
-    /// Removes results in the making that none of some jobs will go on with. Not those that are complete: their claim may be
-    /// in an inbox that is not mounted now, and say that only the rename is missing.
-    func removeResults(besides jobs: [Job]) throws(FileError) {
+    /// Removes results in the making that none of some jobs will go on with. Not those of other inboxes: other daemons may
+    /// share the outbox. Nor those that are complete: their claim may be in an inbox that is not mounted now, and say that
+    /// only the rename is missing.
+    ///
+    /// - Parameter marks: those of the inboxes that the jobs are of.
+    func removeResults(of marks: Set<String>, besides jobs: [Job]) throws(FileError) {
         let known = Set(jobs.map(\.id))
         for entry in try files.list("\(outbox)/.clipdragd")
         where entry.kind == .directory && !known.contains(entry.name) {
+            guard let mark = JobID.mark(of: entry.name), marks.contains(mark) else { continue }
             let folder = "\(outbox)/.clipdragd/\(entry.name)"
             if try files.status("\(folder)/trajectory.json") == nil { try files.removeTree(folder) }
         }

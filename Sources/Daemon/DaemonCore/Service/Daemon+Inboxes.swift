@@ -38,7 +38,7 @@ extension Daemon {
         for pair in pairs {
             takeSignals()
             guard stop == .no, end.map({ ContinuousClock.now < $0 }) ?? true else { return }
-            guard let job = try store.claim(pair, id: JobID.next()) else {
+            guard let job = try store.claim(pair, id: JobID.next(inbox.mark ?? "")) else {
                 inbox.movedBack(pair.spec)
                 continue
             }

@@ -127,7 +127,7 @@ public final class Daemon {
             try attach(watched)
             inboxes.append(watched)
         }
-        try store.removeResults(besides: queue.all)
+        try store.removeResults(of: Set(inboxes.compactMap(\.mark)), besides: queue.all)
     }
 
     // MARK: - Signals

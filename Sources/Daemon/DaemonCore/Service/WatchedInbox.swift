@@ -43,6 +43,8 @@ final class WatchedInbox {
 
     /// Whether its folder is there and ours.
     var isAttached: Bool { attachment != nil }
+    /// What the IDs of its jobs carry; nil while it is not there.
+    var mark: String? { attachment?.lock.mark }
     /// How it is watched; nil while it is not there.
     var mode: Watcher.Mode? { attachment?.watcher.mode }
     /// Readable when events wait; nil where there are none.
