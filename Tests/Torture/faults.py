@@ -63,7 +63,13 @@ def errors(torture, scenarios):
                 return ("not met" if met == 0 else "went on unaided" if is_ended
                         else "refused to start, then done" if code in REFUSALS else "done by the next start")
 
-        torture.all(f"errors, {name}", one, cases, 24 if torture.quick else 64)
+        torture.all(f"errors, {name}", one, cases, min(64, inotify_instances() // 4))
+
+
+def inotify_instances():
+    """How many a user may have. A daemon has two."""
+    with open("/proc/sys/fs/inotify/max_user_instances") as file:
+        return int(file.read())
 
 
 def short_writes(torture, scenarios):

@@ -84,7 +84,7 @@ class Place:
             self.make()
 
     def make(self):
-        os.makedirs(self.inbox), os.makedirs(self.outbox)
+        os.makedirs(self.inbox), os.makedirs(self.outbox, exist_ok=True)
         for name, content in self.scenario.files.items():
             write_old(f"{self.inbox}/{name}", content)
         for name in self.scenario.taken:

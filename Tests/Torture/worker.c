@@ -83,6 +83,8 @@ int main(int argc, char **argv) {
         raise(SIGKILL);
     }
     put("result.png", picture, image_size);
+    const char *pause = getenv("TORTURE_PAUSE");
+    if (pause) usleep((useconds_t)atoi(pause));
     put("spec", text, spec_size);
     size = snprintf(line, sizeof line, "{\"job\":{\"id\":\"%s\"},\"spec\":\"%s\"}", id, name);
     put("trajectory.json", line, (size_t)size);
