@@ -39,7 +39,9 @@ import Testing
         try place.drop(spec: "x.yaml", "prompt: STEADY\n")
         let daemon = try place.start(once: true)
         place.wait("the start") { place.started.count == 1 }
-        let start = ["run", "--once", "--inbox", other.inbox, "--outbox", place.outbox, "--state", other.state]
+        let start = [
+            "run", "--once", "--inbox", other.inbox, "--outbox", place.outbox, "--state", other.state,
+        ]
         #expect(try Program.run(start).code == 0)
         daemon.waitUntilExit()
         #expect(daemon.terminationStatus == 0)

@@ -114,6 +114,9 @@ extension Daemon {
     func attach(_ inbox: WatchedInbox) throws {
         try files.createDirectory("\(inbox.path)/.clipdragd")
         try inbox.attach(files)
+        if let trouble = inbox.watchTrouble {
+            log.warning("polled, for it cannot be watched: \(trouble)", metadata: ["inbox": "\(inbox.path)"])
+        }
         try takeUpLeftovers(inbox)
     }
 }

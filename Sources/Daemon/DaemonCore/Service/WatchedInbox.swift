@@ -47,6 +47,8 @@ final class WatchedInbox {
     var mark: String? { attachment?.lock.mark }
     /// How it is watched; nil while it is not there.
     var mode: Watcher.Mode? { attachment?.watcher.mode }
+    /// Why it is polled though that was not asked for.
+    var watchTrouble: FileError? { attachment?.watcher.trouble }
     /// Readable when events wait; nil where there are none.
     var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
 
