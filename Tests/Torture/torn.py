@@ -72,4 +72,5 @@ def states(torture, scenario):
 
 def files_of_state(place):
     state = Path(place.state)
-    return [str(p.relative_to(place.root)) for p in state.rglob("*.json")]
+    lock = Path(place.inbox, ".clipdragd/lock")  # it has the inbox's mark
+    return [str(p.relative_to(place.root)) for p in [*state.rglob("*.json"), *([lock] if lock.exists() else [])]]
