@@ -46,10 +46,15 @@ def record(place, **options):
 
 
 def inject(place, call, what, times=1):
-    """The words before a command that put a fault into a call, and into the next ones of its name: KILL, or an error. Each that is
-    met is told in `place.met`."""
-    number = what if what == "KILL" else str(getattr(errno, what))
-    return [inject.program, place.met, str(call_number(call.name)), str(call.number), str(call.number + times - 1), number]
+    """The words before a command that put a fault into a call, and into the next ones of its name: KILL, or an error. Each
+    that is met is told in `place.met`."""
+    return fault(place, call.name, call.number, what, times)
+
+
+def fault(place, name, number, what, times=1, path="", milliseconds=0):
+    """The same for the calls of a name or, with a path, for those of them that are about it."""
+    word = what if what == "KILL" else str(getattr(errno, what))
+    return [fault.program, place.met, str(call_number(name)), path, str(number), str(number + times - 1), word, str(milliseconds)]
 
 
 @functools.cache

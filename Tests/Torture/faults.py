@@ -66,6 +66,24 @@ def errors(torture, scenarios):
         torture.all(f"errors, {name}", one, cases, min(64, inotify_instances() // 4))
 
 
+def unseen(torture):
+    """Looks at the inbox fail, as slowly as a dying disk's do, while a job waits in it: it is taken for gone, and is back."""
+    scenario = SCENARIOS["shared"]
+
+    def one(case):
+        number, times = case
+        place = torture.place(scenario)
+        with trial(f"EIO x{times} at look {number}", place.remove):
+            words = calls.fault(place, "newfstatat", number, "EIO", times, path=place.inbox, milliseconds=200)
+            code, said = place.run(words, seconds=30)
+            demand(code in (0, *REFUSALS), f"ended with {code}: {said[-300:]}")
+            place.check_always()
+            place.check_recovery(place.is_ended(code))
+            return "seen again"
+
+    torture.all("inbox unseen", one, [(number, times) for number in range(1, 7) for times in (1, 2, 3)], 9)
+
+
 def inotify_instances():
     """How many a user may have. A daemon has two."""
     with open("/proc/sys/fs/inotify/max_user_instances") as file:

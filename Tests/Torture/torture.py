@@ -82,7 +82,7 @@ def main():
     calls.need("strace")
     os.makedirs("/dev/shm/clipdragd-torture", exist_ok=True)
     torture = Torture(options)
-    Place.worker, calls.inject.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
+    Place.worker, calls.fault.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
     wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts", "neighbours"} | (
         set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
@@ -91,6 +91,7 @@ def main():
             faults.kills(torture, every)
         if "errors" in wanted:
             faults.errors(torture, every)
+            faults.unseen(torture)
         if "short-writes" in wanted:
             faults.short_writes(torture, every)
         if "torn" in wanted:

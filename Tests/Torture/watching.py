@@ -28,8 +28,8 @@ class Watched:
         environment = self.place.environment(TORTURE_STARTED=self.started_file, **environment)
         self.process = subprocess.Popen([*self.prefix, *self.place.command(once=False)], env=environment, cwd=self.root,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
-        wait_until(lambda: os.path.exists(f"{self.place.state}/status.json") and self.status().get("pid"), 30)
-        wait_until(lambda: self.status()["pid"] == self.pid, 60)
+        wait_until(lambda: self.process.poll() is not None or self.status().get("pid") == self.pid, 60)
+        demand(self.process.poll() is None, f"the daemon ended with {self.process.poll()}")
         return self
 
     @property

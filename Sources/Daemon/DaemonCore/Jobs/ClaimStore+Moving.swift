@@ -21,7 +21,10 @@ extension ClaimStore {
         let staged = staged(job.id, name, folder)
         if try files.status(staged) == nil {
             // It has been moved, or stays; a move may lack its syncing only.
-            guard isOurs else { return try files.syncDirectory(folder) }
+            guard isOurs else {
+                try files.syncDirectory(folder)
+                return try files.syncDirectory(parent(path))
+            }
             do { return try files.rename(path, to: "\(folder)/\(try freeFile(name, folder))") } catch {
                 guard error.number == 18 /* EXDEV */ else { throw error }
             }

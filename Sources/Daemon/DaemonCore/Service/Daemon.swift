@@ -93,6 +93,7 @@ public final class Daemon {
                 for inbox in inboxes { inbox.lookNow() }
                 lookIntoInboxes()
                 if isIdle { break }
+                continue  // no event will tell of what that look has found
             }
             sleep()
         }
