@@ -21,17 +21,20 @@ extension ClaimStore {
         let staged = staged(job.id, name, folder)
         if try files.status(staged) == nil {
             // It has been moved, or stays; a move may lack its syncing only.
-            guard isOurs else {
-                try files.syncDirectory(folder)
-                return try files.syncDirectory(parent(path))
-            }
+            guard isOurs else { return try files.syncDirectory(folder) }
             do { return try files.rename(path, to: "\(folder)/\(try freeFile(name, folder))") } catch {
                 guard error.number == 18 /* EXDEV */ else { throw error }
             }
             try files.copy(path, to: staged)
         }
-        if isOurs { try files.remove(path) }
+        try remove(path, isOurs: isOurs)
         try files.rename(staged, to: "\(folder)/\(try freeFile(name, folder))")
+    }
+
+    /// Removes a job's file, if it is still the one that the job took. If not, an earlier try may have removed it and failed at
+    /// the syncing: a power cut after the claim's end must not bring it back.
+    func remove(_ path: String, isOurs: Bool) throws(FileError) {
+        if isOurs { try files.remove(path) } else { try files.syncDirectory(parent(path)) }
     }
 
     /// Makes a job's claim a folder below `folder`, without its record.

@@ -261,7 +261,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 try put("\(job.inbox)/\(name)", of: job, into: folder, isOurs: isOurs)
             }
         case .delete:
-            for name in job.inputs where !stillNeeded.contains(name) { try removeInput(job, name) }
+            for name in job.inputs where !stillNeeded.contains(name) {
+                try remove("\(job.inbox)/\(name)", isOurs: try isSameFile(job, name))
+            }
         case .keep:
             // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
             let folder = "\(job.inbox)/done"
@@ -269,13 +271,6 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             try put(specInClaim, of: job, into: folder, isOurs: try files.status(specInClaim) != nil)
         }
         try files.removeTree(job.claim)
-    }
-
-    /// Removes a picture from the inbox, unless a newer one has its name. An earlier try may have removed it and failed at
-    /// the syncing: a power cut after the claim's end must not bring it back.
-    private func removeInput(_ job: Job, _ name: String) throws(FileError) {
-        guard try isSameFile(job, name) else { return try files.syncDirectory(job.inbox) }
-        try files.remove("\(job.inbox)/\(name)")
     }
 
     /// Whether the inbox still has the very file that was claimed, and not a newer one of the same name.
@@ -300,7 +295,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {
-            for name in job.inputs where !stillNeeded.contains(name) { try removeInput(job, name) }
+            for name in job.inputs where !stillNeeded.contains(name) {
+                try remove("\(job.inbox)/\(name)", isOurs: try isSameFile(job, name))
+            }
         }
         let folder = failed(job)
         try files.createDirectory(folder)
