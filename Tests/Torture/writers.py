@@ -224,7 +224,7 @@ def writers(torture, count):
             stalled.add(f"{name}.{form}")
         return "written"
 
-    torture.all("random writers", one, range(count), 96)
+    torture.all("random writers", one, range(count), 192)
     wait_until(lambda: len(visible(place.outbox)) + len(visible(place.failed)) >= count, 60 + count / 50)
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(20)
