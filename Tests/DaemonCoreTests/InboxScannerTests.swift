@@ -154,6 +154,29 @@ import Testing
         #expect(try scanner.scan(files, now: start + 0.1).settling == ["a.json"])
     }
 
+    /// A mapped file may be changed at any time, and its time does not tell of it.
+    @Test func `what is held open is waited for until its content, too, has not changed for long`() throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.yaml", "prompt: x\n")
+        try write("a.png", "part of it!")
+        let path = "\(folder)/a.png"
+        let writer = try FileHandle(forUpdating: URL(filePath: path))
+        defer { try? writer.close() }
+        let then = Date(timeIntervalSince1970: (start - 100).rounded())
+        try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: path)
+        _ = try scanner.scan(files, now: start)  // from now on; the spec is not yet quiet
+        for second in 1..<20 {
+            #expect(try scanner.scan(files, now: start + Double(second)).settling == ["a.png"])
+        }
+        try writer.write(contentsOf: Data("all".utf8))
+        try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: path)
+        for second in 20..<35 {
+            #expect(try scanner.scan(files, now: start + Double(second)).settling == ["a.png"])
+        }
+        #expect(try scanner.scan(files, now: start + 36).pairs.count == 1)
+    }
+
     @Test func `SHA-256 gives the published digests`() {
         #expect(
             Digest.sha256([UInt8]()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")

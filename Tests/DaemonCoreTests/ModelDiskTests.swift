@@ -31,6 +31,49 @@ import Testing
         print("model disk: \(count) histories, \(deaths) faults met")
     }
 
+    /// The last try succeeds, so nothing may depend on what earlier ones left unsynced.
+    @Test(arguments: [(Configuration.Inputs.delete, false), (.archive, false), (.archive, true)])
+    func `a picture that was put away stays away after a power cut, whatever failed in the tries before`(
+        _ inputs: Configuration.Inputs, _ isElsewhere: Bool
+    ) throws {
+        var configuration = Configuration()
+        (configuration.inboxes, configuration.outbox) = ([.init(path: "/in")], "/out")
+        configuration.inputs = inputs
+        if isElsewhere { (configuration.archive, configuration.failed) = ("/else/archive", "/else/failed") }
+        let pair = Pair(
+            inbox: "/in", spec: "x.yaml", image: "x.png", others: [], priority: 0, dropped: 0)
+        let failure = JobFailure(code: "image.corrupt", message: "no", hint: "do", exit: .badData)
+        for (at, isGood) in (1...40).flatMap({ [($0, true), ($0, false)] }) {
+            for seed in 0..<8 {
+                let disk = ModelDisk(seed: UInt64(seed), devices: ["else"])
+                for path in ["/in/x.yaml", "/in/x.png", "/in/.clipdragd/lock", "/out/.keep", "/else/.keep"] {
+                    disk.drop(path, Array(path.utf8))
+                }
+                let store = ClaimStore(files: DurableFileSystem(disk), configuration: configuration)
+                var job = try #require(try store.claim(pair, id: "x"))
+                try store.makeReady(&job)
+                disk.restart(.errors(at: at, count: 1, number: 5))
+                func end() throws {
+                    if isGood {
+                        _ = try store.publish(&job)
+                        try store.settleInputs(job, stillNeeded: [])
+                    } else {
+                        try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                    }
+                }
+                do { try end() } catch {
+                    if store.hasGone(job) {
+                        try store.finishSettingAside(from: "/in", besides: [])
+                    } else {
+                        try end()
+                    }
+                }
+                disk.cutPower()
+                #expect(disk.files["/in/x.png"] == nil, "call \(at) failed, seed \(seed), \(isGood)")
+            }
+        }
+    }
+
     /// The model forgets: a file renamed without any sync does not survive in every history.
     @Test func `what is not synced may be lost, and what is synced never is`() throws {
         var lost = 0
@@ -215,6 +258,7 @@ private struct History {
 
 /// What `Daemon` does with its store, scanner and records, in its order, without processes and clocks.
 private final class ModelDaemon {
+    private static let mark = "inbox1"
     private let files: DurableFileSystem<ModelDisk>
     private let disk: ModelDisk
     private let store: ClaimStore<DurableFileSystem<ModelDisk>>
@@ -260,7 +304,7 @@ private final class ModelDaemon {
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
         try takeUpLeftovers()
-        try store.removeResults(besides: queue.all)
+        try store.removeResults(of: [Self.mark], besides: queue.all)
     }
 
     private func takeUpLeftovers() throws(FileError) {
@@ -277,7 +321,7 @@ private final class ModelDaemon {
         findings = try scanner.scan(files, now: 1000)
         for pair in findings.pairs {
             claimed += 1
-            let id = "id-\(disk.lives)-\(claimed)"
+            let id = "\(disk.lives)-\(claimed)-\(Self.mark)-x"
             if let job = try store.claim(pair, id: id) { queue.add(job) }
             findings.named.remove(of: pair.spec)
         }

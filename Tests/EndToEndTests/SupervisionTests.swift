@@ -33,6 +33,22 @@ import Testing
         #expect(place.started.count == 1)
     }
 
+    @Test func `a daemon that starts leaves the unfinished results of another on its outbox alone`() throws {
+        let (place, other) = (try Place(), try Place())
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: STEADY\n")
+        let daemon = try place.start(once: true)
+        place.wait("the start") { place.started.count == 1 }
+        let start = [
+            "run", "--once", "--inbox", other.inbox, "--outbox", place.outbox, "--state", other.state,
+        ]
+        #expect(try Program.run(start).code == 0)
+        daemon.waitUntilExit()
+        #expect(daemon.terminationStatus == 0)
+        #expect(place.names(place.outbox) == ["x"])
+        #expect(place.started.count == 1)
+    }
+
     @Test func `a log that cannot be written does not end the daemon`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")

@@ -1,6 +1,10 @@
-"""System calls of one run of the daemon, as strace tells them, and faults put in at one of them."""
+"""System calls of one run of the daemon, as strace tells them, and faults put in at some of them by inject.c."""
 
+import errno
+import functools
+import os
 import re
+import shutil
 import subprocess
 
 CHANGING = {"rename", "renameat", "renameat2", "link", "linkat", "symlink", "mkdir", "mkdirat", "unlink", "unlinkat",
@@ -41,10 +45,24 @@ def record(place, **options):
     return calls
 
 
-def inject(call, what):
-    """The words before a command that put a fault into a call."""
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call.name}", "-e",
-            f"inject={call.name}:{what}:when={call.number}"]
+def inject(place, call, what, times=1):
+    """The words before a command that put a fault into a call, and into the next ones of its name: KILL, or an error. Each
+    that is met is told in `place.met`."""
+    return fault(place, call.name, call.number, what, times)
+
+
+def fault(place, name, number, what, times=1, path="", milliseconds=0):
+    """The same for the calls of a name or, with a path, for those of them that are about it."""
+    word = what if what == "KILL" else str(getattr(errno, what))
+    return [fault.program, place.met, str(call_number(name)), path, str(number), str(number + times - 1), word, str(milliseconds)]
+
+
+@functools.cache
+def call_number(name):
+    """The kernel's number of a call, as the headers have it."""
+    words = subprocess.run([compiler(), "-E", "-P", "-"], input=f"#include <sys/syscall.h>\nSYS_{name}\n", check=True,
+                           capture_output=True, text=True).stdout.split()
+    return int(words[-1])
 
 
 def kill_points(calls):
@@ -60,6 +78,18 @@ def kill_points(calls):
                 seen.add((target.name, target.number))
                 points.append((when, call, target))
     return points
+
+
+def compiler():
+    return next(c for c in ("cc", "clang", "gcc") if shutil.which(c))
+
+
+def compiled(torture, source, *flags):
+    """A C file of this folder, compiled."""
+    target = f"{torture.folder}/{source.split('.')[0]}{'.so' if '-shared' in flags else ''}"
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
+    subprocess.run([compiler(), "-O1", *flags, "-o", target, path], check=True)
+    return target
 
 
 def need(*programs):

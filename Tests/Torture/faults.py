@@ -5,7 +5,6 @@ import random
 
 import calls
 from place import SCENARIOS, demand, trial
-from watching import compiled
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "ENOMEM"]
 # A start that finds its places out of order may end with these; nothing else may.
@@ -27,11 +26,11 @@ def kills(torture, scenarios):
             when, call, target = points[i]
             place = torture.place(scenario)
             with trial(f"{name}, killed {when} {call}", place.remove):
-                code, said = place.run(calls.inject(target, "signal=KILL"))
+                code, said = place.run(calls.inject(place, target, "KILL"))
                 demand(code in (-9, 0, 75), f"ended with {code}: {said[-300:]}")
                 place.check_always()
                 if i in again:
-                    place.run(calls.inject(again[i][2], "signal=KILL"))
+                    place.run(calls.inject(place, again[i][2], "KILL"))
                     place.check_always()
                 place.check_recovery()
                 return "killed" if code == -9 else "not reached"
@@ -54,23 +53,46 @@ def errors(torture, scenarios):
             error, call, times = case
             place = torture.place(scenario)
             with trial(f"{name}, {error} x{times} at {call}", place.remove):
-                until = f"..{call.number + times - 1}" if times > 1 else ""
-                words = calls.inject(call, f"error={error}")
-                words[-1] += until
-                code, said = place.run(words)
+                code, said = place.run(calls.inject(place, call, error, times))
                 demand(code in (0, *REFUSALS), f"ended with {code}: {said[-300:]}")
                 place.check_always()
                 if name == "pair":
                     demand(not os.path.exists(place.failed), "a failing place was charged to the job")
-                place.check_recovery()
-                return "went on unaided" if code in (0, 75 if scenario.failed else 0) else "refused to start, then done"
+                met, is_ended = os.path.getsize(place.met), place.is_ended(code)
+                place.check_recovery(is_ended)
+                return ("not met" if met == 0 else "went on unaided" if is_ended
+                        else "refused to start, then done" if code in REFUSALS else "done by the next start")
 
-        torture.all(f"errors, {name}", one, cases, 24)
+        torture.all(f"errors, {name}", one, cases, min(64, inotify_instances() // 4))
+
+
+def unseen(torture):
+    """Looks at the inbox fail, as slowly as a dying disk's do, while a job waits in it: it is taken for gone, and is back."""
+    scenario = SCENARIOS["shared"]
+
+    def one(case):
+        number, times = case
+        place = torture.place(scenario)
+        with trial(f"EIO x{times} at look {number}", place.remove):
+            words = calls.fault(place, "newfstatat", number, "EIO", times, path=place.inbox, milliseconds=200)
+            code, said = place.run(words, seconds=30)
+            demand(code in (0, *REFUSALS), f"ended with {code}: {said[-300:]}")
+            place.check_always()
+            place.check_recovery(place.is_ended(code))
+            return "seen again"
+
+    torture.all("inbox unseen", one, [(number, times) for number in range(1, 7) for times in (1, 2, 3)], 9)
+
+
+def inotify_instances():
+    """How many a user may have. A daemon has two."""
+    with open("/proc/sys/fs/inotify/max_user_instances") as file:
+        return int(file.read())
 
 
 def short_writes(torture, scenarios):
     """Each write takes only some of the bytes, or is interrupted."""
-    library = compiled(torture, "short_write.c", "-shared", "-fPIC", "-ldl")
+    library = calls.compiled(torture, "short_write.c", "-shared", "-fPIC", "-ldl")
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)

@@ -142,8 +142,21 @@ def forced(way):
     return watch
 
 
+def no_watches_left(watched):
+    """Where the kernel has no more watches to give, the inbox is polled."""
+    script = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
+    watched.prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
+    watched.start()
+    expect_mode(watched, "poll")
+    pair(watched, "a")
+    published(watched, "a")
+    with open(f"{watched.root}/log") as log:
+        demand("fs.inotify.max_user_instances" in log.read(), "the log does not tell of it")
+
+
 CASES = {"mounted over": mounted_over, "made anew": made_anew, "removed while working": removed_while_working,
-         "bind mount": bound, "overlay": over_an_overlay, "forced inotify": forced("inotify"), "forced poll": forced("poll")}
+         "bind mount": bound, "overlay": over_an_overlay, "forced inotify": forced("inotify"), "forced poll": forced("poll"),
+         "no watches left": no_watches_left}
 
 
 def mounts(torture):

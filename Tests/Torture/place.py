@@ -13,36 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = (ROOT / "examples/rabbit-face.png").read_bytes()
 HOUR_AGO = 3600
-
-# The stand-in worker dies with its daemon, as the real one does, and does what words in the spec say.
-WORKER = """#!/bin/sh
-unset LD_PRELOAD
-if [ "$1" != guarded ]; then exec setpriv --pdeathsig KILL "$0" guarded "$@"; fi
-shift
-read comm < /proc/$PPID/comm; [ "$comm" = clipdragd ] || exit 75
-while [ $# -gt 0 ]; do
-  case "$1" in --out) out=$2;; --spec) spec=$2;; --id) id=$2;; --image) image=$2;; esac
-  shift
-done
-[ -z "$image" ] && image=/dev/null
-if [ -n "$TORTURE_DIGESTS" ]; then
-  echo "$id $(basename "$spec") $(cat "$spec" | sha256sum | cut -c1-64) $(sha256sum < "$image" | cut -c1-64)" >> '%ROOT%/started'
-else
-  echo "$id $(basename "$spec")" >> '%ROOT%/started'
-fi
-echo '{"stage":"drag","step":1,"total":2}'
-if grep -q REFUSED "$spec"; then
-  echo '{"error":{"code":"spec.test","message":"no","hint":"do","file":"x","line":1,"column":2},"exit":65}'; exit 65
-fi
-if grep -q BROKEN "$spec"; then
-  echo '{"error":{"code":"image.corrupt","message":"no","hint":"do","file":"x"},"exit":65}'; exit 65
-fi
-if grep -q CRASHES "$spec" && ! [ -e '%ROOT%/crashed' ]; then : > '%ROOT%/crashed'; kill -9 $$; fi
-cat "$image" > "$out/result.png" || exit 70
-printf '{"job":{"id":"%s"},"spec":"%s"}' "$id" "$(basename "$spec")" > "$out/trajectory.json"
-if [ -n "$TORTURE_SYNC" ]; then sync "$out/result.png" "$out/trajectory.json" "$out"; fi
-exit 0
-"""
+# What worker.c leaves.
+RESULT = ["result.png", "spec", "trajectory.json"]
 
 
 class Scenario:
@@ -96,21 +68,23 @@ def trial(what, remove):
 
 class Place:
     program = None  # the binary under test
+    worker = None  # the stand-in for its worker, worker.c
 
     def __init__(self, root, scenario, make=True):
         self.root, self.scenario = str(root), scenario
         self.inbox, self.outbox, self.state = (f"{self.root}/{n}" for n in ("in", "out", "state"))
         self.other = f"/dev/shm/clipdragd-torture/{self.root.strip('/').replace('/', '-')}"
+        self.met = f"{self.other}.met"  # a letter for each fault that was met, see inject.c
         self.archive = f"{self.inbox}/archive" if scenario.inputs != "keep" else f"{self.inbox}/done"
         self.failed = f"{self.inbox}/failed"
         if scenario.elsewhere:
             self.archive, self.failed = f"{self.other}/archive", f"{self.other}/failed"
-        self.worker, self.config = f"{self.root}/worker", f"{self.root}/config.yaml"
+        self.config = f"{self.root}/config.yaml"
         if make:
             self.make()
 
     def make(self):
-        os.makedirs(self.inbox), os.makedirs(self.outbox)
+        os.makedirs(self.inbox), os.makedirs(self.outbox, exist_ok=True)
         for name, content in self.scenario.files.items():
             write_old(f"{self.inbox}/{name}", content)
         for name in self.scenario.taken:
@@ -125,18 +99,18 @@ class Place:
             os.makedirs(self.other, exist_ok=True)
             text += f"archive: {self.archive}\nfailed: {self.failed}\n"
         Path(self.config).write_text(text)
-        Path(self.worker).write_text(WORKER.replace("%ROOT%", self.root))
-        os.chmod(self.worker, 0o755)
 
     def remove(self):
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.rmtree(self.other, ignore_errors=True)
+        Path(self.met).unlink(missing_ok=True)
 
     def command(self, once=True):
         return [Place.program, "run", "--config", self.config, "--state", self.state] + (["--once"] if once else [])
 
     def environment(self, **more):
-        return {**os.environ, "CLIPDRAGD_WORKER": self.worker, **more}
+        return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "CLIPDRAGD_WORKER": Place.worker,
+                "TORTURE_STARTED": f"{self.root}/started", "TORTURE_CRASHED": f"{self.root}/crashed", **more}
 
     def run(self, prefix=(), seconds=60, **environment):
         """Runs the daemon until all is done. Returns its exit code (negative: the signal) and what it said."""
@@ -166,12 +140,14 @@ class Place:
         specs = []
         for name in self.published():
             folder = f"{self.outbox}/{name}"
-            demand(visible(folder) == ["result.png", "trajectory.json"], f"{name} is half a result: {visible(folder)}")
+            demand(visible(folder) == RESULT, f"{name} is half a result: {visible(folder)}")
             demand(Path(folder, "result.png").read_bytes() == PICTURE, f"{name}/result.png is not whole")
             try:
-                specs.append(stem(json.loads(Path(folder, "trajectory.json").read_bytes())["spec"]))
+                spec = json.loads(Path(folder, "trajectory.json").read_bytes())["spec"]
             except ValueError:
                 raise Broken(f"{name}/trajectory.json is not whole") from None
+            demand(Path(folder, "spec").read_bytes() == self.scenario.files[spec], f"{name}/spec is not whole")
+            specs.append(stem(spec))
         demand(len(set(specs)) == len(specs), f"published twice: {specs}")
         for name in self.scenario.taken:
             demand(visible(f"{self.outbox}/{name}") == ["result.png"], "a result of another time was touched")
@@ -214,6 +190,13 @@ class Place:
             for path, _ in contents(folder):
                 demand(not path.endswith(".tmp"), f"a temporary file is left: {path}")
 
+    def is_ended(self, code):
+        try:
+            self.check_end(code)
+            return True
+        except Broken:
+            return False
+
     def snapshot(self):
         """All files with content and identity; but not the status, which tells of the present process."""
         found = {}
@@ -224,20 +207,27 @@ class Place:
                     found[path] = (hashlib.sha256(content).hexdigest(), status.st_ino, status.st_mtime_ns)
         return found
 
-    def check_recovery(self):
-        """A clean restart finishes the work; another one changes nothing."""
+    def check_recovery(self, was_ended=False):
+        """A clean restart finishes the work; another one changes nothing.
+
+        - was_ended: the work was finished already, as `check_end` has seen. Then a restart that changes nothing is that
+          other one: one more would begin with the very same files.
+        """
+        before = self.snapshot() if was_ended else None
         code, said = self.run()
         try:
             self.check_end(code)
         except Broken as broken:
             raise Broken(f"{broken} [restart said: {said[-400:]}]") from None
-        before = self.snapshot()
-        code, _ = self.run()
-        lone = any(n.endswith(".png") for n in self.scenario.left) and self.scenario.inputs != "keep"
-        demand(code == (75 if lone else 0), f"the second restart ended with {code}")
         after = self.snapshot()
+        if before != after:
+            before = after
+            code, _ = self.run()
+            after = self.snapshot()
+        lone = any(n.endswith(".png") for n in self.scenario.left) and self.scenario.inputs != "keep"
+        demand(code == (75 if lone else 0), f"the last restart ended with {code}")
         changed = [p for p in before.keys() | after.keys() if before.get(p) != after.get(p)]
-        demand(not changed, f"the second restart changed {changed}")
+        demand(not changed, f"the last restart changed {changed}")
 
 
 def write_old(path, content):

@@ -80,7 +80,7 @@ def cut_one(torture, scenario, count):
             with mounted(image, at):
                 place = Place(at, scenario, make=False)
                 place.write_config()
-                code, _ = place.run(calls.inject(target, "signal=KILL"), TORTURE_SYNC="1")
+                code, _ = place.run(calls.inject(place, target, "KILL"), TORTURE_SYNC="1")
                 flush_some(place, chance)
                 copy(image, cut)
             with mounted(cut, at):

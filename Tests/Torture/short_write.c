@@ -1,8 +1,10 @@
-/* write(2) that takes only SHORT_SIZE bytes at the SHORT_WRITE-th call on a regular file; SHORT_SIZE 0: EINTR first. */
+/* write(2) that takes only SHORT_SIZE bytes at the SHORT_WRITE-th call of clipdragd on a regular file; SHORT_SIZE 0: EINTR
+ * first. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +14,7 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
     if (!real) real = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
     struct stat found;
     const char *number = getenv("SHORT_WRITE"), *size = getenv("SHORT_SIZE");
-    if (number && size && fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode) && ++calls == atoi(number)) {
+    if (number && size && !strcmp(program_invocation_short_name, "clipdragd") && fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode) && ++calls == atoi(number)) {
         if (atoi(size) == 0) {
             errno = EINTR;
             return -1;

@@ -53,7 +53,7 @@ def states(torture, scenario):
     found, seen = [finished], set()
     for when, call, target in calls.kill_points(recorded):
         place = torture.place(scenario)
-        place.run(calls.inject(target, "signal=KILL"))
+        place.run(calls.inject(place, target, "KILL"))
         claims = [p for p in Path(place.inbox, ".clipdragd").glob("*/job.json")]
         shape = None
         if claims:
@@ -72,4 +72,5 @@ def states(torture, scenario):
 
 def files_of_state(place):
     state = Path(place.state)
-    return [str(p.relative_to(place.root)) for p in state.rglob("*.json")]
+    lock = Path(place.inbox, ".clipdragd/lock")  # it has the inbox's mark
+    return [str(p.relative_to(place.root)) for p in [*state.rglob("*.json"), *([lock] if lock.exists() else [])]]

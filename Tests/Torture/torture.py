@@ -3,7 +3,7 @@
 
     torture.py [--program FILE] [--quick] [--only WHAT]... [--cuts N] [--writers N] [--seed N]
 
-WHAT: kills, errors, short-writes, torn, power, writers. Exit 0: every promise held every time.
+Exit 0: every promise held every time.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections import Counter
 import calls
 import faults
 import mounts
+import neighbours
 import power
 import torn
 import watching
@@ -68,7 +69,8 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/clipdragd")
     parser.add_argument("--quick", action="store_true", help="a share of it, without root, in a minute or two")
     parser.add_argument("--only", action="append", default=[],
-                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "idle", "latency"])
+                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "neighbours", "idle",
+                                 "latency"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
@@ -77,9 +79,11 @@ def main():
     parser.add_argument("--folder", help="where to work")
     options = parser.parse_args()
     Place.program = os.path.abspath(options.program)
-    calls.need("strace", "setpriv")
+    calls.need("strace")
+    os.makedirs("/dev/shm/clipdragd-torture", exist_ok=True)
     torture = Torture(options)
-    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts"} | (
+    Place.worker, calls.fault.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
+    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts", "neighbours"} | (
         set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
     try:
@@ -87,6 +91,7 @@ def main():
             faults.kills(torture, every)
         if "errors" in wanted:
             faults.errors(torture, every)
+            faults.unseen(torture)
         if "short-writes" in wanted:
             faults.short_writes(torture, every)
         if "torn" in wanted:
@@ -97,6 +102,8 @@ def main():
             watching.overflow(torture, options.pairs or (500 if options.quick else 20000))
         if "mounts" in wanted:
             mounts.mounts(torture)
+        if "neighbours" in wanted:
+            neighbours.neighbours(torture)
         if "idle" in wanted:
             watching.idle(torture, options.pairs or (1000 if options.quick else 10000))
         if "latency" in wanted:

@@ -14,15 +14,6 @@ from place import PICTURE, Place, Scenario, Broken, demand, visible
 from writers import wait_until
 
 
-def compiled(torture, source, *flags):
-    """A C file of this folder, compiled."""
-    target = f"{torture.folder}/{source.split('.')[0]}{'.so' if '-shared' in flags else ''}"
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
-    compiler = next(c for c in ("cc", "clang", "gcc") if shutil.which(c))
-    subprocess.run([compiler, "-O1", *flags, "-o", target, path], check=True)
-    return target
-
-
 class Watched:
     """A running daemon with its place, its quick worker and its metrics."""
 
@@ -30,16 +21,15 @@ class Watched:
         os.makedirs(root)
         self.place = Place(f"{root}/p", Scenario("watched", {}, extra=f"metrics_file: {root}/prom\n{extra}", quiet=quiet))
         self.root, self.started_file, self.prefix = root, f"{root}/started", prefix
-        self.worker = compiled(torture, "quick_worker.c")
         self.log = open(f"{root}/log", "wb")
         self.process = None
 
     def start(self, **environment):
-        environment = {**os.environ, "CLIPDRAGD_WORKER": self.worker, "TORTURE_STARTED": self.started_file, **environment}
+        environment = self.place.environment(TORTURE_STARTED=self.started_file, **environment)
         self.process = subprocess.Popen([*self.prefix, *self.place.command(once=False)], env=environment, cwd=self.root,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
-        wait_until(lambda: os.path.exists(f"{self.place.state}/status.json") and self.status().get("pid"), 30)
-        wait_until(lambda: self.status()["pid"] == self.pid, 60)
+        wait_until(lambda: self.process.poll() is not None or self.status().get("pid") == self.pid, 60)
+        demand(self.process.poll() is None, f"the daemon ended with {self.process.poll()}")
         return self
 
     @property

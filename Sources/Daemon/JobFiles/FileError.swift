@@ -22,6 +22,8 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         let remedy =
             switch number {
+            case EMFILE where operation == "inotify_init": " Raise fs.inotify.max_user_instances (sysctl)."
+            case ENOSPC where operation == "inotify_add_watch": " Raise fs.inotify.max_user_watches (sysctl)."
             case ENOSPC, EDQUOT: " Free some space on that file system."
             case EACCES, EPERM: " Give the daemon's user access to it."
             case EROFS: " Mount it writable."

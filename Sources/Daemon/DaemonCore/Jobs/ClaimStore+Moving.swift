@@ -27,8 +27,14 @@ extension ClaimStore {
             }
             try files.copy(path, to: staged)
         }
-        if isOurs { try files.remove(path) }
+        try remove(path, isOurs: isOurs)
         try files.rename(staged, to: "\(folder)/\(try freeFile(name, folder))")
+    }
+
+    /// Removes a job's file, if it is still the one that the job took. If not, an earlier try may have removed it and failed at
+    /// the syncing: a power cut after the claim's end must not bring it back.
+    func remove(_ path: String, isOurs: Bool) throws(FileError) {
+        if isOurs { try files.remove(path) } else { try files.syncDirectory(parent(path)) }
     }
 
     /// Makes a job's claim a folder below `folder`, without its record.

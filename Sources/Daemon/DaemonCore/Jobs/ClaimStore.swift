@@ -167,12 +167,16 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         try files.createDirectory(making(job))
     }
 
-    /// Removes results in the making that none of some jobs will go on with. Not those that are complete: their claim may be
-    /// in an inbox that is not mounted now, and say that only the rename is missing.
-    func removeResults(besides jobs: [Job]) throws(FileError) {
+    /// Removes results in the making that none of some jobs will go on with. Not those of other inboxes: other daemons may
+    /// share the outbox. Nor those that are complete: their claim may be in an inbox that is not mounted now, and say that
+    /// only the rename is missing.
+    ///
+    /// - Parameter marks: those of the inboxes that the jobs are of.
+    func removeResults(of marks: Set<String>, besides jobs: [Job]) throws(FileError) {
         let known = Set(jobs.map(\.id))
         for entry in try files.list("\(outbox)/.clipdragd")
         where entry.kind == .directory && !known.contains(entry.name) {
+            guard let mark = JobID.mark(of: entry.name), marks.contains(mark) else { continue }
             let folder = "\(outbox)/.clipdragd/\(entry.name)"
             if try files.status("\(folder)/trajectory.json") == nil { try files.removeTree(folder) }
         }
@@ -258,7 +262,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             }
         case .delete:
             for name in job.inputs where !stillNeeded.contains(name) {
-                if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
+                try remove("\(job.inbox)/\(name)", isOurs: try isSameFile(job, name))
             }
         case .keep:
             // The spec must not be claimed again: it is kept beside the archive's place, in INBOX/done.
@@ -292,7 +296,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {
             for name in job.inputs where !stillNeeded.contains(name) {
-                if try isSameFile(job, name) { try files.remove("\(job.inbox)/\(name)") }
+                try remove("\(job.inbox)/\(name)", isOurs: try isSameFile(job, name))
             }
         }
         let folder = failed(job)

@@ -1,14 +1,34 @@
 import Foundation
 
-/// Names of jobs: the time of the claim and some random letters, so that later ones sort later.
+/// Names of jobs: the time of the claim, the mark of the inbox, and some random letters. Later ones sort later, and
+/// daemons that share an outbox know their own.
+///
+///     20261125-153012123-k3f9qa-ab12cd
 enum JobID {
-    static func next(_ date: Date = Date()) -> String {
+    private static let alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+    private static let length = 6
+
+    /// A fresh one, of an inbox.
+    static func next(_ mark: String, _ date: Date = Date()) -> String {
         let time = date.formatted(
             .iso8601.year().month().day().timeSeparator(.omitted).dateSeparator(.omitted).time(
                 includingFractionalSeconds: true))
-        let letters = (0..<6).map { _ in "abcdefghijklmnopqrstuvwxyz0123456789".randomElement() ?? "x" }
         return
-            "\(time.replacingOccurrences(of: ".", with: "").replacingOccurrences(of: "T", with: "-"))-\(String(letters))"
+            "\(time.replacingOccurrences(of: ".", with: "").replacingOccurrences(of: "T", with: "-"))-\(mark)-\(letters())"
             .lowercased()
+    }
+
+    /// Some letters, for an inbox to be marked with.
+    static func letters() -> String { String((0..<length).map { _ in alphabet.randomElement() ?? "x" }) }
+
+    /// Whether a text may be the mark of an inbox.
+    static func isMark(_ text: some StringProtocol) -> Bool {
+        text.count == length && text.allSatisfy(alphabet.contains)
+    }
+
+    /// The mark of the inbox that a job came from.
+    static func mark(of id: String) -> String? {
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        return parts.count == 4 && isMark(parts[2]) ? String(parts[2]) : nil
     }
 }

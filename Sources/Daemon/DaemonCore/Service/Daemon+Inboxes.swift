@@ -38,7 +38,7 @@ extension Daemon {
         for pair in pairs {
             takeSignals()
             guard stop == .no, end.map({ ContinuousClock.now < $0 }) ?? true else { return }
-            guard let job = try store.claim(pair, id: JobID.next()) else {
+            guard let job = try store.claim(pair, id: JobID.next(inbox.mark ?? "")) else {
                 inbox.movedBack(pair.spec)
                 continue
             }
@@ -114,6 +114,9 @@ extension Daemon {
     func attach(_ inbox: WatchedInbox) throws {
         try files.createDirectory("\(inbox.path)/.clipdragd")
         try inbox.attach(files)
+        if let trouble = inbox.watchTrouble {
+            log.warning("polled, for it cannot be watched: \(trouble)", metadata: ["inbox": "\(inbox.path)"])
+        }
         try takeUpLeftovers(inbox)
     }
 }

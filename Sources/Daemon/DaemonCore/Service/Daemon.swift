@@ -93,6 +93,7 @@ public final class Daemon {
                 for inbox in inboxes { inbox.lookNow() }
                 lookIntoInboxes()
                 if isIdle { break }
+                continue  // no event will tell of what that look has found
             }
             sleep()
         }
@@ -127,7 +128,7 @@ public final class Daemon {
             try attach(watched)
             inboxes.append(watched)
         }
-        try store.removeResults(besides: queue.all)
+        try store.removeResults(of: Set(inboxes.compactMap(\.mark)), besides: queue.all)
     }
 
     // MARK: - Signals

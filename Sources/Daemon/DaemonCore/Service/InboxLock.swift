@@ -7,6 +7,8 @@ import JobFiles
 
 /// Binds an inbox to one living daemon: a kernel lock, gone with the process however it ends.
 final class InboxLock {
+    /// What the IDs of this inbox's jobs carry. The locked file keeps it: made once, it goes where the inbox goes.
+    let mark: String
     private let descriptor: Int32
 
     init(_ path: String) throws {
@@ -19,6 +21,21 @@ final class InboxLock {
                 file: parent(parent(path)),
                 hint: "Stop it first, or give this one another inbox.", exit: .tryLater)
         }
+        do throws(FileError) { mark = try Self.mark(path, descriptor) } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    private static func mark(_ path: String, _ descriptor: Int32) throws(FileError) -> String {
+        let files = PosixFileSystem()
+        let kept = String(decoding: try files.read(path), as: UTF8.self)
+        if JobID.isMark(kept) { return kept }
+        let fresh = JobID.letters()
+        guard ftruncate(descriptor, 0) == 0 else { throw FileError("ftruncate", path) }
+        try files.append(path, Array(fresh.utf8), mode: 0o644)
+        try files.syncFile(path)
+        return fresh
     }
 
     deinit { close(descriptor) }

@@ -43,8 +43,12 @@ final class WatchedInbox {
 
     /// Whether its folder is there and ours.
     var isAttached: Bool { attachment != nil }
+    /// What the IDs of its jobs carry; nil while it is not there.
+    var mark: String? { attachment?.lock.mark }
     /// How it is watched; nil while it is not there.
     var mode: Watcher.Mode? { attachment?.watcher.mode }
+    /// Why it is polled though that was not asked for.
+    var watchTrouble: FileError? { attachment?.watcher.trouble }
     /// Readable when events wait; nil where there are none.
     var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
 

@@ -40,6 +40,9 @@ struct SettlingFile: Sendable {
     private(set) var isOpen = false
     /// Some process has, and has not changed it for so long that it counts as done.
     private(set) var isHeldOpen = false
+    /// What was read of it while some process had it open, and since when it reads so: not every change of a mapped file
+    /// shows in its time.
+    private var held: (digest: String, since: Double)?
     /// No process has.
     private var isSurelyClosed = false
     /// Content that no writer could have left half-way.
@@ -65,7 +68,13 @@ struct SettlingFile: Sendable {
         (isOpen, isHeldOpen) = (false, false)
         guard arrival != nil || isQuiet(quiet, now) else { return }
         let writing = files.isBeingWritten(path)
-        isHeldOpen = writing == true && now - since >= Self.patience * quiet
+        let half = Self.patience * quiet / 2
+        if writing == true, now - since >= half {
+            let digest = Digest.sha256([try files.read(path)])
+            let before = held.flatMap { $0.digest == digest ? $0.since : nil } ?? now
+            held = (digest, before)
+            isHeldOpen = now - before >= half
+        }
         isOpen = writing == true && !isHeldOpen
         isSurelyClosed = writing == false
         // What was read before may change without the file's time telling.
