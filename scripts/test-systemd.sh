@@ -43,7 +43,7 @@ check "needs no Swift" inside sh -c '! ldd /usr/bin/clipdragd | grep -Ei "swift|
 check "is enabled" inside systemctl is-enabled -q clipdragd
 check "runs" wait_for 30 systemctl is-active -q clipdragd
 check "has a user of its own" inside id clipdragd
-check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '2775 clipdragd clipdragd'"
+check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '2770 clipdragd clipdragd'"
 check "its configuration is a conffile and good" inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
 check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
 
@@ -109,6 +109,7 @@ for i in $(seq "$stops"); do
     [ "$(property Result)" = success ] || lost=$((lost + 1))
     ! ls "$merged$inbox/failed" 2>/dev/null | grep -q . || lost=$((lost + 1))
     rm -f "$merged$inbox"/rabbit-*
+    inside systemctl reset-failed clipdragd # so many starts in a row are the test's doing
     inside systemctl start clipdragd
 done
 sorted=$(printf '%s\n' "${times[@]}" | sort -n)
@@ -117,7 +118,7 @@ check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <=
 check "every job was back in its inbox, charged nothing" test "$lost" = 0
 
 # --- several inboxes
-inside install -d -o clipdragd -g clipdragd -m 2775 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
+inside install -d -o clipdragd -g clipdragd -m 2770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
 inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
 check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/

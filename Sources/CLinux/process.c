@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,6 +43,17 @@ int cl_signal_descriptor(void) {
 int cl_next_signal(int descriptor) {
     unsigned char byte;
     return read(descriptor, &byte, 1) == 1 ? byte : 0;
+}
+
+static void leave(int status, void *unused) {
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+void cl_set_up_process(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    on_exit(leave, NULL);
 }
 
 int cl_spawn(const char *program, char *const argv[], const char *input, int output) {

@@ -73,7 +73,7 @@ final class TemporaryFolder {
 }
 
 /// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
-/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL; otherwise it makes a result at once.
+/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL, DAMAGED; otherwise it makes a result at once.
 final class Place {
     let folder: TemporaryFolder
     var inbox: String { "\(folder.path)/in" }
@@ -110,7 +110,10 @@ final class Place {
             fi
             # half of the files first: a reader must never see this
             cat "$image" > "$out/result.png" || exit 70
-            printf '{"job":{"id":"%s"},"duplicate_of":"%s"}' "$id" "$dup" > "$out/trajectory.json"
+            sum=$(sha256sum < "$out/result.png" | cut -d' ' -f1)
+            if grep -q DAMAGED "$spec"; then echo more >> "$out/result.png"; fi
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"}}' "$id" "$dup" "$sum" \
+              > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: worker)

@@ -24,6 +24,18 @@ import Testing
         #expect(place.started.count == attempts + 1)
     }
 
+    @Test func `a result that does not read back as it was written is made again, and never published`()
+        throws
+    {
+        let place = try Place(limits: ", attempts: 2")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: DAMAGED\n")
+        #expect(try place.runOnce() == 75)
+        #expect(place.started.count == 2 && place.names(place.outbox).isEmpty)
+        let error = try #require(place.json("\(place.inbox)/failed/x/error.json"))
+        #expect(error["code"]?.string == "worker.damaged_result" && error["attempts"]?.integer == 2)
+    }
+
     @Test func `a slow worker that makes progress is never taken for a hung one`() throws {
         let place = try Place(limits: ", stalled_after: 3s")
         try place.drop(picture: "x.png")
@@ -113,6 +125,10 @@ import Testing
             "clipdragd_quarantined 2.0", "clipdragd_settle_seconds_count 3",
             "clipdragd_publish_fsync_seconds_count 1", "clipdragd_inotify_overflows_total 0.0",
             "clipdragd_build_info{version=\"0.1.0\"} 1.0",
+            "clipdragd_errors_total{code=\"spec.test\",type=\"job\"} 1.0",
+            "clipdragd_errors_total{code=\"worker.crashed\",type=\"crash\"} 3.0",
+            "clipdragd_rescans_total{reason=\"start\"} 1.0",
+            "clipdragd_rescans_total{reason=\"overflow\"} 0.0",
         ] { #expect(lines.contains(wanted), "\(wanted)") }
         let families = lines.filter { $0.hasPrefix("# TYPE clipdragd_") }
         #expect(families.count >= 15 && Set(families).count == families.count)

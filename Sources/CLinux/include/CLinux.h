@@ -33,6 +33,10 @@ int cl_is_being_written(const char *path);
 /* Gives freed memory back to the system. */
 void cl_trim_memory(void);
 
+/* Standard output goes out line by line, into a pipe too; and `exit` leaves at once when all is written. OpenBLAS would
+ * join its threads first, and one that finds no memory for its buffer (RLIMIT_DATA) looks for some for ever. */
+void cl_set_up_process(void);
+
 /* SHA-256 of bytes given in any number of pieces. */
 typedef struct {
     uint32_t state[8];

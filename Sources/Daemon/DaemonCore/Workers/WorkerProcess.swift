@@ -28,6 +28,8 @@ final class WorkerProcess {
     let descriptor: Int32
     /// Its last line of progress.
     private(set) var progress: JSONValue?
+    /// The stage that it is in, once it has told of one.
+    var stage: String? { progress?["stage"]?.string }
     /// When it last got somewhere: a stage or a step that it had not told of.
     private(set) var lastProgress: ContinuousClock.Instant
     /// Why the daemon has killed it, if it has.
