@@ -305,6 +305,72 @@ import Testing
         #expect(run.code == 0)
     }
 
+    @Test func `published files have the mode and group that were asked for, whatever the umask`() throws {
+        let place = try Place(extra: "output_mode: \"0640\"\n")
+        chmod(place.outbox, 0o2775)
+        let isRoot = getuid() == 0
+        if isRoot { chown(place.outbox, 0, 65534) }
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        let worker = "\(place.folder.path)/worker"
+        let run = try Program.run(
+            place.arguments + ["--once"], environment: ["CLIPDRAGD_WORKER": worker],
+            launcher: ["sh", "-c", "umask 077 && exec \"$0\" \"$@\""])
+        #expect(run.code == 0)
+        for (name, mode) in [("x", 0o750), ("x/result.png", 0o640), ("x/trajectory.json", 0o640)] {
+            let found = try FileManager.default.attributesOfItem(atPath: "\(place.outbox)/\(name)")
+            #expect((found[.posixPermissions] as? Int ?? 0) & 0o777 == mode, "\(name)")
+            if isRoot { #expect(found[.groupOwnerAccountID] as? Int == 65534, "\(name)") }
+        }
+    }
+
+    @Test func `as many edits run at once as there are workers, in a polled inbox too`() throws {
+        let place = try Place(extra: "workers: 3\n")
+        let config = try String(contentsOfFile: place.config, encoding: .utf8)
+        try config.replacingOccurrences(of: "\(place.inbox)}", with: "\(place.inbox), watch: poll}").write(
+            toFile: place.config, atomically: true, encoding: .utf8)
+        let daemon = try place.start()
+        defer { daemon.terminate() }
+        place.wait("the start") { place.json("\(place.state)/status.json") != nil }
+        for name in "abcd" {
+            try place.drop(picture: "\(name).png")
+            try place.drop(spec: "\(name).yaml", "prompt: SLOW\n")
+        }
+        func count(_ key: String) -> Int {
+            guard case .array(let items)? = place.json("\(place.state)/status.json")?[key] else { return -1 }
+            return items.count
+        }
+        place.wait("three to run and one to wait") { count("running") == 3 && count("waiting") == 1 }
+        #expect(place.started.count == 3)
+    }
+
+    @Test func `the user's own configuration and state are found without being named`() throws {
+        guard getuid() == 0 else { return }  // root's are elsewhere, and only root can be another user here
+        let folder = try TemporaryFolder()
+        let files = PosixFileSystem()
+        try files.createDirectory("\(folder.path)/config/clipdragd")
+        try files.createDirectory("\(folder.path)/state")
+        for name in ["in", "out"] { try files.createDirectory("\(folder.path)/\(name)") }
+        for name in ["in", "out", "state"] { chown("\(folder.path)/\(name)", 65534, 65534) }
+        let text =
+            "inboxes: [{path: \(folder.path)/in}]\noutbox: \(folder.path)/out\ndefaults: {preset: quick}\n"
+        try files.create("\(folder.path)/config/clipdragd/config.yaml", Array(text.utf8), mode: 0o644)
+        let environment = [
+            "XDG_CONFIG_HOME": "\(folder.path)/config", "XDG_STATE_HOME": "\(folder.path)/state",
+            "STATE_DIRECTORY": "",
+        ]
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+        let good = try Program.run(["check-config"], environment: environment, launcher: nobody)
+        #expect(good.output.hasPrefix("\(folder.path)/config/clipdragd/config.yaml: good"))
+        let run = try Program.run(["run", "--once"], environment: environment, launcher: nobody)
+        #expect(run.code == 0, "\(run.errors)")
+        #expect(try files.status("\(folder.path)/state/clipdragd/status.json") != nil)
+        try files.create("\(folder.path)/x.yaml", Array("prompt: x\n".utf8), mode: 0o644)
+        let check = try Program.run(
+            ["check", "\(folder.path)/x.yaml", "--json"], environment: environment, launcher: nobody)
+        #expect(JSONValue(parsing: Array(check.output.utf8))?["preset"]?.string == "quick")
+    }
+
     @Test func `another mask makes another job, not a duplicate`() throws {
         let place = try Place()
         func run(mask: [UInt8]) throws -> String? {

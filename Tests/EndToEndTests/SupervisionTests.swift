@@ -108,6 +108,34 @@ import Testing
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
+    @Test func `a hook behind a socket is told again until it says so`() throws {
+        let folder = try TemporaryFolder()
+        let (socket, told) = ("\(folder.path)/s", "\(folder.path)/told")
+        // The first time it hangs up without a word.
+        let script = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX); s.bind("s"); s.listen()
+            for i in range(2):
+                c = s.accept()[0]
+                text = b"".join(iter(lambda: c.recv(4096), b""))
+                if i: open("told", "wb").write(text); c.sendall(b"told\\n")
+                c.close()
+            """
+        let python = Process()
+        python.executableURL = URL(filePath: "/usr/bin/env")
+        python.arguments = ["python3", "-c", script]
+        python.currentDirectoryURL = URL(filePath: folder.path)
+        try python.run()
+        defer { python.terminate() }
+        let place = try Place(extra: "hook: \(socket)\n")
+        place.wait("the socket") { FileManager.default.fileExists(atPath: socket) }
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        #expect(try place.runOnce() == 0)
+        #expect(place.json(told)?["published_as"]?.string == "x")
+        #expect(place.names("\(place.state)/hook").isEmpty)
+    }
+
     @Test func `metrics tell what became of the jobs, in fifteen families at least`() throws {
         let folder = try TemporaryFolder()
         let place = try Place(extra: "metrics_file: \(folder.path)/clipdragd.prom\n")

@@ -62,6 +62,9 @@ int cl_limit_data(int pid, uint64_t bytes);
 
 /* Sends a datagram to a socket by its path, or by its abstract name after `@`. Returns 0, or -1 and errno. */
 int cl_send(const char *socket, const uint8_t *bytes, size_t size);
+/* Connects to a stream socket by its path, gives it some bytes and reads what it answers until it hangs up, at most `room`
+ * bytes. Returns how many those are, or -1 and errno. */
+ptrdiff_t cl_ask(const char *socket, const uint8_t *bytes, size_t size, uint8_t *answer, size_t room);
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);
 

@@ -16,7 +16,7 @@ struct Clipdragd: ParsableCommand {
             CancelCommand.self,
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
             ModelsCommand.self, BenchCommand.self,
-            EditWorkerCommand.self,
+            EditWorkerCommand.self, TellHookCommand.self,
         ])
 
     // Paths may be any bytes; what Swift makes of arguments is always UTF-8.

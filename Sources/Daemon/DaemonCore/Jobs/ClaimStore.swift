@@ -223,6 +223,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             for entry in try files.list(making) {
                 try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
             }
+            // Who may read the files may enter their folder, whatever the umask.
+            let mode = configuration.outputMode
+            try files.setMode(making, mode | (mode & 0o444) >> 2)
             try files.syncDirectory(making)
             var complete = job
             complete.state = .publishing
