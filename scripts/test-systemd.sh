@@ -116,6 +116,23 @@ sorted=$(printf '%s\n' "${times[@]}" | sort -n)
 echo "     $stops stops: median $(echo "$sorted" | sed -n "$((stops / 2 + 1))p") s, longest $(echo "$sorted" | tail -n 1) s"
 check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <= 2)}"
 check "every job was back in its inbox, charged nothing" test "$lost" = 0
+# A seed of its own: nothing of it is known from earlier edits.
+inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 7; } >$inbox/.fresh && mv $inbox/.fresh $inbox/fresh.yaml"
+check "a job reaches its drag" wait_for 300 'grep -q "\"stage\" *: *\"drag\"" /var/lib/clipdragd/status.json'
+inside systemctl stop clipdragd
+check "is back in the inbox after a stop" test -e "$merged$inbox/fresh.yaml"
+inside systemctl start clipdragd
+check "and is done" wait_for 300 "test -s $outbox/fresh/trajectory.json"
+check "without fine-tuning and inverting again, charged nothing" inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
+
+# --- the hook, outside
+check "the hook's socket is not enabled by itself" inside sh -c '! systemctl is-enabled -q clipdragd-hook.socket'
+inside sh -c 'printf "#!/bin/sh\necho \"in \$(readlink /proc/self/ns/net)\"; cat\n" >/etc/clipdragd/hook; chmod 755 /etc/clipdragd/hook; systemctl enable -q --now clipdragd-hook.socket; printf "hook: /run/clipdragd-hook.sock\n" >>/etc/clipdragd/config.yaml; systemctl reload clipdragd'
+inside sh -c "echo promt: x >$inbox/told.yaml" # fails at once
+check "the hook is told of a job in a unit of its own" wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
+check "which has the machine's network" wait_for 10 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -qF \"\$(readlink /proc/1/ns/net)\""
+check "and the job counts as told" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'
+inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 
 # --- several inboxes
 inside install -d -o clipdragd -g clipdragd -m 2770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox

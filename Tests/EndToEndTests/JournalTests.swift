@@ -99,6 +99,10 @@ import Testing
                 #expect(entry["DOCUMENTATION"]?.hasSuffix("errors.md") == true)
                 #expect(["job", "crash"].contains(entry["CLIPDRAGD_ERROR_TYPE"]))
             }
+            if kind == "published" {
+                #expect(
+                    entry["CLIPDRAGD_DELAYS"]?.wholeMatch(of: /[0-9.]+\/[0-9.]+\/[0-9.]+\/[0-9.]+/) != nil)
+            }
             if ["published", "retried"].contains(kind) {
                 #expect(Int(entry["CLIPDRAGD_DURATION_USEC"] ?? "").map { $0 > 0 } == true)
             }

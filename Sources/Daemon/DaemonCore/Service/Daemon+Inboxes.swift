@@ -44,7 +44,9 @@ extension Daemon {
             }
             admit(job)
             inbox.claimed(pair)
-            counters.settled(after: Date().timeIntervalSince1970 - pair.since)
+            let settled = Date().timeIntervalSince1970 - pair.since
+            claims[job.id] = (settled, .now)
+            counters.settled(after: settled)
             notifier.stillBusy()
             tell(.claimed, "claimed", job)
         }
@@ -60,6 +62,7 @@ extension Daemon {
     func dismiss(_ job: Job) {
         uses.remove(job)
         retryAt[job.id] = nil
+        claims[job.id] = nil
     }
 
     /// Those of a job's pictures that must stay in the inbox because a waiting spec or another job needs them.

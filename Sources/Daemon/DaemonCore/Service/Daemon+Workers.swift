@@ -156,9 +156,9 @@ extension Daemon {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { counters.published(in: .now - start) }
                 try concluded(job, .published(folder))
-                tell(
-                    .published, isNew ? "published" : "published before the restart", job,
-                    ["published_as": folder])
+                var fields = ["published_as": folder]
+                if isNew { fields["delays"] = delays(job, publishing: .now - start) }
+                tell(.published, isNew ? "published" : "published before the restart", job, fields)
             }
             dismiss(job)
         } catch {
@@ -167,6 +167,18 @@ extension Daemon {
             queue.add(job)
             pause(error, Date().timeIntervalSince1970)
         }
+    }
+
+    /// Where a job's time went, as mail servers tell it: settling, waiting, the last worker, publishing; seconds, `-` for what
+    /// this daemon has not seen.
+    private func delays(_ job: Job, publishing: Duration) -> String {
+        let run = runMicroseconds[job.id].map { Double($0) / 1e6 }
+        let claim = claims[job.id]
+        let waited = claim.flatMap { claim in
+            run.map { (ContinuousClock.now - claim.at - publishing) / .seconds(1) - $0 }
+        }
+        return [claim?.settled, waited, run, publishing / .seconds(1)]
+            .map { $0.map { String(format: "%.2f", max(0, $0)) } ?? "-" }.joined(separator: "/")
     }
 
     func setAside(_ job: Job, _ failure: JobFailure, _ stage: String? = nil) {

@@ -46,6 +46,8 @@ public final class Daemon {
     var retryAt: [String: Double] = [:]
     /// How long a job's worker took, while what became of it is told.
     var runMicroseconds: [String: Int] = [:]
+    /// How long a job's files settled and when it was claimed, of those that this daemon has claimed.
+    var claims: [String: (settled: Double, at: ContinuousClock.Instant)] = [:]
 
     enum Stop { case no, gracefully, atOnce }
 
