@@ -24,6 +24,20 @@ import Testing
         #expect(place.started.count == attempts + 1)
     }
 
+    @Test func `what a worker has started ends with it`() throws {
+        let place = try Place(limits: ", attempts: 1")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: LITTER\n")
+        #expect(try place.runOnce() == 75)
+        let text = try String(contentsOfFile: "\(place.folder.path)/litter", encoding: .utf8)
+        let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        // Dead, or dead and not yet fetched by whoever inherited it.
+        place.wait("its end") {
+            let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            return state.map { $0.contains(") Z ") } ?? true
+        }
+    }
+
     @Test func `a result that does not read back as it was written is made again, and never published`()
         throws
     {

@@ -14,7 +14,8 @@ extension Daemon {
     func finish() -> JobFailure.Exit {
         notifier.stopping()
         for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
-        let deadline = ContinuousClock.now + .milliseconds(1500)
+        // Together with what giving back may take, below two seconds.
+        let deadline = ContinuousClock.now + .milliseconds(700)
         var ended: [Job] = []
         for worker in workers {
             var status: Int32 = 0

@@ -123,6 +123,7 @@ final class WorkerProcess {
     /// How it ended, once waitpid has told its status.
     func end(_ status: Int32) -> End {
         listen()
+        kill(-pid, SIGKILL)  // what it had started, a captioning program say, does not outlive it
         let signal = status & 0x7f
         if let overrun { return .overran(overrun) }
         if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
