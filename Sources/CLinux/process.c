@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,6 +43,17 @@ int cl_signal_descriptor(void) {
 int cl_next_signal(int descriptor) {
     unsigned char byte;
     return read(descriptor, &byte, 1) == 1 ? byte : 0;
+}
+
+static void leave(int status, void *unused) {
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+void cl_set_up_process(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    on_exit(leave, NULL);
 }
 
 int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
@@ -86,6 +99,38 @@ int cl_send(const char *path, const uint8_t *bytes, size_t size) {
                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
     close(descriptor);
     return sent < 0 ? -1 : 0;
+}
+
+ptrdiff_t cl_ask(const char *path, const uint8_t *bytes, size_t size, uint8_t *answer, size_t room) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path), got = 0;
+    if (length >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, length);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    int failed = connect(descriptor, (struct sockaddr *)&address, sizeof address);
+    while (!failed && size > 0) {
+        ssize_t count = send(descriptor, bytes, size, MSG_NOSIGNAL);
+        failed = count < 0 && errno != EINTR;
+        if (count > 0) {
+            bytes += count;
+            size -= (size_t)count;
+        }
+    }
+    failed = failed || shutdown(descriptor, SHUT_WR);
+    while (!failed && got < room) {
+        ssize_t count = recv(descriptor, answer + got, room - got, 0);
+        if (count == 0) break;
+        failed = count < 0 && errno != EINTR;
+        if (count > 0) got += (size_t)count;
+    }
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return failed ? -1 : (ptrdiff_t)got;
 }
 
 int cl_notify(const char *path, const char *message) { return cl_send(path, (const uint8_t *)message, strlen(message)); }

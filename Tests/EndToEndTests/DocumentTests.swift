@@ -20,8 +20,9 @@ import Testing
         var codes: Set<String> = []
         for (_, text) in try sources() {
             for match in text.matches(
-                of: /"((spec|config|image|model|edit|worker|job|out|inbox|status|hook)\.[a-z_]+)"/)
-            { codes.insert(String(match.1)) }
+                of:
+                    /"((spec|config|image|model|edit|worker|job|out|inbox|status|hook|state|command)\.[a-z_]+)"/
+            ) { codes.insert(String(match.1)) }
         }
         #expect(codes.count > 50)
         for code in codes.sorted()

@@ -54,6 +54,10 @@ import Testing
         "worker.time_limit": "EndToEndTests/SupervisionTests.swift",
         "worker.memory_limit": "EndToEndTests/SupervisionTests.swift",
         "worker.stalled": "EndToEndTests/SupervisionTests.swift",
+        "worker.damaged_result": "EndToEndTests/SupervisionTests.swift",
+        "job.state": "EndToEndTests/OperatingTests.swift",
+        "state.locked": "EndToEndTests/OperatingTests.swift",
+        "command.usage": "EndToEndTests/OperatingTests.swift",
         "model.file": "DiffusionTests/LoadingErrorTests.swift",
         "model.key_missing": "DiffusionTests/LoadingErrorTests.swift",
         "model.key_unknown": "DiffusionTests/LoadingErrorTests.swift",
@@ -118,7 +122,7 @@ import Testing
         let documented = try String(
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
-            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status)\.[a-z_]+)`/
+            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)

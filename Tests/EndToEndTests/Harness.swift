@@ -73,7 +73,7 @@ final class TemporaryFolder {
 }
 
 /// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
-/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL; otherwise it makes a result at once.
+/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL, DAMAGED, LITTER; otherwise it makes a result at once.
 final class Place {
     let folder: TemporaryFolder
     var inbox: String { "\(folder.path)/in" }
@@ -104,13 +104,17 @@ final class Place {
               echo '{"error":{"code":"file.write","message":"no space left","hint":"wait","retryable":true},"exit":73}'; exit 73
             fi
             if grep -q SLOW "$spec"; then sleep 20; fi
+            if grep -q LITTER "$spec"; then sleep 600 & echo $! > '\(folder.path)/litter'; exit 1; fi
             if grep -q HUNGRY "$spec"; then exec python3 -c 'import time; x = b"x" * (200 << 20); time.sleep(20)'; fi
             if grep -q STEADY "$spec"; then
               for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo "{\\"stage\\":\\"drag\\",\\"step\\":$i,\\"total\\":9}"; done
             fi
             # half of the files first: a reader must never see this
             cat "$image" > "$out/result.png" || exit 70
-            printf '{"job":{"id":"%s"},"duplicate_of":"%s"}' "$id" "$dup" > "$out/trajectory.json"
+            sum=$(sha256sum < "$out/result.png" | cut -d' ' -f1)
+            if grep -q DAMAGED "$spec"; then echo more >> "$out/result.png"; fi
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"}}' "$id" "$dup" "$sum" \
+              > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: worker)
@@ -175,8 +179,8 @@ final class Place {
         FileManager.default.contents(atPath: path).flatMap { JSONValue(parsing: Array($0)) }
     }
 
-    /// Waits until something holds, ten seconds at most.
-    func wait(_ what: String, seconds: Double = 15, _ condition: () -> Bool) {
+    /// Waits until something holds; for long, as others may be at work on the machine.
+    func wait(_ what: String, seconds: Double = 60, _ condition: () -> Bool) {
         let end = Date().addingTimeInterval(seconds)
         while !condition() {
             if Date() > end {

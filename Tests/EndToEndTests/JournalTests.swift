@@ -97,11 +97,36 @@ import Testing
             if kind == "failed" {
                 #expect(entry["PRIORITY"] == "3" && entry["CLIPDRAGD_ERROR_CODE"] != nil)
                 #expect(entry["DOCUMENTATION"]?.hasSuffix("errors.md") == true)
+                #expect(["job", "crash"].contains(entry["CLIPDRAGD_ERROR_TYPE"]))
+            }
+            if kind == "published" {
+                #expect(
+                    entry["CLIPDRAGD_DELAYS"]?.wholeMatch(of: /[0-9.]+\/[0-9.]+\/[0-9.]+\/[0-9.]+/) != nil)
             }
             if ["published", "retried"].contains(kind) {
                 #expect(Int(entry["CLIPDRAGD_DURATION_USEC"] ?? "").map { $0 > 0 } == true)
             }
         }
+    }
+
+    @Test func `a place that fails is told with its errno and with whose fault it is`() throws {
+        let place = try Place()
+        let journal = try JournalSocket(place)
+        let daemon = try place.start(environment: ["CLIPDRAGD_JOURNAL_SOCKET": journal.path])
+        place.wait("the start") { journal.entries.contains { $0["CLIPDRAGD_STATE"] == "ready" } }
+        let making = "\(place.outbox)/.clipdragd"
+        try FileManager.default.removeItem(atPath: making)
+        try Data().write(to: URL(filePath: making))  // no folder can be made below it
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        place.wait("the trouble") { journal.entries.contains { $0["CLIPDRAGD_STATE"] == "waiting" } }
+        let entry = try #require(journal.entries.first { $0["CLIPDRAGD_STATE"] == "waiting" })
+        #expect(entry["ERRNO"] == String(ENOTDIR) && entry["CLIPDRAGD_ERROR_TYPE"] == "place")
+        #expect(entry["CLIPDRAGD_ERROR_CODE"]?.hasPrefix("file.") == true)
+        try FileManager.default.removeItem(atPath: making)
+        place.wait("going on unaided") { place.names(place.outbox) == ["x"] }
+        daemon.terminate()
+        daemon.waitUntilExit()
     }
 
     @Test func `a name with a line break is one field, and nothing of it becomes another`() throws {

@@ -53,6 +53,19 @@ import Testing
         daemon.waitUntilExit()
     }
 
+    @Test func `a daemon that finds itself broken says so and ends`() throws {
+        let place = try Place()
+        let socket = try NotifySocket(place)
+        let (code, _, errors) = try Program.run(
+            place.arguments, environment: ["NOTIFY_SOCKET": socket.path, "WATCHDOG_USEC": "400000"],
+            launcher: [
+                "strace", "-qq", "-o", "/dev/null", "-e", "trace=poll", "-e",
+                "inject=poll:error=EINVAL:when=2+",
+            ])
+        #expect(code == 70 && errors.contains("poll failed"))
+        #expect(try socket.messages(until: "WATCHDOG=trigger").contains("READY=1"))
+    }
+
     @Test func `the template is hardened like the service`() throws {
         func hardening(_ name: String) throws -> [Substring] {
             let file = Program.root.appending(path: "systemd/\(name)")

@@ -24,6 +24,32 @@ import Testing
         #expect(place.started.count == attempts + 1)
     }
 
+    @Test func `what a worker has started ends with it`() throws {
+        let place = try Place(limits: ", attempts: 1")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: LITTER\n")
+        #expect(try place.runOnce() == 75)
+        let text = try String(contentsOfFile: "\(place.folder.path)/litter", encoding: .utf8)
+        let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        // Dead, or dead and not yet fetched by whoever inherited it.
+        place.wait("its end") {
+            let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            return state.map { $0.contains(") Z ") } ?? true
+        }
+    }
+
+    @Test func `a result that does not read back as it was written is made again, and never published`()
+        throws
+    {
+        let place = try Place(limits: ", attempts: 2")
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: DAMAGED\n")
+        #expect(try place.runOnce() == 75)
+        #expect(place.started.count == 2 && place.names(place.outbox).isEmpty)
+        let error = try #require(place.json("\(place.inbox)/failed/x/error.json"))
+        #expect(error["code"]?.string == "worker.damaged_result" && error["attempts"]?.integer == 2)
+    }
+
     @Test func `a slow worker that makes progress is never taken for a hung one`() throws {
         let place = try Place(limits: ", stalled_after: 3s")
         try place.drop(picture: "x.png")
@@ -112,6 +138,34 @@ import Testing
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
+    @Test func `a hook behind a socket is told again until it says so`() throws {
+        let folder = try TemporaryFolder()
+        let (socket, told) = ("\(folder.path)/s", "\(folder.path)/told")
+        // The first time it hangs up without a word.
+        let script = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX); s.bind("s"); s.listen()
+            for i in range(2):
+                c = s.accept()[0]
+                text = b"".join(iter(lambda: c.recv(4096), b""))
+                if i: open("told", "wb").write(text); c.sendall(b"told\\n")
+                c.close()
+            """
+        let python = Process()
+        python.executableURL = URL(filePath: "/usr/bin/env")
+        python.arguments = ["python3", "-c", script]
+        python.currentDirectoryURL = URL(filePath: folder.path)
+        try python.run()
+        defer { python.terminate() }
+        let place = try Place(extra: "hook: \(socket)\n")
+        place.wait("the socket") { FileManager.default.fileExists(atPath: socket) }
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml")
+        #expect(try place.runOnce() == 0)
+        #expect(place.json(told)?["published_as"]?.string == "x")
+        #expect(place.names("\(place.state)/hook").isEmpty)
+    }
+
     @Test func `metrics tell what became of the jobs, in fifteen families at least`() throws {
         let folder = try TemporaryFolder()
         let place = try Place(extra: "metrics_file: \(folder.path)/clipdragd.prom\n")
@@ -129,6 +183,10 @@ import Testing
             "clipdragd_quarantined 2.0", "clipdragd_settle_seconds_count 3",
             "clipdragd_publish_fsync_seconds_count 1", "clipdragd_inotify_overflows_total 0.0",
             "clipdragd_build_info{version=\"0.1.0\"} 1.0",
+            "clipdragd_errors_total{code=\"spec.test\",type=\"job\"} 1.0",
+            "clipdragd_errors_total{code=\"worker.crashed\",type=\"crash\"} 3.0",
+            "clipdragd_rescans_total{reason=\"start\"} 1.0",
+            "clipdragd_rescans_total{reason=\"overflow\"} 0.0",
         ] { #expect(lines.contains(wanted), "\(wanted)") }
         let families = lines.filter { $0.hasPrefix("# TYPE clipdragd_") }
         #expect(families.count >= 15 && Set(families).count == families.count)

@@ -33,6 +33,10 @@ int cl_is_being_written(const char *path);
 /* Gives freed memory back to the system. */
 void cl_trim_memory(void);
 
+/* Standard output goes out line by line, into a pipe too; and `exit` leaves at once when all is written. OpenBLAS would
+ * join its threads first, and one that finds no memory for its buffer (RLIMIT_DATA) looks for some for ever. */
+void cl_set_up_process(void);
+
 /* SHA-256 of bytes given in any number of pieces. */
 typedef struct {
     uint32_t state[8];
@@ -58,6 +62,9 @@ int cl_limit_data(int pid, uint64_t bytes);
 
 /* Sends a datagram to a socket by its path, or by its abstract name after `@`. Returns 0, or -1 and errno. */
 int cl_send(const char *socket, const uint8_t *bytes, size_t size);
+/* Connects to a stream socket by its path, gives it some bytes and reads what it answers until it hangs up, at most `room`
+ * bytes. Returns how many those are, or -1 and errno. */
+ptrdiff_t cl_ask(const char *socket, const uint8_t *bytes, size_t size, uint8_t *answer, size_t room);
 /* Sends a datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); 0 when there is none. */
 int cl_notify(const char *socket, const char *message);
 

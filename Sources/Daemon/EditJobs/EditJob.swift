@@ -133,7 +133,7 @@ public struct EditJob {
         let trajectory = Trajectory(
             job: identity, started: started, plan: plan, caption: caption, model: model,
             identity: modelIdentity, request: request, result: result, forecast: forecast,
-            judged: judged, files: products.map(\.name) + ["trajectory.json"])
+            judged: judged, products: products)
         products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
         return products

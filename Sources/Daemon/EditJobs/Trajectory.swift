@@ -19,7 +19,7 @@ struct Trajectory {
         job: JobIdentity, started: Date, plan: JobPlan, caption: Caption, model: DiffusionModel,
         identity: ModelIdentity,
         request: EditRequest,
-        result: EditResult, forecast: EditPace.Forecast?, judged: Judgement, files: [String]
+        result: EditResult, forecast: EditPace.Forecast?, judged: Judgement, products: [JobProduct]
     ) {
         let stages = EditProgress.Stage.allCases.compactMap { stage in
             result.seconds[stage].map { (key: stage.rawValue, value: JSONValue.number(rounded($0))) }
@@ -103,7 +103,9 @@ struct Trajectory {
             result.fineTuningLosses.count < planned
             ? ["the budget ended fine-tuning after \(result.fineTuningLosses.count) of \(planned) steps"] : []
         fields.append(("notes", .array((plan.notes + vanished + cut).map { .string($0) })))
-        fields.append(("files", Self.files(files)))
+        fields.append(("files", Self.files(products.map(\.name) + ["trajectory.json"])))
+        fields.append(
+            ("sha256", .object(products.map { ($0.name, .string(Digest.sha256($0.bytes))) })))
         if let forecast { fields.append(("forecast", forecast.json)) }
         if let earlier = job.duplicateOf { fields.append(("duplicate_of", .string(earlier))) }
         json = .object(fields)

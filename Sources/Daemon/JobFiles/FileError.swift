@@ -18,21 +18,35 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         self.number = number
     }
 
-    /// A sentence with the reason and, where one is known, the remedy.
-    public var description: String {
-        let remedy =
-            switch number {
-            case EMFILE where operation == "inotify_init": " Raise fs.inotify.max_user_instances (sysctl)."
-            case ENOSPC where operation == "inotify_add_watch": " Raise fs.inotify.max_user_watches (sysctl)."
-            case ENOSPC, EDQUOT: " Free some space on that file system."
-            case EACCES, EPERM: " Give the daemon's user access to it."
-            case EROFS: " Mount it writable."
-            case EMFILE, ENFILE: " Raise the limit of open files."
-            case ENOENT: " It is not there."
-            default: ""
-            }
-        return "\(path): \(operation) failed: \(String(cString: strerror(number))).\(remedy)"
+    /// What failed and why, without the path.
+    public var reason: String { "\(operation) failed: \(String(cString: strerror(number)))" }
+
+    /// What to do about it.
+    public var remedy: String {
+        if operation.hasPrefix("inotify") {
+            return
+                "Raise fs.inotify.max_user_watches and max_user_instances (sysctl), or have it polled (watch: poll)."
+        }
+        return switch number {
+        case ENOSPC, EDQUOT: "Free some space on that file system."
+        case EACCES, EPERM: "Give \(Self.user) access to it."
+        case EROFS: "Mount it writable; of a service, name it in ReadWritePaths= (systemctl edit)."
+        case EMFILE, ENFILE: "Raise the limit of open files."
+        case ENOENT where path.hasPrefix("/home/") && getenv("INVOCATION_ID") != nil:
+            "Check the path; the service sees below /home only what BindPaths= names (systemctl edit)."
+        case ENOENT, ENOTDIR: "Check the path."
+        case EISDIR: "Give a file, not a folder."
+        case EIO: "The disk or its connection fails; see the kernel's log."
+        default: "See \(operation)(2)."
+        }
     }
+
+    private static var user: String {
+        getpwuid(getuid()).map { "the user \(String(cString: $0.pointee.pw_name))" } ?? "this user"
+    }
+
+    /// A sentence with the path, the reason and the remedy.
+    public var description: String { "\(path): \(reason). \(remedy)" }
 
     /// Whether the place is at fault, not the job: it may work later, unaided.
     public var isTransient: Bool {

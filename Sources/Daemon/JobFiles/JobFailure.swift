@@ -71,7 +71,7 @@ public struct JobFailure: Error, Sendable, Equatable {
     /// A file call that failed.
     public init(_ error: FileError, exit: Exit = .ioError) {
         self.init(
-            code: "file.\(error.operation)", message: error.description, file: error.path,
-            hint: "Once the place works again, so does the job.", retryable: error.isTransient, exit: exit)
+            code: "file.\(error.operation)", message: error.reason, file: error.path, hint: error.remedy,
+            retryable: error.isTransient, exit: exit)
     }
 }

@@ -1,3 +1,5 @@
+internal import CLinux
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -6,6 +8,9 @@
 public enum StandardStream: Int32, Sendable {
     case output = 1
     case errors = 2
+
+    /// To be called first by a program: its lines go out as they come, into a pipe too, and its end waits for no library.
+    public static func setUpProcess() { cl_set_up_process() }
 
     /// Tells it, as far as someone listens: a log on a full disk or a reader that has gone must not end the one who speaks.
     /// (`FileHandle.write` traps then.)

@@ -16,9 +16,29 @@ struct Clipdragd: ParsableCommand {
             CancelCommand.self,
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
             ModelsCommand.self, BenchCommand.self,
-            EditWorkerCommand.self,
+            EditWorkerCommand.self, TellHookCommand.self,
         ])
 
     // Paths may be any bytes; what Swift makes of arguments is always UTF-8.
-    static func main() { main(Array(CommandLine.rawArguments.dropFirst())) }
+    static func main() {
+        StandardStream.setUpProcess()
+        let words = Array(CommandLine.rawArguments.dropFirst())
+        let isJSON = words.contains("--json")
+        do {
+            if isJSON && words.contains("--version") {
+                return print(JSONValue.object([("version", .string(Version.current))]).line)
+            }
+            var command = try parseAsRoot(words)
+            try command.run()
+        } catch {
+            // Commands have told of their own failures.
+            if isJSON, !(error is ExitCode), exitCode(for: error) == .validationFailure {
+                let failure = JobFailure(
+                    code: "command.usage", message: message(for: error), hint: "See `clipdragd --help`.",
+                    exit: .usage)
+                print(failure.json(attempts: 0).line)
+            }
+            exit(withError: error)
+        }
+    }
 }

@@ -23,7 +23,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// the spec has gone meanwhile, or is being changed: then it is back in the inbox.
     func claim(_ pair: Pair, id: String) throws(FileError) -> Job? {
         var digest: [[UInt8]] = []
-        for name in [pair.spec] + (pair.image.map { [$0] } ?? []) where !name.contains("/") {
+        for name in [pair.spec] + [pair.image].compactMap({ $0 }) + pair.others where !name.contains("/") {
             if let bytes = try? files.read("\(pair.inbox)/\(name)") { digest.append(bytes) }
         }
         let job = Job(id: id, pair: pair, digest: Digest.sha256(digest))
@@ -43,6 +43,8 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             if error.number == 2 || error.operation == "claim" { return nil }
             throw error
         }
+        // One that stays says of a later file of that name that it is whole; content and open files still decide.
+        for marker in pair.markers { try? files.remove("\(job.inbox)/\(marker)") }
         return job
     }
 
@@ -182,6 +184,22 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         }
     }
 
+    /// A file of a finished job's results that is not what its worker meant to write, as the trajectory's `sha256` has it.
+    func damagedResult(of job: Job) throws(FileError) -> String? {
+        let trajectory = "\(making(job))/trajectory.json"
+        guard try files.status(trajectory) != nil else { return nil }
+        let text = JSONValue(parsing: try files.read(trajectory))
+        guard text != nil else { return "trajectory.json" }
+        guard case .object(let sums)? = text?["sha256"] else { return nil }
+        for (name, sum) in sums {
+            let path = "\(making(job))/\(name)"
+            guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == sum.string else {
+                return name
+            }
+        }
+        return nil
+    }
+
     /// Publishes a finished job, has it remembered, and then puts its inputs away. Safe to repeat after any crash.
     ///
     /// - Parameters:
@@ -209,6 +227,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             for entry in try files.list(making) {
                 try files.setMode("\(making)/\(entry.name)", configuration.outputMode)
             }
+            // Who may read the files may enter their folder, whatever the umask.
+            let mode = configuration.outputMode
+            try files.setMode(making, mode | (mode & 0o444) >> 2)
             try files.syncDirectory(making)
             var complete = job
             complete.state = .publishing

@@ -7,8 +7,9 @@ import JobFiles
 #endif
 
 /// Runs the program that is told of finished jobs, one at a time and beside the queue. What it has not yet been told lies in
-/// STATE/hook and outlives the daemon: each job is told at least once, unless the program fails five times.
-struct CompletionHook {
+/// STATE/hook and outlives the daemon: each job is told at least once, unless the program fails five times. In the place
+/// of a program may stand a socket: who listens there is given the same and answers `told`.
+public struct CompletionHook {
     /// How a run ended, and for which job.
     enum End: Equatable { case succeeded, failed(String), gaveUp(String) }
 
@@ -48,9 +49,11 @@ struct CompletionHook {
         }
         guard let index = waiting.firstIndex(where: { $0.due <= now }) else { return nil }
         let (id, failures, _) = waiting.remove(at: index)
-        var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
-        defer { free(words[0]) }
-        let pid = cl_spawn(program, &words, "\(folder)/\(id).json", STDERR_FILENO)
+        let isSocket = ((try? files.status(program)) ?? nil)?.kind == .other
+        let command = isSocket ? ["/proc/self/exe", "tell-hook", program] : [program]
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) } + [nil]
+        defer { for word in words { free(word) } }
+        let pid = cl_spawn(command[0], &words, "\(folder)/\(id).json", STDERR_FILENO)
         if pid > 0 {
             running = (pid, id, failures, now + Self.seconds)
             return nil
@@ -79,6 +82,15 @@ struct CompletionHook {
         }
         waiting.append((id, failures + 1, now + pow(2, Double(failures)) / 2))
         return .failed(id)
+    }
+
+    /// Gives a job's JSON to who listens on a socket.
+    ///
+    /// - Returns: whether it was taken.
+    public static func tell(_ json: [UInt8], _ socket: String) -> Bool {
+        var answer = [UInt8](repeating: 0, count: 256)
+        let count = cl_ask(PathCoding.cString(socket), json, json.count, &answer, answer.count)
+        return count > 0 && answer[..<count].elementsEqual("told\n".utf8)
     }
 
     /// Ends a run; its job is told again by the next daemon.

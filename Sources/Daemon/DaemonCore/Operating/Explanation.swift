@@ -2,59 +2,228 @@ import Foundation
 import JobFiles
 import SpecParser
 
-/// Why a file is, or is not, being processed: `clipdragd explain`.
-public enum Explanation {
-    /// One sentence about a file.
-    public static func of(
-        _ path: String, configuration: Configuration,
-        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
-    ) -> String {
-        PathCoding.shown(sentence(path, configuration: configuration, isComplete: isComplete))
+/// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
+public struct Explanation: Sendable {
+    /// What a file is to the daemon, for programs.
+    public enum State: String, Sendable {
+        /// It is not the daemon's, and never will be.
+        case ignored
+        /// It is not there, and nothing is known of it.
+        case absent
+        /// It is being written, or is not whole.
+        case settling
+        /// It waits for its other half.
+        case waiting
+        /// The next look takes it.
+        case ready
+        /// It belongs to a job under way.
+        case claimed, running, held, publishing
+        /// It belongs to a job that has ended.
+        case published, failed
     }
 
-    private static func sentence(
-        _ path: String, configuration: Configuration,
+    /// What it is.
+    public let state: State
+    /// A sentence about it.
+    public let text: String
+
+    private init(_ state: State, _ text: String) {
+        self.state = state
+        self.text = PathCoding.shown(text)
+    }
+
+    /// Explains a file, by the folders of a configuration and what a daemon has told.
+    public static func of(
+        _ path: String, configuration: Configuration, daemon: StateReader,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
-    ) -> String {
+    ) -> Explanation {
+        Explainer(
+            path: path, folder: parent(path), name: PathCoding.text(PathCoding.bytes(lastComponent(path))),
+            configuration: configuration, daemon: daemon, isComplete: isComplete
+        ).answer
+    }
+
+    private struct Explainer {
+        let path, folder, name: String
+        let configuration: Configuration
+        let daemon: StateReader
+        let isComplete: @Sendable ([UInt8]) -> PictureCompleteness
         let files = PosixFileSystem()
-        let (folder, name) = (parent(path), PathCoding.text(PathCoding.bytes(lastComponent(path))))
-        guard let inbox = configuration.inboxes.first(where: { $0.path == folder }) else {
-            return "\(folder) is no inbox; sub-folders of inboxes are not looked into."
-        }
-        guard let status = (try? files.status(path)) ?? nil else {
-            return "\(name) is not there: it was never dropped, or was claimed. See `clipdragd list`."
-        }
-        if status.kind == .directory { return "\(name) is a folder; folders are never touched." }
-        if status.kind == .symbolicLink {
-            return "\(name) is a symbolic link; links are not followed. Drop the file itself."
-        }
-        if InboxNames.isIgnored(name) {
-            return "\(name) is never touched: dot files and writers' temporary names are left alone."
-        }
-        guard InboxNames.isPicture(name) || InboxNames.isSpec(name) else {
-            return "\(name) is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
-        }
-        var scanner = InboxScanner(inbox, quiet: configuration.limits.quiet, isComplete: isComplete)
-        guard let found = try? scanner.scan(files, now: Date().timeIntervalSince1970) else {
-            return "\(folder) cannot be read."
-        }
-        let isMeant = { (pair: Pair) in
-            pair.spec == name || pair.image == name || pair.ambiguous.contains(name)
-        }
-        if let pair = found.pairs.first(where: isMeant) {
-            guard pair.ambiguous.isEmpty else {
-                let failure = JobFailure(ambiguous: pair.spec, among: pair.ambiguous)
-                return "\(pair.spec) will fail: \(failure.message). \(failure.hint)"
+
+        var answer: Explanation {
+            guard let inbox = configuration.inboxes.first(where: { $0.path == folder }) else {
+                return putAway ?? Explanation(.ignored, elsewhere)
             }
-            return
-                "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next look. If not, no daemon watches \(folder), or it is paused."
+            guard ((try? files.status(folder)) ?? nil)?.kind == .directory else {
+                return Explanation(.absent, "The inbox \(folder) is not there: is its disk mounted?")
+            }
+            guard let status = (try? files.status(path)) ?? nil else {
+                return underWay ?? ended(ofInbox: folder)
+                    ?? Explanation(.absent, "\(name) is not there, and no job of that name is known.")
+            }
+            return untouchable(status.kind) ?? inInbox(inbox)
         }
-        if found.settling.contains(name) { return "\(name) is still changing, or is not complete yet." }
-        if found.waiting[name] != nil {
-            return InboxNames.isSpec(name)
-                ? "\(name) waits for a file that it names, or for a picture of the same stem."
-                : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`."
+
+        private var elsewhere: String {
+            configuration.inboxes.isEmpty
+                ? "No inbox is known: give the daemon's --config or --state, or --inbox."
+                : "\(folder) is no inbox; sub-folders of inboxes are not looked into."
         }
-        return "\(name) is named by a spec that is not ready yet."
+
+        private func untouchable(_ kind: FileStatus.Kind) -> Explanation? {
+            let why: String? =
+                switch kind {
+                case .directory: "is a folder; folders are never touched."
+                case .symbolicLink: "is a symbolic link; links are not followed. Drop the file itself."
+                default:
+                    if InboxNames.isIgnored(name) {
+                        "is never touched: dot files and writers' temporary names are left alone."
+                    } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
+                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
+                    } else {
+                        nil
+                    }
+                }
+            return why.map { Explanation(.ignored, "\(name) \($0)") }
+        }
+
+        /// A file that lies in an inbox.
+        private func inInbox(_ inbox: Configuration.Inbox) -> Explanation {
+            var scanner = InboxScanner(inbox, quiet: configuration.limits.quiet, isComplete: isComplete)
+            guard let found = try? scanner.scan(files, now: Date().timeIntervalSince1970) else {
+                return Explanation(.absent, "\(folder) cannot be read by you.")
+            }
+            let pair = found.pairs.first {
+                $0.spec == name || $0.image == name || $0.ambiguous.contains(name)
+            }
+            if let pair {
+                guard pair.ambiguous.isEmpty else {
+                    let failure = JobFailure(ambiguous: pair.spec, among: pair.ambiguous)
+                    return Explanation(
+                        .ready, "\(pair.spec) will fail: \(failure.message). \(failure.hint)")
+                }
+                return Explanation(
+                    .ready,
+                    "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next look.\(silence)"
+                )
+            }
+            if found.settling.contains(name) {
+                return Explanation(.settling, "\(name) is still changing, or is not complete yet.")
+            }
+            // A job's picture stays in the inbox until the job is published.
+            if InboxNames.isPicture(name), let underWay { return underWay }
+            if found.waiting[name] != nil {
+                return Explanation(
+                    .waiting,
+                    InboxNames.isSpec(name)
+                        ? "\(name) waits for a file that it names, or for a picture of the same stem."
+                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.")
+            }
+            return Explanation(.waiting, "\(name) is named by a spec that is not ready yet.")
+        }
+
+        private var silence: String {
+            daemon.isAlive ? "" : " But no daemon runs with the state folder \(daemon.folder)."
+        }
+
+        /// A file that a job under way has taken.
+        private var underWay: Explanation? {
+            let claims = (try? files.list("\(folder)/.clipdragd")) ?? []
+            for claim in claims where claim.kind == .directory {
+                let record = (try? files.read("\(folder)/.clipdragd/\(claim.name)/job.json"))
+                if let job = Job(record.flatMap { JSONValue(parsing: $0) }, inbox: folder),
+                    job.spec == name || job.inputs.contains(name)
+                {
+                    return explain(job)
+                }
+            }
+            return nil
+        }
+
+        private func explain(_ job: Job) -> Explanation {
+            let start = "\(name) belongs to the job `\(job.name)`, \(job.id), which "
+            switch job.state {
+            case .held:
+                return Explanation(.held, start + "is held; `clipdragd release \(job.id)` lets it start.")
+            case .publishing:
+                return Explanation(.publishing, start + "is done and being published." + silence)
+            case .claimed, .running: break
+            }
+            let active = daemon.active
+            if daemon.isAlive,
+                let row = active.first(where: { $0["id"]?.string == job.id && $0["pid"] != nil })
+            {
+                let stage = row["stage"]?.string.map {
+                    ": \($0), step \(row["step"]?.integer ?? 0) of \(row["total"]?.integer ?? 0)"
+                }
+                return Explanation(.running, start + "is being edited\(stage ?? "").")
+            }
+            let queue = active.filter { $0["pid"] == nil }
+            let place = queue.firstIndex { $0["id"]?.string == job.id }.map {
+                ", as number \($0 + 1) of \(queue.count)"
+            }
+            let tries = job.crashes == 0 ? "" : "; \(job.crashes) of its tries have failed"
+            let why = daemon.hindrance.map { " Nothing is started now: \($0)." }
+            return Explanation(
+                .claimed,
+                start + "waits for its turn\(place ?? "")\(tries).\(daemon.isAlive ? why ?? "" : silence)")
+        }
+
+        /// A file of a job that has ended: what the newest record that names it says.
+        private func ended(ofInbox inbox: String? = nil, where isMeant: ((JSONValue) -> Bool)? = nil)
+            -> Explanation?
+        {
+            for id in daemon.ended.reversed() {
+                guard let record = daemon.record(id) else { continue }
+                let names =
+                    isMeant?(record) ?? [record["spec"]?.string, record["image"]?.string].contains(name)
+                guard names, inbox == nil || record["inbox"]?.string == inbox else { continue }
+                return explain(record, id)
+            }
+            return nil
+        }
+
+        private func explain(_ record: JSONValue, _ id: String) -> Explanation {
+            let start = "\(name) belongs to the job `\(record["name"]?.string ?? "")`, \(id), which "
+            if let published = record["published_as"]?.string {
+                let outbox = configuration.outbox.map { "\($0)/" } ?? ""
+                return Explanation(.published, start + "was published as \(outbox)\(published).")
+            }
+            let folder = record["folder"]?.string ?? ""
+            let code = record["code"]?.string ?? ""
+            let bytes = try? files.read("\(folder)/error.json")
+            guard let error = bytes.flatMap({ JSONValue(parsing: $0) }) else {
+                return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
+            }
+            return Explanation(
+                .failed,
+                start
+                    + "failed: \(error["message"]?.string ?? code). \(error["hint"]?.string ?? "") It lies in \(folder); `clipdragd requeue \(id)` tries again."
+            )
+        }
+
+        /// A file that the daemon itself has put somewhere.
+        private var putAway: Explanation? {
+            if let outbox = configuration.outbox, let name = first(below: outbox) {
+                return ended { $0["published_as"]?.string == name }
+            }
+            for inbox in configuration.inboxes {
+                let failed = configuration.failed ?? "\(inbox.path)/failed"
+                if let name = first(below: failed) {
+                    return ended { $0["folder"]?.string == "\(failed)/\(name)" }
+                }
+                for archive in [configuration.archive ?? "\(inbox.path)/archive", "\(inbox.path)/done"]
+                where folder == archive {
+                    return ended(ofInbox: inbox.path)
+                }
+            }
+            return nil
+        }
+
+        /// The first part of the path below a folder.
+        private func first(below folder: String) -> String? {
+            guard path.hasPrefix("\(folder)/") else { return nil }
+            return path.dropFirst(folder.count + 1).split(separator: "/").first.map(String.init)
+        }
     }
 }

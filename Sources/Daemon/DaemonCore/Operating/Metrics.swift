@@ -5,6 +5,16 @@ import JobFiles
     import Glibc
 #endif
 
+/// Whose fault an error is, and so what becomes of the job.
+enum ErrorKind: String {
+    /// The job's own: it is set aside.
+    case job
+    /// A disk's or folder's: the job waits and is charged nothing.
+    case place
+    /// A worker's death: the job is tried again, some times.
+    case crash
+}
+
 /// What has been counted since the start, and its text for Prometheus (node_exporter's textfile collector).
 struct Metrics {
     /// What is so at this moment.
@@ -33,8 +43,8 @@ struct Metrics {
     var retries = 0
     /// Runs of the hook that failed.
     var hookFailures = 0
-    /// Looks into inboxes.
-    var scans = 0
+    private var looks: [String: Int] = [:]
+    private var errors: [String: Int] = [:]
     /// Inboxes that went away or were replaced.
     var watchesLost = 0
     /// Times that the kernel's queue of events ran over.
@@ -48,6 +58,14 @@ struct Metrics {
     mutating func ended(_ worker: WorkerProcess) {
         runs += 1
         runSeconds += Double((ContinuousClock.now - worker.started).components.seconds)
+    }
+
+    /// An inbox was looked into.
+    mutating func looked(_ reason: WatchedInbox.Reason) { looks[reason.rawValue, default: 0] += 1 }
+
+    /// Something went wrong.
+    mutating func erred(_ code: String, _ kind: ErrorKind) {
+        errors["code=\"\(code)\",type=\"\(kind.rawValue)\"", default: 0] += 1
     }
 
     /// A pair was claimed so long after the last change of its files.
@@ -80,7 +98,7 @@ struct Metrics {
     }
 
     private var counts: String {
-        "\(published) \(failed) \(runs) \(retries) \(hookFailures) \(reloadSucceeded)"
+        "\(published) \(failed) \(runs) \(retries) \(hookFailures) \(reloadSucceeded) \(errors.values.reduce(0, +))"
     }
 
     /// The exposition format, one family after another.
@@ -121,7 +139,14 @@ struct Metrics {
             Double(sample.quarantined))
         one("worker_restarts_total", "counter", "Tries after a worker's death.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
-        one("scans_total", "counter", "Looks into inboxes.", Double(scans))
+        family(
+            "rescans_total", "counter", "Looks at whole inboxes, by what asked for them.",
+            WatchedInbox.Reason.allCases.map {
+                ("{reason=\"\($0.rawValue)\"}", Double(looks[$0.rawValue] ?? 0))
+            })
+        family(
+            "errors_total", "counter", "What went wrong, by code and by whose fault it is.",
+            errors.sorted { $0.key < $1.key }.map { ("{\($0.key)}", Double($0.value)) })
         one("watches_lost_total", "counter", "Inboxes that went away or were replaced.", Double(watchesLost))
         one("inotify_overflows_total", "counter", "Queues of events that ran over.", Double(overflows))
         family(

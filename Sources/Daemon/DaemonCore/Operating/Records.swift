@@ -80,8 +80,8 @@ final class Records {
 
     /// Writes status.json when it has changed.
     func writeStatus(
-        queue: [Job], workers: [WorkerProcess], halves: [LoneHalf], inboxes: [WatchedInbox], isPaused: Bool,
-        _ files: some FileSystem
+        queue: [Job], workers: [WorkerProcess], halves: [LoneHalf], inboxes: [WatchedInbox], outbox: String?,
+        hindrance: String?, _ files: some FileSystem
     ) {
         let running = workers.map { worker in
             JSONValue.object([
@@ -105,9 +105,10 @@ final class Records {
             ])
         }
         let status = JSONValue.object([
-            ("pid", .integer(Int(getpid()))), ("paused", .bool(isPaused)), ("running", .array(running)),
-            ("waiting", .array(waiting)),
-            ("lone_halves", .array(lone)),
+            ("pid", .integer(Int(getpid()))), ("paused", .bool(hindrance != nil)),
+            ("why", .optional(hindrance)),
+            ("running", .array(running)), ("waiting", .array(waiting)), ("lone_halves", .array(lone)),
+            ("outbox", .optional(outbox)),
             (
                 "inboxes",
                 .array(

@@ -16,8 +16,8 @@ extension Daemon {
                 if inbox.hasStrays { try takeUpLeftovers(inbox) }
                 repeat {
                     let start = ContinuousClock.now
+                    counters.looked(inbox.reason)
                     try inbox.scan(files, Date().timeIntervalSince1970)
-                    counters.scans += 1
                     // Of thousands some: a job that could start does not wait for all the claims.
                     let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
                     try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end)
@@ -27,7 +27,7 @@ extension Daemon {
             } catch {
                 inbox.hasStrays = true
                 inbox.lookLater(now)
-                pause(error.description, now)
+                pause(error, now)
             }
         }
     }
@@ -44,7 +44,9 @@ extension Daemon {
             }
             admit(job)
             inbox.claimed(pair)
-            counters.settled(after: Date().timeIntervalSince1970 - pair.since)
+            let settled = Date().timeIntervalSince1970 - pair.since
+            claims[job.id] = (settled, .now)
+            counters.settled(after: settled)
             notifier.stillBusy()
             tell(.claimed, "claimed", job)
         }
@@ -57,7 +59,11 @@ extension Daemon {
     }
 
     /// A job is no more: its files are someone else's now.
-    func dismiss(_ job: Job) { uses.remove(job) }
+    func dismiss(_ job: Job) {
+        uses.remove(job)
+        retryAt[job.id] = nil
+        claims[job.id] = nil
+    }
 
     /// Those of a job's pictures that must stay in the inbox because a waiting spec or another job needs them.
     func stillNeeded(of job: Job) -> Set<String> {
@@ -114,8 +120,10 @@ extension Daemon {
     func attach(_ inbox: WatchedInbox) throws {
         try files.createDirectory("\(inbox.path)/.clipdragd")
         try inbox.attach(files)
-        if let trouble = inbox.watchTrouble {
-            log.warning("polled, for it cannot be watched: \(trouble)", metadata: ["inbox": "\(inbox.path)"])
+        if let refusal = inbox.refusal {
+            log.warning(
+                "the inbox is polled every \(Int(WatchedInbox.pollSeconds)) seconds: \(refusal)",
+                metadata: ["inbox": "\(inbox.path)", "errno": "\(refusal.number)"])
         }
         try takeUpLeftovers(inbox)
     }

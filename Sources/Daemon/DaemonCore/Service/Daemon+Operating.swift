@@ -50,7 +50,7 @@ extension Daemon {
             job,
             JobFailure(
                 code: "job.cancelled", message: "the job was cancelled",
-                hint: "Drop the spec again to run it.", exit: .tryLater))
+                hint: "`clipdragd requeue \(id)` runs it after all.", exit: .tryLater))
     }
 
     /// A failed job's inputs go back to where they came from. What cannot, for another file has its name there, stays.

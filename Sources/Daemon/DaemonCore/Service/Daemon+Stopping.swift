@@ -14,7 +14,8 @@ extension Daemon {
     func finish() -> JobFailure.Exit {
         notifier.stopping()
         for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
-        let deadline = ContinuousClock.now + .milliseconds(1500)
+        // Together with what giving back may take, below two seconds.
+        let deadline = ContinuousClock.now + .milliseconds(700)
         var ended: [Job] = []
         for worker in workers {
             var status: Int32 = 0
@@ -24,7 +25,11 @@ extension Daemon {
                 usleep(10_000)
             }
             keepStages(of: worker.job)
-            if worker.end(status) == .succeeded { complete(worker.job) } else { ended.append(worker.job) }
+            if worker.end(status) == .succeeded {
+                succeeded(worker.job, worker.stage, Date().timeIntervalSince1970)
+            } else {
+                ended.append(worker.job)
+            }
         }
         workers = []
         // Running jobs first. What there is no time for stays claimed: the next start takes it up as well.
@@ -50,18 +55,26 @@ extension Daemon {
     /// Tells what goes on: in status.json and the metrics, as often as the length of the queue allows, and to systemd.
     func writeStatus(atOnce: Bool = false) {
         statusPace.run(isNews: !isChoreTurn, atOnce: atOnce) {
-            let paused = control.isPaused || control.isDraining || pausedUntil != nil
             records.writeStatus(
                 queue: queue.all, workers: workers, halves: orphans.halves, inboxes: inboxes,
-                isPaused: paused, files)
+                outbox: configuration.outbox, hindrance: hindrance, files)
             writeMetrics()
             // The text of a long queue is not kept.
             if queue.count > 500 { cl_trim_memory() }
         }
         let away = inboxes.filter { !$0.isAttached }.map(\.path)
+        let polled = inboxes.filter { $0.isAttached && $0.mode != .inotify }.map(\.path)
         notifier.status(
             "\(workers.count) running, \(queue.count) waiting, \(failures) failed"
-                + (pausedUntil == nil ? "" : "; waiting for a place") + (control.isPaused ? "; paused" : "")
-                + (away.isEmpty ? "" : "; degraded: \(away.joined(separator: ", ")) is not there"))
+                + (hindrance.map { "; \($0)" } ?? "")
+                + (away.isEmpty ? "" : "; degraded: \(away.joined(separator: ", ")) is not there")
+                + (polled.isEmpty ? "" : "; polling \(polled.joined(separator: ", "))"))
+    }
+
+    /// Why nothing is started now; nil: what waits is started in its turn.
+    var hindrance: String? {
+        if control.isPaused { return "paused" }
+        if control.isDraining { return "draining" }
+        return pausedUntil == nil ? nil : "waiting: \(pauseReason)"
     }
 }

@@ -36,7 +36,7 @@ extension Daemon {
             } catch {
                 job.state = .claimed
                 requeue(job)
-                pause(error.description, now)
+                pause(error, now)
                 return
             }
         }
@@ -76,40 +76,65 @@ extension Daemon {
         defer { runMicroseconds[job.id] = nil }
         keepStages(of: job)
         switch end {
-        case .succeeded: complete(job)
+        case .succeeded: succeeded(job, worker.stage, now)
         case .failed(let failure)
         where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
             // The place is at fault, not the job: no attempt is charged.
             job.state = .claimed
             queue.add(job)
-            tell(.postponed, "put off: \(failure.message)", job, level: .warning, ["code": failure.code])
-            pause(failure.message, now)
-        case .failed(let failure): setAside(job, failure)
-        case .overran(.stalled): retry(job, Overrun.stalled.failure, now)
+            let reason = [failure.file, failure.message].compactMap { $0 }.joined(separator: ": ")
+            tell(
+                .postponed, "put off: \(reason)", job, level: .warning,
+                told(failure.code, .place, worker.stage))
+            pause(reason, now)
+        case .failed(let failure): setAside(job, failure, worker.stage)
+        case .overran(.stalled): retry(job, Overrun.stalled.failure, worker.stage, now)
         case .overran(let bound):
             job.crashes += 1
-            setAside(job, bound.failure)
+            setAside(job, bound.failure, worker.stage)
         case .crashed(let reason):
             let failure = JobFailure(
                 code: "worker.crashed", message: reason,
-                hint: "See the journal; drop the spec again to retry.", exit: .internalError)
-            retry(job, failure, now)
+                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.", exit: .internalError)
+            retry(job, failure, worker.stage, now)
         }
     }
 
+    /// Counts an error and gives the journal's fields of it.
+    func told(_ code: String, _ kind: ErrorKind, _ stage: String? = nil) -> [String: String] {
+        counters.erred(code, kind)
+        var fields = ["code": code, "error_type": kind.rawValue]
+        fields["stage"] = stage
+        return fields
+    }
+
     /// Charges a try for a worker that died, and tries again a little later or no more. Neighbours go on.
-    private func retry(_ job: Job, _ failure: JobFailure, _ now: Double) {
+    private func retry(_ job: Job, _ failure: JobFailure, _ stage: String?, _ now: Double) {
         var job = job
         job.crashes += 1
         job.state = .claimed
-        guard job.crashes < configuration.limits.attempts else { return setAside(job, failure) }
+        guard job.crashes < configuration.limits.attempts else { return setAside(job, failure, stage) }
         counters.retries += 1
         retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
         try? store.save(job)
         queue.add(job)
         tell(
             .retried, "\(failure.message); trying again", job, level: .warning,
-            ["code": failure.code, "crashes": String(job.crashes)])
+            told(failure.code, .crash, stage).merging(["crashes": String(job.crashes)]) { $1 })
+    }
+
+    /// Publishes a job whose worker has ended well, if what lies there is what the worker meant to write.
+    func succeeded(_ job: Job, _ stage: String?, _ now: Double) {
+        do {
+            guard let damaged = try store.damagedResult(of: job) else { return complete(job) }
+            let failure = JobFailure(
+                code: "worker.damaged_result", message: "\(damaged) does not read back as it was written",
+                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.", exit: .ioError)
+            retry(job, failure, stage, now)
+        } catch {
+            queue.add(job)
+            pause(error, now)
+        }
     }
 
     /// Kills a worker whose job is not to go on here.
@@ -131,25 +156,38 @@ extension Daemon {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { counters.published(in: .now - start) }
                 try concluded(job, .published(folder))
-                tell(
-                    .published, isNew ? "published" : "published before the restart", job,
-                    ["published_as": folder])
+                var fields = ["published_as": folder]
+                if isNew { fields["delays"] = delays(job, publishing: .now - start) }
+                tell(.published, isNew ? "published" : "published before the restart", job, fields)
             }
             dismiss(job)
         } catch {
             // Published, it needs its inputs no more: another job may have to put them away.
             if job.state == .publishing { dismiss(job) }
             queue.add(job)
-            pause(error.description, Date().timeIntervalSince1970)
+            pause(error, Date().timeIntervalSince1970)
         }
     }
 
-    func setAside(_ job: Job, _ failure: JobFailure) {
+    /// Where a job's time went, as mail servers tell it: settling, waiting, the last worker, publishing; seconds, `-` for what
+    /// this daemon has not seen.
+    private func delays(_ job: Job, publishing: Duration) -> String {
+        let run = runMicroseconds[job.id].map { Double($0) / 1e6 }
+        let claim = claims[job.id]
+        let waited = claim.flatMap { claim in
+            run.map { (ContinuousClock.now - claim.at - publishing) / .seconds(1) - $0 }
+        }
+        return [claim?.settled, waited, run, publishing / .seconds(1)]
+            .map { $0.map { String(format: "%.2f", max(0, $0)) } ?? "-" }.joined(separator: "/")
+    }
+
+    func setAside(_ job: Job, _ failure: JobFailure, _ stage: String? = nil) {
         do {
             var named = failure
             named.file = failure.file.map(lastComponent)
             // Crashes are counted as they happen; any other failure ends one more try.
-            let attempts = failure.code.hasPrefix("worker.") ? job.crashes : job.crashes + 1
+            let isCrash = failure.code.hasPrefix("worker.")
+            let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = stillNeeded(of: job)
             try store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
@@ -157,18 +195,25 @@ extension Daemon {
             }
             dismiss(job)
             failures += 1
-            tell(.failed, "failed: \(failure.message)", job, level: .error, ["code": failure.code])
+            tell(
+                .failed, "failed: \(failure.message)", job, level: .error,
+                told(failure.code, isCrash ? .crash : .job, stage))
         } catch {
             var job = job
             if job.state == .running { job.state = .claimed }
             requeue(job)
-            pause(error.description, Date().timeIntervalSince1970)
+            pause(error, Date().timeIntervalSince1970)
         }
     }
 
-    func pause(_ reason: String, _ now: Double) {
-        if pausedUntil == nil { tell(.waiting, "waiting: \(reason)", level: .warning) }
-        pausedUntil = now + 5
-        notifier.status("waiting: \(reason)")
+    func pause(_ error: FileError, _ now: Double) {
+        let fields = told("file.\(error.operation)", .place)
+        pause(error.description, now, fields.merging(["errno": String(error.number)]) { $1 })
+    }
+
+    /// Starts nothing for a while: a place does not work.
+    private func pause(_ reason: String, _ now: Double, _ fields: [String: String] = [:]) {
+        if pausedUntil == nil { tell(.waiting, "waiting: \(reason)", level: .warning, fields) }
+        (pausedUntil, pauseReason) = (now + 5, reason)
     }
 }

@@ -39,11 +39,15 @@ public final class Daemon {
     /// The loop turns for nothing but a chore that was put off.
     var isChoreTurn = false
     private let mounts = MountWatcher()
+    private var stateLock: FolderLock?
     /// Until when nothing new is started, because a place (a full disk, say) does not work.
     var pausedUntil: Double?
+    var pauseReason = ""
     var retryAt: [String: Double] = [:]
     /// How long a job's worker took, while what became of it is told.
     var runMicroseconds: [String: Int] = [:]
+    /// How long a job's files settled and when it was claimed, of those that this daemon has claimed.
+    var claims: [String: (settled: Double, at: ContinuousClock.Instant)] = [:]
 
     enum Stop { case no, gracefully, atOnce }
 
@@ -75,6 +79,7 @@ public final class Daemon {
         }
         // What was dropped meanwhile is claimed before anyone is told that the service is up.
         notifier.stillBusy()
+        obeyControl()
         lookIntoInboxes(all: true)
         writeStatus()
         notifier.ready()
@@ -95,7 +100,7 @@ public final class Daemon {
                 if isIdle { break }
                 continue  // no event will tell of what that look has found
             }
-            sleep()
+            try sleep()
         }
         writeStatus(atOnce: true)
         let isAllDone = failures == 0 && loneHalves.isEmpty && inboxes.allSatisfy(\.isAttached)
@@ -122,11 +127,19 @@ public final class Daemon {
         for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
             try files.removeTemporaries(folder)
         }
-        controlWatcher = try? Watcher("\(setup.stateFolder)/control", .inotify)
+        controlWatcher = try? Watcher("\(setup.stateFolder)/control", .auto)
         for inbox in configuration.inboxes {
             let watched = WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             try attach(watched)
             inboxes.append(watched)
+        }
+        // Two daemons on one would take each other's requests and write over each other's status.
+        do { stateLock = try FolderLock(setup.stateFolder) } catch {
+            guard error.number == EWOULDBLOCK else { throw error }
+            throw JobFailure(
+                code: "state.locked", message: "another clipdragd keeps its state here",
+                file: setup.stateFolder, hint: "Give this one a state folder of its own (--state).",
+                exit: .tryLater)
         }
         try store.removeResults(of: Set(inboxes.compactMap(\.mark)), besides: queue.all)
     }
@@ -147,10 +160,13 @@ public final class Daemon {
     private func reload() {
         guard let reload = setup.reload else { return }
         notifier.reloading()
-        do {
+        do throws(JobFailure) {
             var fresh = try reload()
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
+            let isMoved = fresh.inboxes != configuration.inboxes || fresh.outbox != configuration.outbox
             (fresh.inboxes, fresh.outbox) = (configuration.inboxes, configuration.outbox)
+            if let clash = fresh.folderClash { throw clash }
+            if isMoved { log.notice("other inboxes and another outbox are taken at the next start only") }
             configuration = fresh
             counters.reloadSucceeded = true
             store = ClaimStore(files: files, configuration: fresh)
@@ -171,7 +187,8 @@ public final class Daemon {
         let isScanned = inboxes.allSatisfy {
             !$0.isAttached || $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
         }
-        return queue.isEmpty && workers.isEmpty && isScanned && hook.isIdle
+        let isHookDone = configuration.hook == nil || hook.isIdle
+        return queue.isEmpty && workers.isEmpty && isScanned && isHookDone
     }
 
     /// Whether all that should end does: a worker that outlives its SIGKILL hangs in the kernel, and only a restart of
@@ -180,7 +197,7 @@ public final class Daemon {
         workers.allSatisfy { worker in worker.killed.map { ContinuousClock.now - $0 < .seconds(10) } ?? true }
     }
 
-    private func sleep() {
+    private func sleep() throws(JobFailure) {
         let now = Date().timeIntervalSince1970
         var deadline = now + 60
         for inbox in inboxes { deadline = min(deadline, inbox.nextLook) }
@@ -190,6 +207,7 @@ public final class Daemon {
             if isMoving { notifier.progressed() }
             deadline = min(deadline, now + watchdog)
         }
+        if controlWatcher?.descriptor ?? -1 < 0 { deadline = min(deadline, now + WatchedInbox.pollSeconds) }
         if !workers.isEmpty { deadline = min(deadline, now + (configuration.limits.memory == nil ? 1 : 0.5)) }
         deadline = min(deadline, nextHousekeeping(now))
         // One that waits as `running` has ended well, but could not be made ready for publishing.
@@ -199,14 +217,14 @@ public final class Daemon {
         if !unfinished.isEmpty { deadline = min(deadline, now + 1) }
         for job in unfinished {
             queue.remove(job.id)
-            complete(job)
+            if job.state == .running { succeeded(job, nil, now) } else { complete(job) }
         }
         var descriptors = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
         descriptors += inboxes.compactMap(\.descriptor).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         descriptors += workers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-        if let descriptor = controlWatcher?.descriptor {
+        if let descriptor = controlWatcher?.descriptor, descriptor >= 0 {
             descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }
         descriptors.append(pollfd(fd: mounts.descriptor, events: Int16(POLLPRI), revents: 0))
@@ -215,6 +233,16 @@ public final class Daemon {
         let choreTime = chores.min() ?? .infinity
         let wait = Int(max(0, min(60, min(deadline, choreTime) - now)) * 1000) + 1
         let ready = poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
+        let number = errno
+        if ready < 0 && number != EINTR || descriptors.contains(where: { $0.revents & Int16(POLLNVAL) != 0 })
+        {
+            // Else the loop would turn without end, and give signs of life.
+            notifier.brokenDown()
+            throw JobFailure(
+                code: "internal",
+                message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
+                hint: "Please report this.", exit: .internalError)
+        }
         isChoreTurn = ready == 0 && choreTime < deadline
         if descriptors.last?.revents != 0 { for inbox in inboxes { inbox.doubt() } }
     }

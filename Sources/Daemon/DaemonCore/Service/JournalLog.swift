@@ -5,13 +5,14 @@ import Logging
 
 /// The log. Under systemd each entry goes to the journal with its fields (systemd.journal-fields(7)): MESSAGE, PRIORITY,
 /// MESSAGE_ID, ERRNO, DOCUMENTATION, and CLIPDRAGD_… for what is known of the job. Elsewhere, and where the journal does
-/// not listen, it is one plain line on standard error.
+/// not listen, it is one plain line on standard error; if asked for, a JSON object a line on standard output instead.
 public struct JournalLog: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level = .info
     /// The journal's socket; nil: there is none.
     private let socket: String?
     private let isJournal: Bool
+    private let isJSON: Bool
 
     /// The journal's names of metadata; of others the key in capitals after CLIPDRAGD_.
     private static let fieldNames = [
@@ -21,10 +22,13 @@ public struct JournalLog: LogHandler {
         "usec": "CLIPDRAGD_DURATION_USEC", "errno": "ERRNO",
     ]
     /// Metadata that a plain line leaves out.
-    private static let unshown: Set = ["event", "inbox", "spec", "attempt", "usec", "errno"]
+    private static let unshown: Set = [
+        "event", "inbox", "spec", "attempt", "usec", "errno", "error_type", "stage",
+    ]
 
     /// A handler for a label, which is not shown: the unit's name says it.
-    public init(label: String) {
+    public init(label: String, isJSON: Bool = false) {
+        self.isJSON = isJSON
         let environment = ProcessInfo.processInfo.environment
         isJournal = environment["JOURNAL_STREAM"] != nil
         // An environment variable, so that tests can listen.
@@ -42,6 +46,15 @@ public struct JournalLog: LogHandler {
             (key: $0.key, value: PathCoding.shown($0.value.description))
         }
         let message = PathCoding.shown(event.message.description)
+        if isJSON {
+            let entry =
+                [
+                    ("time", Date().formatted(.iso8601)), ("level", event.level.rawValue),
+                    ("message", message),
+                ] + fields.map { ($0.key, $0.value) }
+            return StandardStream.output.tell(
+                JSONValue.object(entry.map { ($0.0, .string($0.1)) }).line + "\n")
+        }
         if let socket {
             let entry = entry(event.level, message, fields)
             if cl_send(socket, entry, entry.count) == 0 { return }

@@ -32,6 +32,9 @@ struct ServiceNotifier {
     /// The service ends.
     func stopping() { send("STOPPING=1") }
 
+    /// The daemon has found itself broken: systemd treats it as one that hangs.
+    func brokenDown() { send("WATCHDOG=trigger") }
+
     /// One line for people; sent when it has changed.
     mutating func status(_ line: String) {
         guard line != lastStatus else { return }

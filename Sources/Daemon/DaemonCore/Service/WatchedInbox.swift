@@ -12,6 +12,15 @@ final class WatchedInbox {
     static let rescanSeconds = 60.0
     static let pollSeconds = 2.0
 
+    /// What asked for a look.
+    enum Reason: String, CaseIterable {
+        case start, event, overflow, mounts
+        /// A file that was still being written may be ready.
+        case settling
+        /// Nothing: it is done now and then.
+        case regular
+    }
+
     private struct Attachment {
         let device, inode: UInt64
         let lock: InboxLock
@@ -22,6 +31,8 @@ final class WatchedInbox {
     private(set) var findings = InboxScanner.Findings()
     private(set) var hasScanned = false
     private(set) var nextLook = 0.0
+    /// What asks for the next look.
+    private(set) var reason = Reason.start
     /// Whether a claim has failed and may have left something behind.
     var hasStrays = false
     /// How often the kernel's queue of events ran over.
@@ -47,8 +58,8 @@ final class WatchedInbox {
     var mark: String? { attachment?.lock.mark }
     /// How it is watched; nil while it is not there.
     var mode: Watcher.Mode? { attachment?.watcher.mode }
-    /// Why it is polled though that was not asked for.
-    var watchTrouble: FileError? { attachment?.watcher.trouble }
+    /// Why it is polled although that was not asked for.
+    var refusal: FileError? { attachment?.watcher.refusal }
     /// Readable when events wait; nil where there are none.
     var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
 
@@ -61,7 +72,7 @@ final class WatchedInbox {
             device: status.device, inode: status.inode,
             lock: try InboxLock("\(path)/.clipdragd/lock"), watcher: try Watcher(path, settings.watch))
         scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
-        (mayBeGone, nextLook) = (false, 0)
+        (mayBeGone, nextLook, reason) = (false, 0, .start)
     }
 
     /// Lets go of the folder.
@@ -72,7 +83,7 @@ final class WatchedInbox {
 
     /// The mounts have changed, so it may have gone.
     func doubt() {
-        mayBeGone = true
+        (mayBeGone, reason) = (true, .mounts)
         if !isAttached { nextLook = 0 }
     }
 
@@ -99,7 +110,7 @@ final class WatchedInbox {
         scanner.note(news.arrivals)
         if news.isOverflow { overflows += 1 }
         if news.isGone { mayBeGone = true }
-        nextLook = 0
+        (nextLook, reason) = (0, news.isOverflow ? .overflow : .event)
     }
 
     /// Whether events or the time ask for a look.
@@ -117,6 +128,7 @@ final class WatchedInbox {
         hasScanned = true
         let regular = now + (mode == .inotify ? Self.rescanSeconds : Self.pollSeconds)
         nextLook = min(findings.lookAgain ?? regular, regular)
+        reason = nextLook < regular ? .settling : .regular
         // they are claimed next: look again for what else there is
         if !findings.pairs.isEmpty { nextLook = now }
     }

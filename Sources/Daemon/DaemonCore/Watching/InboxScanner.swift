@@ -36,6 +36,8 @@ struct InboxScanner: Sendable {
     private var seen: [String: SettlingFile] = [:]
     private var arrivals: [String: Arrival] = [:]
     private var ownMoves: Set<String> = []
+    /// Files whose writers have said that they are done, by a marker.
+    private var markers: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping CompletenessCheck) {
         self.inbox = inbox
@@ -61,6 +63,7 @@ struct InboxScanner: Sendable {
         var findings = Findings()
         // A symbolic link could lead out of the inbox: none is followed.
         let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
+        markers = Set(all.filter(InboxNames.isMarker))
         let pictures = all.filter(InboxNames.isPicture)
         let names = Names(pictures: pictures, index: PictureIndex(pictures), known: Set(all))
         seen = seen.filter { names.known.contains($0.key) }
@@ -84,6 +87,13 @@ struct InboxScanner: Sendable {
         }
         for (spec, names) in unsettled { findings.named.add(names, of: spec) }
         arrivals = arrivals.filter { names.known.contains($0.key) }
+        for i in findings.pairs.indices where !markers.isEmpty {
+            let pair = findings.pairs[i]
+            findings.pairs[i].markers = Set(pair.stamps.keys.flatMap(InboxNames.markers)).intersection(
+                markers
+            )
+            .sorted()
+        }
         return findings
     }
 
@@ -157,6 +167,7 @@ struct InboxScanner: Sendable {
         var file = seen[name] ?? SettlingFile(status, since: now)
         if file.stamp != FileStamp(status) { file = SettlingFile(status, since: now) }
         if let arrival = arrivals.removeValue(forKey: name) { file.arrived(arrival) }
+        if !markers.isEmpty, InboxNames.markers(of: name).contains(where: markers.contains) { file.marked() }
         seen[name] = file
         return file
     }

@@ -14,6 +14,8 @@ struct Pair: Sendable, Equatable {
     var ambiguous: [String] = []
     /// What the files were like when they were found whole, by name.
     var stamps: [String: FileStamp] = [:]
+    /// Markers by which its writer has said that they are whole.
+    var markers: [String] = []
     /// When the last of them was first seen so, seconds since 1970.
     var since = 0.0
     /// Of these, files that someone holds open for writing and has not changed for long.
@@ -38,6 +40,11 @@ enum InboxNames {
         return name.hasPrefix(".") || name.hasSuffix("~")
             || [".tmp", ".part", ".partial", ".crdownload", ".filepart"].contains { lower.hasSuffix($0) }
     }
+
+    /// Markers by which a writer may say that a file is whole, instead of having it wait for the quiet time: `cat.png.ready`
+    /// for one file, `cat.ready` for all of that stem.
+    static func markers(of name: String) -> [String] { ["\(name).ready", "\(stem(name)).ready"] }
+    static func isMarker(_ name: String) -> Bool { !isIgnored(name) && fileExtension(name) == "ready" }
 
     static func isPicture(_ name: String) -> Bool {
         !isIgnored(name) && PictureIndex.extensions.contains(fileExtension(name))

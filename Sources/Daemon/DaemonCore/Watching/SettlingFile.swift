@@ -13,7 +13,7 @@ enum Arrival: Sendable {
 ///
 /// A file is settled when no process is known to have it open for writing *and* one of these holds:
 /// - it has not changed for the quiet time;
-/// - it came by rename;
+/// - it came by rename, or a marker says that it is whole;
 /// - it was closed after writing, surely no one has it open, and its content itself says that nothing is missing
 ///   (`isSealed`).
 ///
@@ -59,6 +59,9 @@ struct SettlingFile: Sendable {
         self.arrival = arrival
         forget()
     }
+
+    /// Its writer has left a marker: that says as much as a rename.
+    mutating func marked() { if arrival != .moved { arrived(.moved) } }
 
     /// Looks at the content, if the file may be settled.
     mutating func examine(

@@ -4,8 +4,8 @@ import JobFiles
 import SpecParser
 
 /// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
-/// overlays) the folder is polled too; where the kernel has no more watches to give, and by the configuration, it is only
-/// polled; or by the configuration only watched.
+/// overlays) the folder is polled too, and where the kernel has no more watches to give, only polled; by the configuration
+/// it is only polled, or only watched.
 final class Watcher {
     /// How a folder is watched.
     enum Mode: String { case inotify, poll, both }
@@ -25,28 +25,28 @@ final class Watcher {
     let mode: Mode
     /// Readable when events wait; −1 where the folder is only polled.
     let descriptor: Int32
-    /// Why it is polled though that was not asked for.
-    let trouble: FileError?
+    /// Why it is polled although inotify was wished for.
+    let refusal: FileError?
 
     /// Watches a folder as asked.
     init(_ path: String, _ wish: Configuration.Inbox.Watch) throws(FileError) {
+        guard wish != .poll else {
+            (mode, descriptor, refusal) = (.poll, -1, nil)
+            return
+        }
         do throws(FileError) {
-            descriptor = wish == .poll ? -1 : try Self.open(path)
-            mode =
-                switch wish {
-                case .inotify: .inotify
-                case .poll: .poll
-                case .auto: cl_may_be_silent(PathCoding.cString(path)) == 0 ? .inotify : .both
-                }
-            trouble = nil
+            descriptor = try Self.watch(path)
+            mode = wish == .auto && cl_may_be_silent(PathCoding.cString(path)) != 0 ? .both : .inotify
+            refusal = nil
         } catch {
-            // Too many watches or users of them, here or for the whole machine; or no memory.
-            guard wish == .auto, [ENOSPC, EMFILE, ENFILE, ENOMEM].contains(error.number) else { throw error }
-            (mode, descriptor, trouble) = (.poll, -1, error)
+            guard wish == .auto, [EMFILE, ENFILE, ENOSPC, ENOMEM, ENOSYS].contains(error.number) else {
+                throw error
+            }
+            (mode, descriptor, refusal) = (.poll, -1, error)
         }
     }
 
-    private static func open(_ path: String) throws(FileError) -> Int32 {
+    private static func watch(_ path: String) throws(FileError) -> Int32 {
         let opened = cl_inotify_open()
         guard opened >= 0 else { throw FileError("inotify_init", path) }
         guard cl_inotify_watch(opened, PathCoding.cString(path)) >= 0 else {

@@ -28,6 +28,8 @@ final class WorkerProcess {
     let descriptor: Int32
     /// Its last line of progress.
     private(set) var progress: JSONValue?
+    /// The stage that it is in, once it has told of one.
+    var stage: String? { progress?["stage"]?.string }
     /// When it last got somewhere: a stage or a step that it had not told of.
     private(set) var lastProgress: ContinuousClock.Instant
     /// Why the daemon has killed it, if it has.
@@ -121,6 +123,7 @@ final class WorkerProcess {
     /// How it ended, once waitpid has told its status.
     func end(_ status: Int32) -> End {
         listen()
+        kill(-pid, SIGKILL)  // what it had started, a captioning program say, does not outlive it
         let signal = status & 0x7f
         if let overrun { return .overran(overrun) }
         if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }

@@ -113,10 +113,11 @@ struct PlaceOptions: ParsableArguments {
         guard let path = configurationFile else { return Configuration() }
         let bytes: [UInt8]
         do { bytes = try PosixFileSystem().read(path) } catch {
+            // A path of the command line that is not there is the caller's mistake, not the file's.
+            let isNamed = config != nil && error.number == 2 /* ENOENT */
             throw JobFailure(
-                code: "config.missing", message: error.description, file: path,
-                hint: "Give a configuration that can be read.",
-                exit: .badConfiguration)
+                code: "config.missing", message: error.reason, file: path, hint: error.remedy,
+                exit: isNamed ? .noInput : .badConfiguration)
         }
         do { return try parseConfiguration(bytes, file: path) } catch {
             throw JobFailure(error, exit: .badConfiguration)

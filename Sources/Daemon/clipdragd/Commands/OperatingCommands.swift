@@ -5,14 +5,9 @@ import Foundation
 import JobFiles
 import SpecParser
 
-/// Reads what the daemon has written in its state folder.
-private func stateFile(_ places: PlaceOptions, _ name: String) -> JSONValue? {
-    (try? PosixFileSystem().read("\(places.stateFolder)/\(name)")).flatMap { JSONValue(parsing: $0)?.shown }
-}
-
-private func history(_ places: PlaceOptions) -> [JSONValue] {
-    let names = (try? PosixFileSystem().list("\(places.stateFolder)/history").map(\.name)) ?? []
-    return names.sorted().compactMap { stateFile(places, "history/\($0)") }
+extension PlaceOptions {
+    /// What the daemon has told in its state folder.
+    fileprivate var daemon: StateReader { StateReader(stateFolder) }
 }
 
 /// `clipdragd status`
@@ -25,37 +20,58 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         try output.report {
+            var last = ""
             repeat {
-                guard let status = stateFile(places, "status.json") else {
+                let daemon = places.daemon
+                guard let status = daemon.status else {
                     throw JobFailure(
                         code: "status.none", message: "no daemon has written to \(places.stateFolder)",
                         hint: "Start it with `clipdragd run`, or give its --state.", exit: .tryLater)
                 }
-                show(status)
+                let text = output.json ? line(status, daemon) : text(status, daemon)
+                // A terminal shows the present; elsewhere each change is told once.
+                if watch && !output.json && isatty(STDOUT_FILENO) == 1 {
+                    print("\u{1B}[H\u{1B}[2J", terminator: "")
+                }
+                if text != last || isatty(STDOUT_FILENO) == 1 { print(text) }
+                last = text
                 if watch { Thread.sleep(forTimeInterval: 1) }
             } while watch
         }
     }
 
-    private func show(_ status: JSONValue) {
-        if output.json { return print(status.line) }
+    private func line(_ status: JSONValue, _ daemon: StateReader) -> String {
+        guard case .object(let fields) = status.shown else { return status.line }
+        return JSONValue.object([("alive", .bool(daemon.isAlive))] + fields).line
+    }
+
+    private func text(_ status: JSONValue, _ daemon: StateReader) -> String {
+        var lines: [String] = []
+        func row(_ title: String, _ words: String?...) {
+            let words = words.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+            lines.append(title.padding(toLength: 11, withPad: " ", startingAt: 0) + PathCoding.shown(words))
+        }
         let pid = status["pid"]?.integer ?? 0
-        print(
-            "daemon     \(kill(pid_t(pid), 0) == 0 ? "running, process \(pid)" : "not running")\(status["paused"] == .bool(true) ? ", paused" : "")"
-        )
+        row(
+            "daemon", daemon.isAlive ? "running, process \(pid)" : "not running",
+            daemon.hindrance.map { "(\($0))" })
+        for inbox in daemon.inboxes { row("inbox", "\(inbox.path), \(inbox.watch)") }
         for (title, key) in [("running", "running"), ("waiting", "waiting"), ("lone half", "lone_halves")] {
             guard case .array(let items)? = status[key] else { continue }
             for item in items {
-                let name = item["name"]?.string ?? item["file"]?.string ?? ""
-                let stage =
-                    item["stage"]?.string.map {
-                        " \($0) \(item["step"]?.integer ?? 0)/\(item["total"]?.integer ?? 0)"
-                    } ?? ""
-                print(
-                    "\(title)\(String(repeating: " ", count: max(1, 11 - title.count)))\(name)\(stage) \(item["id"]?.string ?? "")"
-                )
+                let stage = item["stage"]?.string.map {
+                    "\($0) \(item["step"]?.integer ?? 0)/\(item["total"]?.integer ?? 0)"
+                }
+                let notes = [
+                    item["state"]?.string == "held" ? "held" : nil,
+                    item["orphan"] == .bool(true) ? "orphan" : nil,
+                ]
+                row(
+                    title, item["name"]?.string ?? item["file"]?.string, stage, item["id"]?.string,
+                    notes.compactMap { $0 }.first.map { "(\($0))" })
             }
         }
+        return lines.joined(separator: "\n")
     }
 }
 
@@ -68,7 +84,9 @@ struct ListCommand: ParsableCommand {
 
     func run() throws {
         // A job that was requeued has a record of its failure, and waits under a new id.
-        for row in history(places) + activeJobs(places) {
+        let daemon = places.daemon
+        for row in daemon.ended.compactMap({ daemon.record($0) }) + daemon.active {
+            let row = row.shown
             let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap
             { $0?.string }
             print(output.json ? row.line : words.joined(separator: "\t"))
@@ -86,14 +104,9 @@ struct ShowCommand: ParsableCommand {
 
     func run() throws {
         try output.report {
-            let found =
-                stateFile(places, "history/\(lastComponent(id)).json")
-                ?? activeJobs(places).first { $0["id"]?.string == id }
-            guard let found else {
-                throw JobFailure(
-                    code: "job.unknown", message: "there is no job \(id)",
-                    hint: "`clipdragd list` shows all.", exit: .noInput)
-            }
+            let daemon = places.daemon
+            let found = daemon.record(id) ?? daemon.active.first { $0["id"]?.string == id }
+            guard let found = found?.shown else { throw unknownJob(id) }
             print(output.json ? found.line : found.lines, terminator: output.json ? "\n" : "")
         }
     }
@@ -111,27 +124,36 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         try output.report {
+            let daemon = places.daemon
             var configuration = try places.configuration()
             configuration.inboxes += inbox.map { Configuration.Inbox(path: absolutePath($0)) }
-            let text = Explanation.of(
-                absolutePath(file), configuration: configuration, isComplete: pictureCompleteness)
+            let known = Set(configuration.inboxes.map(\.path))
+            configuration.inboxes += daemon.inboxes.filter { !known.contains($0.path) }
+                .map { Configuration.Inbox(path: $0.path) }
+            configuration.outbox = configuration.outbox ?? daemon.status?["outbox"]?.string
+            let answer = Explanation.of(
+                absolutePath(file), configuration: configuration, daemon: daemon,
+                isComplete: pictureCompleteness)
             print(
                 output.json
-                    ? JSONValue.object([("file", .string(file)), ("explanation", .string(text))]).line : text)
+                    ? JSONValue.object([
+                        ("file", .string(PathCoding.shown(file))), ("state", .string(answer.state.rawValue)),
+                        ("explanation", .string(answer.text)),
+                    ]).line : answer.text)
         }
     }
 }
 
-/// Jobs that run or wait, as the daemon has told.
-private func activeJobs(_ places: PlaceOptions) -> [JSONValue] {
-    let status = stateFile(places, "status.json")
-    return ["running", "waiting"].flatMap { key -> [JSONValue] in
-        guard case .array(let items)? = status?[key] else { return [] }
-        return items.map { item in
-            guard case .object(let fields) = item, item["state"] == nil else { return item }
-            return .object(fields + [("state", .string(key))])
-        }
-    }
+private func unknownJob(_ id: String) -> JobFailure {
+    JobFailure(
+        code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.",
+        exit: .noInput)
+}
+
+/// Tells that what was asked for has to wait for a daemon.
+private func tellIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
+    guard !daemon.isAlive, !output.json else { return }
+    StandardStream.errors.tell("no daemon runs with \(daemon.folder); its next start does this\n")
 }
 
 /// Asks the daemon for something about one job.
@@ -139,21 +161,39 @@ private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions
     throws
 {
     try output.report {
-        let isKnown =
-            activeJobs(places).contains { $0["id"]?.string == id }
-            || stateFile(places, "history/\(lastComponent(id)).json")?["id"]?.string == id
-        guard isKnown else {
-            throw JobFailure(
-                code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.",
-                exit: .noInput)
+        let daemon = places.daemon
+        let (ended, active) = (daemon.record(id), daemon.active.first { $0["id"]?.string == id })
+        guard ended != nil || active != nil else { throw unknownJob(id) }
+        if let why = refusal(verb, ended: ended, active: active) {
+            throw JobFailure(code: "job.state", message: "the job \(id) \(why.0)", hint: why.1, exit: .usage)
         }
         do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
             as FileError
         { throw JobFailure(error) }
+        tellIfAlone(daemon, output)
         if output.json {
             print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
         }
     }
+}
+
+/// Why something cannot be asked of a job as it stands, and what to do instead.
+private func refusal(_ verb: ControlFiles.Verb, ended: JSONValue?, active: JSONValue?) -> (String, String)? {
+    if let ended {
+        guard ended["state"]?.string == "failed", let folder = ended["folder"]?.string else {
+            return ("was published", "Drop its picture and spec again to run it once more.")
+        }
+        guard verb == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
+        let isThere = ((try? PosixFileSystem().status(folder)) ?? nil) != nil
+        return isThere ? nil : ("is not in \(folder) any more", "It was put back or removed.")
+    }
+    if verb == .requeue { return ("has not failed", "It is run in its turn.") }
+    if active?["pid"] != nil, verb != .cancel {
+        return (
+            "is running", "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other."
+        )
+    }
+    return nil
 }
 
 private func set(
@@ -165,6 +205,7 @@ private func set(
         do {
             for flag in flags { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) }
         } catch let error as FileError { throw JobFailure(error) }
+        tellIfAlone(places.daemon, output)
         if output.json { print(JSONValue.object([("request", .string(word))]).line) }
     }
 }

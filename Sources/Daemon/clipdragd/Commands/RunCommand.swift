@@ -33,7 +33,8 @@ struct RunCommand: ParsableCommand {
             let configuration = try merged()
             // A model that is missing is said at once, not job by job.
             let folder = try model.folder(configuration, state: places.stateFolder)
-            LoggingSystem.bootstrap { JournalLog(label: $0) }
+            let isJSON = output.json
+            LoggingSystem.bootstrap { JournalLog(label: $0, isJSON: isJSON) }
             let setup = DaemonSetup(
                 configuration: configuration, stateFolder: places.stateFolder, once: once,
                 workerCommand: workerCommand(folder),

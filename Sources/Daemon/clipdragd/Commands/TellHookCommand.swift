@@ -1,0 +1,18 @@
+import ArgumentParser
+import DaemonCore
+import JobFiles
+
+/// `clipdragd tell-hook`: gives what comes on standard input to the hook behind a socket. The daemon starts it, as it starts
+/// a hook that is a program.
+struct TellHookCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tell-hook", abstract: "Tell the hook behind a socket (started by the daemon).",
+        shouldDisplay: false)
+
+    @Argument var socket: String
+
+    func run() throws {
+        let json = try PosixFileSystem().read("/dev/stdin")
+        if !CompletionHook.tell(json, socket) { throw ExitCode(JobFailure.Exit.tryLater.rawValue) }
+    }
+}
