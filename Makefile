@@ -12,6 +12,7 @@
 #   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
 #   make curves        how time and memory grow with size, pairs, threads and iterations, docs/performance.md; at most ten minutes
 #   make guidance      the small guidance decoder beside the exact one, docs/performance.md (makes its own environment)
+#   make memory        peak memory of a whole edit at 512x512, docs/performance.md (makes its own environment)
 #   make precision     how far bf16 moves the examples from f32, docs/performance.md (makes its own environment)
 #   make forecasts     how good forecasts of seconds and memory are, docs/performance.md
 #   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
@@ -21,7 +22,7 @@
 #   make clean
 
 SHELL := /bin/bash
-.PHONY: demo test build packages torture fuzz results test-aarch64 bench curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test build packages torture fuzz results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -58,6 +59,10 @@ ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetens
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
+
+memory: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/memory.py
 
 curves forecasts: build
 	python3 scripts/$@.py
