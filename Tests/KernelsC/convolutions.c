@@ -41,7 +41,7 @@ static void test_forward(const shape *s) {
         size_t count = p.samples * p.out_height * p.out_width * p.channels_out;
         float *y = zeros(count), *expected = zeros(count);
         spoil(y, count);
-        ck_convolve(&p, x, (ck_weight){weight, CK_F32}, added, per_sample, y);
+        ck_convolve(&p, x, (ck_weight){.data = weight, .element = CK_F32}, added, per_sample, y);
         ck_convolve_reference(&p, x, weight, added, per_sample, expected);
         check_close("convolution", y, expected, count, s->bound);
         free(y);
@@ -78,7 +78,7 @@ static void test_gradients(const shape *s) {
                            .kernel_height = s->kernel, .kernel_width = s->kernel, .stride = 1, .dilation_in = s->stride,
                            .pad_top = (ptrdiff_t)(s->kernel - 1 - s->pad), .pad_left = (ptrdiff_t)(s->kernel - 1 - s->pad),
                            .pulled_back = 1};
-    ck_convolve(&back, dy, (ck_weight){weight, CK_F32}, NULL, 0, found);
+    ck_convolve(&back, dy, (ck_weight){.data = weight, .element = CK_F32}, NULL, 0, found);
     for (size_t i = 0; i < inputs; i++) expected[i] = (float)dx[i];
     check_close("convolution's input gradient", found, expected, inputs, s->bound);
     ck_convolve_weight_gradient(&p, x, dy, found_weight);

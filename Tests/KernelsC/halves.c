@@ -25,7 +25,7 @@ void test_halves(void) {
         exact &= bits == i << 16;
     }
     check("every bf16 is widened exactly", exact);
-    ck_weight weight = {halves, CK_F16};
+    ck_weight weight = {.data = halves, .element = CK_F16};
     ck_widen_weight(weight, 1001, 5, wide);
     check("weights are widened from an offset", wide[4] == half_value(1005));
 

@@ -36,7 +36,7 @@ static void test_linear(size_t rows, size_t k, size_t n) {
             memcpy(&bits, full + i, 4);
             halves[i] = element == CK_BF16 ? (uint16_t)(bits >> 16) : (uint16_t)(bits >> 9 & 0xbfff);
         }
-        ck_weight weight = {element == CK_F32 ? (const void *)full : halves, element};
+        ck_weight weight = {.data = element == CK_F32 ? (const void *)full : halves, .element = element};
         ck_widen_weight(weight, 0, k * n, wide);
         for (int variant = 0; variant < 4; variant++) {
             int transposed = variant & 1;

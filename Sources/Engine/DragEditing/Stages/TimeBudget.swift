@@ -58,8 +58,8 @@ struct TimeBudget {
     /// - Parameter batch: samples of a step; each costs about three passes, forward and back.
     func fineTuningEnd(batch: Int) -> () -> Bool {
         guard let limit else { return { false } }
-        let end = now() + free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
-        return isOver(at: end, firstStep: Double(3 * batch) * passSeconds)
+        let share = free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
+        return isOver(at: now() + share, firstStep: Double(3 * batch) * passSeconds)
     }
 
     /// Whether the drag has to end: asked before every iteration.
