@@ -252,25 +252,28 @@ import Testing
     @Test func `a start without its inbox's disk keeps a result that only lacks its rename`() throws {
         let place = try Place()
         let files = PosixFileSystem()
-        let (claim, making) = ("\(place.inbox)/.clipdragd/id-1", "\(place.outbox)/.clipdragd/id-1")
+        let (id, unfinished) = ("1-1-abcdef-1", "1-1-abcdef-2")
+        let (claim, making) = ("\(place.inbox)/.clipdragd/\(id)", "\(place.outbox)/.clipdragd/\(id)")
         try files.createDirectory(claim)
         try files.createDirectory(making)
         for (path, text) in [
+            ("\(place.inbox)/.clipdragd/lock", "abcdef"),
             ("\(claim)/x.yaml", "prompt: a cat\n"),
-            ("\(making)/trajectory.json", "{\"job\": {\"id\": \"id-1\"}}"),
+            ("\(making)/trajectory.json", "{\"job\": {\"id\": \"\(id)\"}}"),
             (
                 "\(claim)/job.json",
-                "{\"id\": \"id-1\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
+                "{\"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
             ),
         ] { try files.create(path, Array(text.utf8), mode: 0o644) }
-        // not complete, but it may be of another daemon's inbox
-        try files.createDirectory("\(place.outbox)/.clipdragd/id-2")
+        try files.createDirectory("\(place.outbox)/.clipdragd/\(unfinished)")
         try files.rename(place.inbox, to: "\(place.inbox).unmounted")
         #expect(try place.runOnce() == 0)
-        #expect(place.names("\(place.outbox)/.clipdragd") == ["id-1", "id-2"])
+        // What now has the inbox's path is another inbox: neither is its own.
+        #expect(try files.list("\(place.outbox)/.clipdragd").map(\.name) == [id, unfinished])
         try files.removeTree(place.inbox)
         try files.rename("\(place.inbox).unmounted", to: place.inbox)
         #expect(try place.runOnce() == 0)
+        #expect(try files.list("\(place.outbox)/.clipdragd").isEmpty)
         #expect(place.names(place.outbox) == ["x"] && place.names("\(place.outbox)/x") == ["trajectory.json"])
         #expect(place.names("\(place.inbox)/archive") == ["x.yaml"])
     }
