@@ -50,7 +50,7 @@ check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
 # --- the example
 inside useradd -m -G clipdragd maria
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
-check "a member of the group drops the example; it is published" wait_for 300 "test -s $outbox/rabbit-ear/result.png"
+check "a member of the group drops the example; it is published" wait_for 900 "test -s $outbox/rabbit-ear/result.png"
 check "with a trajectory" inside grep -q clipdrag-trajectory/1 $outbox/rabbit-ear/trajectory.json
 check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.png && test -e $inbox/archive/rabbit-ear.yaml"
 
@@ -90,7 +90,7 @@ check "an edit goes on under it" wait_for 20 'systemctl show -P StatusText clipd
 inside kill -STOP "$(property MainPID)"
 check "a daemon that hangs is killed and started again" wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
 check "the journal says so" journal "Watchdog timeout"
-check "its job is done after all" wait_for 300 "test -s $outbox/rabbit-ear.2/result.png"
+check "its job is done after all" wait_for 900 "test -s $outbox/rabbit-ear.2/result.png"
 check "and was charged nothing" inside grep -q '"attempt" *: *1' $outbox/rabbit-ear.2/trajectory.json
 inside sh -c 'rm -r /etc/systemd/system/clipdragd.service.d; systemctl daemon-reload; systemctl restart clipdragd'
 
@@ -118,11 +118,11 @@ check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <=
 check "every job was back in its inbox, charged nothing" test "$lost" = 0
 # A seed of its own: nothing of it is known from earlier edits.
 inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 7; } >$inbox/.fresh && mv $inbox/.fresh $inbox/fresh.yaml"
-check "a job reaches its drag" wait_for 300 'grep -q "\"stage\" *: *\"drag\"" /var/lib/clipdragd/status.json'
+check "a job reaches its drag" wait_for 900 'grep -q "\"stage\" *: *\"drag\"" /var/lib/clipdragd/status.json'
 inside systemctl stop clipdragd
 check "is back in the inbox after a stop" test -e "$merged$inbox/fresh.yaml"
 inside systemctl start clipdragd
-check "and is done" wait_for 300 "test -s $outbox/fresh/trajectory.json"
+check "and is done" wait_for 900 "test -s $outbox/fresh/trajectory.json"
 check "without fine-tuning and inverting again, charged nothing" inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
 
 # --- the hook, outside
@@ -139,7 +139,7 @@ inside install -d -o clipdragd -g clipdragd -m 2770 /srv/clipdragd/blue/inbox /s
 inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
 check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/
-check "and edits beside the other" wait_for 300 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
+check "and edits beside the other" wait_for 900 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
 
 # --- leaving
 check "removes" inside apt-get remove -y -qq clipdragd

@@ -341,7 +341,7 @@ import Testing
             return items.count
         }
         place.wait("three to run and one to wait") { count("running") == 3 && count("waiting") == 1 }
-        #expect(place.started.count == 3)
+        place.wait("their starts") { place.started.count == 3 }
     }
 
     @Test func `the user's own configuration and state are found without being named`() throws {

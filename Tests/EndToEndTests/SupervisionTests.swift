@@ -24,6 +24,25 @@ import Testing
         #expect(place.started.count == attempts + 1)
     }
 
+    @Test func `a picture that a waiting spec names stays, though its job was published just before a death`()
+        throws
+    {
+        let place = try Place()
+        let files = PosixFileSystem()
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "b.yaml", "image: x.png\nprompt: y\n")
+        let (claim, making) = ("\(place.inbox)/.clipdragd/1", "\(place.outbox)/.clipdragd/1")
+        for folder in [claim, making] { try files.createDirectory(folder) }
+        try files.create("\(claim)/a.yaml", Array("image: x.png\nprompt: x\n".utf8), mode: 0o644)
+        try files.linkOrCopy("\(place.inbox)/x.png", to: "\(claim)/x.png")
+        let record = #"{"id": "1", "name": "a", "spec": "a.yaml", "image": "x.png", "state": "publishing"}"#
+        try files.create("\(claim)/job.json", Array(record.utf8), mode: 0o644)
+        try files.create("\(making)/result.png", Place.picture, mode: 0o644)
+        #expect(try place.runOnce() == 0)
+        #expect(place.names(place.outbox) == ["a", "b"])
+        #expect(place.names(place.inbox) == ["archive"])
+    }
+
     @Test func `what a worker has started ends with it`() throws {
         let place = try Place(limits: ", attempts: 1")
         try place.drop(picture: "x.png")

@@ -195,10 +195,12 @@ public struct Explanation: Sendable {
             guard let error = bytes.flatMap({ JSONValue(parsing: $0) }) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
+            let hint = error["hint"]?.string ?? ""
+            let retry = hint.contains("requeue") ? "" : "; `clipdragd requeue \(id)` tries again"
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error["message"]?.string ?? code). \(error["hint"]?.string ?? "") It lies in \(folder); `clipdragd requeue \(id)` tries again."
+                    + "failed: \(error["message"]?.string ?? code). \(hint) It lies in \(folder)\(retry)."
             )
         }
 

@@ -1,3 +1,4 @@
+import Foundation
 import JobFiles
 import Logging
 
@@ -7,7 +8,13 @@ extension Daemon {
     func takeUpLeftovers(_ inbox: WatchedInbox) throws(FileError) {
         let known = Set((queue.all + workers.map(\.job)).map(\.id))
         try store.finishSettingAside(from: inbox.path, besides: known)
-        for job in try store.leftovers(inbox.path, besides: known) {
+        let left = try store.leftovers(inbox.path, besides: known)
+        // Whose picture is put away must know whether a spec that waits in the inbox names it too.
+        if left.contains(where: { $0.state == .publishing }) {
+            try inbox.scan(files, Date().timeIntervalSince1970)
+            inbox.lookNow()
+        }
+        for job in left {
             tell(.resumed, "taken up again", job, ["from": job.state.rawValue])
             admit(job)
             if job.state == .publishing {

@@ -79,8 +79,8 @@ public final class Daemon {
         }
         // What was dropped meanwhile is claimed before anyone is told that the service is up.
         notifier.stillBusy()
-        obeyControl()
         lookIntoInboxes(all: true)
+        obeyControl()
         writeStatus()
         notifier.ready()
         tell(.ready, "looking into \(inboxes.map(\.path).joined(separator: ", "))")
@@ -130,8 +130,8 @@ public final class Daemon {
         controlWatcher = try? Watcher("\(setup.stateFolder)/control", .auto)
         for inbox in configuration.inboxes {
             let watched = WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
-            try attach(watched)
             inboxes.append(watched)
+            try attach(watched)
         }
         // Two daemons on one would take each other's requests and write over each other's status.
         do { stateLock = try FolderLock(setup.stateFolder) } catch {
