@@ -106,6 +106,23 @@ private final class Memory: StageMemory {
         #expect(error?.hint.contains("budget") == true)
     }
 
+    @Test func `a budget counts the second inversion of a drag that starts from a stretched picture`() throws
+    {
+        var warped = request
+        warped.settings.warp = 1
+        // Room for one inversion, not for two.
+        warped.settings.budget = 3 * 7 + 24 + 6
+        var time = 0.0
+        let editor = DragEditor(model) {
+            time += 1
+            return time
+        }
+        #expect(throws: EditError.self) { try editor.edit(warped) }
+        warped.settings.warp = 0
+        time = 0
+        #expect(try editor.edit(warped).loop.outcome == .budget)
+    }
+
     @Test func `what is remembered leaves more of the budget`() throws {
         let memory = Memory()
         _ = try edit(budget: nil, memory: memory)
@@ -128,6 +145,9 @@ private final class Memory: StageMemory {
         let guided = pace.forecast(settings, without: [.fineTuning, .inverting])
         #expect(guided.stages == [.dragging: 4 * (3 + 2 + 30), .sampling: 14, .judging: 28])
         #expect(guided.memory == 12)
+        settings.warp = 1
+        #expect(pace.forecast(settings).stages[.dragging] == 7 + 4 * (3 + 2 + 30))
+        settings.warp = 0
         settings.budget = 60
         #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
     }

@@ -77,8 +77,8 @@ public struct EditPace: Sendable, Equatable {
             // One cotangent goes back for fine-tuning; two, the drag's and the text's, for a guided drag.
             .fineTuning: Double(settings.lora.steps * settings.lora.batch) * passAndBack,
             .inverting: steps * pass,
-            .dragging: Double(settings.dragStepLimit)
-                * (passAndBack + (isGuided ? back + decodeAndBack : 0)),
+            .dragging: (settings.warp > 0 ? steps * pass : 0)
+                + Double(settings.dragStepLimit) * (passAndBack + (isGuided ? back + decodeAndBack : 0)),
             .sampling: steps * 2 * pass,
             .judging: 8 * pass + 2 * decode,
         ]
