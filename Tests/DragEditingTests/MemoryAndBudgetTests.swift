@@ -146,7 +146,8 @@ private final class Memory: StageMemory {
         #expect(guided.stages == [.dragging: 4 * (3 + 2 + 30), .sampling: 14, .judging: 28])
         #expect(guided.memory == 12)
         settings.warp = 1
-        #expect(pace.forecast(settings).stages[.dragging] == 7 + 4 * (3 + 2 + 30))
+        let warped = pace.forecast(settings, without: [.fineTuning, .inverting])
+        #expect(warped.stages == [.dragging: 7 + 4 * (3 + 2 + 30), .sampling: 14, .judging: 28])
         settings.warp = 0
         settings.budget = 60
         #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)

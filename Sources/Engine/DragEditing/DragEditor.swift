@@ -227,7 +227,8 @@ public struct DragEditor {
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
             if isWarped {
                 let warp = DragWarp(
-                    request.drags, part: settings.warp, image: request.size, mask: heldMask, grid: latentSize)
+                    request.drags, part: settings.warp, image: request.size,
+                    mask: request.mask == nil ? nil : heldMask, grid: latentSize)
                 let picture = warp.warped(working)
                 record("image.warped", picture)
                 input.start = try Inversion(edited, settings).path(

@@ -21,7 +21,7 @@ public struct DragWarp: Sendable {
         let disc: EditMask.Disc
 
         /// The pull by `part` of a drag. It never exceeds what can be made room for ahead of the content.
-        init(_ drag: Drag, part: Double, image: Size, fixed: [ImagePoint]) {
+        init(_ drag: Drag, part: Double, image: Size, fixed: Fixed) {
             disc = EditMask.Disc(around: drag, size: image)
             let length = drag.handle.distance(to: drag.target)
             let ahead = disc.room(around: drag.target, fixed: fixed)
@@ -42,7 +42,7 @@ public struct DragWarp: Sendable {
     /// - Parameters:
     ///   - part: of each drag, 0…1.
     ///   - image: the input's size.
-    ///   - mask: on the field's grid; nil: the drags' surroundings alone bound the shift.
+    ///   - mask: what may move, on the field's grid; nil: the drags' surroundings alone bound the shift.
     ///   - grid: the field's rows and columns; between its cells the field is bilinear.
     public init(_ drags: [Drag], part: Double, image: Size, mask: EditMask?, grid: Size) {
         precondition(mask.map { $0.size == grid } ?? true, "a mask of another size than the field")
@@ -55,7 +55,9 @@ public struct DragWarp: Sendable {
                 x: (Double(i % grid.width) + 0.5) * columns - 0.5,
                 y: (Double(i / grid.width) + 0.5) * rows - 0.5)
         }
-        let fixed = mask.map { mask in cells.indices.filter { !mask.values[$0] }.map { cells[$0] } } ?? []
+        let fixed = Fixed(
+            cells: mask.map { mask in cells.indices.filter { !mask.values[$0] }.map { cells[$0] } } ?? [],
+            radius: (rows * rows + columns * columns).squareRoot() / 2)
         let pulls = drags.map { Pull($0, part: part, image: image, fixed: fixed) }
         goals = pulls.map(\.goal)
         field = Tensor(
@@ -102,10 +104,17 @@ public struct DragWarp: Sendable {
     }
 }
 
+/// Cells that a mask holds: their middles, and half their diagonal.
+private struct Fixed {
+    let cells: [ImagePoint]
+    let radius: Double
+}
+
 extension EditMask.Disc {
-    /// How far it is from a point to the nearest place that may not move: the disc's rim, or one of `fixed`; 0 outside.
-    fileprivate func room(around point: ImagePoint, fixed: [ImagePoint]) -> Double {
+    /// How far it is from a point to the nearest place that may not move: the disc's rim, or a cell of `fixed`; 0 there.
+    fileprivate func room(around point: ImagePoint, fixed: Fixed) -> Double {
         let inside = radius - point.distance(to: middle)
-        return inside > 0 ? fixed.reduce(inside) { min($0, $1.distance(to: point)) } : 0
+        guard inside > 0 else { return 0 }
+        return max(0, fixed.cells.reduce(inside) { min($0, $1.distance(to: point) - fixed.radius) })
     }
 }

@@ -152,7 +152,7 @@ public struct DragLoop {
             // 3 stop
             if !handles.isEmpty && row.distances.allSatisfy({ $0 < settings.reach }) {
                 result.outcome = .reached
-            } else if patience.isExhausted(by: row.distances.reduce(0, +)) {
+            } else if !handles.isEmpty && patience.isExhausted(by: row.distances.reduce(0, +)) {
                 result.outcome = .stalled
             }
             if result.outcome != .maxSteps {
