@@ -83,6 +83,9 @@ public struct SettingRule: Sendable {
             "First self-attention layer under reference control; -1 is the last 3/8."),
         SettingRule("auto_mask", .flag, "Whether drags without a mask get one from their surroundings."),
         SettingRule(
+            "warp", .number(0...1),
+            "Part of each drag by which the picture is stretched before the first step; 0 for none."),
+        SettingRule(
             "patience", .integer(1...10000), optional: true,
             "Ends the drag after this many steps without progress."),
         SettingRule("budget", .duration, optional: true, "Time the whole edit may take."),

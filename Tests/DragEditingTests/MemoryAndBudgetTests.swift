@@ -126,6 +126,23 @@ private final class Memory: StageMemory {
         #expect(error?.hint.contains("budget") == true)
     }
 
+    @Test func `a budget counts the second inversion of a drag that starts from a stretched picture`() throws
+    {
+        var warped = request
+        warped.settings.warp = 1
+        // Room for one inversion, not for two.
+        warped.settings.budget = 3 * 7 + 24 + 6
+        var time = 0.0
+        let editor = DragEditor(model) {
+            time += 1
+            return time
+        }
+        #expect(throws: EditError.self) { try editor.edit(warped) }
+        warped.settings.warp = 0
+        time = 0
+        #expect(try editor.edit(warped).loop.outcome == .budget)
+    }
+
     @Test func `what is remembered leaves more of the budget`() throws {
         let memory = Memory()
         _ = try edit(budget: nil, memory: memory)
@@ -147,6 +164,10 @@ private final class Memory: StageMemory {
         let begun = pace.forecast(settings, without: [.fineTuning, .inverting])
         #expect(begun.stages == [.dragging: 140, .sampling: 14, .judging: 28])
         #expect(begun.memory == 200)
+        settings.warp = 1
+        let warped = pace.forecast(settings, without: [.fineTuning, .inverting])
+        #expect(warped.stages == [.dragging: 7 + 140, .sampling: 14, .judging: 28])
+        settings.warp = 0
         settings.budget = 60
         #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
         settings.lora.steps = 0

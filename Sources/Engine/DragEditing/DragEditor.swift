@@ -125,7 +125,9 @@ public struct DragEditor {
             try report(EditProgress(stage: stage, step: total, total: total, isRestored: true))
         }
         let inversion = try Inversion(model, settings)
-        var budget = TimeBudget(settings.budget, steps: inversion.timesteps.count, now: now)
+        let isWarped = settings.warp > 0 && !request.drags.isEmpty
+        var budget = TimeBudget(
+            settings.budget, steps: inversion.timesteps.count, inversions: isWarped ? 2 : 1, now: now)
         let target = model.guide?.embedding(of: request.editPrompt ?? request.sourcePrompt)
         let guidance = try guidance(request, target: target)
 
@@ -205,6 +207,7 @@ public struct DragEditor {
             ?? (settings.autoMask && !request.drags.isEmpty
                 ? .around(request.drags, size: request.size) : nil)
         let latentMask = mask.map { $0.resized(to: latentSize) }
+        let heldMask = latentMask.flatMap { $0.isEmpty ? nil : $0 }
         let grid = FeatureGrid(working: workingSize, image: request.size)
         let handles = request.drags.map { drag in
             MotionSupervision.Handle(
@@ -215,18 +218,28 @@ public struct DragEditor {
             let values = latentMask.values.map { $0 ? Float(1) : 0 }
             record("mask.latent", Tensor([latentSize.height, latentSize.width], values))
         }
-        let input = DragLoop.Input(
+        var input = DragLoop.Input(
             latent: inverted, timestep: inversion.editedTimestep, text: text, guidance: guidance,
             handles: handles,
             grid: grid,
-            mask: latentMask.flatMap { mask in
-                guard !mask.isEmpty else { return nil }
-                return MaskTerm(
-                    mask: mask.values, size: latentSize, channels: inverted.shape[3],
+            mask: heldMask.map {
+                MaskTerm(
+                    mask: $0.values, size: latentSize, channels: inverted.shape[3],
                     weight: settings.maskWeight)
             })
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
-            try DragLoop(edited, settings).run(
+            if isWarped {
+                let warp = DragWarp(
+                    request.drags, part: settings.warp, image: request.size,
+                    mask: request.mask == nil ? nil : heldMask, grid: latentSize)
+                let picture = warp.warped(working)
+                record("image.warped", picture)
+                input.start = try Inversion(edited, settings).path(
+                    from: model.vae.scalingFactor * model.posterior(picture).mean, text: text
+                ) { _ in try report(0) }.last
+                for (i, goal) in warp.goals.enumerated() { input.handles[i].position = grid.cell(of: goal) }
+            }
+            return try DragLoop(edited, settings).run(
                 input, record: record, isOutOfTime: budget.dragEnd(), report: report)
         }
         record("latent.dragged", loop.latent)

@@ -78,7 +78,7 @@ public struct EditPace: Sendable, Equatable {
         var stages: [EditProgress.Stage: Double] = [
             .fineTuning: Double(settings.lora.steps) * fineTuningStep,
             .inverting: steps * pass,
-            .dragging: Double(settings.dragStepLimit) * dragStep,
+            .dragging: (settings.warp > 0 ? steps * pass : 0) + Double(settings.dragStepLimit) * dragStep,
             .sampling: steps * 2 * pass,
             .judging: 8 * pass + 2 * decode,
         ]

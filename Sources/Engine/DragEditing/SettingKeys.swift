@@ -149,6 +149,7 @@ extension EditSettings {
         .integer("start_step", \.controlStartStep),
         .integer("start_layer", \.controlStartLayer),
         .flag("auto_mask", \.autoMask),
+        .number("warp", \.warp),
         .optionalInteger("patience", \.patience),
         .optionalNumber("budget", \.budget),
         .word("guidance_decoder", \.guidanceDecoder),

@@ -41,23 +41,34 @@ public struct EditMask: Sendable, Equatable {
     /// Whether nothing may change.
     public var isEmpty: Bool { !values.contains(true) }
 
-    /// The surroundings of drags: discs around each drag's middle, radius 1.5·length + 14/128 of the longer side
-    /// (`auto_mask`).
-    public static func around(_ drags: [Drag], size: Size) -> EditMask {
-        let margin = 14.0 / 128 * Double(size.longerSide)
-        let discs = drags.map { drag -> (x: Double, y: Double, radius: Double) in
-            (
-                (drag.handle.x + drag.target.x) / 2, (drag.handle.y + drag.target.y) / 2,
-                1.5 * drag.handle.distance(to: drag.target) + margin
-            )
+    /// A drag's surroundings: a disc around its middle, radius 1.5 · its length and a margin.
+    struct Disc: Sendable {
+        let middle: ImagePoint
+        let radius: Double
+
+        /// In pixels of the input.
+        init(around drag: Drag, size: Size) {
+            middle = ImagePoint(
+                x: (drag.handle.x + drag.target.x) / 2, y: (drag.handle.y + drag.target.y) / 2)
+            radius = 1.5 * drag.handle.distance(to: drag.target) + margin(size)
         }
+
+        func contains(_ x: Double, _ y: Double) -> Bool {
+            (middle.x - x) * (middle.x - x) + (middle.y - y) * (middle.y - y) <= radius * radius
+        }
+    }
+
+    /// What is left around a drag of any length: 14/128 of the longer side.
+    static func margin(_ size: Size) -> Double { 14.0 / 128 * Double(size.longerSide) }
+
+    /// The surroundings of drags (`auto_mask`).
+    public static func around(_ drags: [Drag], size: Size) -> EditMask {
+        let discs = drags.map { Disc(around: $0, size: size) }
         return EditMask(
             size: size,
             values: (0..<size.height * size.width).map { i in
                 let (x, y) = (Double(i % size.width), Double(i / size.width))
-                return discs.contains {
-                    ($0.x - x) * ($0.x - x) + ($0.y - y) * ($0.y - y) <= $0.radius * $0.radius
-                }
+                return discs.contains { $0.contains(x, y) }
             })
     }
 }

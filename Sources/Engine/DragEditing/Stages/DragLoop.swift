@@ -12,6 +12,8 @@ public struct DragLoop {
     public struct Input {
         /// z^0, `(1, h, w, 4)`.
         public var latent: Tensor
+        /// Where the loop starts when that is not z^0, which stays what features and mask are compared with.
+        public var start: Tensor?
         /// The timestep at which it is edited.
         public var timestep: Timestep
         /// States of P_o.
@@ -114,10 +116,15 @@ public struct DragLoop {
             learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
             epsilon: settings.epsilon)
         var adam = Adam(adamSettings, shape: input.latent.shape)
-        var z = input.latent
+        var z = input.start ?? input.latent
         var handles = input.handles
         var result = Result(latent: z, iterations: [], outcome: .maxSteps, handles: [], predictions: [])
         var initial: Pass.Snapshot?
+        func begin(with pass: Pass) -> Pass.Snapshot {
+            record("features.initial", pass.gridFeatures)
+            return pass.snapshot
+        }
+        if input.start != nil { initial = begin(with: Pass(model, settings, input.latent, input)) }
         var patience = Patience(limit: settings.patience)
         let clock = ContinuousClock()
         for k in 0..<settings.dragStepLimit {
@@ -128,11 +135,10 @@ public struct DragLoop {
             let start = clock.now
             // 1 one forward pass
             let pass = Pass(model, settings, z, input)
-            let first = initial ?? pass.snapshot
+            let first = initial ?? begin(with: pass)
             initial = first
-            if k == 0 { record("features.initial", pass.gridFeatures) }
             // 2 tracking
-            if k > 0 {
+            if k > 0 || input.start != nil {
                 for i in handles.indices {
                     handles[i].position = tracking.track(
                         handles[i], in: pass.features, initial: first.features)
@@ -146,7 +152,7 @@ public struct DragLoop {
             // 3 stop
             if !handles.isEmpty && row.distances.allSatisfy({ $0 < settings.reach }) {
                 result.outcome = .reached
-            } else if patience.isExhausted(by: row.distances.reduce(0, +)) {
+            } else if !handles.isEmpty && patience.isExhausted(by: row.distances.reduce(0, +)) {
                 result.outcome = .stalled
             }
             if result.outcome != .maxSteps {

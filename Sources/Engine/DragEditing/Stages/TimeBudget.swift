@@ -3,23 +3,25 @@ import TensorCore
 
 /// The time that an edit may take (`budget`), counted in passes of the U-Net.
 ///
-/// What must come is reserved: the inversion, sampling (two latents a step), the decodings and the verdict, which cost
+/// What must come is reserved: the inversions, sampling (two latents a step), the decodings and the verdict, which cost
 /// about as much as two dozen passes. Fine-tuning gets half of the rest, the drag what is left then.
 struct TimeBudget {
     private static let closingPasses = 24
     private let limit: Double?
     private let now: () -> Double
     private let start: Double
-    private let steps: Int
+    private let steps, inversions: Int
     private var passSeconds = 0.0
 
     /// - Parameters:
     ///   - limit: seconds; nil: any.
     ///   - steps: timesteps that are inverted and sampled.
+    ///   - inversions: two when the drag starts from a warped picture.
     ///   - now: the seconds of a clock.
-    init(_ limit: Double?, steps: Int, now: @escaping () -> Double) {
+    init(_ limit: Double?, steps: Int, inversions: Int, now: @escaping () -> Double) {
         self.limit = limit
         self.steps = steps
+        self.inversions = inversions
         self.now = now
         start = limit == nil ? 0 : now()
     }
@@ -39,11 +41,11 @@ struct TimeBudget {
         limit - (now() - start) - Double(reservedPasses) * passSeconds
     }
 
-    /// - Parameter isInverted: whether the inversion is known already.
+    /// - Parameter isInverted: whether the source's inversion is known already.
     /// - Throws: `edit.budget` when not even an edit without fine-tuning and dragging fits.
     func check(isInverted: Bool) throws(EditError) {
         guard let limit else { return }
-        let passes = (isInverted ? 2 : 3) * steps + Self.closingPasses
+        let passes = (2 + inversions - (isInverted ? 1 : 0)) * steps + Self.closingPasses
         guard free(limit, reservedPasses: passes) < 0 else { return }
         let needed = (Double(passes) * passSeconds + (now() - start)).rounded(.up)
         throw EditError(
@@ -58,7 +60,7 @@ struct TimeBudget {
     /// - Parameter batch: samples of a step; each costs about three passes, forward and back.
     func fineTuningEnd(batch: Int) -> () -> Bool {
         guard let limit else { return { false } }
-        let share = free(limit, reservedPasses: 3 * steps + Self.closingPasses) / 2
+        let share = free(limit, reservedPasses: (2 + inversions) * steps + Self.closingPasses) / 2
         return isOver(at: now() + share, firstStep: Double(3 * batch) * passSeconds)
     }
 

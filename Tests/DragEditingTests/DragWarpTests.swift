@@ -1,0 +1,164 @@
+import Diffusion
+import Foundation
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import DragEditing
+
+/// What a stretched picture shows, told by one whose pixels name their own places.
+@Suite struct DragWarpTests {
+    private static let side = 128
+    private static let cells = Size(height: 32, width: 32)
+
+    /// Where every pixel of the stretched picture comes from.
+    private struct Sources {
+        let values: [Float]
+
+        init(_ drags: [Drag], part: Double = 1, mask: EditMask? = nil) {
+            let size = Size(height: side, width: side)
+            let places = Tensor(
+                [1, side, side, 2], (0..<side * side).flatMap { [Float($0 % side), Float($0 / side)] })
+            values =
+                DragWarp(drags, part: part, image: size, mask: mask, grid: cells).warped(places).values
+        }
+
+        func callAsFunction(_ x: Int, _ y: Int) -> ImagePoint {
+            ImagePoint(x: Double(values[2 * (y * side + x)]), y: Double(values[2 * (y * side + x) + 1]))
+        }
+
+        func shift(_ x: Int, _ y: Int) -> Double {
+            self(x, y).distance(to: ImagePoint(x: Double(x), y: Double(y)))
+        }
+    }
+
+    private func drag(_ x: Double, _ y: Double, to: (x: Double, y: Double)) -> Drag {
+        Drag(from: ImagePoint(x: x, y: y), to: ImagePoint(x: to.x, y: to.y))
+    }
+
+    @Test(arguments: [1, 0.5]) func `what lies around the handle is found whole around where it goes`(
+        part: Double
+    ) {
+        let sources = Sources([drag(60, 70, to: (72, 62))], part: part)
+        let (dx, dy) = (12 * part, -8 * part)
+        for (reach, tolerance) in [(0, 1e-4), (2, 0.01)] {
+            for (ox, oy) in [(reach, reach), (-reach, reach), (reach, -reach), (-reach, -reach)] {
+                let wanted = ImagePoint(x: Double(60 + ox), y: Double(70 + oy))
+                let found = sources(60 + Int(dx) + ox, 70 + Int(dy) + oy)
+                #expect(found.distance(to: wanted) < tolerance)
+            }
+        }
+    }
+
+    @Test func `outside the drag's surroundings nothing moves`() {
+        let drag = drag(60, 70, to: (72, 62))
+        let sources = Sources([drag])
+        let disc = EditMask.Disc(around: drag, size: Size(height: Self.side, width: Self.side))
+        var looked = 0
+        for i in 0..<Self.side * Self.side {
+            let (x, y) = (i % Self.side, i / Self.side)
+            // A cell of the field reaches one cell further.
+            guard ImagePoint(x: Double(x), y: Double(y)).distance(to: disc.middle) > disc.radius + 6 else {
+                continue
+            }
+            #expect(sources.shift(x, y) == 0)
+            looked += 1
+        }
+        #expect(looked > 5000)
+    }
+
+    @Test(arguments: [4.0, 12, 30, 45], [0.0, 0.7, 1.6, 3.1, 4.4])
+    func `content is stretched and pressed, never folded`(length: Double, angle: Double) {
+        let target = (x: 64 + length / 2 * cos(angle), y: 64 + length / 2 * sin(angle))
+        let sources = Sources([drag(128 - target.x, 128 - target.y, to: target)])
+        var inside = 0
+        for y in 1..<Self.side - 1 {
+            for x in 1..<Self.side - 1 {
+                let (a, b, c, d) = (
+                    sources(x - 1, y), sources(x + 1, y), sources(x, y - 1), sources(x, y + 1)
+                )
+                let area = (b.x - a.x) * (d.y - c.y) - (b.y - a.y) * (d.x - c.x)
+                // What would come from beyond the picture repeats its border: no area, but none turned over.
+                let isInside = [a, b, c, d].allSatisfy {
+                    (0.01..<126.99).contains($0.x) && (0.01..<126.99).contains($0.y)
+                }
+                #expect(isInside ? area > 0 : area >= -1e-6, "at \(x), \(y)")
+                inside += isInside ? 1 : 0
+            }
+        }
+        #expect(inside > 10_000)
+    }
+
+    @Test func `every drag of several brings its own content, and one of no length pins its own`() {
+        let sources = Sources([
+            drag(36, 78, to: (24, 74)), drag(92, 78, to: (104, 74)), drag(64, 78, to: (64, 78)),
+        ])
+        #expect(sources(24, 74).distance(to: ImagePoint(x: 36, y: 78)) < 1e-3)
+        #expect(sources(104, 74).distance(to: ImagePoint(x: 92, y: 78)) < 1e-3)
+        #expect(sources(64, 78).distance(to: ImagePoint(x: 64, y: 78)) < 1e-3)
+    }
+
+    @Test func `what a mask holds stays, and a target that it holds moves nothing`() {
+        // The left half may change.
+        let mask = EditMask(
+            size: Self.cells, values: (0..<32 * 32).map { $0 % 32 < 16 })
+        let inside = Sources([drag(30, 64, to: (42, 64))], mask: mask)
+        #expect(inside(42, 64).distance(to: ImagePoint(x: 30, y: 64)) < 1e-3)
+        for y in 0..<Self.side {
+            for x in 66..<Self.side { #expect(inside.shift(x, y) == 0) }
+        }
+        let beyond = Sources([drag(50, 64, to: (80, 64))], mask: mask)
+        for i in 0..<Self.side * Self.side { #expect(beyond.shift(i % Self.side, i / Self.side) == 0) }
+    }
+
+    @Test func `near a mask's rim the content goes only as far as there is room ahead of it`() {
+        let mask = EditMask(size: Self.cells, values: (0..<32 * 32).map { $0 % 32 < 16 })
+        let sources = Sources([drag(30, 64, to: (60, 64))], mask: mask)
+        let line = (0..<Self.side).map { sources($0, 64).x }.drop { $0 == 0 }
+        #expect(zip(line, line.dropFirst()).allSatisfy { $0 < $1 })
+        #expect((0..<Self.side).contains { sources.shift($0, 64) > 0.5 })
+    }
+
+    @Test func `the loop starts at the stretched picture's latent, and compares with the source's features`()
+        throws
+    {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.fusion, settings.lora.steps) = (10, 2, .drag, 0)
+        (settings.reach, settings.tracking) = (0.001, .nearest)
+        var request = EditRequest(
+            image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
+            drags: [drag(20, 20, to: (40, 24))], settings: settings)
+        func trace() throws -> (tensors: [String: Tensor], result: EditResult) {
+            var tensors: [String: Tensor] = [:]
+            let result = try DragEditor(model).edit(request, record: { tensors[$0] = $1 })
+            return (tensors, result)
+        }
+        let plain = try trace()
+        request.settings.warp = 1
+        let warped = try trace()
+        #expect(plain.tensors["image.warped"] == nil)
+        // The same source, and the same F0.
+        for key in ["latent.inverted", "features.initial"] {
+            #expect(try #require(warped.tensors[key]).values == #require(plain.tensors[key]).values, "\(key)")
+        }
+        // The start is the inversion of the stretched picture: what an edit of that picture itself inverts to.
+        request.image = try #require(warped.tensors["image.warped"])
+        request.settings.warp = 0
+        let other = try trace()
+        #expect(
+            try #require(warped.tensors["iter.0000.latent"]).values
+                == #require(other.tensors["latent.inverted"]).values)
+        #expect(warped.tensors["iter.0000.latent"]?.values != plain.tensors["iter.0000.latent"]?.values)
+        // The content has moved already: the first iteration tracks.
+        #expect(plain.result.loop.iterations[0].handles == plain.result.handles.map(\.start))
+        #expect(warped.result.loop.iterations[0].handles != plain.result.loop.iterations[0].handles)
+        // Without drags there is nothing to stretch, and no handle whose progress patience could judge.
+        request.drags = []
+        (request.settings.warp, request.settings.patience) = (1, 1)
+        request.settings.dragStepLimit = 5
+        let free = try trace()
+        #expect(free.tensors["image.warped"] == nil)
+        #expect(free.result.loop.steps == 5)
+    }
+}
