@@ -48,8 +48,7 @@ public struct EditPace: Sendable, Equatable {
         let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
         dragStep = try seconds { try steps.perform(.dragIteration) }
-        // The layers that fine-tuning has changed are merged, in f32, beside what they were.
-        dragMemory = peak() + model.unet.loraSites.reduce(0) { $0 + 4 * $1.inputs * $1.outputs }
+        dragMemory = peak()
         fineTuningStep = try seconds { try steps.perform(.loraStep) }
         fineTuningMemory = peak()
     }
