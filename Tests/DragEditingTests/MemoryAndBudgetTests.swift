@@ -188,11 +188,10 @@ private final class Memory: StageMemory {
                 bytes += 10
                 return bytes
             })
-        let merged = 4 * model.unet.loraSites.map { $0.inputs * $0.outputs }.reduce(0, +)
         #expect(
             pace
                 == EditPace(
                     pass: 1, decode: 1, fineTuningStep: 1, dragStep: 1, fineTuningMemory: 20,
-                    dragMemory: 10 + merged))
+                    dragMemory: 10))
     }
 }
