@@ -4,7 +4,7 @@
 #   make test          install what is needed, run every test
 #   make build         the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model disk (root;
-#                      hours); prints counts
+#                      hours); prints counts. On tmpfs it is quicker: TORTURE="--folder DIR"
 #   make fuzz          a million inputs, under sanitizers, to each reader of what strangers write; RUNS=N for fewer
 #   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
 #   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)

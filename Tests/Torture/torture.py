@@ -76,7 +76,7 @@ def main():
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
     parser.add_argument("--pairs", type=int, help="pairs of the overflow (20000, or 500 when quick)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", help="where to work")
+    parser.add_argument("--folder", help="where to work; not in /dev/shm, which is the other file system of some scenarios")
     options = parser.parse_args()
     Place.program = os.path.abspath(options.program)
     calls.need("strace")
