@@ -56,7 +56,7 @@ void cl_set_up_process(void) {
     on_exit(leave, NULL);
 }
 
-int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
+static int spawn(const char *program, char *const argv[], const char *input, int output, short group) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -68,7 +68,7 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
     posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setpgroup(&attributes, 0);
@@ -80,6 +80,14 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
         return -1;
     }
     return pid;
+}
+
+int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
+    return spawn(program, argv, input, output, POSIX_SPAWN_SETPGROUP);
+}
+
+int cl_spawn_in_group(const char *program, char *const argv[], const char *input, int output) {
+    return spawn(program, argv, input, output, 0);
 }
 
 int cl_limit_data(int pid, uint64_t bytes) {

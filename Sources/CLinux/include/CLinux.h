@@ -56,6 +56,8 @@ int cl_next_signal(int descriptor);
 /* Starts a program in a process group of its own, signals unblocked, standard output to `output`, standard input from
  * the file `input`. Returns its pid, or -1 and errno. */
 int cl_spawn(const char *program, char *const argv[], const char *input, int output);
+/* The same, in the caller's own group. */
+int cl_spawn_in_group(const char *program, char *const argv[], const char *input, int output);
 
 /* Bounds what a process can allocate, RLIMIT_DATA: mapped files do not count. 0, or -1 and errno. */
 int cl_limit_data(int pid, uint64_t bytes);
