@@ -129,7 +129,7 @@ def show(row):
 ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]), ("fusion: drag", ["fusion=drag"]),
              ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
 PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_steps=160", "auto_mask=false", "mask_weight=0.1", "r1=1",
-         "patience=null", "warp=0"]
+         "patience=null", "warp=0", "text_steps=0"]
 
 
 def everything(edits, out):

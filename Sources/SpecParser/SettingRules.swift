@@ -86,6 +86,9 @@ public struct SettingRule: Sendable {
             "warp", .number(0...1),
             "Part of each drag by which the picture is stretched before the first step; 0 for none."),
         SettingRule(
+            "text_steps", .integer(0...10000),
+            "Steps that an edit prompt gets at least, though the drags have arrived."),
+        SettingRule(
             "patience", .integer(1...10000), optional: true,
             "Ends the drag after this many steps without progress."),
         SettingRule("budget", .duration, optional: true, "Time the whole edit may take."),

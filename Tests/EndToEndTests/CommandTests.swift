@@ -6,7 +6,7 @@ import Testing
 /// The real program with the real engine, on the model that comes along, with few steps.
 @Suite(.serialized) struct CommandTests {
     private static let root = Program.root.path(percentEncoded: false)
-    private let quick = "settings: {max_steps: 2, num_steps: 10, lora: {steps: 1, batch: 1}}\n"
+    private let quick = "settings: {max_steps: 2, warp: 0, num_steps: 10, lora: {steps: 1, batch: 1}}\n"
 
     private func example(_ name: String) -> String { "\(Self.root)examples/\(name)" }
 

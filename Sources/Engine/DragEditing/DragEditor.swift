@@ -227,6 +227,7 @@ public struct DragEditor {
                     mask: $0.values, size: latentSize, channels: inverted.shape[3],
                     weight: settings.maskWeight)
             })
+        if request.editPrompt != nil && guidance != nil { input.leastSteps = settings.textSteps }
         let loop = try stage(.dragging, settings.dragStepLimit) { report in
             if isWarped {
                 let warp = DragWarp(

@@ -65,6 +65,8 @@ public struct EditSettings: Sendable, Equatable {
     public var autoMask = false
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
+    /// Updates that an edit prompt gets at least: before, arrival does not end the loop (`text_steps`; ours).
+    public var textSteps = 0
     /// Ends the loop after this many updates without progress; nil: never.
     public var patience: Int?
     /// Seconds the whole edit may take; the best so far is finished in time. nil: as long as it takes.

@@ -150,6 +150,7 @@ extension EditSettings {
         .integer("start_layer", \.controlStartLayer),
         .flag("auto_mask", \.autoMask),
         .number("warp", \.warp),
+        .integer("text_steps", \.textSteps),
         .optionalInteger("patience", \.patience),
         .optionalNumber("budget", \.budget),
         .word("guidance_decoder", \.guidanceDecoder),

@@ -14,6 +14,8 @@ public struct DragLoop {
         public var latent: Tensor
         /// Where the loop starts when that is not z^0, which stays what features and mask are compared with.
         public var start: Tensor?
+        /// Updates before which neither arrival nor patience ends the loop.
+        public var leastSteps = 0
         /// The timestep at which it is edited.
         public var timestep: Timestep
         /// States of P_o.
@@ -150,10 +152,12 @@ public struct DragLoop {
                 seconds: 0)
             record("iter.\(padded(k)).latent", z)
             // 3 stop
-            if !handles.isEmpty && row.distances.allSatisfy({ $0 < settings.reach }) {
-                result.outcome = .reached
-            } else if !handles.isEmpty && patience.isExhausted(by: row.distances.reduce(0, +)) {
-                result.outcome = .stalled
+            if !handles.isEmpty && k >= input.leastSteps {
+                if row.distances.allSatisfy({ $0 < settings.reach }) {
+                    result.outcome = .reached
+                } else if patience.isExhausted(by: row.distances.reduce(0, +)) {
+                    result.outcome = .stalled
+                }
             }
             if result.outcome != .maxSteps {
                 row.seconds = seconds(since: start, clock)
