@@ -33,6 +33,7 @@ let operationCases: [OperationCase] = [
         Convolution(convolution(4, 3, 3).parameters, sampleBias: random([2, 4]))
     },
     OperationCase("Linear", [[2, 5, 6]]) { Linear(weight: random([7, 6]), bias: random([7])) },
+    OperationCase("WeightRelease", [[2, 5, 6]]) { WeightRelease() },
     OperationCase("AdaptedLinear", [[2, 5, 6], [3, 6], [7, 3]]) {
         AdaptedLinear(Linear(weight: random([7, 6]), bias: random([7])), scale: 0.7)
     },

@@ -103,9 +103,9 @@ public struct DiffusionModel: Sendable {
 
     /// The picture in [0, 1] of a scaled latent: clamp(decode(z/scaling)/2 + 0.5, 0, 1).
     ///
-    /// The autoencoder's values are a picture's size: they take the room of what the U-Net left behind.
+    /// The autoencoder's values are a picture's size: they take the room of the U-Net's weights.
     public func decode(_ latent: Variable) -> Variable {
-        releaseIdleMemory()
+        WeightPages.release()
         let channels = vae.latentChannels
         let unscaled = apply(
             ChannelAffine(scale: Tensor([channels], repeating: 1 / vae.scalingFactor)), latent)

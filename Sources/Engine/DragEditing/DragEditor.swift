@@ -252,6 +252,7 @@ public struct DragEditor {
         }
         record("latent.sampled", sampled.edit)
         record("latent.sampled_reference", sampled.reference)
+        releaseIdleMemory()
         let decoded = model.decode(Variable(sampled.edit)).value
         let image = apply(
             Resize(height: request.size.height, width: request.size.width, .bilinear), Variable(decoded)

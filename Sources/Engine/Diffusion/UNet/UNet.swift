@@ -71,17 +71,22 @@ public struct UNet: Sendable {
         // 2 in, down
         var x = apply(Convolution(convIn), latent)
         var skips = [x]
-        for block in down { x = block(x, time, context, &skips) }
+        for block in down { x = leavingBlock(block(x, time, context, &skips)) }
         // 3 mid
-        x = mid(x, time, context)
+        x = leavingBlock(mid(x, time, context))
         var features = [x]
         // 4 up
         for block in up {
-            x = block(x, time, context, &skips)
+            x = leavingBlock(block(x, time, context, &skips))
             features.append(x)
         }
         // 5 out
         return Output(noise: apply(Convolution(convOut), apply(normOut, x)), blockFeatures: features)
+    }
+
+    /// A pass with gradients needs its room for what it keeps, not for weights that it has read.
+    private func leavingBlock(_ x: Variable) -> Variable {
+        x.requiresGradient ? apply(WeightRelease(), x) : x
     }
 
     /// The same network with a LoRA added into its weights.

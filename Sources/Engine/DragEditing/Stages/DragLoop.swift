@@ -327,7 +327,7 @@ private struct Pass {
     /// L_g, and its gradient to x0 (eq. 4).
     private func clipGradient() -> (loss: Double, slope: Tensor)? {
         guard let guidance = input.guidance else { return nil }
-        defer { releaseIdleMemory() }
+        defer { WeightPages.release() }
         let x0 = Variable(trainable: prediction)
         let (loss, embedding, cotangent) = guidance.loss(model.decode(seenByGuide(x0)))
         return (loss, TensorCore.gradients(of: [(embedding, cotangent)], withRespectTo: [x0])[0])
