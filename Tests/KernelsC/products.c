@@ -51,6 +51,24 @@ static void test_linear(size_t rows, size_t k, size_t n) {
     free(x), free(full), free(bias), free(wide), free(y), free(expected), free(halves);
 }
 
+/* A LoRA that is added as the weights are packed. */
+static void test_lora(size_t rows, size_t k, size_t n, size_t rank) {
+    float *x = normal(rows * k, 1), *weight = normal(k * n, 2), *up = normal(n * rank, 3), *down = normal(k * rank, 4);
+    float *sum = normal(k * n, 2), *y = zeros(rows * n), *expected = zeros(rows * n);
+    plain_gemm(0, 1, n, k, rank, 1, up, down, 1, sum);
+    spoil(y, rows * n);
+    ck_linear(x, (ck_weight){.data = weight, .element = CK_F32, .up = up, .down = down, .rank = rank}, 0, NULL, y, rows, k, n);
+    plain_gemm(0, 1, rows, n, k, 1, x, sum, 0, expected);
+    check_close("linear with a LoRA", y, expected, rows * n, 1e-6);
+    /* the way back: the weights' rows are the product's depth */
+    float *dx = zeros(rows * k), *expected_dx = zeros(rows * k), *dy = normal(rows * n, 5);
+    spoil(dx, rows * k);
+    ck_linear(dy, (ck_weight){.data = weight, .element = CK_F32, .up = up, .down = down, .rank = rank}, 1, NULL, dx, rows, n, k);
+    plain_gemm(0, 0, rows, k, n, 1, dy, sum, 0, expected_dx);
+    check_close("linear with a LoRA, pulled back", dx, expected_dx, rows * k, 1e-6);
+    free(x), free(weight), free(up), free(down), free(sum), free(y), free(expected), free(dx), free(expected_dx), free(dy);
+}
+
 void test_products(void) {
     test_gemm(7, 5, 3);
     test_gemm(129, 67, 71);
@@ -59,6 +77,8 @@ void test_products(void) {
     test_linear(37, 70, 45);
     test_linear(29, 701, 33);
     test_linear(131, 64, 259);
+    test_lora(37, 70, 45, 5);
+    test_lora(29, 701, 33, 16);
     double before = ck_work_done();
     test_linear(2, 3, 4);
     check("work is counted", ck_work_done() - before == 12 * 2.0 * 2 * 3 * 4);
