@@ -136,8 +136,9 @@ let operationCases: [OperationCase] = [
             Cotangent(y, a, members: 0..<1), Cotangent(apply(Activation(.gelu), y), b, members: 1..<3),
         ])[0]
         #expect(parts.shape == [6, 5, 6] && (parts - whole).norm <= 1e-6 * whole.norm)
-        #expect(gradients(of: [Cotangent(z, a, members: 1..<2)], batch: 2, withRespectTo: [z])[0].values
-            == zero.values + a.values)
+        #expect(
+            gradients(of: [Cotangent(z, a, members: 1..<2)], batch: 2, withRespectTo: [z])[0].values
+                == zero.values + a.values)
     }
 
     @Test(arguments: [0, recomputationThreshold])
