@@ -387,4 +387,35 @@ import Testing
         #expect(try run(mask: Array(other)) == "")
         #expect(try run(mask: Array(other)) == "x.2")
     }
+
+    @Test func `a spec that means the same makes a duplicate however it is written; another wish or preset does not`()
+        throws
+    {
+        let place = try Place()
+        func run(_ spec: String, as name: String) throws -> String? {
+            try place.drop(picture: "\(name).png")
+            try place.drop(spec: "\(name).yaml", spec)
+            #expect(try place.runOnce() == 0)
+            return place.json("\(place.outbox)/\(name)/trajectory.json")?["duplicate_of"]?.string
+        }
+        let plain = "prompt: x\nsettings: {max_steps: 7, lambda: 0.5}\n"
+        #expect(try run(plain, as: "a") == "")
+        let same = """
+            # the same, told otherwise
+            priority: 3
+            image: b.png
+            settings:
+              lambda: 5.0e-1
+              max_steps: 7
+            seed: 42
+            prompt: {edit: "x"}
+            """
+        #expect(try run(same, as: "b") == "a")
+        #expect(try run("seed: 43\n" + plain, as: "c") == "")
+        #expect(try run("preset: quick\n" + plain, as: "d") == "")
+        let configuration = try String(contentsOfFile: place.config, encoding: .utf8)
+        try (configuration + "defaults: {preset: quick}\n").write(
+            toFile: place.config, atomically: true, encoding: .utf8)
+        #expect(try run(plain, as: "e") == "d")
+    }
 }

@@ -58,6 +58,10 @@ import Testing
         #expect(known?["forecast"]?["seconds"] == forecast("1")?["seconds"])
         let unknown = try Program.run(check + ["\(folder.path)/other"])
         #expect(JSONValue(parsing: Array(unknown.output.utf8))?["forecast"] == .null)
+        let measured = try Program.run(check + ["\(folder.path)/other", "--measure"])
+        let then = try Program.run(check + ["\(folder.path)/other"])
+        #expect(measured.output == then.output, "\(measured.errors)")
+        #expect(JSONValue(parsing: Array(then.output.utf8))?["forecast"]?["seconds"]?["fine-tune"] != nil)
         // Torn entries are as good as none.
         for name in try FileManager.default.contentsOfDirectory(atPath: "\(state)/cache") {
             try Data("torn".utf8).write(to: URL(filePath: "\(state)/cache/\(name)"))

@@ -28,9 +28,16 @@ public struct RememberedPace: Sendable {
             fineTuningMemory: fineTuningMemory, dragMemory: dragMemory)
     }
 
-    /// The remembered pace, or one measured now.
+    /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
     ///
-    /// - Throws: what measuring throws: nothing that depends on values.
+    /// - Throws: `JobFailure` where the model's folder cannot be read.
+    public init(of model: DiffusionModel, size: Size, settings: EditSettings, cache: JobCache) throws {
+        try self.init(
+            of: model, ModelIdentity(folder: model.folder, cache: cache), size: size, settings: settings,
+            cache: cache)
+    }
+
+    /// The same where the model's identity is known already.
     init(
         of model: DiffusionModel, _ identity: ModelIdentity, size: Size, settings: EditSettings,
         cache: JobCache

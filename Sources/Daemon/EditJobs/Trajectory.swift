@@ -171,9 +171,3 @@ func peakMemory() -> Int {
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
 }
-
-/// This program's version.
-public enum Version {
-    /// Semantic version.
-    public static let current = "0.1.0"
-}

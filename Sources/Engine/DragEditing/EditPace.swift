@@ -23,7 +23,7 @@ public struct EditPace: Sendable, Equatable {
         self.dragMemory = dragMemory
     }
 
-    /// Measures a model: every figure once, after one pass that only warms up.
+    /// Measures a model: every figure once, after one pass that only warms up; of a step of fine-tuning one part of its batch.
     ///
     /// - Parameters:
     ///   - size: of the latent.
@@ -37,6 +37,8 @@ public struct EditPace: Sendable, Equatable {
     ) throws {
         var oneStep = settings
         oneStep.dragStepLimit = 1
+        // A batch is taken in parts that cost the same: one of them tells the whole step's time, and its memory.
+        oneStep.lora.batch = FineTuning.samplesAtOnce(size, of: settings.lora.batch)
         let steps = Benchmark(model, latent: size, pairs: 1, settings: oneStep)
         func seconds(_ work: () throws -> Void) rethrows -> Double {
             let begun = now()
@@ -50,7 +52,8 @@ public struct EditPace: Sendable, Equatable {
         decode = seconds { _ = model.decode(Variable(latent)) }
         dragStep = try seconds { try steps.perform(.dragIteration) }
         dragMemory = peak()
-        fineTuningStep = try seconds { try steps.perform(.loraStep) }
+        fineTuningStep =
+            try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch) / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
         releaseIdleMemory()
     }

@@ -22,11 +22,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// Claims a pair by renaming its spec; the picture and what else the spec names are linked or copied in. nil when
     /// the spec has gone meanwhile, or is being changed: then it is back in the inbox.
     func claim(_ pair: Pair, id: String) throws(FileError) -> Job? {
-        var digest: [[UInt8]] = []
-        for name in [pair.spec] + [pair.image].compactMap({ $0 }) + pair.others where !name.contains("/") {
-            if let bytes = try? files.read("\(pair.inbox)/\(name)") { digest.append(bytes) }
-        }
-        let job = Job(id: id, pair: pair, digest: Digest.sha256(digest))
+        let job = Job(id: id, pair: pair, digest: repeatKey(pair))
         try files.createDirectory(job.claim)
         try save(job)
         do throws(FileError) {

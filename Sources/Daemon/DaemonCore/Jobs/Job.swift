@@ -39,7 +39,7 @@ public struct Job: Sendable, Equatable {
     public var crashes: Int
     /// Where it stands.
     public var state: State
-    /// SHA-256 over spec, picture and what else the spec names.
+    /// By which a job that repeats an earlier one is known (`ClaimStore.repeatKey`).
     public var digest: String
 
     /// The claim folder.

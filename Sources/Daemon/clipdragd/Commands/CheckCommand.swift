@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import DragEditing
 import EditJobs
 import Foundation
@@ -6,7 +7,7 @@ import Imaging
 import JobFiles
 import SpecParser
 
-/// `clipdragd check`: validates, explains, runs nothing.
+/// `clipdragd check`: validates, explains, and edits nothing.
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check specs and say what they would do.")
@@ -16,6 +17,11 @@ struct CheckCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The picture, when it is not beside the spec.", valueName: "IMAGE"))
     var image: String?
+
+    @Flag(
+        help:
+            "Where no edit has told yet how fast the model runs here, run a step of each stage to forecast by.")
+    var measure = false
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
@@ -28,18 +34,15 @@ struct CheckCommand: ParsableCommand {
             model.apply(folder)
             let recommended = try ModelStore.recommended(folder)
             var worst: JobFailure?
+            var loaded: DiffusionModel?
             for path in specs {
                 do {
                     let plan = try JobPlan(
                         spec: path, image: image, isImageNeeded: false, recommended: recommended,
                         model: folder,
                         options: JobOptions(configuration))
-                    // What an earlier edit has measured; checking runs nothing.
-                    let forecast = plan.latentSize(folder).flatMap {
-                        RememberedPace(
-                            modelFolder: folder, size: $0, settings: plan.settings,
-                            cache: JobCache(places.cache(configuration)))
-                    }?.pace.forecast(plan.settings)
+                    let forecast = try forecast(
+                        plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
                 } catch let failure as JobFailure {
                     output.say(failure)
@@ -48,6 +51,21 @@ struct CheckCommand: ParsableCommand {
             }
             if let worst { throw ExitCode(worst.exit.rawValue) }
         }
+    }
+
+    /// By what an earlier edit has measured, or with `--measure` by what is measured now.
+    private func forecast(_ plan: JobPlan, _ folder: String, _ cache: JobCache, _ loaded: inout DiffusionModel?)
+        throws -> EditPace.Forecast?
+    {
+        guard let size = plan.latentSize(folder) else { return nil }
+        let settings = plan.settings
+        var known = RememberedPace(modelFolder: folder, size: size, settings: settings, cache: cache)
+        if known == nil && measure {
+            let model = try loaded ?? ModelStore.load(folder)
+            loaded = model
+            known = try RememberedPace(of: model, size: size, settings: settings, cache: cache)
+        }
+        return known?.pace.forecast(settings)
     }
 
     private func explain(_ path: String, _ plan: JobPlan, model: String, _ forecast: EditPace.Forecast?) {
@@ -72,7 +90,7 @@ struct CheckCommand: ParsableCommand {
             "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
         )
         lines.append(
-            "  forecast   \(forecast?.text ?? "(known after the first edit with this model on this machine)")"
+            "  forecast   \(forecast?.text ?? "(after the first edit with this model on this machine, or now with --measure)")"
         )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {

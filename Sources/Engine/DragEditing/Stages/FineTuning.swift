@@ -48,6 +48,11 @@ public struct FineTuning {
     /// gains little by a second. A batch with more is taken a few samples at a time, and their gradients are added.
     public static var cellsAtOnce: Int { Kernels.precision == .bf16 ? 4096 : 8192 }
 
+    /// Samples of a batch that one pass takes.
+    static func samplesAtOnce(_ latent: Size, of batch: Int, cellsAtOnce: Int = Self.cellsAtOnce) -> Int {
+        min(batch, max(1, cellsAtOnce / (latent.height * latent.width)))
+    }
+
     /// Fine-tuning of a model.
     public init(_ model: DiffusionModel, _ settings: LoRASettings, cellsAtOnce: Int = Self.cellsAtOnce) {
         self.model = model
@@ -116,8 +121,9 @@ public struct FineTuning {
         _ batch: (input: Tensor, target: Tensor, timesteps: [Timestep]), text: Tensor, adapters: LoRAAdapters,
         leaves: [Variable]
     ) -> (loss: Double, gradients: [Tensor]) {
-        let (samples, cells) = (batch.input.shape[0], batch.input.shape[1] * batch.input.shape[2])
-        let most = max(1, cellsAtOnce / cells)
+        let (samples, shape) = (batch.input.shape[0], batch.input.shape)
+        let most = Self.samplesAtOnce(
+            Size(height: shape[1], width: shape[2]), of: samples, cellsAtOnce: cellsAtOnce)
         var (loss, sums) = (0.0, [Tensor]())
         for first in stride(from: 0, to: samples, by: most) {
             let range = first..<min(first + most, samples)

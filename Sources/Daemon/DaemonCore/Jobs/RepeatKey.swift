@@ -1,0 +1,29 @@
+import JobFiles
+import SpecParser
+
+extension ClaimStore {
+    /// What decides a pair's result, as one SHA-256: the bytes of its picture and masks, what its spec means, the model's
+    /// name and clipdragd's version. Layout, comments, order of keys, defaults that are written out, the priority and
+    /// the names of files decide nothing.
+    func repeatKey(_ pair: Pair) -> String {
+        var parts = [Version.current, configuration.model ?? "", meaning(of: pair)]
+        for name in [pair.image].compactMap({ $0 }) + pair.others where !name.contains("/") {
+            parts.append((try? Digest.sha256(files: ["\(pair.inbox)/\(name)"], files)) ?? "")
+        }
+        return Digest.sha256(Array(parts.joined(separator: "\n").utf8))
+    }
+
+    /// A spec in one form for all that mean the same; of one that is none, its bytes' digest.
+    private func meaning(of pair: Pair) -> String {
+        guard let bytes = try? files.read("\(pair.inbox)/\(pair.spec)") else { return "" }
+        guard var spec = try? parseSpec(bytes, file: pair.spec).spec else { return Digest.sha256(bytes) }
+        spec.priority = 0
+        spec.mask = spec.mask.map { region in
+            if case .file = region.value { Located(.file(""), at: region.mark) } else { region }
+        }
+        return SpecWriting.effectiveYAML(
+            spec, image: "", sourcePrompt: spec.sourcePrompt ?? "", preset: spec.preset ?? configuration.preset,
+            settings: spec.settings.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 },
+            output: spec.output.filled(from: configuration.output))
+    }
+}
