@@ -7,7 +7,7 @@ import Testing
 /// Names as bytes: whatever they are, they come back, and different ones stay different.
 @Suite struct PathCodingTests {
     @Test func `a path's parts are told by its bytes, also where it has not been listed`() {
-        for name in ["\u{301}x.png", "x\u{338}/\u{301}".filter { $0 != "/" }, "\r\n", "e\u{301}"] {
+        for name in ["\u{301}x.png", "\u{338}", "\r\n", "e\u{301}"] {
             #expect(Array(lastComponent("/in/\(name)").utf8) == Array(name.utf8))
             #expect(parent("/in/\(name)") == "/in")
         }
