@@ -43,7 +43,7 @@ check "needs no Swift" inside sh -c '! ldd /usr/bin/clipdragd | grep -Ei "swift|
 check "is enabled" inside systemctl is-enabled -q clipdragd
 check "runs" wait_for 30 systemctl is-active -q clipdragd
 check "has a user of its own" inside id clipdragd
-check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '2770 clipdragd clipdragd'"
+check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '3770 clipdragd clipdragd'"
 check "its configuration is a conffile and good" inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
 check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
 
@@ -135,7 +135,7 @@ check "and the job counts as told" wait_for 10 'test -z "$(ls /var/lib/clipdragd
 inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 
 # --- several inboxes
-inside install -d -o clipdragd -g clipdragd -m 2770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
+inside install -d -o clipdragd -g clipdragd -m 3770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
 inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
 check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/

@@ -1,9 +1,5 @@
 import Foundation
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 extension ParsedSpec {
     /// Checks what needs the picture: that points and masks lie in it.
     ///
@@ -50,27 +46,27 @@ extension ParsedSpec {
 
     /// The path of a file that the spec names: relative, there, and inside the spec's own folder, symlinks followed.
     ///
+    /// - Parameter realPath: where a file of a folder really is, or the folder itself; nil: not there.
     /// - Throws: the spec's error at the name's place.
-    public func resolve(_ reference: Located<String>, in folder: String) throws(SpecError) -> String {
+    public func resolve(_ reference: Located<String>, realPath: (_ name: String?) -> String?)
+        throws(SpecError) -> String
+    {
         let name = reference.value
         guard !name.hasPrefix("/"), !name.hasPrefix("~") else {
             throw error(
                 "spec.reference_absolute", "`\(name)` is an absolute path", at: reference.mark,
                 do: "Name a file in the spec's own folder.")
         }
-        guard let base = realpath(folder, nil) else {
+        guard let root = realPath(nil) else {
             throw error(
                 "spec.reference_missing", "the folder of `\(name)` is not there", at: reference.mark,
                 do: "Put the file beside the spec.")
         }
-        defer { free(base) }
-        guard let found = realpath("\(folder)/\(name)", nil) else {
+        guard let path = realPath(name) else {
             throw error(
                 "spec.reference_missing", "`\(name)` is not there", at: reference.mark,
                 do: "Put the file beside the spec, or correct its name.")
         }
-        defer { free(found) }
-        let (path, root) = (String(cString: found), String(cString: base))
         guard path.hasPrefix(root == "/" ? "/" : root + "/") else {
             throw error(
                 "spec.reference_outside", "`\(name)` lies outside the spec's folder", at: reference.mark,

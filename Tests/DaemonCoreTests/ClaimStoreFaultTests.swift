@@ -141,7 +141,7 @@ import Testing
             let place = try Place()
             let store = ClaimStore(files: PosixFileSystem(), configuration: place.configuration)
             let job = try #require(try store.claim(pair(place.inbox), id: "id-1"))
-            try Data(record.utf8).write(to: URL(filePath: "\(job.claim)/job.json"))
+            try Data(record.utf8).write(to: URL(filePath: "\(job.claim)/.job.json"))
             #expect(try store.leftovers(place.inbox).isEmpty)
             #expect(place.names(place.inbox) == [".clipdragd", "x.png", "x.yaml"])
         }

@@ -3,15 +3,24 @@ import Synchronization
 
 /// The real file system up to some changing call; from there on every call fails: a process that died, or a disk that did.
 final class FaultyFileSystem: FileSystem {
-    private let real = PosixFileSystem()
+    private let real = PosixFileSystem(followingLinks: false)
     private let calls = Mutex(0)
     /// The changing call, from 1, that fails first.
     let failing: Int
     /// Whether the first failing call still takes effect before the process dies.
     let dieAfter: Bool
     private let error: Int32
+    /// Names of files that this process may not read.
+    private let unreadable: Set<String>
+    /// What others do just before a file is linked; and what they do just after, which that gives.
+    private let linking: @Sendable (_ path: String) -> @Sendable () -> Void
 
-    init(failing: Int, dieAfter: Bool = false, error: Int32 = 5 /* EIO */) {
+    init(
+        failing: Int = .max, dieAfter: Bool = false, error: Int32 = 5 /* EIO */, unreadable: Set<String> = [],
+        linking: @escaping @Sendable (_ path: String) -> @Sendable () -> Void = { _ in {} }
+    ) {
+        self.unreadable = unreadable
+        self.linking = linking
         self.failing = failing
         self.dieAfter = dieAfter
         self.error = error
@@ -34,12 +43,17 @@ final class FaultyFileSystem: FileSystem {
         if count >= failing { throw FileError("fault", path, error) }
     }
 
-    func read(_ path: String) throws(FileError) -> [UInt8] {
+    private func open(_ path: String) throws(FileError) {
+        if unreadable.contains(lastComponent(path)) { throw FileError("open", path, 13 /* EACCES */) }
         try look(path)
+    }
+
+    func read(_ path: String) throws(FileError) -> [UInt8] {
+        try open(path)
         return try real.read(path)
     }
     func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
-        try look(path)
+        try open(path)
         return try real.read(path, from: offset, count: count)
     }
     func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
@@ -69,6 +83,8 @@ final class FaultyFileSystem: FileSystem {
         try change(to) { () throws(FileError) in try real.rename(from, to: to) }
     }
     func linkOrCopy(_ from: String, to: String) throws(FileError) {
+        let after = linking(from)
+        defer { after() }
         try change(to) { () throws(FileError) in try real.linkOrCopy(from, to: to) }
     }
     func remove(_ path: String) throws(FileError) {

@@ -6,6 +6,50 @@ import Testing
 
 /// Names as bytes: whatever they are, they come back, and different ones stay different.
 @Suite struct PathCodingTests {
+    @Test func `a path's parts are told by its bytes, also where it has not been listed`() {
+        for name in ["\u{301}x.png", "\u{338}", "\r\n", "e\u{301}"] {
+            #expect(Array(lastComponent("/in/\(name)").utf8) == Array(name.utf8))
+            #expect(parent("/in/\(name)") == "/in")
+        }
+        #expect(parent("x") == "." && parent("/x") == "/" && lastComponent("/x/") == "x")
+    }
+
+    @Test func `a name with something added fits into what file systems take, and stays its own`() {
+        var made: Set<String> = []
+        for stem in ["n", "\u{e9}", "\u{65e5}"] {
+            for count in 1...255 where stem.utf8.count * count <= 255 {
+                let name = String(repeating: stem, count: count)
+                for n in 1...3 {
+                    let numbered = numberedName(name, n, count < 200 ? ".png" : "")
+                    #expect(PathCoding.bytes(numbered).count <= max(255, name.utf8.count + 4))
+                    #expect(
+                        PathCoding.bytes(numbered).starts(with: stem.utf8) && made.insert(numbered).inserted)
+                }
+                let marked = fileName(".1-1-abcdef-1.", name, ".whole")
+                #expect(PathCoding.bytes(marked).count <= 255 && made.insert(marked).inserted)
+                #expect(marked.hasPrefix(".1-1-abcdef-1.") && marked.hasSuffix(".whole"))
+                #expect(PathCoding.text(PathCoding.bytes(marked)) == marked)
+            }
+        }
+        #expect(numberedName("cat", 1, ".png") == "cat.png" && numberedName("cat", 2, ".png") == "cat.2.png")
+        #expect(fileName(".", "cat", ".tmp") == ".cat.tmp")
+    }
+
+    @Test func `what people read has no control characters, and where a path leads is told as listed`() throws
+    {
+        #expect(PathCoding.onOneLine("a\r\nb\u{1b}[2J\u{9b}\u{7f}") == "a\\x0D\\x0Ab\\x1B[2J\\xC2\\x9B\\x7F")
+        #expect(PathCoding.onOneLine(PathCoding.text([0x61, 0xe9, 0x0a])) == "a\\xE9\\x0A")
+        let folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
+            .path(percentEncoded: false)
+        let files = PosixFileSystem()
+        defer { try? files.removeTree(folder) }
+        let name = PathCoding.text([0x63, 0xe9])
+        try files.createDirectory("\(folder)/\(name)")
+        let real = try #require(PathCoding.resolved("\(folder)/./\(name)/.."))
+        #expect(PathCoding.resolved("\(folder)/\(name)") == "\(real)/\(name)")
+        #expect(PathCoding.resolved("\(folder)/none") == nil && PathCoding.resolved("/") == "/")
+    }
+
     @Test func `every name of bytes comes back as it was, and no two are one string`() {
         var seed = SplitMix(state: 14)
         var names: [[UInt8]: String] = [:]

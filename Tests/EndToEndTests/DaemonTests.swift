@@ -261,7 +261,7 @@ import Testing
             ("\(claim)/x.yaml", "prompt: a cat\n"),
             ("\(making)/trajectory.json", "{\"job\": {\"id\": \"\(id)\"}}"),
             (
-                "\(claim)/job.json",
+                "\(claim)/.job.json",
                 "{\"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
             ),
         ] { try files.create(path, Array(text.utf8), mode: 0o644) }

@@ -73,7 +73,8 @@ final class TemporaryFolder {
 }
 
 /// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
-/// prompt say: CRASH, SLOW, HUNGRY, STEADY, REFUSE, DISKFULL, DAMAGED, LITTER; otherwise it makes a result at once.
+/// prompt say: CRASH, SLOW, HUNGRY, STEADY, SILENT, REFUSE, DISKFULL, MISCONFIGURED, DAMAGED, LITTER; otherwise it makes a
+/// result at once.
 final class Place {
     let folder: TemporaryFolder
     var inbox: String { "\(folder.path)/in" }
@@ -103,7 +104,11 @@ final class Place {
             if grep -q DISKFULL "$spec" && [ ! -e '\(folder.path)/space' ]; then
               echo '{"error":{"code":"file.write","message":"no space left","hint":"wait","retryable":true},"exit":73}'; exit 73
             fi
+            if grep -q MISCONFIGURED "$spec" && [ ! -e '\(folder.path)/space' ]; then
+              echo '{"error":{"code":"config.test","message":"no such key","hint":"mend it"},"exit":78}'; exit 78
+            fi
             if grep -q SLOW "$spec"; then sleep 20; fi
+            if grep -q SILENT "$spec"; then exec >&-; sleep 20; fi
             if grep -q LITTER "$spec"; then sleep 600 & echo $! > '\(folder.path)/litter'; exit 1; fi
             if grep -q HUNGRY "$spec"; then exec python3 -c 'import time; x = b"x" * (200 << 20); time.sleep(20)'; fi
             if grep -q STEADY "$spec"; then

@@ -33,7 +33,7 @@ import Testing
         // What people read is UTF-8.
         let listed = try Program.run(["list", "--state", place.state])
         #expect(listed.code == 0 && listed.output.contains("published"))
-        #expect(listed.output.contains(PathCoding.shown(PathCoding.text(stem))))
+        #expect(listed.output.contains(PathCoding.onOneLine(PathCoding.text(stem))))
     }
 
     @Test func `the real worker reads a spec whose name is no UTF-8 and names it in its error`() throws {

@@ -114,7 +114,13 @@ import Testing
             #expect(parsed.spec.references.map(\.value) == [name, name])
             let codes = try parsed.spec.references.map { (reference) -> String? in
                 do {
-                    _ = try parsed.resolve(reference, in: inbox)
+                    _ = try parsed.resolve(reference) { name in
+                        guard let real = realpath(name.map { "\(inbox)/\($0)" } ?? inbox, nil) else {
+                            return nil
+                        }
+                        defer { free(real) }
+                        return String(cString: real)
+                    }
                     return nil
                 } catch let error as SpecError { return error.code }
             }

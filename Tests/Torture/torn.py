@@ -54,7 +54,7 @@ def states(torture, scenario):
     for when, call, target in calls.kill_points(recorded):
         place = torture.place(scenario)
         place.run(calls.inject(place, target, "KILL"))
-        claims = [p for p in Path(place.inbox, ".clipdragd").glob("*/job.json")]
+        claims = [p for p in Path(place.inbox, ".clipdragd").glob("*/.job.json")]
         shape = None
         if claims:
             text = claims[0].read_text()

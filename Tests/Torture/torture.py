@@ -20,6 +20,7 @@ from collections import Counter
 import calls
 import faults
 import mounts
+import names
 import neighbours
 import power
 import torn
@@ -69,12 +70,13 @@ def main():
     parser.add_argument("--program", default=f"{ROOT}/.build/release/clipdragd")
     parser.add_argument("--quick", action="store_true", help="a share of it, without root, in a minute or two")
     parser.add_argument("--only", action="append", default=[],
-                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "neighbours", "idle",
-                                 "latency"])
+                        choices=["kills", "errors", "short-writes", "torn", "power", "writers", "overflow", "mounts", "neighbours", "names",
+                                 "idle", "latency"])
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[])
     parser.add_argument("--cuts", type=int, default=2000, help="power cuts")
     parser.add_argument("--writers", type=int, help="random writers (10000, or 100 when quick)")
     parser.add_argument("--pairs", type=int, help="pairs of the overflow (20000, or 500 when quick)")
+    parser.add_argument("--names", type=int, help="pairs with odd names (5000, or 200 when quick)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", help="where to work; not in /dev/shm, which is the other file system of some scenarios")
     options = parser.parse_args()
@@ -83,7 +85,7 @@ def main():
     os.makedirs("/dev/shm/clipdragd-torture", exist_ok=True)
     torture = Torture(options)
     Place.worker, calls.fault.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
-    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts", "neighbours"} | (
+    wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts", "neighbours", "names"} | (
         set() if options.quick else {"power", "idle"})
     every = options.scenario or (["pair"] if options.quick else list(SCENARIOS))
     try:
@@ -104,6 +106,8 @@ def main():
             mounts.mounts(torture)
         if "neighbours" in wanted:
             neighbours.neighbours(torture)
+        if "names" in wanted:
+            names.names(torture, options.names or (200 if options.quick else 5000))
         if "idle" in wanted:
             watching.idle(torture, options.pairs or (1000 if options.quick else 10000))
         if "latency" in wanted:

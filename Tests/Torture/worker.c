@@ -44,6 +44,19 @@ static char *bytes_of(const char *path, size_t *count) {
     return bytes;
 }
 
+/* A name of any bytes in a word that needs no quotes: those that are not plain as %0A. */
+static const char *plain(const char *name) {
+    static char word[3 * 255 + 1];
+    char *end = word;
+    for (; *name && end < word + sizeof word - 3; name++) {
+        unsigned char byte = (unsigned char)*name;
+        if (byte > ' ' && byte < 0x7f && !strchr("%\"\\", byte)) *end++ = *name;
+        else end += sprintf(end, "%%%02X", byte);
+    }
+    *end = 0;
+    return word;
+}
+
 static void refuse(const char *code, const char *where) {
     printf("{\"error\":{\"code\":\"%s\",\"message\":\"no\",\"hint\":\"do\",\"file\":\"x\"%s},\"exit\":65}\n", code, where);
     exit(65);
@@ -60,7 +73,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--id")) id = argv[++i];
         else if (!strcmp(argv[i], "--image")) image = argv[++i];
     }
-    const char *slash = strrchr(spec, '/'), *name = slash ? slash + 1 : spec;
+    const char *slash = strrchr(spec, '/'), *name = plain(slash ? slash + 1 : spec);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     char line[4096];
@@ -71,11 +84,12 @@ int main(int argc, char **argv) {
     close(file);
 
     size_t spec_size, image_size = 0;
-    const char *text = bytes_of(spec, &spec_size), *picture = image ? bytes_of(image, &image_size) : "";
+    const char *text = bytes_of(spec, &spec_size), *picture = image && access(image, F_OK) == 0 ? bytes_of(image, &image_size) : "";
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts("{\"stage\":\"drag\",\"step\":1,\"total\":2}");
     const char *hold = getenv("TORTURE_HOLD"), *crashed = getenv("TORTURE_CRASHED");
     while (hold && access(hold, F_OK) == 0) usleep(20000);
+    if (image && access(image, F_OK) != 0) refuse("spec.reference_missing", "");
     if (strstr(text, "REFUSED")) refuse("spec.test", ",\"line\":1,\"column\":2");
     if (strstr(text, "BROKEN")) refuse("image.corrupt", "");
     if (strstr(text, "CRASHES") && crashed && access(crashed, F_OK) != 0) {

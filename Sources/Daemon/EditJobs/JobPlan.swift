@@ -79,7 +79,9 @@ public struct JobPlan: Sendable {
         var resolved: [String: String] = [:]
         for reference in spec.references {
             do {
-                resolved[PathCoding.text(of: reference.value)] = try parsed.resolve(reference, in: folder)
+                resolved[PathCoding.text(of: reference.value)] = try parsed.resolve(reference) { name in
+                    PathCoding.resolved(name.map { "\(folder)/\(PathCoding.text(of: $0))" } ?? folder)
+                }
             } catch {
                 throw JobFailure(error)
             }

@@ -49,11 +49,17 @@ public protocol FileCalls: Sendable {
 
 /// The kernel's own.
 public struct KernelCalls: FileCalls {
-    /// They have no state.
-    public init() {}
+    /// What every open(2) of a file has in common.
+    private let common: Int32
+
+    /// - Parameter followingLinks: whether a file may be opened by a symbolic link. Not in folders of strangers: what was a
+    ///   file when it was looked at may have been swapped for a link, or for a pipe, which is then read as empty.
+    public init(followingLinks: Bool = true) {
+        common = O_CLOEXEC | (followingLinks ? 0 : O_NOFOLLOW | O_NONBLOCK)
+    }
 
     public func read(_ path: String) throws(FileError) -> [UInt8] {
-        let descriptor = open(raw(path), O_RDONLY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | common)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -70,7 +76,7 @@ public struct KernelCalls: FileCalls {
     }
 
     public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
-        let descriptor = open(raw(path), O_RDONLY | O_CLOEXEC)
+        let descriptor = open(raw(path), O_RDONLY | common)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: count)
@@ -149,14 +155,14 @@ public struct KernelCalls: FileCalls {
     }
 
     public func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC)
+        let flags = O_WRONLY | O_CREAT | common | (exclusive ? O_EXCL : O_TRUNC)
         let descriptor = open(raw(path), flags, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         return descriptor
     }
 
     public func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32 {
-        let descriptor = open(raw(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode_t(mode))
+        let descriptor = open(raw(path), O_WRONLY | O_CREAT | O_APPEND | common, mode_t(mode))
         guard descriptor >= 0 else { throw FileError("open", path) }
         return descriptor
     }

@@ -36,6 +36,7 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
             "Check the path; the service sees below /home only what BindPaths= names (systemctl edit)."
         case ENOENT, ENOTDIR: "Check the path."
         case EISDIR: "Give a file, not a folder."
+        case ELOOP: "It is a symbolic link, which is not followed here; put there what it leads to."
         case EIO: "The disk or its connection fails; see the kernel's log."
         default: "See \(operation)(2)."
         }

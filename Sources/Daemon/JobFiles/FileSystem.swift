@@ -89,7 +89,7 @@ extension FileSystem {
     /// A durable copy of a file or folder under a name that is not taken; no one sees half of it. What a death leaves of
     /// it, the next try removes.
     public func copy(_ from: String, to: String) throws(FileError) {
-        let temporary = "\(parent(to))/.\(lastComponent(to)).copy.tmp"
+        let temporary = "\(parent(to))/\(fileName(".", lastComponent(to), ".copy.tmp"))"
         try removeTree(temporary)
         try copyTree(from, to: temporary)
         try rename(temporary, to: to)
@@ -119,11 +119,12 @@ extension FileSystem {
         }
     }
 
-    /// A name in a folder that is not taken: `stem`, else `stem.2`, `stem.3`, …
-    public func freeName(_ stem: String, in folder: String) throws(FileError) -> String {
-        if try status("\(folder)/\(stem)") == nil { return stem }
-        var n = 2
-        while try status("\(folder)/\(stem).\(n)") != nil { n += 1 }
-        return "\(stem).\(n)"
+    /// A name in a folder that is not taken: `stem`, else `stem.2`, `stem.3`, …, each with the ending.
+    public func freeName(_ stem: String, _ ending: String = "", in folder: String) throws(FileError)
+        -> String
+    {
+        var n = 1
+        while try status("\(folder)/\(numberedName(stem, n, ending))") != nil { n += 1 }
+        return numberedName(stem, n, ending)
     }
 }

@@ -10,13 +10,14 @@ public final class FolderLock {
 
     /// - Throws: `EWOULDBLOCK` when another process holds it.
     public init(_ folder: String) throws(FileError) {
-        descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", folder) }
-        guard cl_lock(descriptor) == 0 else {
+        let opened = open(PathCoding.cString(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard opened >= 0 else { throw FileError("open", folder) }
+        guard cl_lock(opened) == 0 else {
             let number = errno
-            close(descriptor)
+            close(opened)
             throw FileError("flock", folder, number)
         }
+        descriptor = opened
     }
 
     deinit { close(descriptor) }

@@ -58,13 +58,13 @@ public struct JobFailure: Error, Sendable, Equatable {
         return "\(place.isEmpty ? "" : place + ": ")error: \(message)\n\(hint)"
     }
 
-    /// error.json (`clipdrag-error/1`).
-    public func json(attempts: Int) -> JSONValue {
+    /// error.json (`clipdrag-error/1`), of a job or of a command.
+    public func json(attempts: Int, of job: String? = nil) -> JSONValue {
         .object([
             ("schema", .string("clipdrag-error/1")), ("code", .string(code)), ("message", .string(message)),
             ("file", .optional(file)), ("line", .optional(line)), ("column", .optional(column)),
             ("hint", .string(hint)),
-            ("retryable", .bool(retryable)), ("attempts", .integer(attempts)),
+            ("retryable", .bool(retryable)), ("attempts", .integer(attempts)), ("job", .optional(job)),
         ])
     }
 

@@ -57,12 +57,41 @@ public enum PathCoding {
         var shown = ""
         for scalar in text.unicodeScalars {
             if let byte = escapedByte(scalar) {
-                shown += "\\x" + String(byte, radix: 16, uppercase: true)
+                shown += "\\x" + hex(byte)
             } else {
                 shown.unicodeScalars.append(scalar)
             }
         }
         return shown
+    }
+
+    /// A name for people, on one line of a terminal or a log: control characters, too, as `\x0A`.
+    public static func onOneLine(_ text: String) -> String {
+        var line = String.UnicodeScalarView()
+        for scalar in shown(text).unicodeScalars {
+            if scalar.properties.generalCategory == .control {
+                for byte in scalar.utf8 { line += ("\\x" + hex(byte)).unicodeScalars }
+            } else {
+                line.append(scalar)
+            }
+        }
+        return String(line)
+    }
+
+    /// Where a path really leads, links followed (realpath(3)), in the form of names that were listed; nil where nothing is.
+    public static func resolved(_ place: String) -> String? {
+        guard let real = realpath(cString(place), nil) else { return nil }
+        defer { free(real) }
+        return path(UnsafeBufferPointer(start: real, count: strlen(real)).map { UInt8(bitPattern: $0) })
+    }
+
+    /// An absolute path, part by part in the form of names that were listed.
+    public static func path(_ bytes: [UInt8]) -> String {
+        "/" + bytes.split(separator: UInt8(ascii: "/")).map { text($0) }.joined(separator: "/")
+    }
+
+    private static func hex(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
     }
 
     private static func isPlain(_ text: String) -> Bool {
@@ -84,13 +113,17 @@ extension Unicode.Scalar {
 }
 
 extension CommandLine {
-    /// The arguments with the program's name; one that is no UTF-8 is a path, and as `PathCoding` writes it.
+    /// The arguments with the program's name; one that is no UTF-8, or that would be read as such, is a path, and as
+    /// `PathCoding` writes it.
     public static var rawArguments: [String] {
         (0..<Int(argc)).compactMap { unsafeArgv[$0] }.map { argument in
             let bytes = UnsafeBufferPointer(start: argument, count: strlen(argument)).map {
                 UInt8(bitPattern: $0)
             }
-            return String(validating: bytes, as: UTF8.self) ?? PathCoding.text(bytes)
+            guard let text = String(validating: bytes, as: UTF8.self), PathCoding.bytes(text) == bytes else {
+                return PathCoding.text(bytes)
+            }
+            return text
         }
     }
 }

@@ -6,8 +6,8 @@
 public typealias PosixFileSystem = DurableFileSystem<KernelCalls>
 
 extension DurableFileSystem<KernelCalls> {
-    /// The real file system; it has no state.
-    public init() { self.init(KernelCalls()) }
+    /// The real file system.
+    public init(followingLinks: Bool = true) { self.init(KernelCalls(followingLinks: followingLinks)) }
 }
 
 /// The promises of `FileSystem`, made from calls that promise nothing.
@@ -32,7 +32,7 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
     }
 
     public func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError) {
-        let temporary = "\(parent(path))/.\(lastComponent(path)).\(getpid()).tmp"
+        let temporary = "\(parent(path))/\(fileName(".", lastComponent(path), ".\(getpid()).tmp"))"
         do throws(FileError) {
             try write(temporary, bytes, mode: mode, exclusive: false)
             try calls.rename(temporary, to: path, replacing: true)
@@ -130,27 +130,4 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
         // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done there.
         do { try calls.sync(folder, path) } catch { guard error.number == EINVAL else { throw error } }
     }
-}
-
-/// The folder of a path.
-public func parent(_ path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
-}
-
-/// The last component of a path.
-public func lastComponent(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
-}
-
-/// A file name without its last extension.
-public func stem(_ name: String) -> String {
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
-    return String(name[..<dot])
-}
-
-/// The last extension of a file name, in lower case.
-public func fileExtension(_ name: String) -> String {
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return "" }
-    return name[name.index(after: dot)...].lowercased()
 }

@@ -6,11 +6,13 @@ import SpecParser
 /// the next try sees how far it was, and ends with one copy.
 ///
 ///     FOLDER/.ID.NAME.whole ──the source is removed──▶ FOLDER/NAME
+///
+/// Only a rename that fails (EXDEV) tells that a folder is on another one: bind mounts have one device number.
 extension ClaimStore {
     private static var suffix: String { ".whole" }
 
     private func staged(_ id: String, _ name: String, _ folder: String) -> String {
-        "\(folder)/.\(id).\(name)\(Self.suffix)"
+        "\(folder)/\(fileName(".\(id).", name, Self.suffix))"
     }
 
     /// Moves a job's file into a folder, under a name that is not taken there.
@@ -39,20 +41,25 @@ extension ClaimStore {
 
     /// Makes a job's claim a folder below `folder`, without its record.
     func setAside(_ job: Job, below folder: String) throws(FileError) {
-        guard try files.status(job.claim)?.device == (try files.status(folder)?.device) else {
-            let staged = staged(job.id, job.name, folder)
-            if try files.status(staged) == nil { try files.copy(job.claim, to: staged) }
-            return try finishSettingAside(staged, claim: job.claim, name: job.name, below: folder)
+        let staged = staged(job.id, job.name, folder)
+        if try files.status(staged) == nil {
+            try files.remove(Job.record(in: job.claim))
+            do {
+                return try files.rename(
+                    job.claim, to: "\(folder)/\(try files.freeName(job.name, in: folder))")
+            } catch { guard error.number == 18 /* EXDEV */ else { throw error } }
+            // The copy's record says of which inbox it is.
+            try save(job)
+            try files.copy(job.claim, to: staged)
         }
-        try files.remove("\(job.claim)/job.json")
-        try files.rename(job.claim, to: "\(folder)/\(try files.freeName(job.name, in: folder))")
+        try finishSettingAside(staged, claim: job.claim, name: job.name, below: folder)
     }
 
     private func finishSettingAside(_ staged: String, claim: String, name: String, below folder: String)
         throws(FileError)
     {
         try files.removeTree(claim)
-        try files.remove("\(staged)/job.json")
+        try files.remove(Job.record(in: staged))
         try files.rename(staged, to: "\(folder)/\(try files.freeName(name, in: folder))")
     }
 
@@ -79,7 +86,8 @@ extension ClaimStore {
 
     /// Whether a staged folder is a job's of this inbox, or of one that has nothing more to do with it.
     private func isFrom(_ inbox: String, _ staged: String) throws(FileError) -> Bool {
-        guard try files.status("\(staged)/job.json") != nil else { return true }
-        return JSONValue(parsing: try files.read("\(staged)/job.json"))?["inbox"]?.string == inbox
+        let record = Job.record(in: staged)
+        guard try files.status(record) != nil else { return true }
+        return JSONValue(parsing: try files.read(record))?["inbox"]?.string == inbox
     }
 }

@@ -4,7 +4,7 @@ import SpecParser
 
 /// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.
 ///
-///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{job.json, cat.yaml, cat.png}
+///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{.job.json, cat.yaml, cat.png}
 ///     OUTBOX/.clipdragd/ID/ ──publish──▶ OUTBOX/cat/          then inputs ──▶ INBOX/archive/
 ///     INBOX/.clipdragd/ID/ ──fail──▶ INBOX/failed/cat/
 struct ClaimStore<Files: FileSystem>: Sendable {
@@ -36,7 +36,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 try files.rename("\(job.claim)/\(pair.spec)", to: "\(pair.inbox)/\(name)")
             }
             try files.removeTree(job.claim)
-            if error.number == 2 || error.operation == "claim" { return nil }
+            // Gone, or swapped for a link, or changed: that is no one's fault but its own.
+            if [2 /* ENOENT */, 40 /* ELOOP */].contains(error.number) || error.operation == "claim" {
+                return nil
+            }
             throw error
         }
         // One that stays says of a later file of that name that it is whole; content and open files still decide.
@@ -48,6 +51,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// a spec can be opened by no one who does not have it open now.
     private func isAsFound(_ pair: Pair, _ job: Job) throws(FileError) -> Bool {
         for (name, stamp) in pair.stamps {
+            guard try files.status("\(job.claim)/\(name)") != nil else { return false }
             // A picture stays in the inbox; the claim has a link to it or a copy.
             let path = "\(name == pair.spec ? job.claim : job.inbox)/\(name)"
             guard let status = try files.status(path) else { continue }
@@ -57,19 +61,19 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         return true
     }
 
-    /// Links what a claim lacks; a name in a sub-folder or outside is left to the job's own check.
+    /// Links what a claim lacks. Files alone: what was one may have been swapped for a link that leads elsewhere.
     func linkInputs(_ job: Job) throws(FileError) {
         for name in job.inputs {
-            guard try files.status("\(job.claim)/\(name)") == nil,
-                try files.status("\(job.inbox)/\(name)") != nil
-            else { continue }
-            try files.linkOrCopy("\(job.inbox)/\(name)", to: "\(job.claim)/\(name)")
+            let (source, target) = ("\(job.inbox)/\(name)", "\(job.claim)/\(name)")
+            guard try files.status(target) == nil, try files.status(source)?.kind == .file else { continue }
+            try files.linkOrCopy(source, to: target)
+            if try files.status(target)?.kind != .file { try files.remove(target) }
         }
     }
 
     /// Makes a job's record durable.
     func save(_ job: Job) throws(FileError) {
-        try files.replace("\(job.claim)/job.json", Array(job.json.lines.utf8), mode: 0o644)
+        try files.replace(Job.record(in: job.claim), Array(job.json.lines.utf8), mode: 0o644)
     }
 
     /// Claims that an earlier daemon left in an inbox, or this one when it failed in the midst of a claim. What was not
@@ -86,15 +90,15 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             try files.removeTemporaries(claim)
             var record: JSONValue?
             // A record that cannot be read now is no damaged one: that error is the caller's.
-            if try files.status("\(claim)/job.json") != nil {
-                record = JSONValue(parsing: try files.read("\(claim)/job.json"))
+            if try files.status(Job.record(in: claim)) != nil {
+                record = JSONValue(parsing: try files.read(Job.record(in: claim)))
             }
             guard var job = Job(record, inbox: inbox), job.id == entry.name else {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
                     try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
-                    try rescue(claim, inbox)
+                    try giveBack(claim, inbox)
                 }
                 continue
             }
@@ -120,7 +124,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             else { continue }
             let names = try files.list("\(inbox)/.clipdragd/\(id)").map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
-            let spec = names.first { InboxNames.isSpec($0) && $0 != "job.json" } ?? "\(id).yaml"
+            let spec = names.first(where: InboxNames.isSpec) ?? "\(id).yaml"
             let pair = Pair(
                 inbox: inbox, spec: spec, image: pictures.first, others: Array(pictures.dropFirst()),
                 priority: 0,
@@ -133,10 +137,11 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         return nil
     }
 
-    /// A claim whose record is damaged: whatever it holds goes back to the inbox under its own name.
-    private func rescue(_ claim: String, _ inbox: String) throws(FileError) {
+    /// Ends a claim: whatever it holds goes back to the inbox under its own name. A picture only if it is not there: it may
+    /// have been taken away meanwhile, and the claim's be the last.
+    private func giveBack(_ claim: String, _ inbox: String) throws(FileError) {
         for entry in try files.list(claim)
-        where !["job.json", "error.json", "error.txt"].contains(entry.name) && !entry.name.hasPrefix(".") {
+        where !InboxNames.reports.contains(entry.name) && !entry.name.hasPrefix(".") {
             let isTaken = try files.status("\(inbox)/\(entry.name)") != nil
             if InboxNames.isSpec(entry.name) || !isTaken {
                 try files.rename("\(claim)/\(entry.name)", to: "\(inbox)/\(try freeFile(entry.name, inbox))")
@@ -148,8 +153,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// Gives a job back to its inbox, as if it had never been claimed.
     func returnToInbox(_ job: Job) throws(FileError) {
         try files.removeTree(making(job))
-        try files.rename("\(job.claim)/\(job.spec)", to: "\(job.inbox)/\(try freeFile(job.spec, job.inbox))")
-        try files.removeTree(job.claim)
+        try giveBack(job.claim, job.inbox)
     }
 
     /// Whether a job's claim is certainly not there any more.
@@ -183,10 +187,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     /// A file of a finished job's results that is not what its worker meant to write, as the trajectory's `sha256` has it.
     func damagedResult(of job: Job) throws(FileError) -> String? {
         let trajectory = "\(making(job))/trajectory.json"
-        guard try files.status(trajectory) != nil else { return nil }
-        let text = JSONValue(parsing: try files.read(trajectory))
-        guard text != nil else { return "trajectory.json" }
-        guard case .object(let sums)? = text?["sha256"] else { return nil }
+        guard try files.status(trajectory) != nil,
+            let record = JSONValue(parsing: try files.read(trajectory))
+        else { return "trajectory.json" }
+        guard case .object(let sums)? = record["sha256"] else { return nil }
         for (name, sum) in sums {
             let path = "\(making(job))/\(name)"
             guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == sum.string else {
@@ -247,15 +251,16 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// Under which name a job was published by an earlier daemon, that died before it could remember so.
     func publishedName(_ job: Job) throws(FileError) -> String? {
-        var (name, n) = (job.name, 2)
-        while try files.status("\(outbox)/\(name)") != nil {
+        var n = 1
+        while true {
+            let name = numberedName(job.name, n)
+            guard try files.status("\(outbox)/\(name)") != nil else { return nil }
             let record = (try? files.read("\(outbox)/\(name)/trajectory.json")).flatMap {
                 JSONValue(parsing: $0)
             }
             if record?["job"]?["id"]?.string == job.id { return name }
-            (name, n) = ("\(job.name).\(n)", n + 1)
+            n += 1
         }
-        return nil
     }
 
     /// Puts a published job's inputs where the configuration says, and ends the claim.
@@ -295,8 +300,13 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         guard let there = try files.status("\(job.inbox)/\(name)"),
             let claimed = try files.status("\(job.claim)/\(name)")
         else { return false }
-        return there.inode == claimed.inode && there.device == claimed.device
-            || (there.size == claimed.size && there.modified <= claimed.modified)
+        if there.inode == claimed.inode && there.device == claimed.device { return true }
+        // Of a copy the content decides.
+        guard there.kind == .file, there.size == claimed.size, there.modified <= claimed.modified else {
+            return false
+        }
+        return try Digest.sha256(files: ["\(job.inbox)/\(name)"], files)
+            == Digest.sha256(files: ["\(job.claim)/\(name)"], files)
     }
 
     /// Sets a job aside that cannot be done: its claim, with the reason, becomes its folder below `failed`.
@@ -307,8 +317,8 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         remember: (String) throws(FileError) -> Void = { _ in }
     ) throws(FileError) {
         try files.removeTree(making(job))
-        try files.replace(
-            "\(job.claim)/error.json", Array(failure.json(attempts: attempts).lines.utf8), mode: 0o644)
+        let report = failure.json(attempts: attempts, of: job.id)
+        try files.replace("\(job.claim)/error.json", Array(report.lines.utf8), mode: 0o644)
         try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.code.hasPrefix("spec.") {
@@ -325,10 +335,9 @@ struct ClaimStore<Files: FileSystem>: Sendable {
 
     /// A file name in a folder that is not taken: `cat.png`, else `cat.2.png`, …
     func freeFile(_ name: String, _ folder: String) throws(FileError) -> String {
-        if try files.status("\(folder)/\(name)") == nil { return name }
-        let (base, ext) = (stem(name), name.dropFirst(stem(name).count))
-        var n = 2
-        while try files.status("\(folder)/\(base).\(n)\(ext)") != nil { n += 1 }
-        return "\(base).\(n)\(ext)"
+        let ending = String(name.dropFirst(stem(name).count))
+        // What is long is no ending, but a name with a dot in it.
+        return ending.utf8.count > 16
+            ? try files.freeName(name, in: folder) : try files.freeName(stem(name), ending, in: folder)
     }
 }

@@ -1,6 +1,6 @@
 import JobFiles
 
-/// A claimed job: its record in the claim folder, job.json.
+/// A claimed job: its record in the claim folder, .job.json.
 ///
 /// Invariants: the spec lies in the claim folder from the moment of the claim until it is archived, returned or failed;
 /// `state` is `publishing` only after all results are durable in the making folder.
@@ -45,6 +45,9 @@ public struct Job: Sendable, Equatable {
     /// The claim folder.
     public var claim: String { "\(inbox)/.clipdragd/\(id)" }
 
+    /// Where a claim folder has its record: by a name that no input can have.
+    static func record(in claim: String) -> String { "\(claim)/.job.json" }
+
     /// The record's text.
     public var json: JSONValue {
         var fields: [(key: String, value: JSONValue)] = [
@@ -60,10 +63,10 @@ public struct Job: Sendable, Equatable {
         return .object(fields + [("check", .string(sum))])
     }
 
-    /// Reads a record; nil when it is damaged.
+    /// Reads a record; nil when it is damaged, or leads out of its claim.
     public init?(_ json: JSONValue?, inbox: String) {
         guard let json, let id = json["id"]?.string, let name = json["name"]?.string,
-            let spec = json["spec"]?.string,
+            let spec = json["spec"]?.string, Self.isFileName(name), Self.isFileName(spec),
             let state = json["state"]?.string.flatMap({ State(rawValue: $0) })
         else { return nil }
         self.id = id
@@ -97,10 +100,14 @@ public struct Job: Sendable, Equatable {
         self.digest = digest
     }
 
+    private static func isFileName(_ text: String) -> Bool {
+        !["", ".", ".."].contains(text) && !text.utf8.contains(UInt8(ascii: "/"))
+    }
+
     private static func strings(_ json: JSONValue?) -> [String] {
         if case .array(let items)? = json { items.compactMap(\.string) } else { [] }
     }
 
-    /// The pictures and masks that it needs from its inbox; what lies in a sub-folder or outside is not the daemon's.
-    var inputs: [String] { ([image].compactMap { $0 } + others).filter { !$0.contains("/") } }
+    /// The pictures and masks that it needs from its inbox.
+    var inputs: [String] { ([image].compactMap { $0 } + others).filter(InboxNames.isInput) }
 }

@@ -44,12 +44,15 @@ public struct CompletionHook {
     /// - Returns: why the program could not be started.
     mutating func tend(_ program: String, _ now: Double, _ files: some FileSystem) -> String? {
         if let running {
-            if now > running.until { kill(-running.pid, SIGKILL) }
+            if now > running.until {
+                kill(-running.pid, SIGKILL)
+                self.running?.until = now + 1
+            }
             return nil
         }
         guard let index = waiting.firstIndex(where: { $0.due <= now }) else { return nil }
         let (id, failures, _) = waiting.remove(at: index)
-        let isSocket = ((try? files.status(program)) ?? nil)?.kind == .other
+        let isSocket = (try? files.status(program))?.kind == .other
         let command = isSocket ? ["/proc/self/exe", "tell-hook", program] : [program]
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) } + [nil]
         defer { for word in words { free(word) } }

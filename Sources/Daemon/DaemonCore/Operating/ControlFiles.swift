@@ -9,7 +9,8 @@ public struct ControlFiles: Sendable {
     private let folder: String
     private(set) var isPaused = false
     private(set) var isDraining = false
-    private var requests: [(Verb, String)] = []
+    /// What is asked about jobs.
+    private(set) var requests: [(verb: Verb, id: String)] = []
 
     /// The wishes in a state folder.
     public init(stateFolder: String) { folder = "\(stateFolder)/control" }
@@ -44,9 +45,8 @@ public struct ControlFiles: Sendable {
         }
     }
 
-    mutating func takeRequests(_ files: some FileSystem) -> [(Verb, String)] {
-        defer { requests = [] }
-        for (verb, id) in requests { try? files.remove("\(folder)/\(verb.rawValue) \(id)") }
-        return requests
+    /// A request has been obeyed, and is no more.
+    func obeyed(_ verb: Verb, _ id: String, _ files: some FileSystem) {
+        try? files.remove("\(folder)/\(verb.rawValue) \(id)")
     }
 }

@@ -29,7 +29,7 @@ public struct Explanation: Sendable {
 
     private init(_ state: State, _ text: String) {
         self.state = state
-        self.text = PathCoding.shown(text)
+        self.text = PathCoding.onOneLine(text)
     }
 
     /// Explains a file, by the folders of a configuration and what a daemon has told.
@@ -37,9 +37,10 @@ public struct Explanation: Sendable {
         _ path: String, configuration: Configuration, daemon: StateReader,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
     ) -> Explanation {
-        Explainer(
-            path: path, folder: parent(path), name: PathCoding.text(PathCoding.bytes(lastComponent(path))),
-            configuration: configuration, daemon: daemon, isComplete: isComplete
+        let path = PathCoding.path(PathCoding.bytes(path))
+        return Explainer(
+            path: path, folder: parent(path), name: lastComponent(path),
+            configuration: configuration.listed, daemon: daemon, isComplete: isComplete
         ).answer
     }
 
@@ -54,10 +55,10 @@ public struct Explanation: Sendable {
             guard let inbox = configuration.inboxes.first(where: { $0.path == folder }) else {
                 return putAway ?? Explanation(.ignored, elsewhere)
             }
-            guard ((try? files.status(folder)) ?? nil)?.kind == .directory else {
+            guard (try? files.status(folder))?.kind == .directory else {
                 return Explanation(.absent, "The inbox \(folder) is not there: is its disk mounted?")
             }
-            guard let status = (try? files.status(path)) ?? nil else {
+            guard let status = try? files.status(path) else {
                 return underWay ?? ended(ofInbox: folder)
                     ?? Explanation(.absent, "\(name) is not there, and no job of that name is known.")
             }
@@ -77,7 +78,7 @@ public struct Explanation: Sendable {
                 case .symbolicLink: "is a symbolic link; links are not followed. Drop the file itself."
                 default:
                     if InboxNames.isIgnored(name) {
-                        "is never touched: dot files and writers' temporary names are left alone."
+                        "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
                         "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
                     } else {
@@ -130,7 +131,7 @@ public struct Explanation: Sendable {
         private var underWay: Explanation? {
             let claims = (try? files.list("\(folder)/.clipdragd")) ?? []
             for claim in claims where claim.kind == .directory {
-                let record = (try? files.read("\(folder)/.clipdragd/\(claim.name)/job.json"))
+                let record = try? files.read(Job.record(in: "\(folder)/.clipdragd/\(claim.name)"))
                 if let job = Job(record.flatMap { JSONValue(parsing: $0) }, inbox: folder),
                     job.spec == name || job.inputs.contains(name)
                 {
@@ -227,5 +228,18 @@ public struct Explanation: Sendable {
             guard path.hasPrefix("\(folder)/") else { return nil }
             return path.dropFirst(folder.count + 1).split(separator: "/").first.map(String.init)
         }
+    }
+}
+
+extension Configuration {
+    /// The same with its folders' paths in the form of names that were listed: they are compared with such.
+    fileprivate var listed: Configuration {
+        func listed(_ path: String) -> String { PathCoding.path(PathCoding.bytes(path)) }
+        var copy = self
+        for i in copy.inboxes.indices { copy.inboxes[i].path = listed(inboxes[i].path) }
+        (copy.outbox, copy.archive, copy.failed) = (
+            outbox.map(listed), archive.map(listed), failed.map(listed)
+        )
+        return copy
     }
 }

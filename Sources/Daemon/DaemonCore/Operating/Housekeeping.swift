@@ -33,7 +33,7 @@ struct Housekeeping: Sendable {
             }
         }
         func holds(_ folder: String, _ name: String) -> (FileEntry) -> Bool {
-            { $0.kind == .directory && (try? files.status("\(folder)/\($0.name)/\(name)")) != .some(nil) }
+            { $0.kind == .directory && (try? files.status("\(folder)/\($0.name)/\(name)")) != nil }
         }
         if let outbox = configuration.outbox {
             remove(outbox, kept.outbox, holds(outbox, "trajectory.json"))

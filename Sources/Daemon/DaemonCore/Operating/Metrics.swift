@@ -171,6 +171,7 @@ struct Metrics {
 
     private static func freeBytes(_ path: String) -> Double? {
         var found = statvfs()
-        return statvfs(path, &found) == 0 ? Double(found.f_bavail) * Double(found.f_frsize) : nil
+        return statvfs(PathCoding.cString(path), &found) == 0
+            ? Double(found.f_bavail) * Double(found.f_frsize) : nil
     }
 }

@@ -18,6 +18,7 @@ extension Daemon {
                     let start = ContinuousClock.now
                     counters.looked(inbox.reason)
                     try inbox.scan(files, Date().timeIntervalSince1970)
+                    tellOfUnreadable(inbox)
                     // Of thousands some: a job that could start does not wait for all the claims.
                     let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
                     try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end)
@@ -29,6 +30,18 @@ extension Daemon {
                 inbox.lookLater(now)
                 pause(error, now)
             }
+        }
+    }
+
+    /// Tells once of each file that its owner keeps to himself. The others go on.
+    private func tellOfUnreadable(_ inbox: WatchedInbox) {
+        for error in inbox.newlyUnreadable() {
+            log.warning(
+                "a file waits, as it cannot be read: \(error.reason). \(error.remedy)",
+                metadata: [
+                    "inbox": "\(inbox.path)", "file": "\(lastComponent(error.path))",
+                    "errno": "\(error.number)",
+                ])
         }
     }
 
@@ -66,11 +79,17 @@ extension Daemon {
     }
 
     /// Those of a job's pictures that must stay in the inbox because a waiting spec or another job needs them.
-    func stillNeeded(of job: Job) -> Set<String> {
-        let named = inboxes.first { $0.path == job.inbox }?.findings.named
+    func stillNeeded(of job: Job) throws(FileError) -> Set<String> {
+        let inbox = inboxes.first { $0.path == job.inbox }
+        // A spec that has come since the last look may name them too.
+        if let inbox, inbox.takeNews() {
+            try inbox.scan(files, Date().timeIntervalSince1970)
+            inbox.lookNow()
+        }
         return Set(
             job.inputs.filter {
-                named?.contains($0) ?? false || uses.isNeeded($0, in: job.inbox, besides: job)
+                inbox?.findings.named.contains($0) ?? false
+                    || uses.isNeeded($0, in: job.inbox, besides: job)
             })
     }
 
@@ -110,14 +129,15 @@ extension Daemon {
                 guard try files.status(inbox.path)?.kind == .directory else {
                     throw FileError("open", inbox.path, 2 /* ENOENT */)
                 }
-                try attach(inbox)
+                try takeHold(of: inbox)
+                inbox.hasStrays = true  // taken up by the look that is due now
                 tell(.back, "an inbox is there again", level: .notice, ["inbox": inbox.path])
             } catch { inbox.lookLater(now) }
         }
     }
 
-    /// Takes hold of an inbox and of what an earlier daemon, or this one before the inbox went away, left in it.
-    func attach(_ inbox: WatchedInbox) throws {
+    /// Makes an inbox this daemon's own, if no other has it.
+    func takeHold(of inbox: WatchedInbox) throws {
         try files.createDirectory("\(inbox.path)/.clipdragd")
         try inbox.attach(files)
         if let refusal = inbox.refusal {
@@ -125,6 +145,5 @@ extension Daemon {
                 "the inbox is polled every \(Int(WatchedInbox.pollSeconds)) seconds: \(refusal)",
                 metadata: ["inbox": "\(inbox.path)", "errno": "\(refusal.number)"])
         }
-        try takeUpLeftovers(inbox)
     }
 }

@@ -20,33 +20,41 @@ extension Daemon {
             tell(.unpaused, "going on", level: .notice)
         default: break
         }
-        for (verb, id) in control.takeRequests(files) {
+        for (verb, id) in control.requests {
             switch verb {
-            case .hold: change(id, .held, "held") { $0.state = .held }
-            case .release: change(id, .released, "released") { $0.state = .claimed }
-            case .cancel: cancel(id)
+            case .hold: change(id, from: .claimed, to: .held, .held, "held")
+            case .release: change(id, from: .held, to: .claimed, .released, "released")
+            case .cancel: guard cancel(id) else { continue }
             case .requeue: requeue(failed: id)
             }
+            control.obeyed(verb, id, files)
         }
     }
 
-    private func change(_ id: String, _ event: JobEvent, _ what: String, _ body: (inout Job) -> Void) {
-        guard var job = queue[id], job.state != .publishing else { return }
-        body(&job)
+    private func change(
+        _ id: String, from: Job.State, to state: Job.State, _ event: JobEvent, _ what: String
+    ) {
+        guard var job = queue[id], job.state == from else { return }
+        job.state = state
         queue.add(job)
         try? store.save(job)
         tell(event, what, job, level: .notice)
     }
 
-    private func cancel(_ id: String) {
+    /// - Returns: whether it is done; else the place does not work, and it is tried again before anything is started.
+    private func cancel(_ id: String) -> Bool {
         if let worker = workers.first(where: { $0.job.id == id }) {
             stopWorker(worker)
-            queue.add(worker.job)
+            var job = worker.job
+            job.state = .claimed
+            queue.add(job)
+        } else if let pausedUntil, Date().timeIntervalSince1970 < pausedUntil {
+            return false
         }
-        guard let job = queue[id], job.state != .publishing else { return }
+        guard let job = queue[id], job.state != .publishing else { return true }
         queue.remove(id)
         tell(.cancelled, "cancelled", job, level: .notice)
-        setAside(
+        return setAside(
             job,
             JobFailure(
                 code: "job.cancelled", message: "the job was cancelled",
@@ -58,13 +66,19 @@ extension Daemon {
         guard let record = records.record(id, files), let folder = record["folder"]?.string,
             let inbox = record["inbox"]?.string
         else { return }
+        // What lies at an inbox's path while it is not mounted, say, is not that inbox.
+        guard inboxes.first(where: { $0.path == inbox })?.isAttached ?? true else {
+            return log.warning("its inbox \(inbox) is not there", metadata: ["job": "\(id)"])
+        }
         do {
-            for entry in try files.list(folder)
-            where !["error.json", "error.txt"].contains(entry.name) {
+            guard FailedFolder.isOf(id, folder, files) else {
+                return log.warning("\(folder) is not this job's any more", metadata: ["job": "\(id)"])
+            }
+            for entry in try files.list(folder) where !InboxNames.reports.contains(entry.name) {
                 try putBack("\(folder)/\(entry.name)", into: inbox)
             }
             let left = try files.list(folder).map(\.name)
-            if Set(left).isSubset(of: ["error.json", "error.txt"]) { try files.removeTree(folder) }
+            if Set(left).isSubset(of: InboxNames.reports) { try files.removeTree(folder) }
             tell(
                 .requeued, "back in the inbox", level: .notice,
                 ["job": id, "name": record["name"]?.string ?? "", "inbox": inbox])

@@ -9,6 +9,8 @@ import SpecParser
 
 /// Starting workers, and what becomes of their jobs.
 extension Daemon {
+    private static let pauseSeconds = 5.0
+
     func startWorkers() {
         let now = Date().timeIntervalSince1970
         if let until = pausedUntil {
@@ -78,9 +80,12 @@ extension Daemon {
         switch end {
         case .succeeded: succeeded(job, worker.stage, now)
         case .failed(let failure)
-        where failure.retryable || [.cannotCreate, .ioError, .tryLater].contains(failure.exit):
-            // The place is at fault, not the job: no attempt is charged.
+        where failure.retryable
+            || [.cannotCreate, .ioError, .tryLater, .badConfiguration].contains(failure.exit):
+            // The place is at fault, or whoever is just writing the configuration; not the job: no attempt is charged.
             job.state = .claimed
+            // The pause is shorter: of several jobs another is tried next.
+            retryAt[job.id] = now + 2 * Self.pauseSeconds
             queue.add(job)
             let reason = [failure.file, failure.message].compactMap { $0 }.joined(separator: ": ")
             tell(
@@ -113,7 +118,10 @@ extension Daemon {
         var job = job
         job.crashes += 1
         job.state = .claimed
-        guard job.crashes < configuration.limits.attempts else { return setAside(job, failure, stage) }
+        guard job.crashes < configuration.limits.attempts else {
+            setAside(job, failure, stage)
+            return
+        }
         counters.retries += 1
         retryAt[job.id] = now + min(60, pow(2, Double(job.crashes)) / 2)
         try? store.save(job)
@@ -149,7 +157,7 @@ extension Daemon {
     func complete(_ job: Job) {
         var job = job
         do {
-            let needed = stillNeeded(of: job)
+            let needed = try stillNeeded(of: job)
             let isKnown = try records.knows(job.id, files)
             let start = ContinuousClock.now
             try store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
@@ -181,14 +189,17 @@ extension Daemon {
             .map { $0.map { String(format: "%.2f", max(0, $0)) } ?? "-" }.joined(separator: "/")
     }
 
-    func setAside(_ job: Job, _ failure: JobFailure, _ stage: String? = nil) {
+    /// Sets a job aside that cannot be done.
+    ///
+    /// - Returns: whether that was possible; else the job waits in the queue.
+    @discardableResult func setAside(_ job: Job, _ failure: JobFailure, _ stage: String? = nil) -> Bool {
         do {
             var named = failure
             named.file = failure.file.map(lastComponent)
             // Crashes are counted as they happen; any other failure ends one more try.
             let isCrash = failure.code.hasPrefix("worker.")
             let attempts = isCrash ? job.crashes : job.crashes + 1
-            let needed = stillNeeded(of: job)
+            let needed = try stillNeeded(of: job)
             try store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
                 try concluded(job, .failed(failure.code, folder))
@@ -198,11 +209,13 @@ extension Daemon {
             tell(
                 .failed, "failed: \(failure.message)", job, level: .error,
                 told(failure.code, isCrash ? .crash : .job, stage))
+            return true
         } catch {
             var job = job
             if job.state == .running { job.state = .claimed }
             requeue(job)
             pause(error, Date().timeIntervalSince1970)
+            return false
         }
     }
 
@@ -214,6 +227,6 @@ extension Daemon {
     /// Starts nothing for a while: a place does not work.
     private func pause(_ reason: String, _ now: Double, _ fields: [String: String] = [:]) {
         if pausedUntil == nil { tell(.waiting, "waiting: \(reason)", level: .warning, fields) }
-        (pausedUntil, pauseReason) = (now + 5, reason)
+        (pausedUntil, pauseReason) = (now + Self.pauseSeconds, reason)
     }
 }

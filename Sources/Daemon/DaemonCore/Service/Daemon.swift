@@ -13,7 +13,7 @@ import SpecParser
 /// Nothing is known in memory alone: a kill at any point is followed by the same result.
 public final class Daemon {
     let setup: DaemonSetup
-    let files = PosixFileSystem()
+    let files = PosixFileSystem(followingLinks: false)
     let log: Logger
     var configuration: Configuration
     var store: ClaimStore<PosixFileSystem>
@@ -124,14 +124,11 @@ public final class Daemon {
         try files.createDirectory("\(outbox)/.clipdragd")
         try files.createDirectory("\(setup.stateFolder)/history")
         try files.createDirectory("\(setup.stateFolder)/control")
-        for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
-            try files.removeTemporaries(folder)
-        }
         controlWatcher = try? Watcher("\(setup.stateFolder)/control", .auto)
         for inbox in configuration.inboxes {
             let watched = WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
             inboxes.append(watched)
-            try attach(watched)
+            try takeHold(of: watched)
         }
         // Two daemons on one would take each other's requests and write over each other's status.
         do { stateLock = try FolderLock(setup.stateFolder) } catch {
@@ -141,6 +138,11 @@ public final class Daemon {
                 file: setup.stateFolder, hint: "Give this one a state folder of its own (--state).",
                 exit: .tryLater)
         }
+        // Everything is this daemon's from here on.
+        for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
+            try files.removeTemporaries(folder)
+        }
+        for inbox in inboxes { try takeUpLeftovers(inbox) }
         try store.removeResults(of: Set(inboxes.compactMap(\.mark)), besides: queue.all)
     }
 
@@ -171,6 +173,7 @@ public final class Daemon {
             counters.reloadSucceeded = true
             store = ClaimStore(files: files, configuration: fresh)
             cache = Self.cache(fresh, setup)
+            for inbox in inboxes { inbox.quiet = fresh.limits.quiet }
             tell(.reloaded, "configuration read again")
         } catch {
             counters.reloadSucceeded = false
@@ -197,6 +200,19 @@ public final class Daemon {
         workers.allSatisfy { worker in worker.killed.map { ContinuousClock.now - $0 < .seconds(10) } ?? true }
     }
 
+    /// Tries again to publish what could not be, once a turn.
+    ///
+    /// - Returns: whether there was anything.
+    private func tryUnfinished(_ now: Double) -> Bool {
+        // One that waits as `running` has ended well, but could not be made ready for publishing.
+        guard queue.count(.publishing) + queue.count(.running) > 0 else { return false }
+        for job in queue.all where job.state == .publishing || job.state == .running {
+            queue.remove(job.id)
+            if job.state == .running { succeeded(job, nil, now) } else { complete(job) }
+        }
+        return true
+    }
+
     private func sleep() throws(JobFailure) {
         let now = Date().timeIntervalSince1970
         var deadline = now + 60
@@ -210,20 +226,14 @@ public final class Daemon {
         if controlWatcher?.descriptor ?? -1 < 0 { deadline = min(deadline, now + WatchedInbox.pollSeconds) }
         if !workers.isEmpty { deadline = min(deadline, now + (configuration.limits.memory == nil ? 1 : 0.5)) }
         deadline = min(deadline, nextHousekeeping(now))
-        // One that waits as `running` has ended well, but could not be made ready for publishing.
-        let unfinished =
-            queue.count(.publishing) + queue.count(.running) == 0
-            ? [] : queue.all.filter { $0.state == .publishing || $0.state == .running }
-        if !unfinished.isEmpty { deadline = min(deadline, now + 1) }
-        for job in unfinished {
-            queue.remove(job.id)
-            if job.state == .running { succeeded(job, nil, now) } else { complete(job) }
-        }
+        if tryUnfinished(now) { deadline = min(deadline, now + 1) }
         var descriptors = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
         descriptors += inboxes.compactMap(\.descriptor).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
-        descriptors += workers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        descriptors += workers.map {
+            pollfd(fd: $0.isSilent ? -1 : $0.descriptor, events: Int16(POLLIN), revents: 0)
+        }
         if let descriptor = controlWatcher?.descriptor, descriptor >= 0 {
             descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }

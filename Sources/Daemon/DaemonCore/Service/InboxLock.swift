@@ -12,7 +12,7 @@ final class InboxLock {
     private let descriptor: Int32
 
     init(_ path: String) throws {
-        descriptor = open(PathCoding.cString(path), O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        descriptor = open(PathCoding.cString(path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError("open", path) }
         guard cl_lock(descriptor) == 0 else {
             close(descriptor)

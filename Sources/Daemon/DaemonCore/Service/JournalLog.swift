@@ -66,7 +66,7 @@ public struct JournalLog: LogHandler {
         let isOfJob = fields.contains { $0.key == "job" }
         let shown = fields.filter { !Self.unshown.contains($0.key) || ($0.key == "inbox" && !isOfJob) }
         let line = ([prefix + message] + shown.map { "\($0.key)=\($0.value)" }).joined(separator: " ")
-        StandardStream.errors.tell(line.replacingOccurrences(of: "\n", with: " ") + "\n")
+        StandardStream.errors.tell(PathCoding.onOneLine(line) + "\n")
     }
 
     /// An entry in the journal's native protocol: `NAME=value` a line; where the value has line breaks, the name, then its

@@ -38,11 +38,19 @@ final class WatchedInbox {
     /// How often the kernel's queue of events ran over.
     private(set) var overflows = 0
     private let settings: Configuration.Inbox
-    private let quiet: Double
+    /// Seconds after which a file that does not change is looked at.
+    var quiet: Double {
+        didSet {
+            scanner.quiet = quiet
+            lookNow()
+        }
+    }
     private let isComplete: InboxScanner.CompletenessCheck
     private var scanner: InboxScanner
     private var attachment: Attachment?
     private var mayBeGone = false
+    /// Files of which it was told that they cannot be read.
+    private var told: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
         path = inbox.path
@@ -67,6 +75,10 @@ final class WatchedInbox {
     func attach(_ files: some FileSystem) throws {
         guard let status = try files.status(try Self.resolved(path)) else {
             throw FileError("open", path, ENOENT)
+        }
+        // Whoever may write into the inbox may have put there what leads elsewhere.
+        guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
+            throw FileError("open", "\(path)/.clipdragd", ELOOP)
         }
         attachment = Attachment(
             device: status.device, inode: status.inode,
@@ -105,12 +117,15 @@ final class WatchedInbox {
     }
 
     /// Takes what events there are.
-    func takeNews() {
-        guard let news = attachment?.watcher.drain(), news.isAny else { return }
+    ///
+    /// - Returns: whether there were any.
+    @discardableResult func takeNews() -> Bool {
+        guard let news = attachment?.watcher.drain(), news.isAny else { return false }
         scanner.note(news.arrivals)
         if news.isOverflow { overflows += 1 }
         if news.isGone { mayBeGone = true }
         (nextLook, reason) = (0, news.isOverflow ? .overflow : .event)
+        return true
     }
 
     /// Whether events or the time ask for a look.
@@ -131,6 +146,13 @@ final class WatchedInbox {
         reason = nextLook < regular ? .settling : .regular
         // they are claimed next: look again for what else there is
         if !findings.pairs.isEmpty { nextLook = now }
+    }
+
+    /// Files that cannot be read, of which the last look was the first to say so.
+    func newlyUnreadable() -> [FileError] {
+        defer { told = Set(findings.unreadable.keys) }
+        return findings.unreadable.sorted { $0.key < $1.key }.filter { !told.contains($0.key) }
+            .map { FileError("open", "\(path)/\($0.key)", $0.value) }
     }
 
     /// A pair has left the inbox: its spec needs nothing there any more.

@@ -1,10 +1,6 @@
 import JobFiles
 import SpecParser
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Where a folder lies: the device and the path within its file system. Two paths to one folder, by symbolic links or by
 /// bind mounts, have the same place.
 struct FolderPlace: Equatable {
@@ -45,9 +41,7 @@ struct FolderPlace: Equatable {
     static var mountTable: [UInt8] { (try? PosixFileSystem().read("/proc/self/mountinfo")) ?? [] }
 
     private static func resolved(_ path: String) -> [String]? {
-        guard let real = realpath(PathCoding.cString(path), nil) else { return nil }
-        defer { free(real) }
-        return parts(UnsafeBufferPointer(start: real, count: strlen(real)).map { UInt8(bitPattern: $0) })
+        PathCoding.resolved(path).map { parts(PathCoding.bytes($0)) }
     }
 
     private static func parts(_ path: [UInt8]) -> [String] {

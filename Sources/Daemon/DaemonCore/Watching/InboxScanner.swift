@@ -17,6 +17,8 @@ struct InboxScanner: Sendable {
         var waiting: [String: Double] = [:]
         /// Files that are still being written.
         var settling: [String] = []
+        /// Files that wait because they cannot be read, and the errno of that.
+        var unreadable: [String: Int32] = [:]
         /// Pictures and masks that specs in the inbox name.
         var named = NamedInputs()
         /// The earliest time at which something may have become ready.
@@ -31,7 +33,8 @@ struct InboxScanner: Sendable {
     }
 
     let inbox: Configuration.Inbox
-    private let quiet: Double
+    /// Seconds after which a file that does not change is looked at.
+    var quiet: Double
     private let isComplete: CompletenessCheck
     private var seen: [String: SettlingFile] = [:]
     private var arrivals: [String: Arrival] = [:]
@@ -126,8 +129,7 @@ struct InboxScanner: Sendable {
             return
         }
         for needed in [image] + others {
-            // A name with a slash lies in a sub-folder or outside: the job itself will say what is wrong with it.
-            guard !needed.contains("/") else { continue }
+            guard InboxNames.isInput(needed) else { continue }
             guard names.known.contains(needed) else {
                 findings.waiting[name] = file.stamp.modified
                 return
@@ -154,6 +156,11 @@ struct InboxScanner: Sendable {
     }
 
     private func settle(_ name: String, _ file: SettlingFile, _ now: Double, _ findings: inout Findings) {
+        if let refusal = file.lastingRefusal(quiet: quiet, now: now) {
+            findings.unreadable[name] = refusal
+            findings.waiting[name] = file.stamp.modified
+            return
+        }
         findings.settling.append(name)
         let next = file.next(quiet: quiet, now: now)
         findings.lookAgain = min(findings.lookAgain ?? next, next)

@@ -34,10 +34,12 @@ struct FileStamp: Sendable, Equatable {
 /// Names that are never looked at: dot files, writers' temporary names, and anything but specs and pictures.
 enum InboxNames {
     static let specs = ["yaml", "yml", "json"]
+    /// What the daemon lays beside a failed job's inputs. Who moves all of that back into the inbox drops no spec by it.
+    static let reports = ["error.json", "error.txt"]
 
     static func isIgnored(_ name: String) -> Bool {
         let lower = name.lowercased()
-        return name.hasPrefix(".") || name.hasSuffix("~")
+        return name.hasPrefix(".") || name.hasSuffix("~") || reports.contains(name)
             || [".tmp", ".part", ".partial", ".crdownload", ".filepart"].contains { lower.hasSuffix($0) }
     }
 
@@ -50,4 +52,9 @@ enum InboxNames {
         !isIgnored(name) && PictureIndex.extensions.contains(fileExtension(name))
     }
     static func isSpec(_ name: String) -> Bool { !isIgnored(name) && specs.contains(fileExtension(name)) }
+    /// Whether a job may take a file that its spec names as picture or mask. Not another's spec, nor what is never looked at;
+    /// and what lies in a sub-folder or outside is not the daemon's. The job's own check says what is wrong with these.
+    static func isInput(_ name: String) -> Bool {
+        !name.contains("/") && !isIgnored(name) && !isSpec(name)
+    }
 }

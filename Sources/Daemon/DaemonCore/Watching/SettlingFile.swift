@@ -24,6 +24,9 @@ struct SettlingFile: Sendable {
     private static let patience = 30.0
     /// A spec that does not parse is given this many: it may be half written.
     private static let specPatience = 3.0
+    /// Bytes of a file that are looked at: a spec has at most 1 MiB, and of a picture that is larger than any within the
+    /// pixels of a configuration the worker has to tell. Whatever is dropped, the daemon's memory is its own.
+    private static let (specBytes, pictureBytes) = ((1 << 20) + 1, 1 << 30)
 
     /// A spec as it was read. By reference: of most files there is none, and there may be thousands.
     indirect enum Reading {
@@ -40,6 +43,8 @@ struct SettlingFile: Sendable {
     private(set) var isOpen = false
     /// Some process has, and has not changed it for so long that it counts as done.
     private(set) var isHeldOpen = false
+    /// Why it cannot be read, though its folder can; 0: it can.
+    private var refusal: Int32 = 0
     /// What was read of it while some process had it open, and since when it reads so: not every change of a mapped file
     /// shows in its time.
     private var held: (digest: String, since: Double)?
@@ -68,12 +73,28 @@ struct SettlingFile: Sendable {
         _ path: String, isSpec: Bool, quiet: Double, now: Double, _ files: some FileSystem,
         _ isComplete: InboxScanner.CompletenessCheck
     ) throws(FileError) {
-        (isOpen, isHeldOpen) = (false, false)
+        (isOpen, isHeldOpen, refusal) = (false, false, 0)
         guard arrival != nil || isQuiet(quiet, now) else { return }
         let writing = files.isBeingWritten(path)
-        let half = Self.patience * quiet / 2
+        do throws(FileError) {
+            try read(
+                path, isSpec: isSpec, isBeingWritten: writing, half: Self.patience * quiet / 2, now, files,
+                isComplete)
+        } catch {
+            // Its owner keeps it to himself, or has taken it away meanwhile: that is no matter of the place.
+            guard [2 /* ENOENT */, 13 /* EACCES */, 40 /* ELOOP */].contains(error.number) else {
+                throw error
+            }
+            refusal = error.number
+        }
+    }
+
+    private mutating func read(
+        _ path: String, isSpec: Bool, isBeingWritten writing: Bool?, half: Double, _ now: Double,
+        _ files: some FileSystem, _ isComplete: InboxScanner.CompletenessCheck
+    ) throws(FileError) {
         if writing == true, now - since >= half {
-            let digest = Digest.sha256([try files.read(path)])
+            let digest = try Digest.sha256(files: [path], files)
             let before = held.flatMap { $0.digest == digest ? $0.since : nil } ?? now
             held = (digest, before)
             isHeldOpen = now - before >= half
@@ -83,14 +104,14 @@ struct SettlingFile: Sendable {
         // What was read before may change without the file's time telling.
         if isOpen { return forget() }
         guard spec == nil && completeness == nil else { return }
-        let bytes = try files.read(path)
         if isSpec {
+            let bytes = try files.read(path, from: 0, count: min(stamp.size, Self.specBytes))
             do {
                 spec = .parsed(try parseSpec(bytes, file: PathCoding.shown(lastComponent(path))))
                 isSealed = Self.endsItself(bytes)
             } catch { spec = .broken }
         } else {
-            completeness = isComplete(bytes)
+            completeness = stamp.size > Self.pictureBytes ? .complete : isComplete(try files.read(path))
             isSealed = completeness == .sealed
         }
     }
@@ -113,6 +134,11 @@ struct SettlingFile: Sendable {
         case (_, .incomplete?): age >= Self.patience * quiet
         case (nil, nil): false
         }
+    }
+
+    /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
+    func lastingRefusal(quiet: Double, now: Double) -> Int32? {
+        refusal != 0 && now - since >= Self.patience * quiet ? refusal : nil
     }
 
     /// When it may have become ready, if no event tells.

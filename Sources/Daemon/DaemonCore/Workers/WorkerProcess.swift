@@ -26,6 +26,8 @@ final class WorkerProcess {
     var job: Job
     /// Where its lines come from.
     let descriptor: Int32
+    /// Whether it has closed that, and will say no more.
+    private(set) var isSilent = false
     /// Its last line of progress.
     private(set) var progress: JSONValue?
     /// The stage that it is in, once it has told of one.
@@ -73,6 +75,7 @@ final class WorkerProcess {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = read(descriptor, &chunk, chunk.count)
+            if count == 0 { isSilent = true }
             if count <= 0 { break }
             buffer.append(contentsOf: chunk[..<count])
             // a worker that never ends a line says nothing of use
@@ -136,7 +139,10 @@ final class WorkerProcess {
 extension JobFailure {
     /// A failure as a worker tells it.
     init?(json: JSONValue, exit: Int) {
-        guard let code = json["code"]?.string, let message = json["message"]?.string else { return nil }
+        // The code goes into metrics and logs: a worker that has been taken over writes nothing else into them by it.
+        guard let code = json["code"]?.string, code.wholeMatch(of: /[a-z_0-9.]+/) != nil,
+            let message = json["message"]?.string
+        else { return nil }
         var retryable = false
         if case .bool(true)? = json["retryable"] { retryable = true }
         self.init(

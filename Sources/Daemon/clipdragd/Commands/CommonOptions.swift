@@ -127,9 +127,11 @@ struct PlaceOptions: ParsableArguments {
 
 /// A path made absolute against the working directory, without `.`, `..` and repeated slashes.
 func absolutePath(_ path: String) -> String {
-    let whole = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
-    var parts: [Substring] = []
-    for part in whole.split(separator: "/") where part != "." {
+    let isAbsolute = path.utf8.first == UInt8(ascii: "/")
+    let whole = isAbsolute ? path : "\(PathCoding.resolved(".") ?? "")/\(path)"
+    var parts: [String] = []
+    // By scalars, as `lastComponent`.
+    for part in whole.unicodeScalars.split(separator: "/").map({ String($0) }) where part != "." {
         if part == ".." { _ = parts.popLast() } else { parts.append(part) }
     }
     return "/" + parts.joined(separator: "/")

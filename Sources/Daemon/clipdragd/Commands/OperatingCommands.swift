@@ -49,7 +49,8 @@ struct StatusCommand: ParsableCommand {
         var lines: [String] = []
         func row(_ title: String, _ words: String?...) {
             let words = words.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
-            lines.append(title.padding(toLength: 11, withPad: " ", startingAt: 0) + PathCoding.shown(words))
+            lines.append(
+                title.padding(toLength: 11, withPad: " ", startingAt: 0) + PathCoding.onOneLine(words))
         }
         let pid = status["pid"]?.integer ?? 0
         row(
@@ -89,7 +90,7 @@ struct ListCommand: ParsableCommand {
             let row = row.shown
             let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap
             { $0?.string }
-            print(output.json ? row.line : words.joined(separator: "\t"))
+            print(output.json ? row.line : words.map { PathCoding.onOneLine($0) }.joined(separator: "\t"))
         }
     }
 }
@@ -156,35 +157,42 @@ private func tellIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     StandardStream.errors.tell("no daemon runs with \(daemon.folder); its next start does this\n")
 }
 
-/// Asks the daemon for something about one job.
-private func ask(_ verb: ControlFiles.Verb, _ id: String, _ places: PlaceOptions, _ output: OutputOptions)
-    throws
-{
-    try output.report {
-        let daemon = places.daemon
-        let (ended, active) = (daemon.record(id), daemon.active.first { $0["id"]?.string == id })
-        guard ended != nil || active != nil else { throw unknownJob(id) }
-        if let why = refusal(verb, ended: ended, active: active) {
-            throw JobFailure(code: "job.state", message: "the job \(id) \(why.0)", hint: why.1, exit: .usage)
-        }
-        do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
-            as FileError
-        { throw JobFailure(error) }
-        tellIfAlone(daemon, output)
-        if output.json {
-            print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
+/// A job, and what is asked of the daemon about it.
+struct JobArguments: ParsableArguments {
+    @Argument(help: "The job's id.") var id: String
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func ask(_ verb: ControlFiles.Verb) throws {
+        try output.report {
+            let daemon = places.daemon
+            let (ended, active) = (daemon.record(id), daemon.active.first { $0["id"]?.string == id })
+            guard ended != nil || active != nil else { throw unknownJob(id) }
+            if let why = refusal(verb, id, ended: ended, active: active) {
+                throw JobFailure(
+                    code: "job.state", message: "the job \(id) \(why.0)", hint: why.1, exit: .usage)
+            }
+            do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
+                as FileError
+            { throw JobFailure(error) }
+            tellIfAlone(daemon, output)
+            if output.json {
+                print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
+            }
         }
     }
 }
 
 /// Why something cannot be asked of a job as it stands, and what to do instead.
-private func refusal(_ verb: ControlFiles.Verb, ended: JSONValue?, active: JSONValue?) -> (String, String)? {
+private func refusal(_ verb: ControlFiles.Verb, _ id: String, ended: JSONValue?, active: JSONValue?) -> (
+    String, String
+)? {
     if let ended {
         guard ended["state"]?.string == "failed", let folder = ended["folder"]?.string else {
             return ("was published", "Drop its picture and spec again to run it once more.")
         }
         guard verb == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
-        let isThere = ((try? PosixFileSystem().status(folder)) ?? nil) != nil
+        let isThere = FailedFolder.isOf(id, folder, PosixFileSystem())
         return isThere ? nil : ("is not in \(folder) any more", "It was put back or removed.")
     }
     if verb == .requeue { return ("has not failed", "It is run in its turn.") }
@@ -214,39 +222,31 @@ private func set(
 struct HoldCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hold", abstract: "Keep a waiting job from starting.")
-    @Argument(help: "The job's id.") var id: String
-    @OptionGroup var places: PlaceOptions
-    @OptionGroup var output: OutputOptions
-    func run() throws { try ask(.hold, id, places, output) }
+    @OptionGroup var job: JobArguments
+    func run() throws { try job.ask(.hold) }
 }
 
 /// `clipdragd release ID`
 struct ReleaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "release", abstract: "Let a held job start.")
-    @Argument(help: "The job's id.") var id: String
-    @OptionGroup var places: PlaceOptions
-    @OptionGroup var output: OutputOptions
-    func run() throws { try ask(.release, id, places, output) }
+    @OptionGroup var job: JobArguments
+    func run() throws { try job.ask(.release) }
 }
 
 /// `clipdragd requeue ID`
 struct RequeueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "requeue", abstract: "Run a failed job again.")
-    @Argument(help: "The job's id.") var id: String
-    @OptionGroup var places: PlaceOptions
-    @OptionGroup var output: OutputOptions
-    func run() throws { try ask(.requeue, id, places, output) }
+    @OptionGroup var job: JobArguments
+    func run() throws { try job.ask(.requeue) }
 }
 
 /// `clipdragd cancel ID`
 struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "Stop a job and set it aside.")
-    @Argument(help: "The job's id.") var id: String
-    @OptionGroup var places: PlaceOptions
-    @OptionGroup var output: OutputOptions
-    func run() throws { try ask(.cancel, id, places, output) }
+    @OptionGroup var job: JobArguments
+    func run() throws { try job.ask(.cancel) }
 }
 
 /// `clipdragd pause`
