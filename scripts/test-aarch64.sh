@@ -22,7 +22,7 @@ clang "${flags[@]}" "${sources[@]}" "${libraries[@]}" -o "$build/kernels-native"
 OPENBLAS_CORETYPE=Haswell "$build/kernels-native"
 if [ "$(uname -m)" = x86_64 ]; then
     echo "== x86_64 without AVX-512"
-    OPENBLAS_CORETYPE=Haswell qemu-x86_64 -cpu Haswell "$build/kernels-native" --without-bf16
+    OPENBLAS_CORETYPE=Haswell qemu-x86_64 -cpu Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid "$build/kernels-native" --without-bf16
 fi
 
 if [ ! -e "$root/.complete" ]; then
