@@ -20,6 +20,10 @@ mkdir -p "$build"
 echo "== $(uname -m)"
 clang "${flags[@]}" "${sources[@]}" "${libraries[@]}" -o "$build/kernels-native"
 OPENBLAS_CORETYPE=Haswell "$build/kernels-native"
+if [ "$(uname -m)" = x86_64 ]; then
+    echo "== x86_64 without AVX-512"
+    OPENBLAS_CORETYPE=Haswell qemu-x86_64 -cpu Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid "$build/kernels-native" --without-bf16
+fi
 
 if [ ! -e "$root/.complete" ]; then
     rm -rf "$root" "$build/apt"

@@ -195,6 +195,13 @@ import Testing
             #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
             #expect(error?.hint.isEmpty == false)
         }
+        let site = model.unet.linearSites[0]
+        try write([
+            "\(layer).lora_down.weight": .zeros([0, site.inputs]),
+            "\(layer).lora_up.weight": .zeros([site.outputs, 0]),
+        ])
+        #expect(
+            #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }?.code == "model.shape")
         let pickle = "\(scratch.path)/lora.pt"
         try Data("x".utf8).write(to: URL(filePath: pickle))
         let error = #expect(throws: ModelError.self) { try LoRAFile(path: pickle, for: model) }

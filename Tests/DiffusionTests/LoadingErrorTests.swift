@@ -28,8 +28,8 @@ import Testing
         try Data(SafeTensors.encoded(tensors)).write(to: URL(filePath: path))
     }
 
-    private func configure(_ network: String, _ key: String, _ value: Any) throws {
-        let url = URL(filePath: "\(folder)/\(network)/config.json")
+    private func configure(_ network: String, _ key: String, _ value: Any, file: String = "config") throws {
+        let url = URL(filePath: "\(folder)/\(network)/\(file).json")
         var config = try #require(
             try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
         config[key] = value
@@ -108,6 +108,41 @@ import Testing
             try before.write(to: url)
         }
         try files.removeItem(atPath: folder)
+    }
+
+    @Test func `sizes and schedules that no network can have`() throws {
+        for (network, file, key, value) in [
+            ("unet", "config", "layers_per_block", -1), ("unet", "config", "attention_head_dim", [Int]()),
+            ("unet", "config", "transformer_layers_per_block", [-1]),
+            ("unet", "config", "block_out_channels", [0, 0, 0]), ("unet", "config", "sample_size", 1 << 40),
+            ("vae", "config", "block_out_channels", [Int]()), ("vae", "config", "layers_per_block", -1),
+            ("text_encoder", "config", "num_hidden_layers", -1),
+            ("tokenizer", "tokenizer_config", "model_max_length", 1),
+            ("tokenizer", "tokenizer_config", "model_max_length", 78),
+            ("clip", "tokenizer_config", "model_max_length", 78),
+            ("tokenizer", "vocab", "one too many", 574), ("clip", "vocab", "one too few", -1),
+            ("scheduler", "scheduler_config", "steps_offset", 1000),
+        ] as [(String, String, String, Any)] {
+            let url = URL(filePath: "\(folder)/\(network)/\(file).json")
+            let before = try Data(contentsOf: url)
+            try configure(network, key, value, file: file)
+            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            #expect(error?.code == "model.config", "\(network) \(key)")
+            #expect(error?.message.contains(network) == true, "\(error?.message ?? "")")
+            try before.write(to: url)
+        }
+        try configure("scheduler", "num_train_timesteps", 500, file: "scheduler_config")
+        #expect(error()?.code == "model.unsupported")
+    }
+
+    @Test func `a text encoder of another family`() throws {
+        for part in ["text_encoder", "tokenizer"] {
+            try files.removeItem(atPath: "\(folder)/\(part)")
+            try files.copyItem(atPath: Fixtures.path("sd15/model/\(part)"), toPath: "\(folder)/\(part)")
+        }
+        let error = error()
+        #expect(error?.code == "model.shape")
+        #expect(error?.message.contains("48 values, the U-Net takes 32") == true, "\(error?.message ?? "")")
     }
 
     @Test func `a pickle file`() throws {

@@ -163,6 +163,27 @@ import Testing
         }
     }
 
+    @Test func `tensors without dimensions are no layers`() throws {
+        for (family, key) in [
+            ("sd15", "model.diffusion_model.input_blocks.1.0.out_layers.3.weight"),
+            ("sd15", "first_stage_model.encoder.down.0.block.0.conv1.weight"),
+            ("sd21", "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_weight"),
+        ] {
+            let folder = try folder(family)
+            let error = try change(folder) {
+                $0.entries[key] = .init(dtype: "F16", shape: [], bytes: Data(count: 2))
+            }
+            #expect(error?.code == "model.shape", "\(key)")
+            guard family == "sd15" else { continue }
+            let single = try SingleFile(path: "\(folder.path)/model.safetensors")
+            let missing = #expect(throws: ModelError.self) {
+                try single.configurations(prediction: .epsilon)
+            }
+            #expect(
+                missing?.message.contains("`\(key)` has the shape []") == true, "\(missing?.message ?? "")")
+        }
+    }
+
     @Test func `a truncated file, and two of them`() throws {
         let folder = try folder("sd15")
         try files.copyItem(atPath: checkpoint("sd21"), toPath: "\(folder.path)/other.safetensors")

@@ -1,12 +1,18 @@
 import Diffusion
 import DragEditing
+import Foundation
+import TensorCore
 import TestSupport
 import Testing
 
-/// Edits that cannot be made, for reasons that a spec's own checks do not let through.
+/// Edits that cannot be made, for reasons that a spec's own checks do not see, and masks that hold nothing.
 @Suite struct EditErrorTests {
-    private func edit(_ change: (inout EditSettings) -> Void) throws {
-        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+    @discardableResult
+    private func edit(
+        _ folder: String = Fixtures.path("starter/model"), mask: EditMask? = nil,
+        _ change: (inout EditSettings) -> Void = { _ in }
+    ) throws -> EditResult {
+        let model = try DiffusionModel(folder: folder)
         var settings = EditSettings()
         settings.stepCount = 10
         settings.dragStepLimit = 3
@@ -16,8 +22,9 @@ import Testing
         change(&settings)
         let request = EditRequest(
             image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
-            drags: [Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 40, y: 24))], settings: settings)
-        _ = try DragEditor(model).edit(request)
+            drags: [Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 40, y: 24))], mask: mask,
+            settings: settings)
+        return try DragEditor(model).edit(request)
     }
 
     @Test func `settings that leave no step, and steps that leave the numbers, are errors of the edit`() {
@@ -25,5 +32,41 @@ import Testing
         #expect(empty?.code == "edit.settings")
         let wild = #expect(throws: EditError.self) { try edit { $0.latentLearningRate = .infinity } }
         #expect(wild?.code == "edit.not_finite")
+        // the schedule's offset puts the last of 1000 steps behind the last timestep
+        let late = #expect(throws: EditError.self) {
+            try edit {
+                $0.stepCount = 1000
+                $0.inversionStrength = 1
+            }
+        }
+        #expect(late?.code == "edit.settings" && late?.message.contains("timestep 1000") == true)
+    }
+
+    @Test func `a picture that is not of numbers is an error of the edit`() throws {
+        let folder = try ScratchFolder(copying: "starter/model")
+        let path = "\(folder.path)/vae/diffusion_pytorch_model.safetensors"
+        var file = try CheckpointFile(path: path)
+        file.entries["decoder.conv_out.bias"] = .init(
+            dtype: "F32", shape: [3], bytes: Data(repeating: 0xff, count: 12))
+        try file.write(path)
+        let error = #expect(throws: EditError.self) { try edit(folder.path) }
+        #expect(error?.code == "edit.not_finite" && error?.message.contains("picture") == true)
+    }
+
+    @Test func `a mask without a cell at latent size is none, and the edit says whether it had one before`()
+        throws
+    {
+        let size = Size(height: 64, width: 64)
+        func mask(_ pixels: Set<Int>) -> EditMask {
+            EditMask(size: size, values: (0..<size.height * size.width).map { pixels.contains($0) })
+        }
+        let plain = try edit()
+        for (pixels, vanished) in [([], false), ([65], true)] as [(Set<Int>, Bool)] {
+            let found = try edit(mask: mask(pixels))
+            #expect(found.mask == nil && found.maskVanished == vanished)
+            #expect(found.image.values == plain.image.values)
+        }
+        let held = try edit(mask: mask([0]))
+        #expect(held.mask == mask([0]) && !held.maskVanished && held.image.values != plain.image.values)
     }
 }

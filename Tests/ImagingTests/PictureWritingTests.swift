@@ -78,12 +78,16 @@ import Testing
         #expect(image.mask == [false, false])
     }
 
-    @Test func `marks are drawn where they belong, also at the border`() {
+    @Test func `marks are drawn where they belong, also at the border, and nowhere else`() {
         var image = Image(width: 64, height: 64, samples: Array(repeating: 128, count: 64 * 64 * 3))
         image.drawDisc(x: 0, y: 0, radius: 4, .handle)
         image.drawLine(from: (10, 60), to: (90, 60), width: 2, .path)
         #expect(image.samples[0] == 230)
         #expect(image.samples[3 * (60 * 64 + 63)] == 255)
         #expect(image.samples[3 * (30 * 64 + 30)] == 128)
+        let before = image
+        image.drawDisc(x: 90, y: 30, radius: 4, .handle)
+        image.drawLine(from: (-20, -20), to: (-10, 80), width: 2, .path)
+        #expect(image == before)
     }
 }

@@ -17,7 +17,25 @@ void spoil(float *x, size_t count);
 void check_close(const char *what, const float *x, const float *y, size_t count, double bound);
 void check(const char *what, int holds);
 
-/* One of them in each file; they run on the calling thread's path. */
+/* A factor as this thread's precision has it: itself, or the nearest bf16. One that a kernel computes in f32, known here
+ * to within `spread`, may be rounded to a neighbour there: `doubt` is how far off that lies. */
+typedef struct {
+    double value, doubt;
+} factor;
+factor as_factor(double x, double spread);
+
+/* Sums of products in double, and what the doubts about their factors can change at most. */
+typedef struct {
+    double *value, *doubt;
+    size_t count;
+} sums;
+sums make_sums(size_t count);
+void add_product(sums s, size_t at, factor a, double b);
+void free_sums(sums s);
+/* As check_close; only what exceeds the doubts is an error. */
+void check_sums(const char *what, const float *found, sums expected, double bound);
+
+/* One of them in each file; they run on the calling thread's path and precision. */
 void test_products(void);
 void test_convolutions(void);
 void test_attention(void);

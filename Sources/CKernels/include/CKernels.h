@@ -51,7 +51,7 @@ double ck_measure_peak(void);
 /* Floating-point operations of all products, convolutions and attentions so far, as if done directly. */
 double ck_work_done(void);
 
-/* --- matrix.c: small or transposed products of activations, through OpenBLAS ------------------------------- */
+/* --- matrix.c: products of activations, the gradients of weights, through OpenBLAS -------------------------- */
 
 /* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, transposes as in BLAS. */
 void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
@@ -111,7 +111,8 @@ typedef struct {
     int causal;
 } ck_attention;
 
-/* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. */
+/* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. In bf16 probabilities
+ * are rounded where the running softmax multiplies them, relative to the largest score so far. */
 void ck_attend(const ck_attention *p, const float *q, const float *k, const float *v, float *y, float *log_sum);
 /* The plain version: the whole map, in double. */
 void ck_attend_reference(const ck_attention *p, const float *q, const float *k, const float *v, float *y);

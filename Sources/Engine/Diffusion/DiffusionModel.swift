@@ -54,7 +54,15 @@ public struct DiffusionModel: Sendable {
                 hint: "Use a VAE of the same family of models.")
         }
         textEncoder = try layout.textEncoder()
+        guard textEncoder.width == unet.textWidth else {
+            throw ModelError(
+                code: "model.shape",
+                message:
+                    "\(folder): the text encoder's states have \(textEncoder.width) values, the U-Net takes \(unet.textWidth)",
+                hint: "Use a text encoder of the same family of models.")
+        }
         tokenizer = try Tokenizer(folder: folder + "/tokenizer")
+        try textEncoder.check(tokenizer, of: folder + "/tokenizer")
         schedule = try NoiseSchedule(try ConfigFile(path: folder + "/scheduler/scheduler_config.json"))
         guide =
             FileManager.default.fileExists(atPath: folder + "/clip") ? try Self.guide(folder + "/clip") : nil
@@ -74,7 +82,9 @@ public struct DiffusionModel: Sendable {
             try ConfigFile(path: folder + "/config.json"), weights, mean: mean.map { Float($0) },
             deviation: deviation.map { Float($0) })
         try weights.finish()
-        return Guide(clip: clip, tokenizer: try Tokenizer(folder: folder))
+        let tokenizer = try Tokenizer(folder: folder)
+        try clip.check(tokenizer, of: folder)
+        return Guide(clip: clip, tokenizer: tokenizer)
     }
 
     /// The same model with a LoRA file's changes in its U-Net and text encoder.

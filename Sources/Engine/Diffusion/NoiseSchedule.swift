@@ -1,4 +1,3 @@
-import Foundation
 import TensorCore
 
 /// A training timestep, 0…999.
@@ -28,6 +27,12 @@ public struct NoiseSchedule: Sendable {
     init(_ config: ConfigFile) throws(ModelError) {
         try config.refuse("trained_betas", because: "a schedule given as a list is not supported")
         let total: Int = try config.value("num_train_timesteps", default: 1000)
+        guard total == 1000 else {
+            throw ModelError(
+                code: "model.unsupported",
+                message: "\(config.path): a schedule of \(total) training timesteps is not supported",
+                hint: "Use a model with 1000 of them, as all of Stable Diffusion 1.x and 2.x have.")
+        }
         let first: Double = try config.value("beta_start", default: 1e-4)
         let last: Double = try config.value("beta_end", default: 0.02)
         let kind: String = try config.value("beta_schedule", default: "linear")
@@ -53,6 +58,11 @@ public struct NoiseSchedule: Sendable {
         let startsAtOne: Bool = try config.value("set_alpha_to_one", default: true)
         finalAlphaBar = startsAtOne ? 1 : alphaBars[0]
         offset = try config.value("steps_offset", default: 0)
+        guard (0..<total).contains(offset) else {
+            throw ModelError(
+                code: "model.config", message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
+                hint: "Copy the model again.")
+        }
         let name: String = try config.value("prediction_type", default: "epsilon")
         guard let prediction = Prediction(rawValue: name) else {
             throw ModelError(
@@ -108,5 +118,3 @@ public struct NoiseSchedule: Sendable {
         return .combination(next.squareRoot(), x0, (1 - next).squareRoot(), epsilon)
     }
 }
-
-func expFloat(_ x: Float) -> Float { Float(exp(Double(x))) }

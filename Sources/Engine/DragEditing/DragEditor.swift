@@ -53,7 +53,8 @@ public struct EditResult {
     public var handles: [MotionSupervision.Handle]
     /// The drag loop.
     public var loop: DragLoop.Result
-    /// The mask that was used, at the input's size: the given one, or the drags' surroundings.
+    /// The mask that was used, at the input's size: the given one, or the drags' surroundings; nil where it had no cell at
+    /// latent size.
     public var mask: EditMask?
     /// Losses of fine-tuning; empty when it was skipped.
     public var fineTuningLosses: [Double]
@@ -259,9 +260,15 @@ public struct DragEditor {
         ).value
         record("image.decoded", decoded)
         record("image.result", image)
+        let reconstruction = model.decode(Variable(sampled.reference)).value
+        guard decoded.isFinite, reconstruction.isFinite else {
+            throw EditError(
+                code: "edit.not_finite", message: "the decoded picture is not finite",
+                hint: "The model's weights may be damaged: see `clipdragd models verify`.")
+        }
         return EditResult(
-            image: image, decoded: decoded, reconstruction: model.decode(Variable(sampled.reference)).value,
-            working: working, grid: grid, handles: handles, loop: loop, mask: mask, fineTuningLosses: losses,
+            image: image, decoded: decoded, reconstruction: reconstruction, working: working, grid: grid,
+            handles: handles, loop: loop, mask: heldMask == nil ? nil : mask, fineTuningLosses: losses,
             lora: lora, unet: edited.unet, text: text, timestep: inversion.editedTimestep,
             latentSize: latentSize,
             maskVanished: latentMask.map { $0.isEmpty && !(mask?.isEmpty ?? true) } ?? false,

@@ -51,11 +51,11 @@ extension Image {
         _ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ colour: Colour,
         _ distance: (Double, Double) -> Double
     ) {
-        let columns = max(0, Int(x0))..<max(0, min(width, Int(x1) + 2))
-        let rows = max(0, Int(y0))..<max(0, min(height, Int(y1) + 2))
-        guard columns.lowerBound < columns.upperBound, rows.lowerBound < rows.upperBound else { return }
-        for y in rows {
-            for x in columns {
+        let (left, right) = (max(0, Int(x0)), min(width, Int(x1) + 2))
+        let (top, bottom) = (max(0, Int(y0)), min(height, Int(y1) + 2))
+        guard left < right, top < bottom else { return }
+        for y in top..<bottom {
+            for x in left..<right {
                 let cover = min(max(0.5 - distance(Double(x), Double(y)), 0), 1)
                 if cover == 0 { continue }
                 let i = y * width + x

@@ -23,9 +23,9 @@ public struct CLIP: Sendable {
         let textConfig = config.section("text_config")
         let vision = config.section("vision_config")
         let width: Int = try vision.value("hidden_size", default: 768)
-        let patch: Int = try vision.value("patch_size", default: 32)
+        let patch = try vision.count("patch_size", default: 32)
         let epsilon: Float = try vision.value("layer_norm_eps", default: Float(1e-5))
-        imageSize = try vision.value("image_size", default: 224)
+        imageSize = try vision.count("image_size", default: 224)
         embeddingWidth = try config.value("projection_dim", default: 512)
         text = try TextEncoder(w["text_model"], textConfig)
         textProjection = try w.linear("text_projection", in: text.width, out: embeddingWidth, bias: false)
@@ -69,6 +69,11 @@ public struct CLIP: Sendable {
     public func embedding(of image: Variable, shifted: Bool = false) -> Variable {
         let resized = apply(Resize(height: imageSize, width: imageSize, .areaOrBilinear), image)
         return embedding(ofNormalised: apply(shifted ? shiftedNormalisation : normalisation, resized))
+    }
+
+    /// See `TextEncoder.check`.
+    func check(_ tokenizer: Tokenizer, of folder: String) throws(ModelError) {
+        try text.check(tokenizer, of: folder)
     }
 
     /// E_T, `(1, embeddingWidth)`, not normalised.

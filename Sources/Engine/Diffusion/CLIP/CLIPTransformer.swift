@@ -17,7 +17,7 @@ struct CLIPTransformer: Sendable {
     init(_ w: Weights, _ config: ConfigFile, isCausal: Bool) throws(ModelError) {
         let width: Int = try config.value("hidden_size", default: isCausal ? 512 : 768)
         let inner: Int = try config.value("intermediate_size", default: isCausal ? 2048 : 3072)
-        let count: Int = try config.value("num_hidden_layers", default: 12)
+        let count = try config.count("num_hidden_layers", default: 12)
         let heads: Int = try config.value("num_attention_heads", default: isCausal ? 8 : 12)
         let epsilon: Float = try config.value("layer_norm_eps", default: Float(1e-5))
         let name: String = try config.value("hidden_act", default: "quick_gelu")

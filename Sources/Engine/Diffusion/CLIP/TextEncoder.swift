@@ -26,6 +26,19 @@ public struct TextEncoder: Sendable {
         endToken = try config.value("eos_token_id", default: 49407)
     }
 
+    /// Fails where a tokenizer gives other ids, or more of them, than there are embeddings for.
+    func check(_ tokenizer: Tokenizer, of folder: String) throws(ModelError) {
+        let (vocabulary, length) = (tokens.shape[0], positions.shape[0])
+        guard tokenizer.ids.lowerBound >= 0, tokenizer.ids.upperBound < vocabulary, tokenizer.length <= length
+        else {
+            throw ModelError(
+                code: "model.config",
+                message:
+                    "\(folder): the tokenizer gives \(tokenizer.length) ids from \(tokenizer.ids.lowerBound) to \(tokenizer.ids.upperBound); its encoder takes \(length) from 0 to \(vocabulary - 1)",
+                hint: "Copy the tokenizer that belongs to the text encoder.")
+        }
+    }
+
     /// The states after the final norm, `(1, ids, width)`.
     public func states(_ ids: [Int]) -> Tensor {
         let width = width

@@ -12,6 +12,8 @@ public struct Tokenizer: Sendable {
     private let start, end, pad, unknown: Int
     /// How many ids a prompt becomes.
     public let length: Int
+    /// Smallest and largest id.
+    let ids: ClosedRange<Int>
 
     /// Reads a tokenizer's folder.
     public init(folder: String) throws(ModelError) {
@@ -19,7 +21,8 @@ public struct Tokenizer: Sendable {
         let mapPath = folder + "/special_tokens_map.json"
         let map = FileManager.default.fileExists(atPath: mapPath) ? try ConfigFile(path: mapPath) : config
         guard let data = FileManager.default.contents(atPath: folder + "/vocab.json"),
-            let vocabulary = (try? JSONSerialization.jsonObject(with: data)) as? [String: Int]
+            let vocabulary = (try? JSONSerialization.jsonObject(with: data)) as? [String: Int],
+            let least = vocabulary.values.min(), let most = vocabulary.values.max()
         else {
             throw ModelError(
                 code: "model.missing", message: "\(folder)/vocab.json is not there or no vocabulary",
@@ -31,12 +34,19 @@ public struct Tokenizer: Sendable {
                 hint: "Copy the model's tokenizer folder again.")
         }
         self.vocabulary = vocabulary
+        ids = least...most
         var ranks: [String: Int] = [:]
         for line in merges.split(separator: "\n") where !line.hasPrefix("#version") {
             if ranks[String(line)] == nil { ranks[String(line)] = ranks.count }
         }
         self.ranks = ranks
-        length = try config.value("model_max_length", default: 77)
+        length = try config.count("model_max_length", default: 77)
+        guard length > 2 else {
+            throw ModelError(
+                code: "model.config",
+                message: "\(config.path): `model_max_length` \(length) leaves no room for a text",
+                hint: "Copy the model's tokenizer folder again.")
+        }
         var specials: [String: Int] = [:]
         func id(_ key: String, _ standard: String) throws(ModelError) -> Int {
             let (mapped, configured) = (try Self.token(map, key), try Self.token(config, key))

@@ -44,7 +44,11 @@ struct ConfigFile {
         if T.self == Float.self, let number = found as? NSNumber, let value = number.floatValue as? T {
             return value
         }
-        throw ModelError(
+        throw unexpected(key, found)
+    }
+
+    private func unexpected(_ key: String, _ found: Any) -> ModelError {
+        ModelError(
             code: "model.config", message: "\(path): `\(key)` is \(found), which is not of the expected kind",
             hint: "The model is of a kind that is not supported, or its config.json is damaged.")
     }
@@ -52,10 +56,23 @@ struct ConfigFile {
     /// A string, or nil for anything else.
     func text(_ key: String) -> String? { object[key] as? String }
 
-    /// A number or a list of numbers.
-    func perLevel(_ key: String, default standard: [Int]) throws(ModelError) -> [Int] {
-        if let one = object[key] as? Int { return [one] }
-        return try value(key, default: standard)
+    private static let possibleCounts = 1...1 << 20
+
+    /// A size or a number of parts, within what can be.
+    func count(_ key: String, default standard: Int) throws(ModelError) -> Int {
+        let count: Int = try value(key, default: standard)
+        guard Self.possibleCounts.contains(count) else { throw unexpected(key, count) }
+        return count
+    }
+
+    /// The same per level, or one for all.
+    func counts(_ key: String, default standard: [Int]) throws(ModelError) -> [Int] {
+        let counts: [Int] =
+            if let one = object[key] as? Int { [one] } else { try value(key, default: standard) }
+        guard !counts.isEmpty, counts.allSatisfy(Self.possibleCounts.contains) else {
+            throw unexpected(key, counts)
+        }
+        return counts
     }
 
     /// Whether a key is there and not null or false.

@@ -126,17 +126,18 @@ public struct SingleFile: Sendable {
     private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Any]
     {
         let blocks = Self.unet + "input_blocks."
-        let input = try files.required("\(blocks)0.0.weight")
+        let input = try files.required("\(blocks)0.0.weight", dimensions: 4)
         let output = try files.required("\(Self.unet)out.2.weight")
         var widths: [Int] = []
         var depths: [Int] = []
         var attends: [Bool] = []
         var block = 1
-        while let residual = files.shape("\(blocks)\(block).0.out_layers.3.weight") {
+        func residual(_ block: Int) -> String { "\(blocks)\(block).0.out_layers.3.weight" }
+        while files.shape(residual(block)) != nil {
             var depth = 0
             attends.append(files.shape("\(blocks)\(block).1.proj_in.weight") != nil)
-            widths.append(residual[0])
-            while files.shape("\(blocks)\(block).0.out_layers.3.weight") != nil {
+            widths.append(try files.required(residual(block))[0])
+            while files.shape(residual(block)) != nil {
                 depth += 1
                 block += 1
             }
@@ -194,12 +195,16 @@ public struct SingleFile: Sendable {
 }
 
 extension TensorFiles {
-    /// The shape of a tensor that must be there.
-    func required(_ key: String) throws(ModelError) -> [Int] {
-        guard let shape = shape(key), !shape.isEmpty else {
+    /// The shape of a tensor that must be there, with so many dimensions at least.
+    func required(_ key: String, dimensions: Int = 1) throws(ModelError) -> [Int] {
+        let hint = "The download is incomplete, or this is another kind of model."
+        guard let shape = shape(key) else {
             throw ModelError(
-                code: "model.key_missing", message: "\(path): there is no tensor `\(key)`",
-                hint: "The download is incomplete, or this is another kind of model.")
+                code: "model.key_missing", message: "\(path): there is no tensor `\(key)`", hint: hint)
+        }
+        guard shape.count >= dimensions else {
+            throw ModelError(
+                code: "model.shape", message: "\(path): `\(key)` has the shape \(shape)", hint: hint)
         }
         return shape
     }
@@ -214,9 +219,8 @@ extension TensorFiles {
     /// The sizes of a VAE with the original keys, as its configuration names them, and its number of levels.
     func vaeSizes(prefix: String) throws(ModelError) -> (values: [String: Any], levels: Int) {
         var widths: [Int] = []
-        while let block = shape("\(prefix)encoder.down.\(widths.count).block.0.conv1.weight") {
-            widths.append(block[0])
-        }
+        func block(_ level: Int) -> String { "\(prefix)encoder.down.\(level).block.0.conv1.weight" }
+        while shape(block(widths.count)) != nil { widths.append(try required(block(widths.count))[0]) }
         let values: [String: Any] = [
             "block_out_channels": widths,
             "layers_per_block": count { "\(prefix)encoder.down.0.block.\($0).conv1.weight" },

@@ -139,8 +139,8 @@ extension TensorFiles {
     /// The tensor at a place.
     func stored(_ place: CheckpointNames.Place) -> StoredTensor? {
         guard let whole = stored(place.key) else { return nil }
-        if let third = place.third {
-            let rows = (whole.shape.first ?? 0) / 3
+        if let third = place.third, let all = whole.shape.first {
+            let rows = all / 3
             return whole.rows(third * rows..<(third + 1) * rows)
         }
         let isPointwise = place.isPointwise && whole.shape.suffix(2) == [1, 1]

@@ -100,7 +100,7 @@ public struct LoRAFile: Sendable {
                     hint: "The file is incomplete; copy it again.")
             }
             let rank = down.shape[0]
-            guard down.shape[1] == site.inputs, up.shape == [site.outputs, rank] else {
+            guard rank > 0, down.shape[1] == site.inputs, up.shape == [site.outputs, rank] else {
                 throw ModelError(
                     code: "model.shape",
                     message:

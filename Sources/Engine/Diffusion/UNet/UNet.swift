@@ -21,6 +21,8 @@ public struct UNet: Sendable {
     public let sampleSize: Int
     /// Channels of the latent.
     public let latentChannels: Int
+    /// Width of the text's states.
+    let textWidth: Int
     /// Number of self-attention layers.
     public let selfAttentionLayerCount: Int
     /// Number of features in a pass's output: the middle block's and every up block's.
@@ -36,6 +38,7 @@ public struct UNet: Sendable {
         let shape = try UNetShape(config)
         sampleSize = shape.sampleSize
         latentChannels = shape.channels
+        textWidth = shape.textWidth
         timeEmbedding = try TimeEmbedding(w["time_embedding"], shape)
         convIn = try w.convolution("conv_in", in: shape.channels, out: shape.widths[0])
         var layers = LayerCounter()
@@ -59,7 +62,7 @@ public struct UNet: Sendable {
     ///   - latent: `(n, h, w, 4)`, scaled.
     ///   - timesteps: one per sample, or one for all.
     ///   - text: the prompt's states, `(1 or n, tokens, width)`.
-    ///   - adapters: LoRA factors in training; a trained LoRA is merged instead.
+    ///   - adapters: LoRA factors in training; a trained LoRA is the network's own (`merging`).
     ///   - control: lets later samples read the first one's keys and values.
     public func callAsFunction(
         _ latent: Variable, timesteps: [Timestep], text: Tensor, adapters: LoRAAdapters? = nil,
@@ -160,18 +163,18 @@ struct UNetShape {
                     "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
                 hint: "Use the base model of the same family (4 channels in, 4 out).")
         }
-        sampleSize = try config.value("sample_size", default: 64)
-        widths = try config.value("block_out_channels", default: [320, 640, 1280, 1280])
-        layersPerBlock = try config.value("layers_per_block", default: 2)
+        sampleSize = try config.count("sample_size", default: 64)
+        widths = try config.counts("block_out_channels", default: [320, 640, 1280, 1280])
+        layersPerBlock = try config.count("layers_per_block", default: 2)
         groups = try config.value("norm_num_groups", default: 32)
         epsilon = try config.value("norm_eps", default: Float(1e-5))
         textWidth = try config.value("cross_attention_dim", default: 1280)
         // diffusers' misnomer: attention_head_dim is the number of heads
         heads =
             config.isSet("num_attention_heads")
-            ? try config.perLevel("num_attention_heads", default: [8])
-            : try config.perLevel("attention_head_dim", default: [8])
-        transformerLayers = try config.perLevel("transformer_layers_per_block", default: [1])
+            ? try config.counts("num_attention_heads", default: [8])
+            : try config.counts("attention_head_dim", default: [8])
+        transformerLayers = try config.counts("transformer_layers_per_block", default: [1])
         downTypes = try config.value(
             "down_block_types",
             default: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"])

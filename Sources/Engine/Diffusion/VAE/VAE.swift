@@ -1,3 +1,4 @@
+import Foundation
 import TensorCore
 
 /// The autoencoder between pictures and latents (AutoencoderKL):
@@ -20,10 +21,10 @@ public struct VAE: Sendable {
     init(_ config: ConfigFile, _ weights: Weights) throws(ModelError) {
         try config.refuse("shift_factor", because: "latents with a shift are those of newer model families")
         try config.refuse("latents_mean", because: "latents with means are those of newer model families")
-        let widths: [Int] = try config.value("block_out_channels", default: [64])
-        let layers: Int = try config.value("layers_per_block", default: 1)
+        let widths = try config.counts("block_out_channels", default: [64])
+        let layers = try config.count("layers_per_block", default: 1)
         let groups: Int = try config.value("norm_num_groups", default: 32)
-        let channels: Int = try config.value("latent_channels", default: 4)
+        let channels = try config.count("latent_channels", default: 4)
         scalingFactor = try config.value("scaling_factor", default: Float(0.18215))
         latentChannels = channels
         downFactor = 1 << (widths.count - 1)
@@ -53,7 +54,7 @@ public struct VAE: Sendable {
         if let quant { moments = apply(Convolution(quant), moments) }
         let mean = apply(Slice(axis: 3, 0..<latentChannels), moments).value
         let logVariance = apply(Slice(axis: 3, latentChannels..<2 * latentChannels), moments).value
-        return (mean, logVariance.mapped { expFloat(0.5 * min(max($0, -30), 20)) })
+        return (mean, logVariance.mapped { Float(exp(Double(0.5 * min(max($0, -30), 20)))) })
     }
 
     /// The picture of an unscaled latent `(n, h, w, 4)`: about [−1, 1], not clamped.

@@ -8,7 +8,8 @@ public struct Inversion {
     private let model: DiffusionModel
     private let stride: Int
 
-    /// - Throws: `edit.settings` when strength and step count leave no step, or more than there are.
+    /// - Throws: `edit.settings` when strength and step count leave no step, more than there are, or a timestep
+    ///   that the model has not learnt.
     public init(_ model: DiffusionModel, _ settings: EditSettings) throws(EditError) {
         let count = Int((settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven))
         guard (1...settings.stepCount).contains(count) else {
@@ -19,10 +20,15 @@ public struct Inversion {
                 hint: "Choose values whose product is between 1 and num_steps.")
         }
         self.model = model
-        timesteps = model.schedule.timesteps(stepCount: settings.stepCount).reversed().prefix(count).map {
-            $0
-        }
+        timesteps = Array(model.schedule.timesteps(stepCount: settings.stepCount).reversed().prefix(count))
         stride = model.schedule.stride(stepCount: settings.stepCount)
+        guard editedTimestep < model.schedule.trainingSteps else {
+            throw EditError(
+                code: "edit.settings",
+                message:
+                    "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps ends at timestep \(editedTimestep); the model's last is \(model.schedule.trainingSteps - 1)",
+                hint: "Lower num_steps or inversion_strength.")
+        }
     }
 
     /// The timestep at which the latent is edited.

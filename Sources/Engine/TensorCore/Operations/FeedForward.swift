@@ -18,7 +18,7 @@ public struct FeedForward: Operation {
     /// The input.
     public struct Saved { var x: Tensor }
 
-    /// Rows whose inner values fit a cache; enough of them to be worth packing the weights.
+    /// Few enough that inner values stay small beside the network's, enough to be worth packing the weights.
     private static let rowsAtOnce = 2048
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {

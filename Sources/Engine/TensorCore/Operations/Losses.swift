@@ -10,24 +10,6 @@ public func cosineSimilarity(_ x: Tensor, _ y: Tensor) -> (value: Double, dx: Te
     return (c, dx, dy)
 }
 
-/// The mean of |x − y|, and its gradient to x; the gradient to y is its negative. sign(0) = 0.
-public func meanAbsoluteDifference(_ x: Tensor, _ y: Tensor) -> (value: Double, dx: Tensor) {
-    let scale = 1 / Float(x.count)
-    var sum = 0.0
-    let dx = Tensor(x.shape) { out in
-        x.withUnsafeValues { x in
-            y.withUnsafeValues { y in
-                for i in x.indices {
-                    let d = x[i] - y[i]
-                    sum += Double(abs(d))
-                    out[i] = d > 0 ? scale : d < 0 ? -scale : 0
-                }
-            }
-        }
-    }
-    return (sum / Double(x.count), dx)
-}
-
 /// The mean of (x − y)², and its gradient to x.
 public func meanSquaredError(_ x: Tensor, _ y: Tensor) -> (value: Double, dx: Tensor) {
     let difference = x - y
