@@ -41,7 +41,7 @@ struct EditWorkerCommand: ParsableCommand {
         let files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
         return Sandbox(
             readable: files + (try ModelStore.places(of: folder))
-                + [places.configurationFile].compactMap { $0 },
+                + (places.configurationFiles.map { [$0.main, $0.folder] } ?? []),
             writable: [out], runsPrograms: runsPrograms)
     }
 
