@@ -32,7 +32,7 @@ public struct InboxAddition {
     private let folder: InboxFolder
     private let unitName: String?
     private let stateFolder: String?
-    private let lock: FolderLock
+    private let lock: FolderLock?
 
     /// An addition.
     ///
@@ -122,14 +122,14 @@ public struct InboxAddition {
 
     private static let refused = "inbox.refused"
 
-    /// One at a time: else one would test what another is about to take back.
-    private static func hold(_ folder: String) throws(JobFailure) -> FolderLock {
+    /// One at a time: else one would test what another is about to take back. Where there is no folder there is no
+    /// configuration, which whoever reads it next is told.
+    private static func hold(_ folder: String) throws(JobFailure) -> FolderLock? {
         do { return try FolderLock(folder) } catch {
-            var failure = JobFailure(error, exit: .tryLater)
-            if error.operation == "flock" {
-                (failure.message, failure.hint) = ("another add-inbox is at work", "Wait for it.")
-            }
-            throw failure
+            guard error.operation == "flock" else { return nil }
+            throw JobFailure(
+                code: "file.flock", message: "another add-inbox is at work", file: folder, hint: "Wait for it.",
+                retryable: true, exit: .tryLater)
         }
     }
 
