@@ -58,7 +58,8 @@ private struct ConfigurationReading {
             ])
         if let node = entries["inboxes"]?.value, !node.isNull { try addInboxes(node, decoder) }
         if let entry = entries["outbox"] {
-            outboxPlace = entry.value.isNull ? nil : Place(file: file, decoder: decoder, mark: entry.value.mark)
+            outboxPlace =
+                entry.value.isNull ? nil : Place(file: file, decoder: decoder, mark: entry.value.mark)
         }
         if let node = given("outbox", \.outbox, entries) {
             configuration.outbox = try path(node, "`outbox`", decoder)
@@ -108,12 +109,15 @@ private struct ConfigurationReading {
         for (inbox, place) in zip(configuration.inboxes, inboxPlaces) where pathsOverlap(inbox.path, outbox) {
             let (later, earlier) =
                 place.file > outboxPlace.file ? (place, outboxPlace) : (outboxPlace, place)
-            throw clash("the outbox \(outbox) and the inbox \(inbox.path)", later, earlier, "Choose an outbox outside every inbox.")
+            throw clash(
+                "the outbox \(outbox) and the inbox \(inbox.path)", later, earlier,
+                "Choose an outbox outside every inbox.")
         }
     }
 
     private func clash(_ folders: String, _ later: Place, _ earlier: Place, _ hint: String) -> SpecError {
-        let other = earlier.file == later.file ? "" : " (see \(earlier.decoder.source.file):\(earlier.mark.line))"
+        let other =
+            earlier.file == later.file ? "" : " (see \(earlier.decoder.source.file):\(earlier.mark.line))"
         return later.decoder.error(
             "config.overlap", "\(folders) lie in one another\(other)", at: later.mark, do: hint)
     }

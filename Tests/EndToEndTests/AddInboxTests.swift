@@ -108,7 +108,8 @@ import Testing
         #expect(run.code == 73 && code(run) == "file.access")
         #expect(run.errors.contains("the user nobody may not write there (root:root, mode 750)"))
         #expect(run.errors.contains("setfacl -m u:nobody:rwx '\(theirs)'"))
-        #expect(try systemd.calls() == [] && systemd.written() == [])
+        #expect(try systemd.calls() == [])
+        #expect(try systemd.written() == [])
         // One that is made is its own, unless the way there is closed.
         let run2 = try systemd.add("\(theirs)/in", "--json")
         #expect(run2.code == 73 && run2.errors.contains("a folder above it keeps the user nobody out"))
@@ -145,7 +146,9 @@ import Testing
         #expect(unknown.output.contains("no unit was named (--unit)"))
         #expect(try files.status(systemd.units) == nil)
         let check = try Program.run(["check-config", place.config])
-        for name in ["a", "b"] { #expect(check.output.contains("  inbox      \(place.folder.path)/\(name), auto")) }
+        for name in ["a", "b"] {
+            #expect(check.output.contains("  inbox      \(place.folder.path)/\(name), auto"))
+        }
     }
 
     @Test func `what cannot be is refused`() throws {
@@ -191,7 +194,8 @@ private final class StandInSystemd {
     var units: String { "\(place.folder.path)/units" }
     var environment: [String: String] {
         [
-            "PATH": "\(place.folder.path)/bin:\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")",
+            "PATH":
+                "\(place.folder.path)/bin:\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")",
             "CLIPDRAGD_UNITS": units, "CLIPDRAGD_WORKER": "\(place.folder.path)/worker",
         ]
     }
@@ -234,7 +238,13 @@ private final class StandInSystemd {
         }
     }
 
-    deinit { if let process { kill(process, SIGTERM) } }
+    deinit {
+        guard let process, kill(process, SIGTERM) == 0 else { return }
+        // Not our child: it has ended when it has no words any more.
+        for _ in 0..<200 where (try? PosixFileSystem().read("/proc/\(process)/cmdline").isEmpty) == false {
+            usleep(20_000)
+        }
+    }
 
     /// The daemon's process.
     var process: pid_t? { (try? text("\(place.folder.path)/pid")).flatMap { pid_t($0.dropLast()) } }

@@ -56,7 +56,8 @@ import Testing
         let place = try Place()
         let more = "\(place.folder.path)/more"
         try PosixFileSystem().createDirectory(more)
-        try write("\(place.folder.path)/config.d/more.yaml", "inboxes: [{path: \(more)}]\nlimits: {pixels: 1K}\n")
+        try write(
+            "\(place.folder.path)/config.d/more.yaml", "inboxes: [{path: \(more)}]\nlimits: {pixels: 1K}\n")
         // The real worker, locked in: the picture has more pixels than the piece allows.
         try Data(Place.picture).write(to: URL(filePath: "\(more)/x.png"))
         try write("\(more)/x.yaml", "prompt: a cat\n")

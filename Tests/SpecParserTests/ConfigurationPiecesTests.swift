@@ -21,7 +21,8 @@ import Testing
             "",
             "inboxes: [{path: /b, priority: 3}]\nlimits: {attempts: 7}\nhook: null\nretention: {failed: 1d}\n"
                 + "defaults: {output: {quality: 50, format: png}}\n",
-            "inboxes: [{path: /c, watch: poll}]\nworkers: 4\ndefaults: {preset: quick, output: {format: jpeg}}\n")
+            "inboxes: [{path: /c, watch: poll}]\nworkers: 4\ndefaults: {preset: quick, output: {format: jpeg}}\n"
+        )
         #expect(c.inboxes.map(\.path) == ["/a", "/b", "/c"])
         #expect(c.inboxes.map(\.priority) == [0, 3, 0])
         #expect(c.inboxes[2].watch == .poll)
@@ -40,7 +41,8 @@ import Testing
     }
 
     @Test func `folders in one another are told at the later file's place`() throws {
-        let inboxes = error("inboxes: [{path: /srv/in}]\n", "workers: 1\n", "inboxes:\n  - {path: /srv/in/sub}\n")
+        let inboxes = error(
+            "inboxes: [{path: /srv/in}]\n", "workers: 1\n", "inboxes:\n  - {path: /srv/in/sub}\n")
         #expect(
             inboxes?.description == """
                 2.yaml:2:12: error: the inboxes /srv/in and /srv/in/sub lie in one another (see 0.yaml:1)

@@ -83,7 +83,8 @@ public struct InboxAddition {
         if let same = others.inboxes.first(where: { FolderPlace($0.path) == place }) {
             throw JobFailure(
                 code: "config.overlap", message: "the configuration has this inbox already, as \(same.path)",
-                file: inbox.path, hint: "Take it out there, and say this again, if the service does not see it.",
+                file: inbox.path,
+                hint: "Take it out there, and say this again, if the service does not see it.",
                 exit: .badConfiguration)
         }
         var whole = others
@@ -112,7 +113,9 @@ public struct InboxAddition {
             let isBack = unit.reloadManager() && unit.restart()
             failure.hint =
                 "All is as it was before"
-                + (isBack ? ", and the service runs." : ", but it does not run: see `systemctl status \(unit.name)`.")
+                + (isBack
+                    ? ", and the service runs."
+                    : ", but it does not run: see `systemctl status \(unit.name)`.")
             throw failure
         }
         return Answer(
@@ -128,7 +131,8 @@ public struct InboxAddition {
         do { return try FolderLock(folder) } catch {
             guard error.operation == "flock" else { return nil }
             throw JobFailure(
-                code: "file.flock", message: "another add-inbox is at work", file: folder, hint: "Wait for it.",
+                code: "file.flock", message: "another add-inbox is at work", file: folder,
+                hint: "Wait for it.",
                 retryable: true, exit: .tryLater)
         }
     }
@@ -152,43 +156,50 @@ public struct InboxAddition {
         } catch { throw JobFailure(error, exit: .cannotCreate) }
     }
 
+    /// How the service says that it watches the inbox, or why it does not.
+    private enum Look { case watched(String), not(String) }
+
     /// How the service watches it, which is started anew if need be.
     private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String {
         var unit = unit
-        var look = isNews ? nil : ask(unit)
-        if look?.mode == nil {
-            look = unit.reloadManager() && unit.restart() ? wait(&unit) : (nil, "it does not start")
+        var look = isNews ? Look.not("") : ask(unit)
+        if case .not = look {
+            let isUp = unit.reloadManager() && unit.restart()
+            look = isUp ? wait(&unit) : .not("it does not start")
         }
-        if let mode = look?.mode { return mode }
-        unit.refresh()
-        let said = unit.lastWords(since: start).map { "; it says: \($0)" } ?? ""
-        throw JobFailure(
-            code: Self.refused, message: "\(unit.name) does not watch it: \(look?.why ?? "")\(said)",
-            file: inbox.path, hint: "", exit: .cannotCreate)
+        switch look {
+        case .watched(let mode): return mode
+        case .not(let why):
+            unit.refresh()
+            let said = unit.lastWords(since: start).map { "; it says: \($0)" } ?? ""
+            throw JobFailure(
+                code: Self.refused, message: "\(unit.name) does not watch it: \(why)\(said)",
+                file: inbox.path, hint: "", exit: .cannotCreate)
+        }
     }
 
-    /// How the running service says that it watches it, or why not.
-    private func ask(_ unit: SystemdUnit) -> (mode: String?, why: String) {
-        guard let process = unit.process else { return (nil, "it does not run") }
+    private func ask(_ unit: SystemdUnit) -> Look {
+        guard let process = unit.process else { return .not("it does not run") }
         let state = StateReader(stateFolder ?? unit.stateFolder ?? "/var/lib/clipdragd")
         guard state.status?["pid"]?.integer == process else {
-            return (nil, "its status is not in \(state.folder)")
+            return .not("its status is not in \(state.folder)")
         }
         guard let told = state.inboxes.first(where: { $0.path == inbox.path }) else {
-            return (nil, "it knows of no such inbox; is \(files.main) its configuration?")
+            return .not("it knows of no such inbox; is \(files.main) its configuration?")
         }
-        guard told.watch != "away" else { return (nil, "it sees no folder there") }
-        guard folder.isSeen(by: process) else { return (nil, "it sees another folder there") }
-        return (told.watch, "")
+        guard told.watch != "away" else { return .not("it sees no folder there") }
+        guard folder.isSeen(by: process) else { return .not("it sees another folder there") }
+        return .watched(told.watch)
     }
 
     /// Asks until it does, or has been up for long enough.
-    private func wait(_ unit: inout SystemdUnit) -> (mode: String?, why: String) {
+    private func wait(_ unit: inout SystemdUnit) -> Look {
         let end = ContinuousClock.now + .seconds(10)
         while true {
             unit.refresh()
             let look = ask(unit)
-            if look.mode != nil || !unit.isActive || ContinuousClock.now > end { return look }
+            if case .watched = look { return look }
+            if !unit.isActive || ContinuousClock.now > end { return look }
             usleep(100_000)
         }
     }
@@ -198,14 +209,19 @@ public struct InboxAddition {
     ) -> [String] {
         var notes: [String] = []
         if dropIn?.content.access == .bound {
-            notes.append("what lies in \(parent(inbox.path)) does not last; without the folder the service does not start")
+            notes.append(
+                "what lies in \(parent(inbox.path)) does not last; without the folder the service does not start"
+            )
         }
         if let unit, watch == nil {
             notes.append(
-                "\(unit.name) does not run and was not asked. It looks into every inbox at its start and names one that it cannot use; once it runs, the same command asks it")
+                "\(unit.name) does not run and was not asked. It looks into every inbox at its start and names one that it cannot use; once it runs, the same command asks it"
+            )
         }
         if unit == nil {
-            let unknown = unitName.map { "systemd does not know \($0)" } ?? "no unit was named (--unit) that reads \(files.main)"
+            let unknown =
+                unitName.map { "systemd does not know \($0)" }
+                ?? "no unit was named (--unit) that reads \(files.main)"
             notes.append("\(unknown): let the daemon's user write into the folder, and start the daemon anew")
         }
         return notes

@@ -41,7 +41,8 @@ struct InboxFolder {
     init(_ written: String) throws(JobFailure) {
         guard written.hasPrefix("/") else {
             throw JobFailure(
-                code: "config.relative_path", message: "the inbox is `\(PathCoding.shown(written))`, a relative path",
+                code: "config.relative_path",
+                message: "the inbox is `\(PathCoding.shown(written))`, a relative path",
                 hint: "Write a path that begins with /.", exit: .usage)
         }
         // What is not there yet lies in what is.
@@ -127,7 +128,8 @@ struct InboxFolder {
             failure.hint = "See `namei -l \(quoted)`; each folder on the way needs x for that user."
         } else {
             failure.message = "the user \(service.name) may not write there (\(ownership))"
-            failure.hint = "Let it: setfacl -m u:\(service.name):rwx \(quoted); or give the folder its group (chgrp, chmod 2770)."
+            failure.hint =
+                "Let it: setfacl -m u:\(service.name):rwx \(quoted); or give the folder its group (chgrp, chmod 2770)."
         }
         return failure
     }

@@ -21,7 +21,9 @@ struct SystemdUnit {
 
     /// Asks again.
     mutating func refresh() {
-        let (isGood, lines) = Self.run(["systemctl", "show", "--property=\(Self.asked.joined(separator: ","))", name])
+        let (isGood, lines) = Self.run([
+            "systemctl", "show", "--property=\(Self.asked.joined(separator: ","))", name,
+        ])
         properties = [:]
         for line in isGood ? lines : [] {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

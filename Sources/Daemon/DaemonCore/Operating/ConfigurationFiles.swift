@@ -38,7 +38,8 @@ public struct ConfigurationFiles: Sendable {
         return files
     }
 
-    private static func read(_ path: String, missing: JobFailure.Exit) throws(JobFailure) -> ConfigurationFile {
+    private static func read(_ path: String, missing: JobFailure.Exit) throws(JobFailure) -> ConfigurationFile
+    {
         do {
             return ConfigurationFile(path: PathCoding.shown(path), bytes: try PosixFileSystem().read(path))
         } catch {

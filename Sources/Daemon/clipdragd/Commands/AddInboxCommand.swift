@@ -9,7 +9,9 @@ import SpecParser
 struct AddInboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add-inbox",
-        abstract: "Let the service watch a folder anywhere: configuration, access, and the question whether it does.")
+        abstract:
+            "Let the service watch a folder anywhere: configuration, access, and the question whether it does."
+    )
 
     /// What may be asked for.
     enum WatchChoice: String, ExpressibleByArgument, CaseIterable { case auto, inotify, poll }
@@ -42,16 +44,17 @@ struct AddInboxCommand: ParsableCommand {
         try output.report {
             // The service has to read what is written here.
             umask(0o022)
-            guard let main = main else {
+            guard let main else {
                 throw JobFailure(
-                    code: "config.missing", message: "there is no configuration that an inbox could be added to",
+                    code: "config.missing",
+                    message: "there is no configuration that an inbox could be added to",
                     hint: "Make /etc/clipdragd/config.yaml, or give --config FILE.", exit: .badConfiguration)
             }
             let files = ConfigurationFiles(absolutePath(main))
             let addition = try InboxAddition(
                 directory.hasPrefix("/") ? absolutePath(directory) : directory,
                 watch: Configuration.Inbox.Watch(rawValue: watch.rawValue) ?? .auto, priority: priority,
-                files: files, unitName: unit ?? unit(of: files.main),
+                files: files, unitName: unit ?? unitThatReads(files.main),
                 stateFolder: places.state.map { absolutePath($0) })
             let read = try files.read(missing: places.config == nil ? .badConfiguration : .noInput)
             let others: Configuration
@@ -75,7 +78,7 @@ struct AddInboxCommand: ParsableCommand {
     }
 
     /// The unit that reads a configuration, of those that the package has.
-    private func unit(of file: String) -> String? {
+    private func unitThatReads(_ file: String) -> String? {
         guard parent(file) == Self.folder, fileExtension(file) == "yaml" else { return nil }
         let name = stem(lastComponent(file))
         return name == "config" ? "clipdragd" : "clipdragd@\(name)"
