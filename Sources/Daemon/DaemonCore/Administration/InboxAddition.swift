@@ -160,7 +160,8 @@ public struct InboxAddition {
     private enum Look { case watched(String), not(String) }
 
     /// How the service watches it, which is started anew if need be.
-    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String {
+    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String
+    {
         var unit = unit
         var look = isNews ? Look.not("") : ask(unit)
         if case .not = look {
@@ -180,7 +181,7 @@ public struct InboxAddition {
 
     private func ask(_ unit: SystemdUnit) -> Look {
         guard let process = unit.process else { return .not("it does not run") }
-        let state = StateReader(stateFolder ?? unit.stateFolder ?? "/var/lib/clipdragd")
+        let state = StateReader(stateFolder ?? unit.stateFolder)
         guard state.status?["pid"]?.integer == process else {
             return .not("its status is not in \(state.folder)")
         }

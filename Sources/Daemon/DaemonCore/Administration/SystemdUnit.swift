@@ -9,7 +9,7 @@ struct SystemdUnit {
 
     private static let asked = [
         "LoadState", "ActiveState", "MainPID", "InvocationID", "User", "Group", "SupplementaryGroups",
-        "ProtectHome", "PrivateTmp",
+        "StateDirectory", "ProtectHome", "PrivateTmp",
     ]
 
     /// The unit of a name; nil where no systemd answers, or it knows none.
@@ -63,16 +63,18 @@ struct SystemdUnit {
         return Self.run(words).lines.first
     }
 
-    /// The state folder of the daemon that runs: as its command line says, or its environment.
-    var stateFolder: String? {
-        guard let process else { return nil }
+    /// The state folder of the daemon that runs: as its command line says, its environment, or the unit.
+    var stateFolder: String {
+        let process = process ?? 0
         let arguments = Self.strings("/proc/\(process)/cmdline")
         for (i, word) in arguments.enumerated() {
             if word == "--state", i + 1 < arguments.count { return arguments[i + 1] }
             if word.hasPrefix("--state=") { return String(word.dropFirst("--state=".count)) }
         }
         let variable = Self.strings("/proc/\(process)/environ").first { $0.hasPrefix("STATE_DIRECTORY=") }
-        return variable?.dropFirst("STATE_DIRECTORY=".count).split(separator: ":").first.map(String.init)
+        let given = variable?.dropFirst("STATE_DIRECTORY=".count).split(separator: ":").first
+        return given.map(String.init)
+            ?? "/var/lib/\(self["StateDirectory"].split(separator: " ").first ?? "clipdragd")"
     }
 
     private static func strings(_ path: String) -> [String] {
