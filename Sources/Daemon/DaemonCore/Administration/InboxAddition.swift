@@ -95,11 +95,11 @@ public struct InboxAddition {
     /// Does it.
     public func run() throws(JobFailure) -> Answer {
         let unit = unitName.flatMap { SystemdUnit($0) }
-        let dropIn = unit.map { dropIn(of: $0) }
+        let dropIn = unit.map { self.dropIn(of: $0) }
         let start = Date().timeIntervalSince1970
         var changes = FileChanges()
         var watch: String?
-        do {
+        do throws(JobFailure) {
             try write(unit, dropIn, &changes)
             if let unit, unit.isActive {
                 watch = try watched(by: unit, isNews: changes.isAny, since: start)

@@ -9,9 +9,7 @@ import SpecParser
 struct AddInboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add-inbox",
-        abstract:
-            "Let the service watch a folder anywhere: configuration, access, and the question whether it does."
-    )
+        abstract: "Let the service watch a folder anywhere, and see that it does.")
 
     /// What may be asked for.
     enum WatchChoice: String, ExpressibleByArgument, CaseIterable { case auto, inotify, poll }
