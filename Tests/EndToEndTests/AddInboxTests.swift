@@ -207,7 +207,8 @@ private final class StandInSystemd {
             cd '\(place.folder.path)' || exit 1
             lives() { [ -r "/proc/$1/status" ] && ! grep -q '^State:.Z' "/proc/$1/status"; }
             pid=$(cat pid 2>/dev/null || echo 0)
-            case "$1" in
+            verb=$1
+            case "$verb" in
             show)
               for unit; do :; done
               [ "$unit" = test.service ] || { echo LoadState=not-found; exit; }
@@ -219,14 +220,15 @@ private final class StandInSystemd {
               if lives "$pid"; then kill "$pid"; while lives "$pid"; do sleep 0.05; done; fi
               set -- '\(Program.path)' run --config '\(place.config)' --state '\(place.state)'
               if [ -e hide ]; then
-                unshare -m sh -c 'mount -t tmpfs none "$(cat hide)" && exec "$@"' sh "$@" </dev/null >/dev/null 2>log &
-              else
-                "$@" </dev/null >/dev/null 2>log &
+                set -- unshare -m sh -c 'mount -t tmpfs none "$(cat hide)" && exec "$@"' sh "$@"
               fi
+              # Foundation waits until all have closed what its child has inherited; a daemon of systemd has inherited nothing.
+              set -- python3 -c 'import os, sys; os.closerange(3, 65536); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+              "$@" </dev/null >/dev/null 2>log &
               echo $! >pid
               until grep -q "\\"pid\\": $!," state/status.json 2>/dev/null; do lives $! || exit 1; sleep 0.05; done;;
             esac
-            echo "$1" >>calls
+            echo "$verb" >>calls
             """
         let journalctl = """
             #!/bin/sh

@@ -157,7 +157,10 @@ public struct InboxAddition {
     }
 
     /// How the service says that it watches the inbox, or why it does not.
-    private enum Look { case watched(String), not(String) }
+    private enum Look {
+        case watched(String)
+        case not(String, mayChange: Bool = false)
+    }
 
     /// How the service watches it, which is started anew if need be.
     private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String
@@ -170,7 +173,7 @@ public struct InboxAddition {
         }
         switch look {
         case .watched(let mode): return mode
-        case .not(let why):
+        case .not(let why, _):
             unit.refresh()
             let said = unit.lastWords(since: start).map { "; it says: \($0)" } ?? ""
             throw JobFailure(
@@ -183,7 +186,7 @@ public struct InboxAddition {
         guard let process = unit.process else { return .not("it does not run") }
         let state = StateReader(stateFolder ?? unit.stateFolder)
         guard state.status?["pid"]?.integer == process else {
-            return .not("its status is not in \(state.folder)")
+            return .not("its status is not in \(state.folder)", mayChange: true)
         }
         guard let told = state.inboxes.first(where: { $0.path == inbox.path }) else {
             return .not("it knows of no such inbox; is \(files.main) its configuration?")
@@ -193,14 +196,15 @@ public struct InboxAddition {
         return .watched(told.watch)
     }
 
-    /// Asks until it does, or has been up for long enough.
+    /// Asks until it answers, or has been up for long enough.
     private func wait(_ unit: inout SystemdUnit) -> Look {
         let end = ContinuousClock.now + .seconds(10)
         while true {
             unit.refresh()
             let look = ask(unit)
-            if case .watched = look { return look }
-            if !unit.isActive || ContinuousClock.now > end { return look }
+            guard case .not(_, mayChange: true) = look, unit.isActive, ContinuousClock.now < end else {
+                return look
+            }
             usleep(100_000)
         }
     }
