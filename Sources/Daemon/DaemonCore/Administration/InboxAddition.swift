@@ -84,7 +84,7 @@ public struct InboxAddition {
             throw JobFailure(
                 code: "config.overlap", message: "the configuration has this inbox already, as \(same.path)",
                 file: inbox.path,
-                hint: "Take it out there, and say this again, if the service does not see it.",
+                hint: "If the service does not see it, take it out there and say this again.",
                 exit: .badConfiguration)
         }
         var whole = others

@@ -20,7 +20,7 @@ struct AddInboxCommand: ParsableCommand {
     @Option(help: "The service's unit. Default: the one that reads the configuration.")
     var unit: String?
 
-    @Option(help: "How it is watched: auto, inotify or poll.")
+    @Option(help: "How it is watched.")
     var watch = WatchChoice.auto
 
     @Option(help: "Added to its jobs' priorities, -1000 to 1000.")
