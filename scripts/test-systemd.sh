@@ -84,9 +84,12 @@ check "reload reads the configuration again" wait_for 20 "journalctl -u clipdrag
 
 inside mkdir -p /etc/systemd/system/clipdragd.service.d
 inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload; systemctl restart clipdragd'
-inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
-check "the watchdog leaves an idle and a working daemon alone" bash -c "sleep 8; test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
+sleep 4
+# A seed of its own: nothing of it is known from the first edit, so it lasts.
+inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 5; } >$inbox/.slow && mv $inbox/.slow $inbox/rabbit-ear.yaml"
 check "an edit goes on under it" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "1 running"'
+sleep 4
+check "the watchdog leaves an idle and a working daemon alone" bash -c "test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
 inside kill -STOP "$(property MainPID)"
 check "a daemon that hangs is killed and started again" wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
 check "the journal says so" journal "Watchdog timeout"
@@ -141,9 +144,45 @@ check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/
 check "and edits beside the other" wait_for 900 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
 
+# --- inboxes in places that the unit hides
+drop() { # FOLDER NAME: maria drops the example there
+    inside runuser -u maria -- sh -c "cp $examples/rabbit-face.png \"\$1/$2.png\" && sed s/rabbit-face/$2/ $examples/rabbit-ear.yaml >\"\$1/$2.yaml\"" sh "$1"
+}
+pieces() { inside sh -c 'cat /etc/clipdragd/*.d/*.yaml /etc/systemd/system/clipdragd*.service.d/inbox-*.conf | sha256sum'; }
+refuses() { # FOLDER WORDS: with 73 and these words; the service runs on, nothing is written
+    local before code=0
+    before=$(pieces)
+    inside clipdragd add-inbox "$1" >"$testbed/refusal" 2>&1 || code=$?
+    cat "$testbed/refusal"
+    [ $code = 73 ] && grep -q "$2" "$testbed/refusal" && [ "$(pieces)" = "$before" ] && inside systemctl is-active -q clipdragd \
+        && ! inside clipdragd status | grep -q "inbox *$1"
+}
+home="/home/maria/my edits: 50%"
+inside chmod 700 /home/maria
+inside sh -c 'mkdir -p /mnt/studio && mount -t tmpfs studio /mnt/studio'
+check "add-inbox below a closed home" inside clipdragd add-inbox "$home"
+check "on another mount" inside clipdragd add-inbox /mnt/studio/edits
+check "and below /tmp" inside clipdragd add-inbox /tmp/edits
+check "the service says that it watches them" bash -c "nsenter -t \$(cat $testbed_run/leader) -m -p -r -- clipdragd status | grep -c -e 'my edits: 50%, ' -e '/mnt/studio/edits, ' -e '/tmp/edits, ' | grep -qx 3"
+drop "$home" home
+drop /mnt/studio/edits mnt
+drop /tmp/edits tmp
+for name in home mnt tmp; do check "a pair dropped there comes out: $name" wait_for 900 "test -s $outbox/$name/result.png"; done
+daemon=$(property MainPID)
+check "a repeat is harmless" inside clipdragd add-inbox "$home" --json
+check "and starts nothing anew" test "$(property MainPID)" = "$daemon"
+check "the rest of the home stays hidden" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria/.profile'"
+inside install -d -o maria -g maria -m 755 /mnt/studio/theirs
+check "a folder that its user cannot write is refused" refuses /mnt/studio/theirs "the user clipdragd may not write there (maria:maria, mode 755)"
+check "without a restart" test "$(property MainPID)" = "$daemon"
+check "what the service refuses is taken back" refuses /srv/clipdragd/blue/inbox "another clipdragd watches this inbox"
+check "an instance gets its own" inside sh -c 'clipdragd add-inbox /mnt/studio/blue --unit clipdragd@blue && test -s /etc/clipdragd/blue.d/blue-*.yaml'
+drop /mnt/studio/blue blue
+check "and edits what is dropped there" wait_for 900 'test -s /srv/clipdragd/blue/outbox/blue/result.png'
+
 # --- leaving
 check "removes" inside apt-get remove -y -qq clipdragd
-check "purges, and leaves people's files" inside sh -c "apt-get purge -y -qq clipdragd && test ! -e /var/lib/clipdragd && test ! -e /etc/clipdragd/config.yaml && test -e $outbox/rabbit-ear/result.png"
+check "purges, and leaves people's files" inside sh -c "apt-get purge -y -qq clipdragd && test ! -e /var/lib/clipdragd && test ! -e /etc/clipdragd/config.yaml && test ! -e /etc/clipdragd/config.d && test ! -e /etc/systemd/system/clipdragd.service.d && test -e $outbox/rabbit-ear/result.png"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -249,9 +249,11 @@ private struct SpecDecoder {
 }
 
 /// `output:` of a spec, and of a configuration's `defaults:`.
-func decodeOutput(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> EditSpec.Output {
+func decodeOutput(
+    _ node: YAMLNode, _ decoder: Decoder, onto earlier: EditSpec.Output = EditSpec.Output()
+) throws(SpecError) -> EditSpec.Output {
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
-    var output = EditSpec.Output()
+    var output = earlier
     if let node = entries["format"]?.value {
         output.format = try decoder.word(
             node, "`format`", code: "spec.unknown_format", among: ["same", "png", "jpeg"])
@@ -259,6 +261,7 @@ func decodeOutput(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> Edi
     if let node = entries["quality"]?.value {
         output.quality = try decoder.integer(node, "`quality`", in: 1...100)
     }
+    if entries["extras"]?.value.isNull == true { output.extras = nil }
     if let node = entries["extras"]?.value, !node.isNull {
         var extras: [String] = []
         for item in try decoder.list(node, "`extras`") {

@@ -55,6 +55,7 @@ import Testing
         "worker.memory_limit": "EndToEndTests/SupervisionTests.swift",
         "worker.stalled": "EndToEndTests/SupervisionTests.swift",
         "worker.damaged_result": "EndToEndTests/SupervisionTests.swift",
+        "inbox.refused": "EndToEndTests/AddInboxTests.swift",
         "job.state": "EndToEndTests/OperatingTests.swift",
         "state.locked": "EndToEndTests/OperatingTests.swift",
         "command.usage": "EndToEndTests/OperatingTests.swift",

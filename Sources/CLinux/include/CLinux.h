@@ -59,6 +59,10 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
 /* The same, in the caller's own group. */
 int cl_spawn_in_group(const char *program, char *const argv[], const char *input, int output);
 
+/* Asks, as a user with these groups, whether a folder may be read, written and entered; `isBound`: whatever the folders
+ * above allow. Returns 0, the errno that the user would get, or -1 where that cannot be asked. Needs root. */
+int cl_folder_access(const char *path, int isBound, uint32_t user, uint32_t group, const uint32_t *groups, int count);
+
 /* Bounds what a process can allocate, RLIMIT_DATA: mapped files do not count. 0, or -1 and errno. */
 int cl_limit_data(int pid, uint64_t bytes);
 

@@ -30,10 +30,11 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         return switch number {
         case ENOSPC, EDQUOT: "Free some space on that file system."
         case EACCES, EPERM: "Give \(Self.user) access to it."
-        case EROFS: "Mount it writable; of a service, name it in ReadWritePaths= (systemctl edit)."
+        case EROFS:
+            "Mount it writable; a service may write where ReadWritePaths= names it (`clipdragd add-inbox` does that)."
         case EMFILE, ENFILE: "Raise the limit of open files."
         case ENOENT where path.hasPrefix("/home/") && getenv("INVOCATION_ID") != nil:
-            "Check the path; the service sees below /home only what BindPaths= names (systemctl edit)."
+            "Check the path; the service sees below /home only what BindPaths= names (`clipdragd add-inbox` does that)."
         case ENOENT, ENOTDIR: "Check the path."
         case EISDIR: "Give a file, not a folder."
         case ELOOP: "It is a symbolic link, which is not followed here; put there what it leads to."

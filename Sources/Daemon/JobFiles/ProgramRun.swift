@@ -11,6 +11,11 @@ public enum ProgramRun {
     ///
     /// - Parameter words: its path and its arguments.
     public static func output(of words: [String]) -> [UInt8]? {
+        run(words).flatMap { $0.status == 0 ? $0.output : nil }
+    }
+
+    /// How it ends, as wait(2) has it, and what it prints on standard output; nil when it cannot be run.
+    public static func run(_ words: [String]) -> (status: Int32, output: [UInt8])? {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { return nil }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -30,6 +35,6 @@ public enum ProgramRun {
         }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-        return status == 0 ? bytes : nil
+        return (status, bytes)
     }
 }

@@ -15,6 +15,7 @@ struct Clipdragd: ParsableCommand {
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
+            AddInboxCommand.self,
             ModelsCommand.self, BenchCommand.self,
             EditWorkerCommand.self, TellHookCommand.self,
         ])

@@ -109,7 +109,8 @@ final class WatchedInbox {
         return status.device == attachment.device && status.inode == attachment.inode
     }
 
-    private static func resolved(_ path: String) throws(FileError) -> String {
+    /// A path that is there, without symbolic links.
+    static func resolved(_ path: String) throws(FileError) -> String {
         guard let real = realpath(PathCoding.cString(path), nil) else { throw FileError("open", path) }
         defer { free(real) }
         return PathCoding.text(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DaemonCore
 import Diffusion
 import DragEditing
 import EditJobs
@@ -108,18 +109,15 @@ struct PlaceOptions: ParsableArguments {
         return places.first { FileManager.default.fileExists(atPath: $0) }
     }
 
+    /// The files of the configuration in force, if there is one.
+    var configurationFiles: ConfigurationFiles? { configurationFile.map { ConfigurationFiles($0) } }
+
     /// The configuration in force.
     func configuration() throws(JobFailure) -> Configuration {
-        guard let path = configurationFile else { return Configuration() }
-        let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(path) } catch {
-            // A path of the command line that is not there is the caller's mistake, not the file's.
-            let isNamed = config != nil && error.number == 2 /* ENOENT */
-            throw JobFailure(
-                code: "config.missing", message: error.reason, file: path, hint: error.remedy,
-                exit: isNamed ? .noInput : .badConfiguration)
-        }
-        do { return try parseConfiguration(bytes, file: path) } catch {
+        guard let files = configurationFiles else { return Configuration() }
+        // A path of the command line that is not there is the caller's mistake, not the file's.
+        let read = try files.read(missing: config == nil ? .badConfiguration : .noInput)
+        do { return try parseConfiguration(read) } catch {
             throw JobFailure(error, exit: .badConfiguration)
         }
     }

@@ -38,10 +38,13 @@ struct EditWorkerCommand: ParsableCommand {
         let configuration = try places.configuration()
         let folder = try model.folder(configuration, state: places.stateFolder)
         let runsPrograms = configuration.captions.contains { if case .command = $0 { true } else { false } }
-        let files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
+        var files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
+        if let configured = places.configurationFiles {
+            // Each piece by itself too: it may be a link to elsewhere.
+            files += [configured.main, configured.folder] + (try configured.pieces())
+        }
         return Sandbox(
-            readable: files + (try ModelStore.places(of: folder))
-                + [places.configurationFile].compactMap { $0 },
+            readable: files + (try ModelStore.places(of: folder)),
             writable: [out], runsPrograms: runsPrograms)
     }
 

@@ -292,15 +292,20 @@ struct CheckConfigCommand: ParsableCommand {
             let configuration = try places.configuration()
             if let clash = configuration.folderClash { throw clash }
             let path = places.configurationFile ?? "no configuration file: the defaults are in force"
-            print(
-                output.json
-                    ? JSONValue.object([("file", .string(path)), ("ok", .bool(true))]).line : "\(path): good")
-            if !output.json {
-                for inbox in configuration.inboxes {
-                    print("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
-                }
-                print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            let pieces = try places.configurationFiles?.pieces() ?? []
+            if output.json {
+                return print(
+                    JSONValue.object([
+                        ("file", .string(path)), ("pieces", .array(pieces.map { .string($0) })),
+                        ("ok", .bool(true)),
+                    ]).shown.line)
             }
+            print("\(path): good")
+            for piece in pieces { print("  piece      \(PathCoding.shown(piece))") }
+            for inbox in configuration.inboxes {
+                print("  inbox      \(PathCoding.shown(inbox.path)), \(inbox.watch.rawValue)")
+            }
+            print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
         }
     }
 }

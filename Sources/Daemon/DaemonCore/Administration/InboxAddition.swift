@@ -1,0 +1,265 @@
+import Foundation
+import JobFiles
+import SpecParser
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One more inbox for a service: a piece of its configuration, and a drop-in of its unit by which it sees the folder. Then
+/// the service is asked whether it watches it; what it does not come to watch is taken back.
+///
+/// Killed at any point, the same again does the rest.
+public struct InboxAddition {
+    /// What was reached.
+    public struct Answer {
+        /// The inbox, its path without symbolic links.
+        public var inbox: Configuration.Inbox
+        /// The folder's owner, group and mode.
+        public var ownership: String
+        /// The piece of the configuration.
+        public var piece: String
+        /// The unit and its drop-in; nil without systemd.
+        public var unit, dropIn: String?
+        /// How the service says that it watches it; nil: it was not asked.
+        public var watch: String?
+        /// What else is to be known or done.
+        public var notes: [String]
+    }
+
+    private let inbox: Configuration.Inbox
+    private let files: ConfigurationFiles
+    private let folder: InboxFolder
+    private let unitName: String?
+    private let stateFolder: String?
+    private let lock: FolderLock?
+
+    /// An addition.
+    ///
+    /// - Parameters:
+    ///   - written: the folder, by an absolute path.
+    ///   - unitName: the unit that reads the configuration; nil: none is known.
+    ///   - stateFolder: where its daemon tells its status; nil: where the daemon's command line or environment say.
+    public init(
+        _ written: String, watch: Configuration.Inbox.Watch, priority: Int, files: ConfigurationFiles,
+        unitName: String?, stateFolder: String?
+    ) throws(JobFailure) {
+        folder = try InboxFolder(written)
+        inbox = Configuration.Inbox(path: folder.path, watch: watch, priority: priority)
+        self.files = files
+        self.unitName = unitName.map { $0.hasSuffix(".service") ? $0 : "\($0).service" }
+        self.stateFolder = stateFolder
+        lock = try Self.hold(parent(files.main))
+    }
+
+    /// What both files are named after: enough of the folder's own name to be known by, and a digest of its whole path, which
+    /// no other has.
+    private var name: String {
+        let known = lastComponent(inbox.path).prefix(40).map { letter in
+            letter.isASCII && (letter.isLetter || letter.isNumber) ? letter : "_"
+        }
+        return "\(String(known))-\(Digest.sha256(Array(inbox.path.utf8)).prefix(8))"
+    }
+
+    /// The piece of the configuration that adds it.
+    public var piece: String { "\(files.folder)/\(name).yaml" }
+
+    private func dropIn(of unit: SystemdUnit) -> (path: String, content: InboxDropIn) {
+        // An environment variable, so that tests can look there.
+        let units = ProcessInfo.processInfo.environment["CLIPDRAGD_UNITS"] ?? "/etc/systemd/system"
+        return (
+            "\(units)/\(unit.name).d/inbox-\(name).conf",
+            InboxDropIn(inbox.path, protectHome: unit["ProtectHome"], privateTmp: unit["PrivateTmp"]) {
+                (try? WatchedInbox.resolved($0)) ?? $0
+            }
+        )
+    }
+
+    /// Whether it goes together with the rest of the configuration.
+    ///
+    /// - Parameter others: the configuration without this inbox's piece.
+    public func check(beside others: Configuration) throws(JobFailure) {
+        let place = FolderPlace(inbox.path)
+        if let same = others.inboxes.first(where: { FolderPlace($0.path) == place }) {
+            throw JobFailure(
+                code: "config.overlap", message: "the configuration has this inbox already, as \(same.path)",
+                file: inbox.path,
+                hint: "If the service does not see it, take it out there and say this again.",
+                exit: .badConfiguration)
+        }
+        var whole = others
+        whole.inboxes.append(inbox)
+        if let clash = whole.folderClash { throw clash }
+    }
+
+    /// Does it.
+    public func run() throws(JobFailure) -> Answer {
+        let unit = unitName.flatMap { SystemdUnit($0) }
+        let dropIn = unit.map { self.dropIn(of: $0) }
+        let start = Date().timeIntervalSince1970
+        var changes = FileChanges()
+        var watch: String?
+        do throws(JobFailure) {
+            try write(unit, dropIn, &changes)
+            if let unit, unit.isActive {
+                watch = try watched(by: unit, isNews: changes.isAny, since: start)
+            } else {
+                _ = unit?.reloadManager()
+            }
+        } catch {
+            changes.takeBack()
+            guard error.code == Self.refused, let unit else { throw error }
+            var failure = error
+            let isBack = unit.reloadManager() && unit.restart()
+            failure.hint =
+                "All is as it was before"
+                + (isBack
+                    ? ", and the service runs."
+                    : ", but it does not run: see `systemctl status \(unit.name)`.")
+            throw failure
+        }
+        return Answer(
+            inbox: inbox, ownership: folder.ownership, piece: piece, unit: unit?.name, dropIn: dropIn?.path,
+            watch: watch, notes: notes(unit, dropIn, watch))
+    }
+
+    private static let refused = "inbox.refused"
+
+    /// One at a time: else one would test what another is about to take back. Where there is no folder there is no
+    /// configuration, which whoever reads it next is told.
+    private static func hold(_ folder: String) throws(JobFailure) -> FolderLock? {
+        do { return try FolderLock(folder) } catch {
+            guard error.operation == "flock" else { return nil }
+            throw JobFailure(
+                code: "file.flock", message: "another add-inbox is at work", file: folder,
+                hint: "Wait for it.",
+                retryable: true, exit: .tryLater)
+        }
+    }
+
+    private func write(
+        _ unit: SystemdUnit?, _ dropIn: (path: String, content: InboxDropIn)?, _ changes: inout FileChanges
+    ) throws(JobFailure) {
+        let service = unit.flatMap { ServiceUser($0) }
+        do throws(FileError) { changes.made = try folder.make(for: service) } catch {
+            throw JobFailure(error, exit: .cannotCreate)
+        }
+        if let service, let dropIn,
+            let refusal = folder.refusal(of: service, isBound: dropIn.content.access != .named)
+        {
+            throw refusal
+        }
+        do throws(FileError) {
+            // In this order: a service that can see more starts; one whose inbox it cannot see does not.
+            if let dropIn { try changes.write(dropIn.path, dropIn.content.text) }
+            try changes.write(piece, "# Written by `clipdragd add-inbox`.\n\(inbox.yaml)")
+        } catch { throw JobFailure(error, exit: .cannotCreate) }
+    }
+
+    /// How the service says that it watches the inbox, or why it does not.
+    private enum Look {
+        case watched(String)
+        case not(String, mayChange: Bool = false)
+    }
+
+    /// How the service watches it, which is started anew if need be.
+    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String
+    {
+        var unit = unit
+        var look = isNews ? Look.not("") : ask(unit)
+        if case .not = look {
+            let isUp = unit.reloadManager() && unit.restart()
+            look = isUp ? wait(&unit) : .not("it does not start")
+        }
+        switch look {
+        case .watched(let mode): return mode
+        case .not(let why, _):
+            unit.refresh()
+            let said = unit.lastWords(since: start).map { "; it says: \($0)" } ?? ""
+            throw JobFailure(
+                code: Self.refused, message: "\(unit.name) does not watch it: \(why)\(said)",
+                file: inbox.path, hint: "", exit: .cannotCreate)
+        }
+    }
+
+    private func ask(_ unit: SystemdUnit) -> Look {
+        guard let process = unit.process else { return .not("it does not run") }
+        let state = StateReader(stateFolder ?? unit.stateFolder)
+        guard state.status?["pid"]?.integer == process else {
+            return .not("its status is not in \(state.folder)", mayChange: true)
+        }
+        guard let told = state.inboxes.first(where: { $0.path == inbox.path }) else {
+            return .not("it knows of no such inbox; is \(files.main) its configuration?")
+        }
+        guard told.watch != "away" else { return .not("it sees no folder there") }
+        guard folder.isSeen(by: process) else { return .not("it sees another folder there") }
+        return .watched(told.watch)
+    }
+
+    /// Asks until it answers, or has been up for long enough.
+    private func wait(_ unit: inout SystemdUnit) -> Look {
+        let end = ContinuousClock.now + .seconds(10)
+        while true {
+            unit.refresh()
+            let look = ask(unit)
+            guard case .not(_, mayChange: true) = look, unit.isActive, ContinuousClock.now < end else {
+                return look
+            }
+            usleep(100_000)
+        }
+    }
+
+    private func notes(
+        _ unit: SystemdUnit?, _ dropIn: (path: String, content: InboxDropIn)?, _ watch: String?
+    ) -> [String] {
+        var notes: [String] = []
+        if dropIn?.content.access == .bound {
+            notes.append(
+                "what lies in \(parent(inbox.path)) does not last; without the folder the service does not start"
+            )
+        }
+        if let unit, watch == nil {
+            notes.append(
+                "\(unit.name) does not run and was not asked. It looks into every inbox at its start and names one that it cannot use; once it runs, the same command asks it"
+            )
+        }
+        if unit == nil {
+            let unknown =
+                unitName.map { "systemd does not know \($0)" }
+                ?? "no unit was named (--unit) that reads \(files.main)"
+            notes.append("\(unknown): let the daemon's user write into the folder, and start the daemon anew")
+        }
+        return notes
+    }
+}
+
+/// Files and folders that were made or changed, and how they were before.
+private struct FileChanges {
+    /// Folders, the innermost first.
+    var made: [String] = []
+    /// Whether a file was changed.
+    private(set) var isAny = false
+    private var before: [(path: String, bytes: [UInt8]?)] = []
+    private let files = PosixFileSystem()
+
+    /// Makes a file, or changes it, if it does not say so already.
+    mutating func write(_ path: String, _ text: String) throws(FileError) {
+        let bytes = Array(text.utf8)
+        let old = try files.status(path) == nil ? nil : try files.read(path)
+        // One that was the same is of an earlier, interrupted try: it is not to be kept either.
+        before.append((path, old == bytes ? nil : old))
+        guard old != bytes else { return }
+        isAny = true
+        made = try InboxFolder.missing(parent(path)) + made
+        try files.createDirectory(parent(path))
+        try files.replace(path, bytes, mode: 0o644)
+    }
+
+    /// Puts everything back.
+    func takeBack() {
+        for (path, bytes) in before.reversed() {
+            if let bytes { try? files.replace(path, bytes, mode: 0o644) } else { try? files.remove(path) }
+        }
+        InboxFolder.remove(made)
+    }
+}

@@ -1,0 +1,69 @@
+/// What lets a hardened service see and write a folder, as a drop-in of its unit (systemd.exec(5)).
+struct InboxDropIn: Equatable {
+    /// How a folder comes to be seen.
+    enum Access: Equatable {
+        /// It is, and may be written.
+        case named
+        /// It is laid over what hides it.
+        case bound
+        /// Likewise, and what hides all homes must let it be.
+        case boundInHome
+    }
+
+    /// The folder, an absolute path.
+    let folder: String
+    /// How it comes to be seen.
+    let access: Access
+
+    /// Folders that `ProtectHome=` hides, and those that `PrivateTmp=` puts empty ones in the place of.
+    static let (homes, temporaries) = (["/home", "/root", "/run/user"], ["/tmp", "/var/tmp"])
+
+    /// The drop-in of a folder.
+    ///
+    /// - Parameters:
+    ///   - protectHome, privateTmp: the unit's settings, as systemd shows them.
+    ///   - resolved: a path without symbolic links; /home may be one.
+    init(_ folder: String, protectHome: String, privateTmp: String, resolved: (String) -> String) {
+        func lies(below roots: [String]) -> Bool {
+            roots.contains { root in folder.hasPrefix("\(root)/") || folder.hasPrefix("\(resolved(root))/") }
+        }
+        self.folder = folder
+        if ["yes", "tmpfs"].contains(protectHome), lies(below: Self.homes) {
+            access = .boundInHome
+        } else {
+            access = privateTmp == "yes" && lies(below: Self.temporaries) ? .bound : .named
+        }
+    }
+
+    /// The file.
+    var text: String {
+        let path = Self.quoted(folder)
+        let lines =
+            switch access {
+            case .named: ["ReadWritePaths=\(path)"]
+            case .bound: ["BindPaths=\(path)"]
+            case .boundInHome: ["ProtectHome=tmpfs", "BindPaths=\(path)"]
+            }
+        return """
+            # Written by `clipdragd add-inbox`, as was the file of that name among the pieces of the configuration.
+            [Unit]
+            RequiresMountsFor=\(path)
+
+            [Service]
+            \(lines.joined(separator: "\n"))
+
+            """
+    }
+
+    /// A path as one word of a unit's setting: quotes keep spaces and colons, `%` begins a specifier.
+    static func quoted(_ path: String) -> String {
+        let escaped = path.unicodeScalars.map { scalar in
+            switch scalar {
+            case "\"", "\\": "\\\(scalar)"
+            case "%": "%%"
+            default: String(scalar)
+            }
+        }
+        return "\"\(escaped.joined())\""
+    }
+}

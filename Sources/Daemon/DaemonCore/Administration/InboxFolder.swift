@@ -1,0 +1,153 @@
+internal import CLinux
+import JobFiles
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Who the service runs as.
+struct ServiceUser {
+    let name: String
+    let user: uid_t
+    let group: gid_t
+    /// All groups it is in.
+    private(set) var groups: [gid_t]
+
+    /// The user of a unit; nil where there is none of that name (yet).
+    init?(_ unit: SystemdUnit) {
+        name = unit["User"].isEmpty ? "root" : unit["User"]
+        guard let entry = getpwnam(name) ?? uid_t(name).flatMap({ getpwuid($0) }) else { return nil }
+        user = entry.pointee.pw_uid
+        group = Self.group(unit["Group"]) ?? entry.pointee.pw_gid
+        var count: Int32 = 256
+        groups = [gid_t](repeating: 0, count: Int(count))
+        guard getgrouplist(entry.pointee.pw_name, group, &groups, &count) >= 0 else { return nil }
+        groups.removeLast(groups.count - Int(count))
+        groups += unit["SupplementaryGroups"].split(separator: " ").compactMap { Self.group(String($0)) }
+    }
+
+    private static func group(_ name: String) -> gid_t? {
+        name.isEmpty ? nil : getgrnam(name).map(\.pointee.gr_gid) ?? gid_t(name)
+    }
+}
+
+/// A folder that shall be an inbox.
+struct InboxFolder {
+    /// Where it really is, or will be: no symbolic links. A unit and a configuration can both name it.
+    let path: String
+    private let files = PosixFileSystem()
+
+    /// - Parameter written: an absolute path.
+    init(_ written: String) throws(JobFailure) {
+        guard written.hasPrefix("/") else {
+            throw JobFailure(
+                code: "config.relative_path",
+                message: "the inbox is `\(PathCoding.shown(written))`, a relative path",
+                hint: "Write a path that begins with /.", exit: .usage)
+        }
+        // What is not there yet lies in what is.
+        var (known, rest) = (written, [String]())
+        var real: String?
+        while known != "/" {
+            real = try? WatchedInbox.resolved(known)
+            if real != nil { break }
+            rest.insert(lastComponent(known), at: 0)
+            known = parent(known)
+        }
+        let whole = "\(real ?? "")/\(rest.joined(separator: "/"))"
+        guard let text = String(validating: PathCoding.bytes(whole), as: UTF8.self),
+            text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        else {
+            throw JobFailure(
+                code: "command.usage", message: "no unit of systemd can name this folder",
+                file: PathCoding.shown(written),
+                hint: "Choose a path of UTF-8 without control characters.", exit: .usage)
+        }
+        path = text == "/" ? text : "/" + text.split(separator: "/").joined(separator: "/")
+    }
+
+    /// Makes it where there is none, for the service and its group (mode 2770, as the package's inbox).
+    ///
+    /// - Returns: the folders that were made, the innermost first.
+    func make(for service: ServiceUser?) throws(FileError) -> [String] {
+        let made = try Self.missing(path)
+        guard !made.isEmpty else {
+            guard KernelCalls().isDirectory(path) else { throw FileError("open", path, ENOTDIR) }
+            return []
+        }
+        do throws(FileError) {
+            try files.createDirectory(parent(path))
+            guard mkdir(PathCoding.cString(path), 0o700) == 0 else { throw FileError("mkdir", path) }
+            // By its descriptor: whoever owns the folder above could put a link in its place.
+            let descriptor = open(PathCoding.cString(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard descriptor >= 0 else { throw FileError("open", path) }
+            defer { close(descriptor) }
+            if let service, fchown(descriptor, service.user, service.group) != 0 {
+                throw FileError("fchown", path)
+            }
+            guard fchmod(descriptor, 0o2770) == 0 else { throw FileError("fchmod", path) }
+            guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
+            try files.syncDirectory(parent(path))
+        } catch {
+            Self.remove(made)
+            throw error
+        }
+        return made
+    }
+
+    /// Of a folder and those above it which are not there, the innermost first.
+    static func missing(_ folder: String) throws(FileError) -> [String] {
+        var (missing, above) = ([String](), folder)
+        while try PosixFileSystem().status(above) == nil {
+            missing.append(above)
+            above = parent(above)
+        }
+        return missing
+    }
+
+    /// Removes folders that were made, as far as nothing is in them.
+    static func remove(_ made: [String]) { for folder in made { rmdir(PathCoding.cString(folder)) } }
+
+    /// Why a service cannot use it, and what to do; nil where it can, or that cannot be asked.
+    ///
+    /// - Parameter isBound: the service gets the folder itself, whatever those above it allow.
+    func refusal(of service: ServiceUser, isBound: Bool) -> JobFailure? {
+        func access(_ isBound: Bool) -> Int32 {
+            cl_folder_access(
+                PathCoding.cString(path), isBound ? 1 : 0, service.user, service.group, service.groups,
+                Int32(service.groups.count))
+        }
+        let number = access(isBound)
+        guard number > 0 else { return nil }
+        let error = FileError("access", path, number)
+        var failure = JobFailure(error, exit: .cannotCreate)
+        guard number == EACCES else { return failure }
+        let quoted = "'\(path.replacing("'", with: "'\\''"))'"
+        if !isBound && access(true) == 0 {
+            failure.message = "a folder above it keeps the user \(service.name) out"
+            failure.hint = "See `namei -l \(quoted)`; each folder on the way needs x for that user."
+        } else {
+            failure.message = "the user \(service.name) may not write there (\(ownership))"
+            failure.hint =
+                "Let it: setfacl -m u:\(service.name):rwx \(quoted); or give the folder its group (chgrp, chmod 2770)."
+        }
+        return failure
+    }
+
+    /// `owner:group, mode 2770`.
+    var ownership: String {
+        var found = stat()
+        guard stat(PathCoding.cString(path), &found) == 0 else { return "nothing" }
+        let user = getpwuid(found.st_uid).map { String(cString: $0.pointee.pw_name) } ?? String(found.st_uid)
+        let group = getgrgid(found.st_gid).map { String(cString: $0.pointee.gr_name) } ?? String(found.st_gid)
+        return "\(user):\(group), mode \(String(found.st_mode & 0o7777, radix: 8))"
+    }
+
+    /// Whether a process sees this very folder at its path.
+    func isSeen(by process: Int) -> Bool {
+        var (ours, theirs) = (stat(), stat())
+        return stat(PathCoding.cString(path), &ours) == 0
+            && stat(PathCoding.cString("/proc/\(process)/root\(path)"), &theirs) == 0
+            && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino
+    }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import DaemonCore
+import EditJobs
+import Foundation
+import JobFiles
+import SpecParser
+
+/// `clipdragd add-inbox DIR`: for the administrator.
+struct AddInboxCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add-inbox",
+        abstract: "Let the service watch a folder anywhere, and see that it does.")
+
+    /// What may be asked for.
+    enum WatchChoice: String, ExpressibleByArgument, CaseIterable { case auto, inotify, poll }
+
+    @Argument(help: ArgumentHelp("The folder, from /; made where there is none.", valueName: "DIR"))
+    var directory: String
+
+    @Option(help: "The service's unit. Default: the one that reads the configuration.")
+    var unit: String?
+
+    @Option(help: "How it is watched.")
+    var watch = WatchChoice.auto
+
+    @Option(help: "Added to its jobs' priorities, -1000 to 1000.")
+    var priority = 0
+
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if !(-1000...1000).contains(priority) {
+            throw ValidationError("--priority takes a number from -1000 to 1000.")
+        }
+        if let unit, unit.isEmpty || unit.contains("/") || unit.hasPrefix("-") {
+            throw ValidationError("--unit takes a unit's name, such as clipdragd or clipdragd@blue.")
+        }
+    }
+
+    func run() throws {
+        try output.report {
+            // The service has to read what is written here.
+            umask(0o022)
+            guard let main else {
+                throw JobFailure(
+                    code: "config.missing",
+                    message: "there is no configuration that an inbox could be added to",
+                    hint: "Make /etc/clipdragd/config.yaml, or give --config FILE.", exit: .badConfiguration)
+            }
+            let files = ConfigurationFiles(absolutePath(main))
+            let addition = try InboxAddition(
+                directory.hasPrefix("/") ? absolutePath(directory) : directory,
+                watch: Configuration.Inbox.Watch(rawValue: watch.rawValue) ?? .auto, priority: priority,
+                files: files, unitName: unit ?? unitThatReads(files.main),
+                stateFolder: places.state.map { absolutePath($0) })
+            let read = try files.read(missing: places.config == nil ? .badConfiguration : .noInput)
+            let others: Configuration
+            do { others = try parseConfiguration(read.filter { $0.path != addition.piece }) } catch let error
+                as SpecError
+            { throw JobFailure(error, exit: .badConfiguration) }
+            try addition.check(beside: others)
+            tell(try addition.run())
+        }
+    }
+
+    private static let folder = "/etc/clipdragd"
+
+    /// The configuration: as given, else the one that the unit reads.
+    private var main: String? {
+        if let config = places.config { return config }
+        guard let unit, let instance = unit.split(separator: "@").dropFirst().first else {
+            return places.configurationFile
+        }
+        return "\(Self.folder)/\(instance.hasSuffix(".service") ? instance.dropLast(8) : instance).yaml"
+    }
+
+    /// The unit that reads a configuration, of those that the package has.
+    private func unitThatReads(_ file: String) -> String? {
+        guard parent(file) == Self.folder, fileExtension(file) == "yaml" else { return nil }
+        let name = stem(lastComponent(file))
+        return name == "config" ? "clipdragd" : "clipdragd@\(name)"
+    }
+
+    private func tell(_ answer: InboxAddition.Answer) {
+        if output.json {
+            return print(
+                JSONValue.object([
+                    ("inbox", .string(answer.inbox.path)), ("priority", .integer(answer.inbox.priority)),
+                    ("folder", .string(answer.ownership)), ("piece", .string(answer.piece)),
+                    ("unit", .optional(answer.unit)), ("drop_in", .optional(answer.dropIn)),
+                    ("watch", .optional(answer.watch)), ("checked", .bool(answer.watch != nil)),
+                    ("notes", .array(answer.notes.map { .string($0) })),
+                ]).line)
+        }
+        let state = answer.watch.map { ", watched by \(answer.unit ?? "") (\($0))" } ?? ""
+        print("\(answer.inbox.path): an inbox\(state)")
+        print("  folder     \(answer.ownership)")
+        print("  piece      \(answer.piece)")
+        if let dropIn = answer.dropIn { print("  drop-in    \(dropIn)") }
+        for note in answer.notes { print("  note       \(note)") }
+    }
+}
