@@ -349,7 +349,7 @@ static void gradient_task(void *context, size_t i) {
     size_t first_block = j->dk ? 0 : from, last_block = j->dk ? j->blocks : to;
     size_t first_tile = j->dk ? from : 0, last_tile = j->dk ? to : j->tiles;
     size_t first_sample = key_sets(j) == p->samples ? set : 0, last_sample = key_sets(j) == p->samples ? set + 1 : p->samples;
-    float *dq = j->dk && part > 0 ? j->shares + (part - 1) * dq_count(j) : j->dq;
+    float *dq = j->shares && part > 0 ? j->shares + (part - 1) * dq_count(j) : j->dq;
     query_block b = make_query_block(j);
     for (size_t sample = first_sample; sample < last_sample; sample++)
         for (size_t block = first_block; block < last_block; block++) {

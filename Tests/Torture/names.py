@@ -76,13 +76,13 @@ def bytes_of(chance, least, most, count):
 
 SHELL = [b"$(touch escaped)", b"`touch escaped`", b"; touch escaped;", b"'", b'"', b"\\", b"%s%n%d", b"%2e%2e%2f", b"..\\..\\",
          b"*", b"?", b"[a]", b"{a,b}", b"|", b"&", b"<", b">", b"#", b"!", b"~", b"$HOME", b"${x}", b"--help", b"-", b"=", b":", b"@"]
-ODD = ["\u202e", "\u200d", "\u200b", "\ufeff", "\U0010f7e9", "\U0010f780", "\ue000", "\ufffd", "\ufffe", "\u0301", "\u0338", "\u2044", "\u2215",
-       "\u2024", "\uff0e", "\uff0f", "\u1100\u1161\u11a8", "\U0001f469\u200d\U0001f4bb", "1\ufe0f\u20e3", "\u212a", "\u0130", "\u00df", "\u0085",
-       "\u009b", "\u2028"]
-COMPOSED = [("\u00e9", "e\u0301"), ("\u00c5", "A\u030a"), ("\u212b", "\u00c5"), ("\ud55c", "\u1112\u1161\u11ab"), ("\u1e69", "s\u0323\u0307"),
-            ("\u2126", "\u03a9"), ("\u0958", "\u0915\u093c")]
-OURS = [b"job", b"error", b"archive", b"failed", b"done", b"lock", b"clipdragd", b"x.2", b"x", b"trajectory", b"result", b"status", b"paused", b"CON",
-        b"con", b"nul", b"cancel 1", b"wake"]
+ODD = ["\u202e", "\u200d", "\u200b", "\ufeff", "\U0010f7e9", "\U0010f780", "\ue000", "\ufffd", "\ufffe", "\u0301", "\u0338", "\u2044",
+       "\u2215", "\u2024", "\uff0e", "\uff0f", "\u1100\u1161\u11a8", "\U0001f469\u200d\U0001f4bb", "1\ufe0f\u20e3", "\u212a", "\u0130",
+       "\u00df", "\u0085", "\u009b", "\u2028"]
+COMPOSED = [("\u00e9", "e\u0301"), ("\u00c5", "A\u030a"), ("\u212b", "\u00c5"), ("\ud55c", "\u1112\u1161\u11ab"),
+            ("\u1e69", "s\u0323\u0307"), ("\u2126", "\u03a9"), ("\u0958", "\u0915\u093c")]
+OURS = [b"job", b"error", b"archive", b"failed", b"done", b"lock", b"clipdragd", b"x.2", b"x", b"trajectory", b"result", b"status",
+        b"paused", b"CON", b"con", b"nul", b"cancel 1", b"wake"]
 
 
 def stems(kind, chance, token):
@@ -169,13 +169,16 @@ def drops(chance, count):
             elif way == "not looked at":
                 put(chance.choice([b".%s.yaml", b"%s.yaml~", b"%s.tmp", b"%s.PART", b"%s.txt"]) % stem[:240])
             else:
-                put(stem + (ending if len(stem + ending) <= LONGEST else b".yml"), stem + (extension if len(stem + extension) <= LONGEST else b".png"))
+                put(stem + (ending if len(stem + ending) <= LONGEST else b".yml"),
+                    stem + (extension if len(stem + extension) <= LONGEST else b".png"))
     return files
 
 
 # -- the trial
 
 def names(torture, count):
+    total = Counter()
+
     def one(batch):
         chance = random.Random(f"{torture.seed} names {batch}")
         files = drops(chance, BATCH)
@@ -183,11 +186,12 @@ def names(torture, count):
         os.makedirs(root)
         place = Place(f"{root}/p", Scenario("names", {}, extra="workers: 2\n", elsewhere=batch % 2 == 1))
         with trial(f"seed {torture.seed}, batch {batch}", lambda: (place.remove(), shutil.rmtree(root, ignore_errors=True))):
-            run(place, files, chance)
+            total.update(run(place, files, chance))
             demand(os.listdir(root) == ["p"], f"something escaped: {os.listdir(root)}")
         return f"batch of {BATCH} pairs"
 
     torture.all(f"names, seed {torture.seed}", one, range((count + BATCH - 1) // BATCH), 2)
+    print("names: " + ", ".join(f"{n} {what}" for what, n in total.items()), flush=True)
 
 
 def run(place, files, chance):
@@ -208,11 +212,13 @@ def run(place, files, chance):
             again[spec], again[image] = b"prompt: again %d\n" % i, picture(10 ** 6 + i)
     for name, content in again.items():
         write_old(os.path.join(os.fsencode(place.inbox), name), content)
-    done_again, refused_again, _ = fate({**{n: files[n] for n in left}, **again})
+    done_again, _, _ = fate({**{n: files[n] for n in left}, **again})
     done_again = [pair for pair in done_again if pair[0] in again]
     code, said = place.run(seconds=120)
     demand(code in (0, 75), f"the second round ended with {code}: {said[-400:]}")
     check_again(place, again, done_again)
+    return {"files": len(files), "pairs published": len(done), "specs refused": len(refused), "files left alone": len(left),
+            "pairs published once more": len(done_again)}
 
 
 def raw(folder):
@@ -236,8 +242,8 @@ def results(place):
 def check(place, files, done, refused, left):
     """Everything is where the rules say. Returns the folder that each spec was published as."""
     image_of, made = dict(done), results(place)
-    specs = Counter(spec for _, spec, _, _ in made)
-    demand(specs == Counter(list(image_of)), f"not published once, or not to be: {specs - Counter(list(image_of))} {Counter(list(image_of)) - specs}")
+    specs, wanted = Counter(spec for _, spec, _, _ in made), Counter(list(image_of))
+    demand(specs == wanted, f"not published once, or not to be: {specs - wanted} {wanted - specs}")
     folders = {}
     for folder, spec, result, text in made:
         demand(text == files[spec] and result == files[image_of[spec]], f"{folder} is made of other files than {spec}'s")

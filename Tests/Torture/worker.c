@@ -84,12 +84,13 @@ int main(int argc, char **argv) {
     close(file);
 
     size_t spec_size, image_size = 0;
-    const char *text = bytes_of(spec, &spec_size), *picture = image && access(image, F_OK) == 0 ? bytes_of(image, &image_size) : "";
+    int is_there = image && access(image, F_OK) == 0;
+    const char *text = bytes_of(spec, &spec_size), *picture = is_there ? bytes_of(image, &image_size) : "";
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts("{\"stage\":\"drag\",\"step\":1,\"total\":2}");
     const char *hold = getenv("TORTURE_HOLD"), *crashed = getenv("TORTURE_CRASHED");
     while (hold && access(hold, F_OK) == 0) usleep(20000);
-    if (image && access(image, F_OK) != 0) refuse("spec.reference_missing", "");
+    if (image && !is_there) refuse("spec.reference_missing", "");
     if (strstr(text, "REFUSED")) refuse("spec.test", ",\"line\":1,\"column\":2");
     if (strstr(text, "BROKEN")) refuse("image.corrupt", "");
     if (strstr(text, "CRASHES") && crashed && access(crashed, F_OK) != 0) {

@@ -1,4 +1,4 @@
-// By scalars: to Swift a slash and a combining mark that follows it are one character, and no slash.
+// Paths are cut by scalars: to Swift a slash and a combining mark that follows it are one character, and no slash.
 
 /// The folder of a path.
 public func parent(_ path: String) -> String {

@@ -57,7 +57,7 @@ struct SystemdUnit {
         let own = Self.run(journal + ["_SYSTEMD_INVOCATION_ID=\(self["InvocationID"])"]).lines
         // An error is followed by what to do.
         if let error = own.lastIndex(where: { $0.contains("error: ") }) {
-            return own[error...].prefix(2).joined(separator: " ")
+            return own[error...].prefix(2).joined(separator: ". ")
         }
         let words = journal + ["--unit=\(name)", "--priority=err", "--since=@\(Int(start))"]
         return Self.run(words).lines.first
