@@ -29,7 +29,7 @@ import Testing
             try systemd.text(dropIn).contains(
                 "\nReadWritePaths=\"\(place.folder.path)/made/my \\\"edits\\\": 50%%\"\n"))
         let mode = try FileManager.default.attributesOfItem(atPath: folder)[.posixPermissions] as? Int
-        #expect(mode == 0o2770)
+        #expect(mode == 0o3770)
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
 
         // It is an inbox indeed.

@@ -388,7 +388,9 @@ import Testing
         #expect(try run(mask: Array(other)) == "x.2")
     }
 
-    @Test func `a spec that means the same makes a duplicate however it is written; another wish or preset does not`()
+    @Test
+    func
+        `a spec that means the same makes a duplicate however it is written; another wish or preset does not`()
         throws
     {
         let place = try Place()

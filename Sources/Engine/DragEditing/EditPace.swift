@@ -53,7 +53,8 @@ public struct EditPace: Sendable, Equatable {
         dragStep = try seconds { try steps.perform(.dragIteration) }
         dragMemory = peak()
         fineTuningStep =
-            try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch) / Double(oneStep.lora.batch)
+            try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch)
+            / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
         releaseIdleMemory()
     }

@@ -70,7 +70,7 @@ public struct InboxAddition {
         return (
             "\(units)/\(unit.name).d/inbox-\(name).conf",
             InboxDropIn(inbox.path, protectHome: unit["ProtectHome"], privateTmp: unit["PrivateTmp"]) {
-                (try? WatchedInbox.resolved($0)) ?? $0
+                PathCoding.resolved($0) ?? $0
             }
         )
     }

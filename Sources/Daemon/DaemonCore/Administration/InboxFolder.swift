@@ -49,7 +49,7 @@ struct InboxFolder {
         var (known, rest) = (written, [String]())
         var real: String?
         while known != "/" {
-            real = try? WatchedInbox.resolved(known)
+            real = PathCoding.resolved(known)
             if real != nil { break }
             rest.insert(lastComponent(known), at: 0)
             known = parent(known)
@@ -66,7 +66,7 @@ struct InboxFolder {
         path = text == "/" ? text : "/" + text.split(separator: "/").joined(separator: "/")
     }
 
-    /// Makes it where there is none, for the service and its group (mode 2770, as the package's inbox).
+    /// Makes it where there is none, for the service and its group (mode 3770, as the package's inbox).
     ///
     /// - Returns: the folders that were made, the innermost first.
     func make(for service: ServiceUser?) throws(FileError) -> [String] {
@@ -85,7 +85,7 @@ struct InboxFolder {
             if let service, fchown(descriptor, service.user, service.group) != 0 {
                 throw FileError("fchown", path)
             }
-            guard fchmod(descriptor, 0o2770) == 0 else { throw FileError("fchmod", path) }
+            guard fchmod(descriptor, 0o3770) == 0 else { throw FileError("fchmod", path) }
             guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
             try files.syncDirectory(parent(path))
         } catch {

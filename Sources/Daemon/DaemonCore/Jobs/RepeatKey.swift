@@ -8,21 +8,31 @@ extension ClaimStore {
     func repeatKey(_ pair: Pair) -> String {
         var parts = [Version.current, configuration.model ?? "", meaning(of: pair)]
         for name in [pair.image].compactMap({ $0 }) + pair.others where !name.contains("/") {
-            parts.append((try? Digest.sha256(files: ["\(pair.inbox)/\(name)"], files)) ?? "")
+            parts.append(content(of: "\(pair.inbox)/\(name)"))
         }
         return Digest.sha256(Array(parts.joined(separator: "\n").utf8))
     }
 
+    /// A file's content; one that is larger than is looked at goes by what is known without reading it.
+    private func content(of path: String) -> String {
+        guard let status = try? files.status(path) else { return "" }
+        guard status.size <= SettlingFile.pictureBytes else { return "\(FileStamp(status))" }
+        return (try? Digest.sha256(files: [path], files)) ?? ""
+    }
+
     /// A spec in one form for all that mean the same; of one that is none, its bytes' digest.
     private func meaning(of pair: Pair) -> String {
-        guard let bytes = try? files.read("\(pair.inbox)/\(pair.spec)") else { return "" }
+        guard
+            let bytes = try? files.read("\(pair.inbox)/\(pair.spec)", from: 0, count: SettlingFile.specBytes)
+        else { return "" }
         guard var spec = try? parseSpec(bytes, file: pair.spec).spec else { return Digest.sha256(bytes) }
         spec.priority = 0
         spec.mask = spec.mask.map { region in
             if case .file = region.value { Located(.file(""), at: region.mark) } else { region }
         }
         return SpecWriting.effectiveYAML(
-            spec, image: "", sourcePrompt: spec.sourcePrompt ?? "", preset: spec.preset ?? configuration.preset,
+            spec, image: "", sourcePrompt: spec.sourcePrompt ?? "",
+            preset: spec.preset ?? configuration.preset,
             settings: spec.settings.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 },
             output: spec.output.filled(from: configuration.output))
     }

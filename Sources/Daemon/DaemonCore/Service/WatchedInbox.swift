@@ -73,9 +73,8 @@ final class WatchedInbox {
 
     /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
     func attach(_ files: some FileSystem) throws {
-        guard let status = try files.status(try Self.resolved(path)) else {
-            throw FileError("open", path, ENOENT)
-        }
+        guard let real = PathCoding.resolved(path) else { throw FileError("open", path) }
+        guard let status = try files.status(real) else { throw FileError("open", path, ENOENT) }
         // Whoever may write into the inbox may have put there what leads elsewhere.
         guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
             throw FileError("open", "\(path)/.clipdragd", ELOOP)
@@ -105,16 +104,8 @@ final class WatchedInbox {
         guard let attachment else { return false }
         guard mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return true }
         mayBeGone = false
-        guard let real = try? Self.resolved(path), let status = try? files.status(real) else { return false }
+        guard let real = PathCoding.resolved(path), let status = try? files.status(real) else { return false }
         return status.device == attachment.device && status.inode == attachment.inode
-    }
-
-    /// A path that is there, without symbolic links.
-    static func resolved(_ path: String) throws(FileError) -> String {
-        guard let real = realpath(PathCoding.cString(path), nil) else { throw FileError("open", path) }
-        defer { free(real) }
-        return PathCoding.text(
-            UnsafeBufferPointer(start: real, count: strlen(real)).map { UInt8(bitPattern: $0) })
     }
 
     /// Takes what events there are.

@@ -26,7 +26,7 @@ struct SettlingFile: Sendable {
     private static let specPatience = 3.0
     /// Bytes of a file that are looked at: a spec has at most 1 MiB, and of a picture that is larger than any within the
     /// pixels of a configuration the worker has to tell. Whatever is dropped, the daemon's memory is its own.
-    private static let (specBytes, pictureBytes) = ((1 << 20) + 1, 1 << 30)
+    static let (specBytes, pictureBytes) = ((1 << 20) + 1, 1 << 30)
 
     /// A spec as it was read. By reference: of most files there is none, and there may be thousands.
     indirect enum Reading {

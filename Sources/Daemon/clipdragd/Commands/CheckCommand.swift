@@ -20,7 +20,8 @@ struct CheckCommand: ParsableCommand {
 
     @Flag(
         help:
-            "Where no edit has told yet how fast the model runs here, run a step of each stage to forecast by.")
+            "Where no edit has told yet how fast the model runs here, run a step of each stage to forecast by."
+    )
     var measure = false
 
     @OptionGroup var model: ModelOptions
@@ -54,7 +55,9 @@ struct CheckCommand: ParsableCommand {
     }
 
     /// By what an earlier edit has measured, or with `--measure` by what is measured now.
-    private func forecast(_ plan: JobPlan, _ folder: String, _ cache: JobCache, _ loaded: inout DiffusionModel?)
+    private func forecast(
+        _ plan: JobPlan, _ folder: String, _ cache: JobCache, _ loaded: inout DiffusionModel?
+    )
         throws -> EditPace.Forecast?
     {
         guard let size = plan.latentSize(folder) else { return nil }
