@@ -60,6 +60,8 @@ def open_and_write(path, content, chance):
 
 def append(path, content, chance):
     for _, piece in pieces(content, chance):
+        if not piece:
+            continue  # behind the last byte it would make a new, empty file where a whole one was taken
         with open(path, "ab", buffering=0) as file:
             file.write(piece)
         pause(chance, SHORT)
