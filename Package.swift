@@ -103,7 +103,7 @@ let package = Package(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

@@ -1,6 +1,10 @@
 /* SHA-256 (FIPS 180-4). */
 #include "CLinux.h"
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 static const uint32_t k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
@@ -13,7 +17,7 @@ static const uint32_t k[64] = {
 
 static uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void block(uint32_t h[8], const uint8_t *p) {
+void cl_sha256_block_plain(uint32_t h[8], const uint8_t p[64]) {
     uint32_t w[64], s[8];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
@@ -34,6 +38,50 @@ static void block(uint32_t h[8], const uint8_t *p) {
     for (int i = 0; i < 8; i++) h[i] += s[i];
 }
 
+#if defined(__x86_64__)
+/* The same by the CPU's own instructions, four rounds at a time. They hold the state as {a, b, e, f} and {c, d, g, h}. */
+__attribute__((target("sha,sse4.1"))) static void block_sha(uint32_t h[8], const uint8_t p[64]) {
+    const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+    const __m128i abef0 = _mm_set_epi32((int)h[0], (int)h[1], (int)h[4], (int)h[5]);
+    const __m128i cdgh0 = _mm_set_epi32((int)h[2], (int)h[3], (int)h[6], (int)h[7]);
+    __m128i abef = abef0, cdgh = cdgh0, w[16];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 16; i++) {
+        if (i < 4) w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), big_endian);
+        else {
+            __m128i seven_back = _mm_alignr_epi8(w[i - 1], w[i - 2], 4);
+            w[i] = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]), seven_back), w[i - 1]);
+        }
+        __m128i added = _mm_add_epi32(w[i], _mm_loadu_si128((const __m128i *)(k + 4 * i)));
+        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, added);
+        abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(added, 0x0e));
+    }
+    uint32_t x[4], y[4];
+    _mm_storeu_si128((__m128i *)x, _mm_add_epi32(abef, abef0));
+    _mm_storeu_si128((__m128i *)y, _mm_add_epi32(cdgh, cdgh0));
+    h[0] = x[3], h[1] = x[2], h[4] = x[1], h[5] = x[0];
+    h[2] = y[3], h[3] = y[2], h[6] = y[1], h[7] = y[0];
+}
+
+static int has_sha(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && c & bit_SSE4_1 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA;
+}
+#endif
+
+void cl_sha256_block(uint32_t h[8], const uint8_t p[64]) {
+#if defined(__x86_64__)
+    static int known;  /* 0: not asked yet; asking twice does no harm */
+    int is_there = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (!is_there) __atomic_store_n(&known, is_there = has_sha() ? 1 : -1, __ATOMIC_RELAXED);
+    if (is_there > 0) {
+        block_sha(h, p);
+        return;
+    }
+#endif
+    cl_sha256_block_plain(h, p);
+}
+
 void cl_sha256_begin(cl_sha256 *c) {
     static const uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(c->state, h, sizeof h);
@@ -45,10 +93,10 @@ void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count) {
     c->length += count;
     while (count) {
         uint64_t take = 64 - used < count ? 64 - used : count;
-        if (take == 64) block(c->state, bytes);
+        if (take == 64) cl_sha256_block(c->state, bytes);
         else {
             memcpy(c->buffer + used, bytes, take);
-            if (used + take == 64) block(c->state, c->buffer);
+            if (used + take == 64) cl_sha256_block(c->state, c->buffer);
         }
         bytes += take;
         count -= take;
