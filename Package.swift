@@ -32,45 +32,52 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What every module throws.
+        .target(name: "Failures", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
             swiftSettings: strict),
         .target(
-            name: "Imaging", dependencies: ["CImageCodecs"], path: "Sources/Engine/Imaging",
+            name: "Imaging", dependencies: ["CImageCodecs", "Failures"], path: "Sources/Engine/Imaging",
             swiftSettings: strict),
         .target(
-            name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
+            name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Failures", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "Failures"], swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+            name: "JobFiles", dependencies: ["CLinux", "Failures"], path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict
         ),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "CCurl", "Failures", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
+                "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Failures", "JobFiles", "SpecParser",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore",
+                "DaemonCore", "EditJobs", "Failures", "JobFiles", "SpecParser", "Diffusion", "DragEditing",
+                "TensorCore",
                 "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -82,7 +89,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
-            name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
+            name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
@@ -90,24 +97,28 @@ let package = Package(
             name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Pictures", "make_pictures.py"],
+            name: "ImagingTests", dependencies: ["Failures", "Imaging"],
+            exclude: ["Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],
+            name: "DiffusionTests", dependencies: ["Diffusion", "Failures", "TensorCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: ["DragEditing", "Diffusion", "Failures", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
+            name: "SpecParserTests", dependencies: ["Failures", "SpecParser"], exclude: ["Cases"],
+            swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "CLinux", "DaemonCore", "EditJobs", "Failures", "JobFiles", "SpecParser", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: ["Failures", "JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,3 +1,5 @@
+import Failures
+
 /// A setting as written in a spec.
 public enum SettingLiteral: Sendable, Equatable {
     /// A whole number.
@@ -106,7 +108,7 @@ public struct SettingRule: Sendable {
     ]
 
     /// Reads a value by this rule.
-    func literal(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> SettingLiteral {
+    func literal(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) -> SettingLiteral {
         if isOptional && node.isNull { return .none }
         switch kind {
         case .integer(let range): return .integer(try decoder.integer(node, "`\(key)`", in: range))
@@ -131,8 +133,8 @@ public struct SettingAssignment: Sendable, Equatable {
 /// Reads `KEY=VALUE` of `--set`.
 ///
 /// - Throws: what is wrong, shown as a place in `--set`.
-public func parseSetting(_ text: String) throws(SpecError) -> SettingAssignment {
-    let source = SourceText(file: "--set", text: text)
+public func parseSetting(_ text: String) throws(Failure) -> SettingAssignment {
+    let source = SourceText(file: "--set", text: text, .usage)
     let decoder = Decoder(source: source)
     guard let split = text.firstIndex(of: "=") else {
         throw decoder.error(

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// A spec together with its text, so that what is found out later can still be shown at its place.
@@ -14,8 +15,8 @@ public struct ParsedSpec: Sendable {
     }
 
     /// An error at a place of this spec.
-    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
-        SourceText(file: file, text: text).error(code, message, at: mark, do: hint)
+    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
+        SourceText(file: file, text: text, .badSpec).error(code, message, at: mark, do: hint)
     }
 }
 
@@ -25,8 +26,8 @@ public struct ParsedSpec: Sendable {
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
 /// - Throws: the first thing that is wrong.
-public func parseSpec(_ bytes: [UInt8], file: String) throws(SpecError) -> ParsedSpec {
-    let (root, source) = try YAMLReader.read(bytes, file: file)
+public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
+    let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
@@ -46,7 +47,7 @@ private struct SpecDecoder {
         "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
     ]
 
-    func spec(_ root: YAMLNode) throws(SpecError) -> EditSpec {
+    func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
@@ -81,7 +82,7 @@ private struct SpecDecoder {
         return spec
     }
 
-    private func fileName(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    private func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let name = try decoder.text(node, what)
         guard !name.isEmpty else {
             throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
@@ -93,7 +94,7 @@ private struct SpecDecoder {
         return name
     }
 
-    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(SpecError) {
+    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(Failure) {
         if node.isNull { return }
         guard case .mapping = node else {
             spec.editPrompt = try words(node, "`prompt`")
@@ -108,7 +109,7 @@ private struct SpecDecoder {
         }
     }
 
-    private func words(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    private func words(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let text = try decoder.text(node, what)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw decoder.error(
@@ -118,7 +119,7 @@ private struct SpecDecoder {
         return text
     }
 
-    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(SpecError) -> [EditSpec.Drag] {
+    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(Failure) -> [EditSpec.Drag] {
         let items = node.isNull ? [] : try decoder.list(node, "`drags`")
         guard items.count <= 64 else {
             throw decoder.error(
@@ -147,7 +148,7 @@ private struct SpecDecoder {
         return drags
     }
 
-    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(SpecError)
+    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(Failure)
         -> EditSpec.Point
     {
         let numbers = try numbers(node, what, count: 2, "[x, y]")
@@ -166,7 +167,7 @@ private struct SpecDecoder {
         return EditSpec.Point(x: numbers[0], y: numbers[1])
     }
 
-    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError)
+    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
         -> [Double]
     {
         guard case .sequence(let items, _) = node, items.count == count else {
@@ -177,7 +178,7 @@ private struct SpecDecoder {
         return numbers
     }
 
-    private func mask(_ node: YAMLNode) throws(SpecError) -> [Located<EditSpec.Region>] {
+    private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
         guard !items.isEmpty else {
             throw decoder.error(
@@ -189,7 +190,7 @@ private struct SpecDecoder {
         return regions
     }
 
-    private func region(_ node: YAMLNode) throws(SpecError) -> EditSpec.Region {
+    private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
         guard case .mapping(let written, _) = node else { return .file(try fileName(node, "`mask`")) }
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {
@@ -223,18 +224,18 @@ private struct SpecDecoder {
         }
     }
 
-    private func emptyShape(_ node: YAMLNode, _ what: String) -> SpecError {
+    private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {
         decoder.error("spec.mask_region", "\(what) has no extent", at: node.mark, do: "Write sizes above 0.")
     }
 
-    private func settings(_ node: YAMLNode) throws(SpecError) -> [SettingAssignment] {
+    private func settings(_ node: YAMLNode) throws(Failure) -> [SettingAssignment] {
         let top = SettingRule.all.map(\.key).filter { !$0.contains(".") }
         let nested = SettingRule.all.map(\.key).filter { $0.hasPrefix("lora.") }.map {
             String($0.dropFirst(5))
         }
         let entries = try decoder.mapping(node, "`settings`", keys: top + ["lora"])
         let lora =
-            try entries["lora"].map { (entry) throws(SpecError) in
+            try entries["lora"].map { (entry) throws(Failure) in
                 try decoder.mapping(entry.value, "`lora`", keys: nested)
             } ?? [:]
         var found: [SettingAssignment] = []
@@ -251,7 +252,7 @@ private struct SpecDecoder {
 /// `output:` of a spec, and of a configuration's `defaults:`.
 func decodeOutput(
     _ node: YAMLNode, _ decoder: Decoder, onto earlier: EditSpec.Output = EditSpec.Output()
-) throws(SpecError) -> EditSpec.Output {
+) throws(Failure) -> EditSpec.Output {
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
     var output = earlier
     if let node = entries["format"]?.value {

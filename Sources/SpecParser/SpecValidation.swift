@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 extension ParsedSpec {
@@ -6,7 +7,7 @@ extension ParsedSpec {
     /// - Parameters:
     ///   - width: of the upright picture, pixels.
     ///   - height: likewise.
-    public func validate(width: Int, height: Int) throws(SpecError) {
+    public func validate(width: Int, height: Int) throws(Failure) {
         for drag in spec.drags {
             for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
@@ -26,7 +27,7 @@ extension ParsedSpec {
     }
 
     private func shown(_ value: Double) -> String {
-        Decoder(source: SourceText(file: "", text: "")).shown(value)
+        Decoder(source: SourceText(file: "", text: "", .badSpec)).shown(value)
     }
 
     private func touches(_ region: EditSpec.Region, width: Double, height: Double) -> Bool {
@@ -49,7 +50,7 @@ extension ParsedSpec {
     /// - Parameter realPath: where a file of a folder really is, or the folder itself; nil: not there.
     /// - Throws: the spec's error at the name's place.
     public func resolve(_ reference: Located<String>, realPath: (_ name: String?) -> String?)
-        throws(SpecError) -> String
+        throws(Failure) -> String
     {
         let name = reference.value
         guard !name.hasPrefix("/"), !name.hasPrefix("~") else {

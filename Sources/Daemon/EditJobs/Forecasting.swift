@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -30,7 +31,7 @@ public struct RememberedPace: Sendable {
 
     /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
     ///
-    /// - Throws: `JobFailure` where the model's folder cannot be read.
+    /// - Throws: `Failure` where the model's folder cannot be read.
     public init(of model: DiffusionModel, size: Size, settings: EditSettings, cache: JobCache) throws {
         try self.init(
             of: model, ModelIdentity(folder: model.folder, cache: cache), size: size, settings: settings,

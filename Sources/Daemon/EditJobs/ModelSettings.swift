@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Failures
 import Foundation
 import JobFiles
 
@@ -28,13 +29,13 @@ public struct ModelSettings: Sendable {
     /// Reads a model folder's file; without one nothing is set.
     ///
     /// - Throws: `model.config`.
-    public init(folder: String) throws(JobFailure) {
+    public init(folder: String) throws(Failure) {
         self.folder = folder
         let path = "\(folder)/clipdrag.json"
         guard let bytes = FileManager.default.contents(atPath: path) else { return }
-        func failure(_ message: String, _ hint: String) -> JobFailure {
-            JobFailure(
-                code: "model.config", message: message, file: path, hint: hint, exit: .modelUnavailable)
+        func failure(_ message: String, _ hint: String) -> Failure {
+            Failure(
+                .badModel, code: "model.config", message: message, file: path, hint: hint)
         }
         func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
         guard case .object(let fields)? = JSONValue(parsing: Array(bytes)) else {

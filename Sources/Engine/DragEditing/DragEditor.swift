@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import TensorCore
 
 /// What is to be edited, and how.
@@ -102,7 +103,7 @@ public struct DragEditor {
     ///   - record: receives intermediate tensors by the oracle's names, images and latents channels-last.
     ///   - memory: of what fine-tuning and inversion gave before; the result is the same with and without.
     ///   - report: called after every step; what it throws ends the edit.
-    /// - Throws: `EditError`, or what `report` throws.
+    /// - Throws: `Failure`, or what `report` throws.
     public func edit(
         _ request: EditRequest, memory: (any StageMemory)? = nil,
         record: (String, Tensor) -> Void = { _, _ in },
@@ -262,8 +263,8 @@ public struct DragEditor {
         record("image.result", image)
         let reconstruction = model.decode(Variable(sampled.reference)).value
         guard decoded.isFinite, reconstruction.isFinite else {
-            throw EditError(
-                code: "edit.not_finite", message: "the decoded picture is not finite",
+            throw Failure(
+                .badJob, code: "edit.not_finite", message: "the decoded picture is not finite",
                 hint: "The model's weights may be damaged: see `clipdragd models verify`.")
         }
         return EditResult(
@@ -277,11 +278,12 @@ public struct DragEditor {
     }
 
     /// The guidance that the settings ask for.
-    private func guidance(_ request: EditRequest, target: Tensor?) throws(EditError) -> ClipGuidance? {
+    private func guidance(_ request: EditRequest, target: Tensor?) throws(Failure) -> ClipGuidance? {
         guard request.settings.fusion != .drag else { return nil }
         guard let guide = model.guide, let target else {
-            throw EditError(
-                code: "edit.no_guide", message: "the model `\(model.name)` has no CLIP model to guide with",
+            throw Failure(
+                .badModel, code: "edit.no_guide",
+                message: "the model `\(model.name)` has no CLIP model to guide with",
                 hint: "Set `fusion: drag`, or join one: clipdragd models import \(model.folder) --clip PATH.")
         }
         return ClipGuidance(

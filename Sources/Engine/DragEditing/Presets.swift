@@ -1,3 +1,5 @@
+import Failures
+
 /// Named choices where the paper, the released code and later reproductions differ (algorithm.md, first table).
 public enum Preset: String, Sendable, CaseIterable {
     /// The default: the choices that reproductions found best, with a model's own values.
@@ -13,7 +15,7 @@ public enum Preset: String, Sendable, CaseIterable {
     ///
     /// - Parameter model: a model folder's own values of `recommended` (clipdrag.json), by setting name.
     /// - Throws: when the model's values name no setting or do not fit one.
-    public func settings(model: [(key: String, value: SettingValue)] = []) throws(SettingError)
+    public func settings(model: [(key: String, value: SettingValue)] = []) throws(Failure)
         -> EditSettings
     {
         var settings = EditSettings()

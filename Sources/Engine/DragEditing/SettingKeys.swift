@@ -1,3 +1,5 @@
+import Failures
+
 /// A setting's value outside the engine: in a spec, a trajectory, a model folder's clipdrag.json.
 public enum SettingValue: Sendable, Equatable {
     /// A whole number.
@@ -12,12 +14,6 @@ public enum SettingValue: Sendable, Equatable {
     case none
 }
 
-/// A setting could not be taken.
-public struct SettingError: Error, Sendable, Equatable {
-    /// Names the setting and what it takes.
-    public let message: String
-}
-
 /// The settings by their public names: the one place that ties names to fields. A nested name is written with a dot.
 extension EditSettings {
     /// Names in the order they are listed everywhere.
@@ -29,12 +25,16 @@ extension EditSettings {
     }
 
     /// Sets one by name. Ranges are the spec parser's business; here only the kind must fit.
-    public mutating func set(_ key: String, to value: SettingValue) throws(SettingError) {
+    public mutating func set(_ key: String, to value: SettingValue) throws(Failure) {
         guard let entry = Self.table.first(where: { $0.name == key }) else {
-            throw SettingError(message: "there is no setting `\(key)`")
+            throw Failure(
+                .badModel, code: "model.config", message: "there is no setting `\(key)`",
+                hint: "Correct the model's clipdrag.json.")
         }
         guard entry.set(&self, value) else {
-            throw SettingError(message: "setting `\(key)` does not take \(value)")
+            throw Failure(
+                .badModel, code: "model.config", message: "setting `\(key)` does not take \(value)",
+                hint: "Correct the model's clipdrag.json.")
         }
     }
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import JobFiles
 
@@ -6,7 +7,7 @@ final class Records {
     /// How a job ended.
     enum Outcome {
         case published(String)
-        case failed(String, String)
+        case failed(Failure, String)
     }
 
     /// A file without its other half.
@@ -65,8 +66,11 @@ final class Records {
         switch outcome {
         case .published(let name):
             fields += [("state", .string("published")), ("published_as", .string(name))]
-        case .failed(let code, let folder):
-            fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
+        case .failed(let failure, let folder):
+            fields += [
+                ("state", .string("failed")), ("kind", .string(failure.kind.rawValue)),
+                ("code", .string(failure.code)), ("folder", .string(folder)),
+            ]
         }
         let record = JSONValue.object(fields)
         return (isShown ? record.shown : record).lines

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diffusion
 import DragEditing
 import EditJobs
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -34,7 +35,7 @@ struct CheckCommand: ParsableCommand {
             let folder = try model.folder(configuration, state: places.stateFolder)
             model.apply(folder)
             let recommended = try ModelStore.recommended(folder)
-            var worst: JobFailure?
+            var worst: Failure?
             var loaded: DiffusionModel?
             for path in specs {
                 do {
@@ -45,7 +46,7 @@ struct CheckCommand: ParsableCommand {
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
-                } catch let failure as JobFailure {
+                } catch let failure as Failure {
                     output.say(failure)
                     worst = worst ?? failure
                 }

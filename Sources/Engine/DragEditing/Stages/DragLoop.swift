@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import TensorCore
 
 /// The drag loop (section 3): moves a latent until the handles' content lies at their targets.
@@ -171,8 +172,8 @@ public struct DragLoop {
             // 7 update
             z = adam.step(z, gradient: fused)
             guard z.isFinite else {
-                throw EditError(
-                    code: "edit.not_finite",
+                throw Failure(
+                    .badJob, code: "edit.not_finite",
                     message: "the latent is no longer finite after \(k + 1) drag steps",
                     hint: "Lower latent_lr, clip_weight or lambda.")
             }

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import TensorCore
 
 /// DDIM inversion (section 2, eq. 2): the noise that denoises to a given picture.
@@ -10,11 +11,11 @@ public struct Inversion {
 
     /// - Throws: `edit.settings` when strength and step count leave no step, more than there are, or a timestep
     ///   that the model has not learnt.
-    public init(_ model: DiffusionModel, _ settings: EditSettings) throws(EditError) {
+    public init(_ model: DiffusionModel, _ settings: EditSettings) throws(Failure) {
         let count = Int((settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven))
         guard (1...settings.stepCount).contains(count) else {
-            throw EditError(
-                code: "edit.settings",
+            throw Failure(
+                .badJob, code: "edit.settings",
                 message:
                     "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves \(count)",
                 hint: "Choose values whose product is between 1 and num_steps.")
@@ -23,8 +24,8 @@ public struct Inversion {
         timesteps = Array(model.schedule.timesteps(stepCount: settings.stepCount).reversed().prefix(count))
         stride = model.schedule.stride(stepCount: settings.stepCount)
         guard editedTimestep < model.schedule.trainingSteps else {
-            throw EditError(
-                code: "edit.settings",
+            throw Failure(
+                .badJob, code: "edit.settings",
                 message:
                     "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps ends at timestep \(editedTimestep); the model's last is \(model.schedule.trainingSteps - 1)",
                 hint: "Lower num_steps or inversion_strength.")
