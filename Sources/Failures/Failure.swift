@@ -65,6 +65,11 @@ public struct Failure: Error, Sendable, Equatable, Codable {
     /// Whether the same may work later, unaided: error.json's `retryable`.
     public let isRetryable: Bool
 
+    private enum CodingKeys: String, CodingKey {
+        case kind, code, message, hint, place
+        case isRetryable = "retryable"
+    }
+
     /// A failure at a place.
     public init(
         _ kind: Kind, code: String, message: String, at place: Place?, hint: String, isRetryable: Bool = false

@@ -382,7 +382,8 @@ private final class ModelDaemon {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
             try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
-                (folder) throws(FileError) in try records.remember(job, outcome: .failed(failure, folder), files)
+                (folder) throws(FileError) in
+                try records.remember(job, outcome: .failed(failure, folder), files)
             }
             return true
         } catch {

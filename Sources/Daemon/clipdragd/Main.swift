@@ -3,7 +3,7 @@ import EditJobs
 import Failures
 import JobFiles
 
-/// The command line (contract, "Command line").
+/// The command line (man/clipdragd.1.md).
 @main
 struct Clipdragd: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -44,7 +44,8 @@ private func readSpec(_ bytes: [UInt8]) -> Bool {
 
 /// An error can be shown, and says what is wrong and what to do.
 private func check(_ error: Failure) {
-    demand(!error.message.isEmpty && !error.hint.isEmpty && error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
+    demand(!error.message.isEmpty && !error.hint.isEmpty)
+    demand(error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
     demand(error.description.hasSuffix(error.hint))
 }
 
