@@ -46,6 +46,10 @@ let package = Package(
             name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
         .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
 
@@ -99,6 +103,9 @@ let package = Package(
             name: "DragEditingTests",
             dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
         .testTarget(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
