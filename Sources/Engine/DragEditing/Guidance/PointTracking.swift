@@ -18,7 +18,7 @@ public struct PointTracking: Sendable {
 
     /// Where the handle is now.
     public func track(
-        _ handle: MotionSupervision.Handle, in features: FeatureMap, initial: FeatureMap
+        _ handle: HandlePoint, in features: FeatureMap, initial: FeatureMap
     ) -> GridCell {
         let wanted = initial.feature(at: handle.start)
         let (position, target) = (handle.position, handle.target)
