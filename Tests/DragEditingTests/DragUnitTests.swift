@@ -1,5 +1,6 @@
 import DragEditing
 import Foundation
+import Settings
 import TensorCore
 import TestSupport
 import Testing

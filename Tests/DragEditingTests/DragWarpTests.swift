@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Settings
 import TensorCore
 import TestSupport
 import Testing

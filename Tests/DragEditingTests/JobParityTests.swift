@@ -2,6 +2,7 @@ import Diffusion
 import DragEditing
 import Foundation
 import Imaging
+import Settings
 import TensorCore
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import SpecParser
 import Testing
 
@@ -37,9 +38,10 @@ import Testing
 
     @Test func `every setting is documented`() throws {
         let documented = try text("docs/spec.md")
-        for rule in SettingRule.all {
+        for setting in Setting.all {
             #expect(
-                documented.contains("| `\(rule.key)` |") && documented.contains(rule.meaning), "\(rule.key)")
+                documented.contains("| `\(setting.name)` |") && documented.contains(setting.text),
+                "\(setting.name)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// The drag loop (docs/algorithm.md section 3): moves a latent until the handles' content lies at their targets.
