@@ -50,27 +50,41 @@ let package = Package(
         .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+            name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
+        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            swiftSettings: strict),
+        .target(
+            name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
+            swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                "Diffusion", "DragEditing", "TensorCore",
                 "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -103,11 +117,17 @@ let package = Package(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
+                "SpecParser", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: [
+                "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "Imaging", "clipdragd",
+                "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -2,8 +2,8 @@ import Diffusion
 import DragEditing
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Recorded randomness in place of a generator.
 private struct RecordedDraws: FineTuningDraws {

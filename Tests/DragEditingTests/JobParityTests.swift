@@ -3,8 +3,8 @@ import DragEditing
 import Foundation
 import Imaging
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every recorded job, against the oracle, within the bounds of Tests/Fixtures/README.md.
 @Suite struct JobParityTests {

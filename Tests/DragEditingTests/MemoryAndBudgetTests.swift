@@ -1,8 +1,8 @@
 import Diffusion
 import DragEditing
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// A memory in memory.
 private final class Memory: StageMemory {

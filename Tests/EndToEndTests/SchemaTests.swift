@@ -1,5 +1,5 @@
 import Foundation
-import JobFiles
+import JSON
 import SpecParser
 import Testing
 

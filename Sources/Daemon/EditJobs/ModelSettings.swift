@@ -2,6 +2,7 @@ import Diffusion
 import DragEditing
 import Foundation
 import JobFiles
+import JSON
 
 /// A model folder's `clipdrag.json`: what this program does with the model that no configuration of its networks says.
 ///

@@ -1,7 +1,10 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import TensorCore
 
 /// A job's way to the cache: it reads there, and puts what is new into a drawer, for its daemon to take over.

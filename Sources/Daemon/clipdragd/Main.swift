@@ -1,6 +1,8 @@
 import ArgumentParser
 import EditJobs
 import JobFiles
+import JSON
+import Processes
 
 /// The command line (contract, "Command line").
 @main
