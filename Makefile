@@ -52,13 +52,13 @@ fuzz: packages
 results: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/results.py all --out .results
-	.results-venv/bin/python scripts/results_report.py --out .results --docs docs
+	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
 
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
-	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
+	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/measurements/performance.md
 
 memory: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)

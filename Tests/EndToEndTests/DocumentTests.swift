@@ -47,7 +47,7 @@ import Testing
         for path in [
             "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/spec.md", "docs/errors.md",
             "docs/configuration.md", "docs/paper-map.md", "docs/verdict.md", "docs/known-problems.md",
-            "docs/results.md", "docs/delivery.md", "docs/operations.md", "docs/models.md",
+            "docs/measurements/results.md", "docs/delivery.md", "docs/operations.md", "docs/models.md",
         ] {
             let folder = Program.root.appending(path: path).deletingLastPathComponent()
             for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {

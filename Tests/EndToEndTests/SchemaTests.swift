@@ -60,7 +60,7 @@ import Testing
         #expect(Set(fields.map(\.key)) == Set(SettingRule.all.map(\.key)))
     }
 
-    @Test func `the configuration's schema takes the contract's example`() throws {
+    @Test func `the configuration's schema accepts a complete example`() throws {
         let schema = try Schema("configuration")
         let good =
             #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#

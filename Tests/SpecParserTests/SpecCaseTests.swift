@@ -60,9 +60,9 @@ import Testing
         #expect(spec.output.extras == ["overlay", "animation", "comparison"])
     }
 
-    @Test func `the contract's configuration is the default one`() throws {
+    @Test func `a configuration that spells out every default equals the default one`() throws {
         let c = try parseConfiguration(
-            try Cases.bytes("good-configurations", "contract.yaml"), file: "c.yaml")
+            try Cases.bytes("good-configurations", "complete.yaml"), file: "c.yaml")
         var expected = Configuration()
         expected.inboxes = [.init(path: "/srv/clipdragd/inbox")]
         expected.outbox = "/srv/clipdragd/outbox"

@@ -4,7 +4,7 @@ import JobFiles
 import JSON
 import Processes
 
-/// The command line (contract, "Command line").
+/// The command line (man/clipdragd.1.md).
 @main
 struct Clipdragd: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -72,7 +72,7 @@ public struct GridCell: Sendable, Equatable, Hashable {
     }
 }
 
-/// The grid on which features are compared: half the working size (section 0).
+/// The grid on which features are compared: half the working size (docs/algorithm.md section 0).
 public struct FeatureGrid: Sendable, Equatable {
     /// Rows and columns.
     public let size: Size

@@ -81,7 +81,7 @@ public func monotonicSeconds() -> Double { (ContinuousClock.now - processStart) 
 
 private let processStart = ContinuousClock.now
 
-/// CLIPDrag, all of it (algorithm.md): fine-tune → invert → drag → sample.
+/// CLIPDrag (docs/algorithm.md): fine-tune → invert → drag → sample.
 ///
 /// Synchronous and pure: the same request gives the same bytes. Everything random comes from the request's seed.
 public struct DragEditor {

@@ -1,4 +1,4 @@
-/// All that decides how an edit is computed (algorithm.md, table of presets and sections 1 to 4).
+/// The settings of an edit (docs/algorithm.md, presets and sections 1 to 4).
 ///
 /// The defaults are the preset `recommended`. Names of the job spec in parentheses where they differ.
 public struct EditSettings: Sendable, Equatable {
@@ -80,7 +80,7 @@ public struct EditSettings: Sendable, Equatable {
     public init() {}
 }
 
-/// Identity fine-tuning (section 1), `lora:` in a spec.
+/// Identity fine-tuning (docs/algorithm.md section 1), `lora:` in a spec.
 public struct LoRASettings: Sendable, Equatable {
     /// AdamW updates; 0 skips fine-tuning.
     public var steps = 80

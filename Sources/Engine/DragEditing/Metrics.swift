@@ -1,7 +1,7 @@
 import Diffusion
 import TensorCore
 
-/// Figures of merit (section 6).
+/// Figures of merit (docs/algorithm.md section 6).
 public struct Metrics {
     private let model: DiffusionModel
 

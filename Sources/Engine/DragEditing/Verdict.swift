@@ -2,8 +2,9 @@ import Diffusion
 import Foundation
 import TensorCore
 
-/// Whether an edit did what was asked (section 7). Arrival of the tracked handle proves little: fast tracking arrives
-/// by construction. Judged is the content: does the place of the target look like the handle's place did?
+/// Whether an edit did what was asked (docs/algorithm.md section 7, docs/verdict.md). Arrival of the tracked handle
+/// proves little: fast tracking arrives by construction. The verdict compares content: does the result look at the
+/// target as the source looks at the handle?
 public struct Verdict: Sendable {
     /// The three answers.
     public enum Answer: String, Sendable { case moved, partly, unchanged }

@@ -6,7 +6,7 @@ import TensorCore
 ///     L = Σ_i (2·r1+1)² · mean over patch and channels of |F(q + d_i) − F0(q⁰)|
 ///
 /// `q` runs over the patch around the handle, `q⁰` over the same offsets around the handle's start; `d_i` points to the
-/// target. Source: algorithm.md section 3, step 4; oracle `motion_loss`.
+/// target. Source: docs/algorithm.md section 3, step 4; oracle `motion_loss`.
 public struct MotionSupervision: Sendable {
     /// One handle's state.
     public struct Handle: Sendable {

@@ -3,7 +3,7 @@
 /// The new handle is the cell of the square of `radius` around the old one whose feature is nearest (L1 over channels)
 /// to the start's feature in F0. `fast` admits only cells strictly nearer to the target; `guarded` also keeps the
 /// handle when the best of them matches worse than the present place does; `nearest` admits all.
-/// Ties go to the first cell in row-major order. Source: algorithm.md section 3, step 2; oracle `track`.
+/// Ties go to the first cell in row-major order. Source: docs/algorithm.md section 3, step 2; oracle `track`.
 public struct PointTracking: Sendable {
     let radius: Int
     let mode: EditSettings.Tracking

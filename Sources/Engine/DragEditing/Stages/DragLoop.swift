@@ -1,7 +1,7 @@
 import Diffusion
 import TensorCore
 
-/// The drag loop (section 3): moves a latent until the handles' content lies at their targets.
+/// The drag loop (docs/algorithm.md section 3): moves a latent until the handles' content lies at their targets.
 ///
 ///     z^k ─ U-Net ─┬─ features ─ tracking ─ motion supervision ─ G_l ─┐
 ///                  └─ ε ─ x0 ─ decoder ─ CLIP ─────────────── G_g ─ fusion ─ Adam ─ z^{k+1}

@@ -35,7 +35,7 @@ public struct RandomDraws: FineTuningDraws {
     }
 }
 
-/// Identity fine-tuning (section 1, eq. 1): a LoRA that learns to denoise one picture.
+/// Identity fine-tuning (docs/algorithm.md section 1, eq. 1): a LoRA that learns to denoise one picture.
 ///
 ///     loss = mean (ε − ε_θ(√ᾱ_t z + √(1−ᾱ_t) ε, t, P_o))²      z = scaling·(mean + deviation·draw)
 public struct FineTuning {
