@@ -32,6 +32,9 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
+        .target(name: "Settings", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -43,11 +46,11 @@ let package = Package(
             name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
@@ -69,7 +72,7 @@ let package = Package(
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
                 "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
@@ -83,9 +86,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
-                "Diffusion", "DragEditing", "TensorCore",
-                "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -111,10 +113,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
@@ -125,8 +128,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "Imaging", "clipdragd",
-                "TestSupport",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "clipdragd", "TestSupport",
             ],
             swiftSettings: strict),
     ],

@@ -6,6 +6,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import Settings
 import TensorCore
 
 /// The pace of models on this machine, remembered in the cache.

@@ -7,6 +7,7 @@ import Foundation
 import JobFiles
 import JSON
 import Processes
+import Settings
 import SpecParser
 import TensorCore
 
