@@ -35,6 +35,9 @@ let package = Package(
         // What every module throws.
         .target(name: "Failures", swiftSettings: strict),
 
+        // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
+        .target(name: "Settings", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -46,39 +49,56 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Failures", "TensorCore"],
+            name: "DragEditing", dependencies: ["Failures", "Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["Failures", "DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML", "Failures"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["Failures", "CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux", "Failures"], path: "Sources/Daemon/JobFiles",
-            swiftSettings: strict
+            name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
+        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            swiftSettings: strict),
+        .target(
+            name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
+            swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["Failures", "DurableFiles", "JSON"],
+            path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "Failures", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
-                "Imaging",
+                "Failures",
+                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
+                "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "Failures", "JobFiles", "SpecParser",
+                "Failures",
+                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "Failures", "JobFiles", "SpecParser", "Diffusion", "DragEditing",
-                "TensorCore",
-                "Imaging",
+                "Failures",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -106,20 +126,32 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "Failures", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: [
+                "Failures", "DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Failures", "SpecParser"], exclude: ["Cases"],
+            name: "RegionEditingTests",
+            dependencies: ["Failures", "RegionEditing", "DragEditing", "Imaging", "TensorCore"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Failures", "Settings", "SpecParser"], exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "CLinux", "DaemonCore", "EditJobs", "Failures", "JobFiles", "SpecParser", "TestSupport",
+                "Failures",
+                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
+                "SpecParser", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Failures", "JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: [
+                "Failures",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "clipdragd", "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,3 +1,4 @@
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles

@@ -1,6 +1,8 @@
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 import Testing
 

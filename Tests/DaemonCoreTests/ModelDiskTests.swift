@@ -1,6 +1,9 @@
+import Digests
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 import Testing
 

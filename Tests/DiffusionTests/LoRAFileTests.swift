@@ -2,8 +2,8 @@ import Diffusion
 import Failures
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct LoRAFileTests {
     @Test(arguments: Fixtures.families)

@@ -1,8 +1,8 @@
 import Failures
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Diffusion
 

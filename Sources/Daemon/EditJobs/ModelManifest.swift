@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import JobFiles
+import JSON
 
 /// What a model is made of and where its files are to be had.
 ///

@@ -1,4 +1,5 @@
 import Failures
+import JSON
 
 /// A failure as error.json and `--json` tell it: `clipdrag-error/1`, schemas/error.schema.json.
 extension Failure {

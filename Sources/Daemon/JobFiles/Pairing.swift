@@ -1,3 +1,4 @@
+import DurableFiles
 import Failures
 
 /// The pictures of a folder by their stems: which of them a spec means that names none.

@@ -2,6 +2,8 @@ import ArgumentParser
 import EditJobs
 import Failures
 import JobFiles
+import JSON
+import Processes
 
 /// The command line (man/clipdragd.1.md).
 @main

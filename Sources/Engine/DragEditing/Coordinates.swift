@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 /// A point of the upright input image, in pixels, origin top left.
 public struct ImagePoint: Sendable, Equatable, Codable {
@@ -69,6 +70,26 @@ public struct GridCell: Sendable, Equatable, Hashable {
     /// Squared distance, exact.
     func squaredDistance(to other: GridCell) -> Int {
         (row - other.row) * (row - other.row) + (column - other.column) * (column - other.column)
+    }
+}
+
+/// A handle point on its way to its target point.
+public struct HandlePoint: Sendable, Equatable {
+    /// Where it is, where it began, and where it is to arrive.
+    public var position, start, target: GridCell
+
+    /// A handle point at `position`.
+    public init(position: GridCell, start: GridCell, target: GridCell) {
+        self.position = position
+        self.start = start
+        self.target = target
+    }
+
+    /// A drag's handle point at its start.
+    public init(_ drag: Drag, on grid: FeatureGrid) {
+        start = grid.cell(of: drag.handle)
+        position = start
+        target = grid.cell(of: drag.target)
     }
 }
 

@@ -67,7 +67,7 @@ public struct Judge {
         let source = features.map(result.working)
         let before = features.map(result.reconstruction)
         let after = features.map(result.decoded)
-        let pairs = result.handles.map { handle -> Verdict.Pair in
+        let pairs = result.record.handles.map { handle -> Verdict.Pair in
             let wanted = source.feature(at: handle.start)
             let pair = (
                 ContentFeatures.similarity(wanted, before.feature(at: handle.target)),
@@ -92,7 +92,7 @@ public struct Judge {
         let size = Size(height: result.working.shape[1], width: result.working.shape[2])
         let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
         let region =
-            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.grid.image)))?.resized(
+            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.record.grid.image)))?.resized(
                 to: size) ?? everywhere
         var sums = (inside: 0.0, outside: 0.0, noise: 0.0)
         result.decoded.withUnsafeValues { edited in

@@ -1,6 +1,7 @@
-internal import CLinux
+import DurableFiles
 import Failures
 import JobFiles
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

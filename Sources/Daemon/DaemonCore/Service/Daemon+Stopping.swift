@@ -1,9 +1,9 @@
-internal import CLinux
 import Failures
 import Foundation
 import JobFiles
 import Logging
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

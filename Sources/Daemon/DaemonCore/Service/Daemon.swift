@@ -1,9 +1,10 @@
-internal import CLinux
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles
 import Logging
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

@@ -1,3 +1,4 @@
+import DurableFiles
 import Failures
 import JobFiles
 import SpecParser

@@ -1,7 +1,9 @@
-internal import CLinux
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles
+import Processes
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

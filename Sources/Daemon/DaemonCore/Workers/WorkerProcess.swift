@@ -1,8 +1,10 @@
-internal import CLinux
+import DurableFiles
 import Failures
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

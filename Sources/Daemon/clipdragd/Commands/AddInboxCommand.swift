@@ -1,9 +1,11 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 
 /// `clipdragd add-inbox DIR`: for the administrator.

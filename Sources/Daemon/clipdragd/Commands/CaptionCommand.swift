@@ -1,9 +1,11 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
 import Imaging
 import JobFiles
+import JSON
 import SpecParser
 import TensorCore
 

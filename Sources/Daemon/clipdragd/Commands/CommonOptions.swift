@@ -2,10 +2,13 @@ import ArgumentParser
 import DaemonCore
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
 import JobFiles
+import JSON
+import Processes
 import SpecParser
 import TensorCore
 

@@ -1,10 +1,14 @@
 import ArgumentParser
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
 import JobFiles
+import JSON
+import Processes
+import Settings
 import SpecParser
 import TensorCore
 

@@ -1,9 +1,12 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
 import JobFiles
+import JSON
+import Processes
 import SpecParser
 
 extension PlaceOptions {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import Failures
 import JobFiles
 

@@ -1,3 +1,5 @@
+import Settings
+
 /// Point tracking (eq. 7): where has the content of a handle's start gone?
 ///
 /// The new handle is the cell of the square of `radius` around the old one whose feature is nearest (L1 over channels)
@@ -16,7 +18,7 @@ public struct PointTracking: Sendable {
 
     /// Where the handle is now.
     public func track(
-        _ handle: MotionSupervision.Handle, in features: FeatureMap, initial: FeatureMap
+        _ handle: HandlePoint, in features: FeatureMap, initial: FeatureMap
     ) -> GridCell {
         let wanted = initial.feature(at: handle.start)
         let (position, target) = (handle.position, handle.target)

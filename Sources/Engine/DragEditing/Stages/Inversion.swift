@@ -1,5 +1,6 @@
 import Diffusion
 import Failures
+import Settings
 import TensorCore
 
 /// DDIM inversion (docs/algorithm.md section 2, eq. 2): the noise that denoises to a given picture.
