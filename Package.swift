@@ -83,7 +83,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Settings", "TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -104,11 +104,16 @@ let package = Package(
             dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
+            exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "CLinux", "DaemonCore", "EditJobs", "JobFiles", "Settings", "SpecParser", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
