@@ -1,3 +1,5 @@
+import Digests
+
 // Paths are cut by scalars: to Swift a slash and a combining mark that follows it are one character, and no slash.
 
 /// The folder of a path.

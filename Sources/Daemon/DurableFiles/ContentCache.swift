@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 
 /// A bounded folder of results that are worth keeping, found by a key: the digest of all that decided them.

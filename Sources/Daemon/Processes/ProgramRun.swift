@@ -1,3 +1,4 @@
+import DurableFiles
 internal import CLinux
 
 #if canImport(Glibc)

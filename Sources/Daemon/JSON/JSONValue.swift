@@ -53,16 +53,6 @@ public enum JSONValue: Sendable, Equatable {
         self = value
     }
 
-    /// The value with file names as people read them, see `PathCoding`.
-    public var shown: JSONValue {
-        switch self {
-        case .string(let text): .string(PathCoding.shown(text))
-        case .array(let items): .array(items.map(\.shown))
-        case .object(let fields): .object(fields.map { ($0.key, $0.value.shown) })
-        default: self
-        }
-    }
-
     private func text(indent: Int?, depth: Int) -> String {
         switch self {
         case .null: return "null"

@@ -1,5 +1,5 @@
 /* SHA-256 (FIPS 180-4). */
-#include "CLinux.h"
+#include "CDigests.h"
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -17,7 +17,7 @@ static const uint32_t k[64] = {
 
 static uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-void cl_sha256_block_plain(uint32_t h[8], const uint8_t p[64]) {
+void cd_sha256_block_plain(uint32_t h[8], const uint8_t p[64]) {
     uint32_t w[64], s[8];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
@@ -69,7 +69,7 @@ static int has_sha(void) {
 }
 #endif
 
-void cl_sha256_block(uint32_t h[8], const uint8_t p[64]) {
+void cd_sha256_block(uint32_t h[8], const uint8_t p[64]) {
 #if defined(__x86_64__)
     static int known;  /* 0: not asked yet; asking twice does no harm */
     int is_there = __atomic_load_n(&known, __ATOMIC_RELAXED);
@@ -79,24 +79,24 @@ void cl_sha256_block(uint32_t h[8], const uint8_t p[64]) {
         return;
     }
 #endif
-    cl_sha256_block_plain(h, p);
+    cd_sha256_block_plain(h, p);
 }
 
-void cl_sha256_begin(cl_sha256 *c) {
+void cd_sha256_begin(cd_sha256 *c) {
     static const uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(c->state, h, sizeof h);
     c->length = 0;
 }
 
-void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count) {
+void cd_sha256_add(cd_sha256 *c, const uint8_t *bytes, uint64_t count) {
     uint64_t used = c->length % 64;
     c->length += count;
     while (count) {
         uint64_t take = 64 - used < count ? 64 - used : count;
-        if (take == 64) cl_sha256_block(c->state, bytes);
+        if (take == 64) cd_sha256_block(c->state, bytes);
         else {
             memcpy(c->buffer + used, bytes, take);
-            if (used + take == 64) cl_sha256_block(c->state, c->buffer);
+            if (used + take == 64) cd_sha256_block(c->state, c->buffer);
         }
         bytes += take;
         count -= take;
@@ -104,12 +104,12 @@ void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count) {
     }
 }
 
-void cl_sha256_end(cl_sha256 *c, uint8_t digest[32]) {
+void cd_sha256_end(cd_sha256 *c, uint8_t digest[32]) {
     uint64_t bits = c->length * 8;
     static const uint8_t padding[64] = {0x80};
-    cl_sha256_add(c, padding, 1 + (119 - c->length % 64) % 64);
+    cd_sha256_add(c, padding, 1 + (119 - c->length % 64) % 64);
     uint8_t length[8];
     for (int i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
-    cl_sha256_add(c, length, 8);
+    cd_sha256_add(c, length, 8);
     for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(c->state[i / 4] >> (24 - 8 * (i % 4)));
 }
