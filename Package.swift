@@ -49,6 +49,10 @@ let package = Package(
             name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
         .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
@@ -122,6 +126,9 @@ let package = Package(
             name: "DragEditingTests",
             dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
         .testTarget(
             name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
             swiftSettings: strict),
