@@ -49,6 +49,10 @@ let package = Package(
             name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
         .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
@@ -70,10 +74,16 @@ let package = Package(
             name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
             swiftSettings: strict),
         .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
+        .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
-                "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
+                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -86,7 +96,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings",
                 "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -100,7 +111,8 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Settings", "TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -121,16 +133,25 @@ let package = Package(
             dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
+        .testTarget(
             name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
             exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "Settings", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
-                "Settings", "SpecParser", "TestSupport",
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

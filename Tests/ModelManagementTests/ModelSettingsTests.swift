@@ -1,4 +1,4 @@
-import EditJobs
+import ModelManagement
 import Foundation
 import JobFiles
 import Settings
