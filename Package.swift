@@ -49,15 +49,15 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Failures", "Diffusion", "Settings", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(
-            name: "RegionEditing", dependencies: ["Failures", "DragEditing", "Imaging", "TensorCore"],
+            name: "RegionEditing", dependencies: ["DragEditing", "Failures", "Imaging", "TensorCore"],
             path: "Sources/Engine/RegionEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["Failures", "CYAML", "Settings"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "Failures", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
@@ -74,39 +74,49 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["Failures", "DurableFiles", "JSON"],
-            path: "Sources/Daemon/JobFiles",
-            swiftSettings: strict),
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            path: "Sources/Daemon/JobFiles", swiftSettings: strict),
+        .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Settings",
+                "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "Failures",
-                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
-                "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "Failures",
-                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "SpecParser",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "Failures",
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
-                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
+                "Processes", "Settings", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/clipdragd", swiftSettings: strict),
 
+        // `make generate`: writes what the tables say into schemas/ and docs/.
+        .executableTarget(
+            name: "generate", dependencies: ["JSON", "Settings", "SpecParser"], path: "Sources/Generate",
+            swiftSettings: strict),
+
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
@@ -135,14 +145,24 @@ let package = Package(
             dependencies: ["Failures", "RegionEditing", "DragEditing", "Imaging", "TensorCore"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Failures", "Settings", "SpecParser"], exclude: ["Cases"],
+            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
+            exclude: ["Cases"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: [
+                "DurableFiles", "Failures", "JobFiles", "ModelManagement", "Settings", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "Failures",
-                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
-                "SpecParser", "TestSupport",
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -150,7 +170,7 @@ let package = Package(
             dependencies: [
                 "Failures",
                 "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
-                "clipdragd", "TestSupport",
+                "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),
     ],

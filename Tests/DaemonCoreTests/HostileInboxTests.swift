@@ -5,6 +5,7 @@ import JobFiles
 import JSON
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 

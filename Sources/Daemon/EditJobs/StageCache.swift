@@ -6,6 +6,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import TensorCore
 

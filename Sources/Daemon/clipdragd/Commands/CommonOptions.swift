@@ -8,6 +8,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import SpecParser
 import TensorCore

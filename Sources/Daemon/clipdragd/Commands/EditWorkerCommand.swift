@@ -7,6 +7,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import Settings
 import SpecParser

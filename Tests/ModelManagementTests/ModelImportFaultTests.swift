@@ -1,8 +1,8 @@
 import DurableFiles
-import EditJobs
 import Failures
 import Foundation
 import JobFiles
+import ModelManagement
 import Testing
 import TestSupport
 
