@@ -24,7 +24,7 @@ import Testing
             let settings = parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
             let (failure, path) = try failure("{\"recommended\": \(settings)}")
             #expect(failure?.code == "model.config" && failure?.exit == .modelUnavailable, "\(bad)")
-            #expect(failure?.file == path && failure?.line == 1, "\(bad)")
+            #expect(failure?.place?.file == path && failure?.line == 1, "\(bad)")
             #expect(failure?.message.contains("`\(bad.setting.name)`") == true, "\(bad)")
             #expect(failure?.hint.isEmpty == false, "\(bad)")
         }
@@ -33,7 +33,7 @@ import Testing
     @Test(arguments: ["", "[]", "recommended: {r1: 3}", "{\"recommended\": {\"r\": 1}}", "{\"vae\": null}"])
     func `what is no clipdrag.json is refused`(_ text: String) throws {
         let (failure, path) = try failure(text)
-        #expect(failure?.code == "model.config" && failure?.file == path)
+        #expect(failure?.code == "model.config" && failure?.place?.file == path)
         #expect(failure?.exit == .modelUnavailable)
     }
 }

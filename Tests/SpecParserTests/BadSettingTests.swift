@@ -41,7 +41,7 @@ import Testing
         let text = "prompt: x\nsettings: \(Self.mapping(bad.setting.name, try #require(bad.text)))\n"
         let error = #expect(throws: Failure.self) { try parseSpec(Array(text.utf8), file: "s.yaml") }
         check(error, bad)
-        #expect(error?.mark.line == 2)
+        #expect(error?.place?.line == 2)
     }
 
     @Test(arguments: written)
@@ -49,7 +49,7 @@ import Testing
         let plain = try #require(bad.text).replacing("\"", with: "")
         let error = #expect(throws: Failure.self) { try parseSetting("\(bad.setting.name)=\(plain)") }
         check(error, bad)
-        #expect(error?.file == "--set")
+        #expect(error?.place?.file == "--set")
     }
 
     @Test(arguments: written)
@@ -59,7 +59,7 @@ import Testing
             try parseModelFile(Array(text.utf8), file: "m/clipdrag.json")
         }
         check(error, bad)
-        #expect(error?.file == "m/clipdrag.json" && error?.mark.line == 2)
+        #expect(error?.place?.file == "m/clipdrag.json" && error?.place?.line == 2)
     }
 
     @Test(arguments: Setting.all.map(\.name))
