@@ -24,7 +24,7 @@ import Testing
             let settings = parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
             let (failure, path) = try failure("{\"recommended\": \(settings)}")
             #expect(failure?.code == "model.config" && failure?.exit == .modelUnavailable, "\(bad)")
-            #expect(failure?.place?.file == path && failure?.line == 1, "\(bad)")
+            #expect(failure?.place?.file == path && failure?.place?.line == 1, "\(bad)")
             #expect(failure?.message.contains("`\(bad.setting.name)`") == true, "\(bad)")
             #expect(failure?.hint.isEmpty == false, "\(bad)")
         }
