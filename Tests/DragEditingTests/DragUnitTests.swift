@@ -1,8 +1,9 @@
-import DragEditing
 import Foundation
 import TensorCore
 import TestSupport
 import Testing
+
+@testable import DragEditing
 
 /// Parts of the drag loop on given feature maps (drag_units.*): rel 1e-5, cells equal.
 @Suite struct DragUnitTests {

@@ -1,0 +1,13 @@
+/// The methods that a spec can name.
+public enum DragMethods {
+    /// One line a method; the first is the default.
+    public static let all: [any DragMethod] = [
+        CLIPDrag()
+    ]
+
+    /// The method of specs that name none.
+    public static var standard: any DragMethod { all[0] }
+
+    /// The method of a name; nil where there is none.
+    public static func named(_ name: String) -> (any DragMethod)? { all.first { $0.name == name } }
+}
