@@ -11,3 +11,12 @@ public enum DragMethods {
     /// The method of a name; nil where there is none.
     public static func named(_ name: String) -> (any DragMethod)? { all.first { $0.name == name } }
 }
+
+extension EditSettings {
+    /// Keys of the settings that the stages around every method read.
+    public static let stageKeys: Set<String> = [
+        "num_steps", "inversion_strength", "start_step", "start_layer", "auto_mask", "warp", "budget",
+        "lora.steps", "lora.rank", "lora.batch", "lora.lr", "lora.beta1", "lora.beta2", "lora.eps",
+        "lora.weight_decay",
+    ]
+}

@@ -59,7 +59,7 @@ public struct CLIPDrag: DragMethod {
 extension FeatureGrid {
     /// Radii of motion supervision and tracking on this grid, in cells: what is set, or 4 and 12 scaled by the longer
     /// side over 256, halves up, at least 1 and 3.
-    public func radii(_ settings: EditSettings) -> (supervision: Int, tracking: Int) {
+    func radii(_ settings: EditSettings) -> (supervision: Int, tracking: Int) {
         func scaled(_ radius: Double, _ least: Int) -> Int {
             max(least, Int((radius * Double(size.longerSide) / 256 + 0.5).rounded(.down)))
         }
