@@ -1,7 +1,8 @@
 import Foundation
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DragEditing
 

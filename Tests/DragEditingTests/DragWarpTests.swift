@@ -1,8 +1,9 @@
 import Diffusion
 import Foundation
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DragEditing
 

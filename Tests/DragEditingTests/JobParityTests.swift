@@ -2,9 +2,10 @@ import Diffusion
 import DragEditing
 import Foundation
 import Imaging
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every recorded job, against the oracle, within the bounds of Tests/Fixtures/README.md.
 @Suite struct JobParityTests {

@@ -1,4 +1,5 @@
 import DragEditing
+import Settings
 import Testing
 
 /// What every method states, and the registry of them.
@@ -13,14 +14,14 @@ import Testing
 
     @Test func `every setting is read by a stage or by a method, and no method names a setting that is none`()
     {
-        let keys = Set(EditSettings.keys)
-        #expect(EditSettings.stageKeys.isSubset(of: keys))
+        let keys = Set(Setting.all.map(\.name))
+        #expect(EditSettings.stageSettingNames.isSubset(of: keys))
         for method in DragMethods.all {
-            #expect(method.settingKeys.isSubset(of: keys), "\(method.name)")
-            #expect(method.settingKeys.isDisjoint(with: EditSettings.stageKeys), "\(method.name)")
-            #expect(Set(method.cost(EditSettings()).stepKeys).isSubset(of: keys), "\(method.name)")
+            #expect(method.settingNames.isSubset(of: keys), "\(method.name)")
+            #expect(method.settingNames.isDisjoint(with: EditSettings.stageSettingNames), "\(method.name)")
+            #expect(Set(method.cost(EditSettings()).stepSettingNames).isSubset(of: keys), "\(method.name)")
         }
-        let read = DragMethods.all.reduce(EditSettings.stageKeys) { $0.union($1.settingKeys) }
+        let read = DragMethods.all.reduce(EditSettings.stageSettingNames) { $0.union($1.settingNames) }
         #expect(read == keys)
     }
 

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 import TestSupport
 import Testing

@@ -1,8 +1,11 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import Settings
 import SpecParser
 import TensorCore
 
@@ -163,7 +166,7 @@ public struct EditJob {
     private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
         SpecWriting.effectiveYAML(
             plan.parsed.spec, image: plan.imageName, sourcePrompt: caption.text, preset: plan.preset,
-            settings: plan.settings.values.map { ($0.key, $0.value.literal) }, output: plan.output)
+            settings: plan.settings.values, output: plan.output)
     }
 
     private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult)

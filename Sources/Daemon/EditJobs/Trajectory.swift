@@ -1,7 +1,11 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
+import Settings
 import SpecParser
 import TensorCore
 
@@ -113,12 +117,12 @@ struct Trajectory {
     }
 
     private static func settings(_ settings: EditSettings) -> JSONValue {
-        let all = settings.values
-        let top = all.filter { !$0.key.contains(".") }.map { (key: $0.key, value: $0.value.json) }
-        let lora = all.filter { $0.key.hasPrefix("lora.") }.map {
-            (key: String($0.key.dropFirst(5)), value: $0.value.json)
+        let top = Setting.ungrouped.map { (key: $0.name, value: $0.value(in: settings).json) }
+        let groups = Setting.groups.map { group in
+            let members = group.members.map { (key: $0.key, value: $0.setting.value(in: settings).json) }
+            return (key: group.name, value: JSONValue.object(members))
         }
-        return .object(top + [("lora", .object(lora))])
+        return .object(top + groups)
     }
 
     private static func point(_ p: ImagePoint) -> JSONValue { .array([.number(p.x), .number(p.y)]) }

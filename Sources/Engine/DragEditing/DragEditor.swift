@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Edits pictures (docs/algorithm.md). A request's method edits the latent; the stages around it are the same for all.

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// What is to be edited, and how.

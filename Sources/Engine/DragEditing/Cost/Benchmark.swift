@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Settings
 import TensorCore
 
 /// The heavy steps of an edit, each timed by itself.

@@ -1,3 +1,5 @@
+import Settings
+
 /// Work, counted in the operations that take nearly all of an edit's time.
 public struct Work: Sendable, Equatable {
     /// Passes of the U-Net over one latent, and pull-backs of one cotangent through it.

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// How fast a model runs on this machine: a short calibration, from which an edit's time is forecast.
@@ -71,8 +72,8 @@ public struct EditPace: Sendable, Equatable {
 
     /// Names the method and the settings that decide what a step is: a pace holds for those that have the same.
     public static func key(_ settings: EditSettings, _ method: any DragMethod) -> String {
-        let keys = Set(["lora.batch", "lora.rank"] + method.cost(settings).stepKeys)
-        let values = settings.values.filter { keys.contains($0.key) }.map { "\($0.key)=\($0.value)" }
+        let names = Set(["lora.batch", "lora.rank"] + method.cost(settings).stepSettingNames)
+        let values = settings.values.filter { names.contains($0.name) }.map { "\($0.name)=\($0.value)" }
         return ([method.name] + values).joined(separator: " ")
     }
 

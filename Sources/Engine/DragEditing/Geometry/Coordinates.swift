@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 /// A point of the upright input image, in pixels, origin top left.
 public struct ImagePoint: Sendable, Equatable, Codable {

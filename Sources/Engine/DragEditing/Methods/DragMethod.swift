@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// A way to edit the latent between inversion and sampling, so that content moves from the handle points to the target
@@ -6,8 +7,8 @@ import TensorCore
 public protocol DragMethod: Sendable {
     /// Its name in specs and on the command line (`method`).
     var name: String { get }
-    /// Keys of the settings that it reads. `EditSettings.stageKeys` are not among them: the other stages read those.
-    var settingKeys: Set<String> { get }
+    /// Names of the settings that it reads. `EditSettings.stageSettingNames` are not among them: the other stages read those.
+    var settingNames: Set<String> { get }
     /// Names of the numbers that it records in every iteration, in the order in which they are listed.
     var numberNames: [String] { get }
 
@@ -64,14 +65,14 @@ public struct MethodCost: Sendable, Equatable {
     public var steps: Int
     /// One of them.
     public var step: Work
-    /// Keys of the settings that decide how long a step takes: a measured pace holds where they are equal.
-    public var stepKeys: [String]
+    /// Names of the settings that decide how long a step takes: a measured pace holds where they are equal.
+    public var stepSettingNames: [String]
 
     /// `steps` steps at most.
-    public init(steps: Int, step: Work, stepKeys: [String] = []) {
+    public init(steps: Int, step: Work, stepSettingNames: [String] = []) {
         self.steps = steps
         self.step = step
-        self.stepKeys = stepKeys
+        self.stepSettingNames = stepSettingNames
     }
 }
 

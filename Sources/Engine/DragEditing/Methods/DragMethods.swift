@@ -1,3 +1,5 @@
+import Settings
+
 /// The methods that a spec can name.
 public enum DragMethods {
     /// One line a method; the first is the default.
@@ -13,8 +15,8 @@ public enum DragMethods {
 }
 
 extension EditSettings {
-    /// Keys of the settings that the stages around every method read.
-    public static let stageKeys: Set<String> = [
+    /// Names of the settings that the stages around every method read.
+    public static let stageSettingNames: Set<String> = [
         "num_steps", "inversion_strength", "start_step", "start_layer", "auto_mask", "warp", "budget",
         "lora.steps", "lora.rank", "lora.batch", "lora.lr", "lora.beta1", "lora.beta2", "lora.eps",
         "lora.weight_decay",

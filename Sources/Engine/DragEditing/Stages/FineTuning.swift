@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// The randomness of fine-tuning, as values: drawn from a seed, or recorded ones in tests.

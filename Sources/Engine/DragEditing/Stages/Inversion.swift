@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// DDIM inversion (docs/algorithm.md section 2, eq. 2): the noise that denoises to a given picture.

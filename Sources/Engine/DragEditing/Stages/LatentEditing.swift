@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Stage 3 (docs/algorithm.md section 3): stretches the picture where `warp` asks for it, and lets the method edit the latent.

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// A model that knows the picture's identity.

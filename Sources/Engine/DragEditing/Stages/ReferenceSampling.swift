@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Sampling under reference control (docs/algorithm.md section 4): reference and edit are denoised side by side.

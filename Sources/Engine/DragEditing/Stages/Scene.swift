@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// What every stage reads: the request and the picture as the networks see it (docs/algorithm.md section 0).

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Remembers what the costly stages gave, so that a second edit of the same picture, or one that was interrupted, need not

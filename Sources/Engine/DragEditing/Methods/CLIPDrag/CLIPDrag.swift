@@ -1,10 +1,11 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// CLIPDrag (docs/algorithm.md section 3): motion supervision and CLIP's text gradient move the latent together.
 public struct CLIPDrag: DragMethod {
     public let name = "clipdrag"
-    public let settingKeys: Set<String> = [
+    public let settingNames: Set<String> = [
         "max_steps", "latent_lr", "beta1", "beta2", "eps", "r1", "r2", "reach", "lambda", "clip_weight",
         "mask_weight", "fusion", "fusion_conflict", "tracking", "step_length", "mask_term", "clip_range",
         "feature_block", "text_steps", "patience", "guidance_decoder",
@@ -24,7 +25,7 @@ public struct CLIPDrag: DragMethod {
         return MethodCost(
             steps: settings.dragStepLimit,
             step: Work(passes: 1, pullBacks: isGuided ? 2 : 1, decodes: isGuided ? 2 : 0),
-            stepKeys: ["fusion", "guidance_decoder", "feature_block"])
+            stepSettingNames: ["fusion", "guidance_decoder", "feature_block"])
     }
 
     public func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String] {

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// The drag loop (docs/algorithm.md section 3): moves a latent until the content of the handle points lies at their targets.

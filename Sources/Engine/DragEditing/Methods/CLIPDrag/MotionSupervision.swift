@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import TensorCore
 
 /// Motion supervision (eq. 5): what lies one step ahead of each handle shall look like what was at its start.

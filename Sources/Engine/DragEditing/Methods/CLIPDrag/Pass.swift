@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// One forward pass of the loop, and the gradients that come out of it.

@@ -1,3 +1,5 @@
+import Settings
+
 /// Point tracking (eq. 7): where has the content of a handle's start gone?
 ///
 /// The new handle is the cell of the square of `radius` around the old one whose feature is nearest (L1 over channels)
