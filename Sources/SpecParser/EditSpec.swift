@@ -44,27 +44,57 @@ public struct EditSpec: Sendable, Equatable {
 
     /// What is published beside the result.
     public struct Output: Sendable, Equatable {
-        /// The result's format; `same` as the input's.
-        public var format: String?
+        /// The result's format.
+        public var format: Format?
         /// JPEG quality, 1…100.
         public var quality: Int?
-        /// `overlay`, `animation`, `comparison`.
-        public var extras: [String]?
-        /// `none`, `clip`, `full`.
-        public var metrics: String?
+        /// Further files.
+        public var extras: [Extra]?
+        /// Figures of merit.
+        public var metrics: MetricsLevel?
 
         /// Nothing said.
         public init() {}
 
         /// What a job leaves out taken from defaults.
-        public func filled(from defaults: Output) -> Output {
-            var filled = self
-            filled.format = format ?? defaults.format ?? "same"
-            filled.quality = quality ?? defaults.quality ?? 95
-            filled.extras = extras ?? defaults.extras ?? []
-            filled.metrics = metrics ?? defaults.metrics ?? "clip"
-            return filled
+        public func filled(from defaults: Output = Output()) -> FilledOutput {
+            FilledOutput(
+                format: format ?? defaults.format ?? .same, quality: quality ?? defaults.quality ?? 95,
+                extras: extras ?? defaults.extras ?? [], metrics: metrics ?? defaults.metrics ?? .clip)
         }
+    }
+
+    /// What is published, nothing left out.
+    public struct FilledOutput: Sendable, Equatable {
+        /// The result's format.
+        public let format: Format
+        /// JPEG quality, 1…100.
+        public let quality: Int
+        /// Further files.
+        public let extras: [Extra]
+        /// Figures of merit.
+        public let metrics: MetricsLevel
+    }
+
+    /// Formats of the result.
+    public enum Format: String, Sendable, CaseIterable {
+        /// The input's own.
+        case same
+        case png, jpeg
+    }
+
+    /// Files beside the result.
+    public enum Extra: String, Sendable, CaseIterable {
+        case overlay, animation, comparison
+    }
+
+    /// Which figures of merit are computed.
+    public enum MetricsLevel: String, Sendable, CaseIterable {
+        case none
+        /// CLIP scores.
+        case clip
+        /// CLIP scores and the mean distance.
+        case full
     }
 
     /// The picture's file name; nil: the spec's own stem.
@@ -92,8 +122,6 @@ public struct EditSpec: Sendable, Equatable {
 
     /// Names of presets.
     public static let presets = Preset.allCases.map(\.rawValue)
-    /// Names of extras.
-    public static let extras = ["overlay", "animation", "comparison"]
 
     /// An empty spec.
     public init() {}

@@ -239,23 +239,24 @@ func decodeOutput(
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
     var output = earlier
     if let node = entries["format"]?.value {
-        output.format = try decoder.word(
-            node, "`format`", code: "spec.unknown_format", among: ["same", "png", "jpeg"])
+        let format: EditSpec.Format = try decoder.choice(node, "`format`", code: "spec.unknown_format")
+        output.format = format
     }
     if let node = entries["quality"]?.value {
         output.quality = try decoder.integer(node, "`quality`", in: 1...100)
     }
     if entries["extras"]?.value.isNull == true { output.extras = nil }
     if let node = entries["extras"]?.value, !node.isNull {
-        var extras: [String] = []
+        var extras: [EditSpec.Extra] = []
         for item in try decoder.list(node, "`extras`") {
-            let word = try decoder.word(item, "an extra", code: "spec.unknown_extra", among: EditSpec.extras)
-            if !extras.contains(word) { extras.append(word) }
+            let extra: EditSpec.Extra = try decoder.choice(item, "an extra", code: "spec.unknown_extra")
+            if !extras.contains(extra) { extras.append(extra) }
         }
         output.extras = extras
     }
     if let node = entries["metrics"]?.value {
-        output.metrics = try decoder.word(node, "`metrics`", among: ["none", "clip", "full"])
+        let level: EditSpec.MetricsLevel = try decoder.choice(node, "`metrics`")
+        output.metrics = level
     }
     return output
 }

@@ -10,10 +10,10 @@ public enum SpecWriting {
     ///   - sourcePrompt: P_o as it was used.
     ///   - preset: the preset's name.
     ///   - settings: all settings, by name.
-    ///   - output: with nothing left out.
+    ///   - output: what is published.
     public static func effectiveYAML(
         _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
-        settings: [(name: String, value: SettingValue)], output: EditSpec.Output
+        settings: [(name: String, value: SettingValue)], output: EditSpec.FilledOutput
     ) -> String {
         var lines = ["image: \(quoted(image))", "prompt:", "  source: \(quoted(sourcePrompt))"]
         if let edit = spec.editPrompt { lines.append("  edit: \(quoted(edit))") }
@@ -30,11 +30,10 @@ public enum SpecWriting {
             "priority: \(spec.priority)", "settings:",
         ]
         lines += settingLines(settings)
-        let filled = output.filled(from: EditSpec.Output())
         lines += [
-            "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
-            "  extras: [\((filled.extras ?? []).joined(separator: ", "))]",
-            "  metrics: \(filled.metrics ?? "clip")",
+            "output:", "  format: \(output.format.rawValue)", "  quality: \(output.quality)",
+            "  extras: [\(output.extras.map(\.rawValue).joined(separator: ", "))]",
+            "  metrics: \(output.metrics.rawValue)",
         ]
         return lines.joined(separator: "\n") + "\n"
     }

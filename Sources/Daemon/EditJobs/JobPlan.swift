@@ -62,7 +62,7 @@ public struct JobPlan: Sendable {
     /// Where the picture may change; nil: everywhere.
     public let mask: EditMask?
     /// What is published.
-    public let output: EditSpec.Output
+    public let output: EditSpec.FilledOutput
     /// Things worth knowing that are no errors.
     public var notes: [String]
 
@@ -224,18 +224,5 @@ public struct JobPlan: Sendable {
             where value { inside[i] = true }
         }
         return EditMask(size: size, values: inside)
-    }
-}
-
-extension SettingValue {
-    /// The value in a record.
-    public var json: JSONValue {
-        switch self {
-        case .integer(let n): .integer(n)
-        case .number(let x): .number(x)
-        case .word(let word): .string(word)
-        case .flag(let flag): .bool(flag)
-        case .none: .null
-        }
     }
 }

@@ -29,6 +29,16 @@ struct CheckCommand: ParsableCommand {
     )
     var measure = false
 
+    /// The line of a good spec under `--json`.
+    private struct Verdict: Encodable {
+        let spec: String
+        let ok: Bool
+        let preset: String
+        let settings: OrderedFields<SettingValue>
+        let forecast: ForecastRecord?
+        let notes: [String]
+    }
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -101,13 +111,11 @@ struct CheckCommand: ParsableCommand {
         )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
-            print(
-                JSONValue.object([
-                    ("spec", .string(path)), ("ok", .bool(true)), ("preset", .string(plan.preset)),
-                    ("settings", .object(settings.values.map { ($0.name, $0.value.json) })),
-                    ("forecast", forecast?.json ?? .null),
-                    ("notes", .array(plan.notes.map { .string($0) })),
-                ]).line)
+            let verdict = Verdict(
+                spec: path, ok: true, preset: plan.preset,
+                settings: OrderedFields(settings.values.map { ($0.name, $0.value) }),
+                forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
+            print(JSONValue(encoding: verdict).line)
         } else {
             print(lines.joined(separator: "\n"))
         }

@@ -70,7 +70,8 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
-            announce: { say(.object([("forecast", $0.json)])) }, report: { tell($0) })
+            announce: { say(.object([("forecast", JSONValue(encoding: ForecastRecord($0)))])) },
+            report: { tell($0) })
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
