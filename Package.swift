@@ -59,7 +59,6 @@ let package = Package(
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
-        .target(name: "CCurl"),
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
@@ -76,7 +75,8 @@ let package = Package(
         .target(
             name: "ModelManagement",
             dependencies: [
-                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+                "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "SpecParser",
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
