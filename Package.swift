@@ -103,7 +103,10 @@ let package = Package(
             name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
