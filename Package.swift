@@ -32,6 +32,9 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
+        .target(name: "Settings", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -43,11 +46,11 @@ let package = Package(
             name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CLinux"),
@@ -58,7 +61,8 @@ let package = Package(
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "CCurl", "JobFiles", "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
+                "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -70,8 +74,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore",
-                "Imaging",
+                "DaemonCore", "EditJobs", "JobFiles", "Settings", "SpecParser", "Diffusion", "DragEditing",
+                "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -97,10 +101,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
@@ -110,7 +115,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: ["JobFiles", "Settings", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -10,8 +10,7 @@ import Testing
 
     private func example(_ name: String) -> String { "\(Self.root)examples/\(name)" }
 
-    @Test func `edit writes a job folder's files, and the trajectory says all that the contract asks`() throws
-    {
+    @Test func `edit writes a job folder's files, and the trajectory has every field`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/ear.yaml"
         try FileManager.default.copyItem(atPath: example("rabbit-face.png"), toPath: "\(folder.path)/r.png")

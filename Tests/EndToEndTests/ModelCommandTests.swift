@@ -206,7 +206,8 @@ import Testing
         #expect(try result(model: named) != plain)
         #expect(try digest(named) != before)
         for (text, word) in [
-            ("[]", "no JSON object"), (#"{"vae": 3}"#, "`vae` is no path"), (#"{"lora": []}"#, "`lora`"),
+            ("[]", "clipdrag.json must be a mapping"), (#"{"vae": 3}"#, "`vae` must be text"),
+            (#"{"lora": []}"#, "`lora`"),
             (#"{"loras": [{"file": "x", "scale": "much"}]}"#, "`scale`"),
             (#"{"loras": ["nowhere.safetensors"]}"#, "nowhere.safetensors"),
             (#"{"vae": "nowhere"}"#, "nowhere is not there"),

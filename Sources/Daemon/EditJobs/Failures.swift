@@ -2,6 +2,7 @@ import Diffusion
 import DragEditing
 import Imaging
 import JobFiles
+import Settings
 import SpecParser
 
 /// Errors of the modules below, as failures of a job.
@@ -34,8 +35,7 @@ extension JobFailure {
     /// A setting that does not fit.
     init(_ error: SettingError, model: String) {
         self.init(
-            code: "model.config", message: "\(model)/clipdrag.json: \(error.message)",
-            hint: "Correct the model's clipdrag.json.",
+            code: "model.config", message: error.message, file: "\(model)/clipdrag.json", hint: error.hint,
             exit: .modelUnavailable)
     }
 }

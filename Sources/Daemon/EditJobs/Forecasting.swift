@@ -3,6 +3,7 @@ import DragEditing
 import Foundation
 import Imaging
 import JobFiles
+import Settings
 import TensorCore
 
 /// The pace of models on this machine, remembered in the cache.

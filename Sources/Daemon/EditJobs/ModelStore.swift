@@ -2,6 +2,7 @@ import Diffusion
 import DragEditing
 import Foundation
 import JobFiles
+import Settings
 
 /// Where models are found: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.
 public struct ModelStore: Sendable {
@@ -86,7 +87,7 @@ public struct ModelStore: Sendable {
 
     /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
     public static func recommended(_ folder: String) throws(JobFailure) -> [(
-        key: String, value: SettingValue
+        name: String, value: SettingValue
     )] { try ModelSettings(folder: folder).recommended }
 
     /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.

@@ -2,7 +2,7 @@ import ArgumentParser
 import EditJobs
 import JobFiles
 
-/// The command line (contract, "Command line").
+/// The command line (man/clipdragd.1.md).
 @main
 struct Clipdragd: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import DragEditing
 import EditJobs
 import Foundation
 import JobFiles
+import Settings
 import SpecParser
 import TensorCore
 

@@ -4,6 +4,7 @@ import DragEditing
 import EditJobs
 import Foundation
 import JobFiles
+import Settings
 import SpecParser
 
 /// `clipdragd edit-worker`: one claimed job, in a process of its own. The daemon starts it; its crash fails the job alone.

@@ -1,21 +1,21 @@
-/// All that decides how an edit is computed (algorithm.md, table of presets and sections 1 to 4).
+/// The settings of an edit (docs/algorithm.md, presets and sections 1 to 4).
 ///
 /// The defaults are the preset `recommended`. Names of the job spec in parentheses where they differ.
 public struct EditSettings: Sendable, Equatable {
     /// How the text's gradient joins the drag's (eq. 6 and its ablations).
-    public enum Fusion: String, Sendable, CaseIterable { case clipdrag, add, prograd, drag, text }
+    public enum Fusion: String, SettingWord { case clipdrag, add, prograd, drag, text }
     /// What `clipdrag` does with G_g when the gradients disagree: G_l − λ·cos·G_g, or plus.
-    public enum FusionConflict: String, Sendable, CaseIterable { case subtract, add }
+    public enum FusionConflict: String, SettingWord { case subtract, add }
     /// Which candidates tracking admits (eq. 7).
-    public enum Tracking: String, Sendable, CaseIterable { case fast, nearest, guarded }
+    public enum Tracking: String, SettingWord { case fast, nearest, guarded }
     /// Length of the step d_i of motion supervision: 1 cell, or min(4, distance).
-    public enum StepLength: String, Sendable, CaseIterable { case unit, capped }
+    public enum StepLength: String, SettingWord { case unit, capped }
     /// What the mask holds still: z_t, or the DDIM step x_{t−1}.
-    public enum MaskTerm: String, Sendable, CaseIterable { case latent, previous }
+    public enum MaskTerm: String, SettingWord { case latent, previous }
     /// CLIP's input in [0,1], or (x+1)/2 of it.
-    public enum ClipRange: String, Sendable, CaseIterable { case unit, shifted }
+    public enum ClipRange: String, SettingWord { case unit, shifted }
     /// What CLIP sees while guiding: the whole decoded picture, or one decoded at about CLIP's own size.
-    public enum GuidanceDecoder: String, Sendable, CaseIterable { case full, small }
+    public enum GuidanceDecoder: String, SettingWord { case full, small }
 
     /// N, steps of the whole schedule (`num_steps`).
     public var stepCount = 50
@@ -80,7 +80,7 @@ public struct EditSettings: Sendable, Equatable {
     public init() {}
 }
 
-/// Identity fine-tuning (section 1), `lora:` in a spec.
+/// Identity fine-tuning (docs/algorithm.md section 1), `lora:` in a spec.
 public struct LoRASettings: Sendable, Equatable {
     /// AdamW updates; 0 skips fine-tuning.
     public var steps = 80

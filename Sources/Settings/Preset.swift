@@ -1,4 +1,4 @@
-/// Named choices where the paper, the released code and later reproductions differ (algorithm.md, first table).
+/// Named choices where the paper, the released code and later reproductions differ (docs/algorithm.md, presets).
 public enum Preset: String, Sendable, CaseIterable {
     /// The default: the choices that reproductions found best, with a model's own values.
     case recommended
@@ -12,14 +12,14 @@ public enum Preset: String, Sendable, CaseIterable {
     /// The settings of a preset.
     ///
     /// - Parameter model: a model folder's own values of `recommended` (clipdrag.json), by setting name.
-    /// - Throws: when the model's values name no setting or do not fit one.
-    public func settings(model: [(key: String, value: SettingValue)] = []) throws(SettingError)
+    /// - Throws: when the model's values name no setting, or one does not fit its type and range.
+    public func settings(model: [(name: String, value: SettingValue)] = []) throws(SettingError)
         -> EditSettings
     {
         var settings = EditSettings()
         switch self {
         case .recommended, .quick:
-            for (key, value) in model { try settings.set(key, to: value) }
+            for (name, value) in model { try settings.set(name, to: value) }
             if self == .quick {
                 settings.lora.steps = 40
                 settings.dragStepLimit = min(settings.dragStepLimit, 40)
