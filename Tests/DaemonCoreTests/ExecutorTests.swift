@@ -53,7 +53,8 @@ import Testing
     }
 
     private func names(_ folder: String) throws -> [String] {
-        try files.list(folder).map(\.name).filter { !$0.hasPrefix(".") }
+        guard try files.status(folder) != nil else { return [] }
+        return try files.list(folder).map(\.name).filter { !$0.hasPrefix(".") }
     }
 
     private func record() throws -> JSONValue {
