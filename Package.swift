@@ -49,33 +49,49 @@ let package = Package(
             name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
         .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+            name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
+        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            swiftSettings: strict),
+        .target(
+            name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
+            swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
-                "Imaging",
+                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
+                "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "Settings", "SpecParser", "Diffusion", "DragEditing",
-                "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -104,18 +120,24 @@ let package = Package(
             dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
+        .testTarget(
             name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
+                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
+                "SpecParser", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "Settings", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: [
+                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "clipdragd", "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

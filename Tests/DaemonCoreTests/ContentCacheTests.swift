@@ -1,5 +1,6 @@
+import Digests
+import DurableFiles
 import Foundation
-import JobFiles
 import Testing
 
 /// The cache's promises: what is found is what was put in, and it never grows beyond its limit.

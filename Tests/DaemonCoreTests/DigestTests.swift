@@ -1,5 +1,5 @@
-import CLinux
-import JobFiles
+import CDigests
+import Digests
 import Testing
 
 @Suite struct DigestTests {
@@ -22,8 +22,8 @@ import Testing
             let block = (0..<64).map { _ in UInt8.random(in: 0...255, using: &generator) }
             var plain = (0..<8).map { _ in UInt32.random(in: 0...UInt32.max, using: &generator) }
             var used = plain
-            cl_sha256_block_plain(&plain, block)
-            cl_sha256_block(&used, block)
+            cd_sha256_block_plain(&plain, block)
+            cd_sha256_block(&used, block)
             #expect(used == plain)
         }
     }

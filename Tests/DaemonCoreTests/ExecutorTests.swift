@@ -1,4 +1,6 @@
+import DurableFiles
 import Foundation
+import JSON
 import JobFiles
 import Logging
 import SpecParser

@@ -1,4 +1,4 @@
-import JobFiles
+import DurableFiles
 import Synchronization
 
 /// The real file system up to some changing call; from there on every call fails: a process that died, or a disk that did.

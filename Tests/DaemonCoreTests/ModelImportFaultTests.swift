@@ -1,8 +1,9 @@
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
-import TestSupport
 import Testing
+import TestSupport
 
 /// An import that dies at any of its file calls: no model is ever seen half, and the next import makes it whole.
 @Suite struct ModelImportFaultTests {

@@ -1,8 +1,10 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
 import Settings
 import SpecParser
 import TensorCore

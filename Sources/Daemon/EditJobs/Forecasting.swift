@@ -1,8 +1,11 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
 import Settings
 import TensorCore
 

@@ -1,5 +1,5 @@
-internal import CCurl
 import Foundation
+internal import CCurl
 
 /// A file over HTTP from some byte on, given on as it comes: what is not taken is not received, so that nothing piles up.
 struct HTTPDownload {

@@ -1,6 +1,8 @@
 import Diffusion
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 
 /// Makes a model folder below the state folder out of what people have: a folder as diffusers publishes it, or a checkpoint
 /// of one file; joined, where asked, with a CLIP model and another VAE.

@@ -1,5 +1,6 @@
 import Foundation
 import JobFiles
+import JSON
 
 /// What a model is made of and where its files are to be had.
 ///

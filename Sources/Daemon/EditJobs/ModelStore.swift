@@ -1,7 +1,10 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import Settings
 
 /// Where models are found: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.

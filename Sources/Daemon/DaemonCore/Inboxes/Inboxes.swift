@@ -1,3 +1,4 @@
+import DurableFiles
 import SpecParser
 import Logging
 import Foundation

@@ -1,3 +1,5 @@
+import JSON
+import DurableFiles
 import Foundation
 import JobFiles
 

@@ -1,3 +1,5 @@
+import JSON
+import DurableFiles
 import SpecParser
 import Logging
 import Foundation

@@ -1,3 +1,6 @@
+import DurableFiles
+import Digests
+import JSON
 internal import CLinux
 import SpecParser
 import Logging

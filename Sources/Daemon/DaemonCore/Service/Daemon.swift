@@ -1,3 +1,4 @@
+import DurableFiles
 import SpecParser
 import Foundation
 import JobFiles

@@ -1,5 +1,5 @@
-internal import CLinux
 import Foundation
+internal import CLinux
 
 /// Tells systemd the state of the service (sd_notify(3)); does nothing where no one listens.
 final class ServiceNotifier {

@@ -1,8 +1,10 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Foundation
 import Imaging
 import JobFiles
+import JSON
 import SpecParser
 import TensorCore
 

@@ -1,10 +1,12 @@
 import ArgumentParser
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import Imaging
 import JobFiles
+import JSON
 import Settings
 import SpecParser
 

@@ -2,9 +2,12 @@ import ArgumentParser
 import DaemonCore
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import Processes
 import SpecParser
 import TensorCore
 

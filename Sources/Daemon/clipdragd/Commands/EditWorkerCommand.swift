@@ -1,9 +1,12 @@
 import ArgumentParser
 import DaemonCore
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import Processes
 import Settings
 import SpecParser
 

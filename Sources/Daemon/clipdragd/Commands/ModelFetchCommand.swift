@@ -1,7 +1,8 @@
 import ArgumentParser
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
+import Processes
 
 extension ModelsCommand {
     /// Downloads a model.

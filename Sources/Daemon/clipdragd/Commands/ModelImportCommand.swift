@@ -2,7 +2,7 @@ import ArgumentParser
 import Diffusion
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
 
 extension ModelsCommand {
     /// Makes a model of a folder or file.

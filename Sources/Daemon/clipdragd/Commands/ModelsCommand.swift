@@ -2,7 +2,7 @@ import ArgumentParser
 import Diffusion
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
 
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {

@@ -1,3 +1,4 @@
+import DurableFiles
 internal import CLinux
 import Foundation
 import JobFiles
