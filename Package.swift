@@ -74,10 +74,16 @@ let package = Package(
             name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
             swiftSettings: strict),
         .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
+        .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
-                "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
+                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -90,7 +96,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings",
                 "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -99,7 +106,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -126,10 +133,17 @@ let package = Package(
             name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
-                "SpecParser", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -7,6 +7,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import SpecParser
 
