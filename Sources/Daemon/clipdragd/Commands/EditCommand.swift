@@ -81,7 +81,7 @@ struct EditCommand: ParsableCommand {
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
-            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder()
+            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder(wantsTensors: trace != nil)
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
