@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JSON
 import JobFiles
@@ -101,7 +102,7 @@ import Testing
         try turn(daemon, until: "the runs") { cluster.starts.count == 2 }
         cluster.end("crash", .crashed("the node went down"))
         cluster.end(
-            "bad", .failed(JobFailure(code: "image.corrupt", message: "no", hint: "do", exit: .badData)))
+            "bad", .failed(Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")))
         try turn(daemon, until: "the second try") { cluster.starts.count == 3 }
         #expect(cluster.attempts("crash") == [1, 2] && cluster.attempts("bad") == [1])
         cluster.end("crash", .crashed("the node went down"))
@@ -323,22 +324,21 @@ private final class FakeExecutor: Executor {
 
     init(_ cluster: FakeCluster, name: String) { (self.cluster, self.name) = (cluster, name) }
 
-    private func demandCluster() throws(JobFailure) {
+    private func demandCluster() throws(Failure) {
         if !cluster.isReachable {
-            throw JobFailure(
-                code: "fake.down", message: "no answer", hint: "wait", retryable: true, exit: .tryLater)
+            throw Failure(.tryLater, code: "fake.down", message: "no answer", hint: "wait", isRetryable: true)
         }
     }
 
     func startNotes() -> [String] { [] }
 
-    func start(_ order: RunOrder) throws(JobFailure) -> String {
+    func start(_ order: RunOrder) throws(Failure) -> String {
         try demandCluster()
         watched.append(order.job)
         return cluster.start(order)
     }
 
-    func recover(_ order: RunOrder, id: String?) throws(JobFailure) -> RecoveredRun {
+    func recover(_ order: RunOrder, id: String?) throws(Failure) -> RecoveredRun {
         try demandCluster()
         cluster.questions.append(id ?? "")
         if let end = cluster.ends.removeValue(forKey: order.name) { return .finished(end) }

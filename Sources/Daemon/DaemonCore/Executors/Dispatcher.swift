@@ -1,3 +1,4 @@
+import Failures
 import SpecParser
 import Logging
 import Foundation
@@ -41,7 +42,7 @@ final class Dispatcher {
         guard !scheduler.isHindered(now) else { return }
         while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
             guard job.ambiguous.isEmpty else {
-                lifecycle.setAside(job, JobFailure(ambiguous: job.spec, among: job.ambiguous))
+                lifecycle.setAside(job, Failure(ambiguous: job.spec, among: job.ambiguous))
                 continue
             }
             guard start(job) else { return }

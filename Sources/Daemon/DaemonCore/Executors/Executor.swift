@@ -1,3 +1,4 @@
+import Failures
 import JobFiles
 
 /// Runs jobs somewhere: on this machine, on a cluster. The daemon starts, watches, stops and recovers runs through this
@@ -20,13 +21,13 @@ protocol Executor: AnyObject {
     ///
     /// - Returns: the run's own ID here.
     /// - Throws: when no run can be started now. The job waits and is charged nothing.
-    func start(_ order: RunOrder) throws(JobFailure) -> String
+    func start(_ order: RunOrder) throws(Failure) -> String
     /// Answers what has become of a run that an earlier daemon started. The executor watches a run that is alive from
     /// here on.
     ///
     /// - Parameter id: the run's own ID; nil when the daemon died before it could store one.
     /// - Throws: when the executor cannot tell now. The daemon asks again.
-    func recover(_ order: RunOrder, id: String?) throws(JobFailure) -> RecoveredRun
+    func recover(_ order: RunOrder, id: String?) throws(Failure) -> RecoveredRun
     /// Reads the news of all runs and stops those that exceed a limit.
     ///
     /// - Returns: the runs that have ended since the last call. The executor forgets them.
@@ -90,7 +91,7 @@ enum RunEnd: Sendable, Equatable {
     /// It has written its results.
     case succeeded
     /// It said why the job cannot be done.
-    case failed(JobFailure)
+    case failed(Failure)
     /// It ended without a word; the reason for people.
     case crashed(String)
     /// The executor has stopped it at a limit.

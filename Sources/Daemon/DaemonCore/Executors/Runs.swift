@@ -1,3 +1,4 @@
+import Failures
 import JobFiles
 
 /// The runs of this daemon's jobs, on whichever executor each is.
@@ -49,7 +50,7 @@ final class Runs {
     /// Starts a job's run on the executor of its record.
     ///
     /// - Returns: the job, its record with the run's own ID.
-    func start(_ job: Job, _ order: RunOrder) throws(JobFailure) -> Job {
+    func start(_ job: Job, _ order: RunOrder) throws(Failure) -> Job {
         var job = job
         job.run = RunReference(executor: current.name, id: try current.start(order))
         all.append(Run(job: job, executor: current, started: .now))
@@ -67,7 +68,7 @@ final class Runs {
             throw UnknownExecutor(name: reference.executor)
         }
         all.removeAll { $0.job.id == job.id }
-        do throws(JobFailure) {
+        do throws(Failure) {
             let answer = try executor.recover(order, id: reference.id)
             if answer == .alive { all.append(Run(job: job, executor: executor)) }
             return answer

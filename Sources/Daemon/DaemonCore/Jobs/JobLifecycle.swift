@@ -1,3 +1,4 @@
+import Failures
 import DurableFiles
 import Logging
 import Foundation
@@ -36,27 +37,23 @@ final class JobLifecycle {
         keepStages(of: job)
         switch ended.end {
         case .succeeded: publishIfWhole(job, ended.summary)
-        case .failed(let failure) where Self.isOfPlace(failure): postpone(job, failure, ended.summary)
+        case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
+            postpone(job, failure, ended.summary)
         case .failed(let failure): setAside(job, failure, ended.summary)
         case .exceeded(.stalled): retry(job, RunLimit.stalled.failure, ended.summary)
         case .exceeded(let limit):
             job.crashes += 1
             setAside(job, limit.failure, ended.summary)
         case .crashed(let reason):
-            let failure = JobFailure(
-                code: "worker.crashed", message: reason,
-                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.", exit: .internalError)
+            let failure = Failure(
+                .crash, code: "worker.crashed", message: reason,
+                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.")
             retry(job, failure, ended.summary)
         }
     }
 
-    private static func reason(_ failure: JobFailure) -> String {
-        [failure.file, failure.message].compactMap { $0 }.joined(separator: ": ")
-    }
-
-    /// Whether the place is at fault, or whoever is just writing the configuration; not the job.
-    private static func isOfPlace(_ failure: JobFailure) -> Bool {
-        failure.retryable || [.cannotCreate, .ioError, .tryLater, .badConfiguration].contains(failure.exit)
+    private static func reason(_ failure: Failure) -> String {
+        [failure.place?.file, failure.message].compactMap { $0 }.joined(separator: ": ")
     }
 
     /// Moves the stages that a job's run has finished into the cache: the job's next try, and the next edit of the same
@@ -66,7 +63,7 @@ final class JobLifecycle {
     }
 
     /// Lets a job wait because a place does not work. No attempt is charged.
-    private func postpone(_ job: Job, _ failure: JobFailure, _ run: RunSummary) {
+    private func postpone(_ job: Job, _ failure: Failure, _ run: RunSummary) {
         var job = job
         job.state = .claimed
         // The hindrance is shorter: of several jobs another is tried next.
@@ -80,7 +77,7 @@ final class JobLifecycle {
     }
 
     /// Charges an attempt for a run that crashed, and tries again a little later or no more. Other jobs go on.
-    private func retry(_ job: Job, _ failure: JobFailure, _ run: RunSummary?) {
+    private func retry(_ job: Job, _ failure: Failure, _ run: RunSummary?) {
         var job = job
         job.crashes += 1
         job.state = .claimed
@@ -104,9 +101,10 @@ final class JobLifecycle {
     func publishIfWhole(_ job: Job, _ run: RunSummary? = nil) {
         do {
             guard let damaged = try context.store.damagedResult(of: job) else { return publish(job, run) }
-            let failure = JobFailure(
-                code: "worker.damaged_result", message: "\(damaged) does not read back as it was written",
-                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.", exit: .ioError)
+            let failure = Failure(
+                .crash, code: "worker.damaged_result",
+                message: "\(damaged) does not read back as it was written",
+                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.")
             retry(job, failure, run)
         } catch {
             scheduler.enqueue(job)
@@ -187,17 +185,17 @@ final class JobLifecycle {
     /// Sets a job aside that cannot be done.
     ///
     /// - Returns: whether that succeeded; else the job waits in the queue.
-    @discardableResult func setAside(_ job: Job, _ failure: JobFailure, _ run: RunSummary? = nil) -> Bool {
+    @discardableResult func setAside(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
         do {
             var named = failure
-            named.file = failure.file.map(lastComponent)
+            named.place?.file = lastComponent(failure.place?.file ?? "")
             // Crashes are counted as they happen; any other failure ends one more try.
-            let isCrash = failure.code.hasPrefix("worker.")
+            let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
             try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
-                try remember(job, .failed(failure.code, folder))
+                try remember(job, .failed(failure, folder))
             }
             scheduler.forget(job)
             failures += 1
@@ -234,7 +232,7 @@ final class JobLifecycle {
     }
 
     /// Starts nothing for a while: an executor cannot take a run.
-    func hinder(_ failure: JobFailure) {
+    func hinder(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
         hinder(Self.reason(failure), EventLog.fields(failure.code, .place))
     }

@@ -1,3 +1,4 @@
+import Failures
 import JSON
 import DurableFiles
 import Foundation
@@ -9,8 +10,8 @@ final class JobHistory {
     enum Outcome {
         /// Published under this name.
         case published(String)
-        /// Failed with this code, its inputs in this folder.
-        case failed(String, String)
+        /// Failed, its inputs in this folder.
+        case failed(Failure, String)
     }
 
     private let folder: String
@@ -61,8 +62,11 @@ final class JobHistory {
         switch outcome {
         case .published(let name):
             fields += [("state", .string("published")), ("published_as", .string(name))]
-        case .failed(let code, let folder):
-            fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
+        case .failed(let failure, let folder):
+            fields += [
+                ("state", .string("failed")), ("kind", .string(failure.kind.rawValue)),
+                ("code", .string(failure.code)), ("folder", .string(folder)),
+            ]
         }
         let record = JSONValue.object(fields)
         return (isShown ? record.shown : record).lines

@@ -1,3 +1,4 @@
+import Failures
 import JSON
 import DurableFiles
 import SpecParser
@@ -98,9 +99,9 @@ final class Operations {
         context.log.event(.cancelled, "cancelled", job, level: .notice)
         return lifecycle.setAside(
             job,
-            JobFailure(
-                code: "job.cancelled", message: "the job was cancelled",
-                hint: "`clipdragd requeue \(id)` runs it after all.", exit: .tryLater))
+            Failure(
+                .cancelled, code: "job.cancelled", message: "the job was cancelled",
+                hint: "`clipdragd requeue \(id)` runs it after all."))
     }
 
     /// Moves a failed job's inputs back to the inbox that they came from. A file whose name is taken there stays.

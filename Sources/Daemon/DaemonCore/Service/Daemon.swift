@@ -1,3 +1,4 @@
+import Failures
 import DurableFiles
 import SpecParser
 import Foundation
@@ -65,13 +66,13 @@ public final class Daemon {
     ///
     /// - Returns: the exit code.
     /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
-    public func run() throws(JobFailure) -> JobFailure.Exit {
+    public func run() throws(Failure) -> ExitStatus {
         try begin()
         return try loop()
     }
 
     /// Turns until the daemon is stopped or, with `once`, until everything is done.
-    func loop() throws(JobFailure) -> JobFailure.Exit {
+    func loop() throws(Failure) -> ExitStatus {
         while true {
             if turn() { return finish() }
             if context.setup.once && isIdle {
@@ -116,13 +117,10 @@ public final class Daemon {
     // MARK: - Beginning
 
     /// Opens all folders, goes on with what an earlier daemon left, and claims what is there.
-    func begin() throws(JobFailure) {
+    func begin() throws(Failure) {
         do { try openFolders() } catch let error as FileError {
-            throw JobFailure(error, exit: .cannotCreate)
-        } catch let failure as JobFailure { throw failure } catch {
-            throw JobFailure(
-                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
-        }
+            throw Failure(error, .badOutput)
+        } catch let failure as Failure { throw failure } catch { throw Failure(unexpected: error) }
         // What was dropped meanwhile is claimed before the service says that it is ready.
         notifier.stillBusy()
         look(all: true)
@@ -136,11 +134,10 @@ public final class Daemon {
     private func openFolders() throws {
         let (configuration, state) = (context.configuration, context.setup.stateFolder)
         guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
-            throw JobFailure(
-                code: "config.incomplete",
+            throw Failure(
+                .badConfiguration, code: "config.incomplete",
                 message: "there is no \(configuration.outbox == nil ? "outbox" : "inbox")",
-                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.",
-                exit: .badConfiguration)
+                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.")
         }
         if let clash = configuration.folderClash { throw clash }
         for note in runs.startNotes() { context.log.write(.notice, note) }
@@ -162,10 +159,9 @@ public final class Daemon {
     private func lockState(_ folder: String) throws -> FolderLock {
         do { return try FolderLock(folder) } catch {
             guard error.number == EWOULDBLOCK else { throw error }
-            throw JobFailure(
-                code: "state.locked", message: "another clipdragd keeps its state here",
-                file: folder, hint: "Give this one a state folder of its own (--state).",
-                exit: .tryLater)
+            throw Failure(
+                .tryLater, code: "state.locked", message: "another clipdragd keeps its state here",
+                file: folder, hint: "Give this one a state folder of its own (--state).")
         }
     }
 
@@ -184,7 +180,7 @@ public final class Daemon {
     private func reload() {
         guard let reload = context.setup.reload else { return }
         notifier.reloading()
-        do throws(JobFailure) {
+        do throws(Failure) {
             let current = context.configuration
             var fresh = try reload()
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
@@ -225,7 +221,7 @@ public final class Daemon {
         return times.min() ?? now
     }
 
-    private func sleep() throws(JobFailure) {
+    private func sleep() throws(Failure) {
         let now = Date().timeIntervalSince1970
         // A run that outlives its kill hangs in the kernel. Only a restart of the service, which a watchdog without signs of
         // life brings about, tells the administrator.
@@ -247,17 +243,17 @@ public final class Daemon {
         {
             // Else the loop would turn without end, and give signs of life.
             notifier.brokenDown()
-            throw JobFailure(
-                code: "internal",
+            throw Failure(
+                .internalError, code: "internal",
                 message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
-                hint: "Please report this.", exit: .internalError)
+                hint: "Please report this.")
         }
         isNews = ready != 0 || choreTime >= next
         if descriptors.last?.revents != 0 { inboxes.mountsChanged() }
     }
 
     /// Ends: runs that do not outlive the daemon are stopped; their jobs and all that wait go back to the inboxes.
-    private func finish() -> JobFailure.Exit {
+    private func finish() -> ExitStatus {
         notifier.stopping()
         let ended = runs.stopAll(within: Self.stopSeconds) {
             takeSignals()

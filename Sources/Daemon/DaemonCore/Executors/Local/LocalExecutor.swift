@@ -1,3 +1,4 @@
+import Failures
 import DurableFiles
 internal import CLinux
 import Foundation
@@ -32,13 +33,13 @@ final class LocalExecutor: Executor {
         Sandbox.whyUnavailable.map { ["workers are not locked in: no Landlock on this kernel (\($0))"] } ?? []
     }
 
-    func start(_ order: RunOrder) throws(JobFailure) -> String {
+    func start(_ order: RunOrder) throws(Failure) -> String {
         do throws(FileError) {
             let worker = try WorkerProcess(
                 command + arguments(order), job: order.job, memory: limits.memory)
             workers.append(worker)
             return String(worker.pid)
-        } catch { throw JobFailure(error) }
+        } catch { throw Failure(error) }
     }
 
     private func arguments(_ order: RunOrder) -> [String] {
