@@ -123,7 +123,8 @@ let package = Package(
             name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "SpecParser"], swiftSettings: strict),
+            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(

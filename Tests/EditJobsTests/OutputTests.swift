@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Settings
 import SpecParser
 import Testing
 

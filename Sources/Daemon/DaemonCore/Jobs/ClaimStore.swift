@@ -189,14 +189,12 @@ struct ClaimStore: Sendable {
 
     /// A file of a finished job's results that is not what its worker meant to write, as the trajectory's `sha256` has it.
     func damagedResult(of job: Job) throws(FileError) -> String? {
-        let trajectory = "\(making(job))/trajectory.json"
-        guard try files.status(trajectory) != nil,
-            let record = JSONValue(parsing: try files.read(trajectory))
-        else { return "trajectory.json" }
-        guard case .object(let sums)? = record["sha256"] else { return nil }
-        for (name, sum) in sums {
+        let record = "\(making(job))/\(ResultManifest.fileName)"
+        guard try files.status(record) != nil, let manifest = ResultManifest(reading: try files.read(record))
+        else { return ResultManifest.fileName }
+        for (name, digest) in manifest.sha256?.all ?? [] {
             let path = "\(making(job))/\(name)"
-            guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == sum.string else {
+            guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == digest else {
                 return name
             }
         }
