@@ -1,5 +1,5 @@
 import DurableFiles
-import SpecParser
+import ServiceConfiguration
 
 /// Removes what has been kept for as long as the configuration's `retention` says. Only what the daemon itself put there.
 struct Housekeeping: Sendable {

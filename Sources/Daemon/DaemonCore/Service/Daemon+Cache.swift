@@ -1,5 +1,5 @@
 import DurableFiles
-import SpecParser
+import ServiceConfiguration
 
 extension Daemon {
     /// The cache of fine-tunings and inversions in the state folder.

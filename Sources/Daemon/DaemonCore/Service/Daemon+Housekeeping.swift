@@ -1,7 +1,7 @@
 import DurableFiles
 import Foundation
 import Logging
-import SpecParser
+import ServiceConfiguration
 
 /// What is done beside the jobs: the hook, lone halves, metrics, and what has been kept for long enough.
 extension Daemon {

@@ -1,7 +1,9 @@
 import DurableFiles
 import Foundation
 import Logging
+import ServiceConfiguration
 import SpecParser
+import YAMLDocuments
 
 /// From inboxes into the queue.
 extension Daemon {

@@ -2,7 +2,7 @@ import Failures
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 internal import CLinux
 
 #if canImport(Glibc)

@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import Logging
+import ServiceConfiguration
 import SpecParser
 
 #if canImport(Glibc)

@@ -3,8 +3,9 @@ import Failures
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 internal import CLinux
+import YAMLDocuments
 
 #if canImport(Glibc)
     import Glibc

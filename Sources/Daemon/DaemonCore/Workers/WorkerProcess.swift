@@ -3,7 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
-import SpecParser
+import ServiceConfiguration
 internal import CLinux
 
 #if canImport(Glibc)
