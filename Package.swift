@@ -134,6 +134,7 @@ let package = Package(
                 "Failures", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging", "TensorCore",
             ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
