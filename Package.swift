@@ -181,8 +181,8 @@ let package = Package(
             name: "DaemonCoreTests",
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
-                "Settings",
-                "SpecParser", "YAMLDocuments", "TestSupport",
+                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
