@@ -90,7 +90,7 @@ let package = Package(
             name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Pictures", "make_pictures.py"],
+            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Cases", "Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],

@@ -5,7 +5,9 @@ internal import CImageCodecs
 #endif
 
 extension Image {
-    /// The bytes of a PNG: RGB or RGBA, 8 or 16 bits as the picture has, with its profile.
+    /// The bytes of a PNG: RGB or RGBA, 8 or 16 bits as the picture has, with its tags and density.
+    ///
+    /// - Throws: `image.encoding` with libpng's words when it refuses them, `image.memory`.
     public func pngBytes() throws(ImageError) -> [UInt8] {
         let channels = alpha == nil ? 3 : 4
         var interleaved: [UInt16]
@@ -20,19 +22,26 @@ extension Image {
             interleaved = samples
         }
         if depth == 16 {
-            return try encode(interleaved, channels, depth: 16) { ci_write_png(&$0, &$1, &$2, &$3) }
+            return try encode(interleaved, channels, depth: 16, density?.forPNG) {
+                ci_write_png(&$0, &$1, &$2, &$3, &$4)
+            }
         }
         let narrow = interleaved.map { UInt8(truncatingIfNeeded: $0) }
-        return try encode(narrow, channels, depth: 8) { ci_write_png(&$0, &$1, &$2, &$3) }
+        return try encode(narrow, channels, depth: 8, density?.forPNG) {
+            ci_write_png(&$0, &$1, &$2, &$3, &$4)
+        }
     }
 
-    /// The bytes of a JPEG with the picture's profile. JPEG has 8 bits and no transparency: alpha is dropped.
+    /// The bytes of a JPEG with the picture's profile and density. JPEG has 8 bits, no transparency and no gamma: these
+    /// are dropped.
     ///
     /// - Parameter quality: 1…100.
     public func jpegBytes(quality: Int) throws(ImageError) -> [UInt8] {
         // 65535 → 255 exactly: v / 257, rounded
         let narrow = samples.map { UInt8(truncatingIfNeeded: depth == 16 ? (Int($0) + 128) / 257 : Int($0)) }
-        return try encode(narrow, 3, depth: 8) { ci_write_jpeg(&$0, Int32(quality), &$1, &$2, &$3) }
+        return try encode(narrow, 3, depth: 8, density?.forJPEG) {
+            ci_write_jpeg(&$0, &$1, Int32(quality), &$2, &$3, &$4)
+        }
     }
 
     /// The bytes in a format.
@@ -40,30 +49,56 @@ extension Image {
         format == .png ? try pngBytes() : try jpegBytes(quality: quality)
     }
 
-    private typealias Encoder = (inout ci_image, inout UnsafeMutablePointer<UInt8>?, inout Int, inout [CChar])
-        -> ci_status
+    /// A sentence for each thing of the file that a result in a format does not carry.
+    public func notes(writtenAs format: Format) -> [String] {
+        guard format == .jpeg else { return notes }
+        var all = notes
+        if depth == 16 { all.append("the picture has 16 bits a sample, its result as JPEG has 8") }
+        if let alpha, alpha.contains(where: { $0 != maximum }) {
+            all.append("the picture is transparent in places, its result as JPEG is not")
+        }
+        if colours.hasPNGAlone {
+            all.append("the picture's gamma and chromaticities are not kept: JPEG has none")
+        }
+        if density != nil && density?.forJPEG == nil {
+            all.append("the picture's resolution is not kept: JPEG has no numbers for it")
+        }
+        return all
+    }
+
+    private typealias Encoder = (
+        inout ci_image, inout ci_tags, inout UnsafeMutablePointer<UInt8>?, inout Int, inout [CChar]
+    ) -> ci_status
 
     private func encode<Sample>(
-        _ samples: [Sample], _ channels: Int, depth: Int, _ encoder: Encoder
+        _ samples: [Sample], _ channels: Int, depth: Int, _ density: PixelDensity?, _ encoder: Encoder
     ) throws(ImageError) -> [UInt8] {
-        var (samples, icc) = (samples, profile)
+        var samples = samples
         var out: UnsafeMutablePointer<UInt8>?
         var size = 0
-        var message = [CChar](repeating: 0, count: 256)
+        var message = [CChar](repeating: 0, count: Int(CI_MESSAGE_BYTES))
         let status = samples.withUnsafeMutableBytes { samples in
-            icc.withUnsafeMutableBufferPointer { icc in
-                var raw = ci_image(
-                    width: UInt32(width), height: UInt32(height), channels: Int32(channels),
-                    depth: Int32(depth),
-                    samples: samples.baseAddress, icc: icc.baseAddress, icc_size: icc.count, orientation: 1,
-                    inks: 0)
-                return encoder(&raw, &out, &size, &message)
+            colours.profile.withUnsafeBufferPointer { icc in
+                var raw = ci_image()
+                (raw.width, raw.height) = (UInt32(width), UInt32(height))
+                (raw.channels, raw.depth, raw.samples) = (Int32(channels), Int32(depth), samples.baseAddress)
+                var tags = ci_tags(colours, density)
+                (tags.icc, tags.icc_size) = (icc.baseAddress, icc.count)
+                return encoder(&raw, &tags, &out, &size, &message)
             }
         }
         guard status == CI_OK, let out else {
+            let words = String(
+                decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if status == CI_REFUSED {
+                throw ImageError(
+                    code: "image.encoding", message: "the picture could not be encoded (\(words))",
+                    hint: "Save the picture again without its colour profile, and report this.",
+                    libraryWords: words)
+            }
             throw ImageError(
-                code: "image.memory", message: "the picture could not be encoded",
-                hint: "There may be too little memory.")
+                code: "image.memory", message: "the picture could not be encoded (\(words))",
+                hint: "There is too little memory.", libraryWords: words)
         }
         defer { free(out) }
         return Array(UnsafeBufferPointer(start: out, count: size))
