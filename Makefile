@@ -1,30 +1,32 @@
 # clipdragd
 #
-#   make demo          install what is needed, build, run the daemon on an example pair, show the result's path
-#   make test          install what is needed, run every test
-#   make build         the release binary, .build/release/clipdragd
-#   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model disk (root;
-#                      hours); prints counts. On tmpfs it is quicker: TORTURE="--folder DIR"
-#   make fuzz          a million inputs, under sanitizers, to each reader of what strangers write; RUNS=N for fewer
-#   make results       the edits of docs/results.md, measured (needs Python with Pillow and NumPy; makes its own environment)
-#   make test-oracle   LoRA files both ways between this engine and the PyTorch reference (makes its own environment)
-#   make test-aarch64  the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
-#   make bench         times against PyTorch on this machine, docs/performance.md (makes its own environment)
-#   make curves        how time and memory grow with size, pairs, threads and iterations, docs/performance.md; at most ten minutes
-#   make guidance      the small guidance decoder beside the exact one, docs/performance.md (makes its own environment)
-#   make memory        peak memory of a whole edit at 512x512, docs/performance.md (makes its own environment)
-#   make precision     how far bf16 moves the examples from f32, docs/performance.md (makes its own environment)
-#   make forecasts     how good forecasts of seconds and memory are, docs/performance.md
-#   make deb           the Debian package, dist/clipdragd_*.deb, with the Swift runtime and the starter model inside
-#   make test-systemd  the package under a real systemd, in a container of its own (needs root; debootstrap, systemd-nspawn)
-#   make check-unit    what systemd-analyze thinks of the units
+#   make demo          install packages, build, run the daemon on an example pair, print the result's path
+#   make test          install packages, run every test
+#   make build         build the release binary, .build/release/clipdragd
+#   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
+#                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
+#   make fuzz          a million inputs under sanitizers to each reader of foreign files; RUNS=N for fewer
+#   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
+#   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
+#   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
+#   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
+#   make test-systemd  test the package under a real systemd in a container (needs root; debootstrap, systemd-nspawn)
+#   make check-unit    rate the units with systemd-analyze security
 #   make format lint   swift format
 #   make clean
+#
+# These measure and rewrite their section of docs/measurements/performance.md:
+#   make bench         times against PyTorch on this machine (makes a Python environment)
+#   make curves        growth of time and memory with size, drags, threads and iterations; at most ten minutes
+#   make guidance      the small guidance decoder against the exact one (makes a Python environment)
+#   make memory        peak memory of a whole edit at 512x512 (makes a Python environment)
+#   make precision     differences between bf16 and f32 on the examples (makes a Python environment)
+#   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
 .PHONY: demo test build packages torture fuzz results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
-# OpenBLAS picks kernels by CPU; tests must not hang on the CPU.
+# OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
 SOURCES := Sources Tests Package.swift
 
@@ -52,13 +54,13 @@ fuzz: packages
 results: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/results.py all --out .results
-	.results-venv/bin/python scripts/results_report.py --out .results --docs docs
+	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
 
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
-	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/performance.md
+	.oracle-venv/bin/python scripts/bench.py --binary .build/release/clipdragd --docs docs/measurements/performance.md
 
 memory: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)

@@ -32,6 +32,9 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
+        .target(name: "Settings", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -43,35 +46,59 @@ let package = Package(
             name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+            name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
+        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            swiftSettings: strict),
+        .target(
+            name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
+            swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict),
+        .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
+                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "Diffusion", "DragEditing", "TensorCore",
-                "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings",
+                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -79,7 +106,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -97,17 +124,33 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["SpecParser"], exclude: ["Cases"], swiftSettings: strict),
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: [
+                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "clipdragd", "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,2 +1,2 @@
--- A man page follows no links: only their words stay.
+-- Man pages have no links: keep the words alone.
 function Link(link) return link.content end

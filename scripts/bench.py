@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Times of the heavy steps, ours and PyTorch's in turn on this machine, as docs/performance.md's table; those that PyTorch's side
-has not are ours alone.
+"""Times the heavy steps, ours and PyTorch's in turn on this machine, and writes the table `measured` of
+docs/measurements/performance.md. Steps that oracle/bench_torch.py lacks are timed for ours alone.
 
-    python bench.py --binary .build/release/clipdragd --docs docs/performance.md [--runs 3] [--only STEP …]
+    python bench.py --binary .build/release/clipdragd --docs docs/measurements/performance.md [--runs 3] [--only STEP …]
 """
 import argparse
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What systemd itself thinks of the units: their exposure must be 1.0 at most (of 10; 0 is none).
+# Rates the units with systemd-analyze security. Their exposure must be at most 1.0 (of 10; 0 is none).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for unit in systemd/clipdragd.service systemd/clipdragd@.service; do

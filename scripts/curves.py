@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How the cost of a drag iteration grows: measured over the picture's size, pairs, threads and iterations, at Stable Diffusion
-1.5's size with random weights, as docs/performance.md's table and picture and docs/performance/curves.json.
+"""Measures how the cost of a drag iteration grows with the picture's size, drags, threads and iterations, at Stable Diffusion
+1.5's size with random weights. Writes curves.json, curves.svg and the block `curves` of performance.md in docs/measurements.
 
     curves.py [--docs DIR] [--minutes 10] [--sizes 256 384 …] [--side 384] [--model DIR]   measures
-    curves.py --report                                                                     writes the report anew from curves.json
+    curves.py --report                                                                     writes the report again from curves.json
 
-What does not fit into the minutes is left out, and named.
+The report names the points that did not fit into the minutes.
 """
 import argparse
 import json
@@ -15,11 +15,11 @@ import time
 
 from measuring import bench, load_average, machine, table, write_block
 
-CURVES = dict(pixels="side of the picture, pixels", pairs="pairs of points", threads="threads", iterations="iterations in one run")
+CURVES = dict(pixels="side of the picture, pixels", pairs="drags", threads="threads", iterations="iterations in one run")
 
 
 def plan(a):
-    """What is measured, the most telling first. Runs of several iterations warm up by themselves."""
+    """What is measured, the most informative first. Runs of several iterations warm up by themselves."""
     cores = os.cpu_count()
     base = dict(pixels=a.side, pairs=1, threads=cores, iterations=1)
     points = [dict(base, pixels=side) for side in sorted({a.side, *a.sizes})]
@@ -74,9 +74,9 @@ def forecast(measured):
 def text(measured):
     rows = measured["rows"]
     usual = max(rows, key=lambda r: r["threads"])
-    parts = [f"{machine(usual)}; load average at the end {measured['load']}. One drag iteration with its text guidance, f32, "
-             f"{measured['side']}x{measured['side']}, one pair, {usual['threads']} threads, unless the table says otherwise; after a run that "
-             "warms up, but for several iterations in one run.", "", "![seconds and peak memory over size, pairs, threads and iterations](performance/curves.svg)", ""]
+    parts = [f"{machine(usual)}; load average at the end {measured['load']}. One drag iteration with text guidance, f32, "
+             f"{measured['side']}x{measured['side']}, one drag, {usual['threads']} threads, unless the table says otherwise. A run "
+             "to warm up precedes each measurement, except those of several iterations.", "", "![seconds and peak memory over size, pairs, threads and iterations](curves.svg)", ""]
     head = ["what varies", "", "seconds", "GFLOP/s", "peak memory"]
     parts.append(table(head, [[CURVES[key], r[key], f"{r['seconds']:.2f}", f"{r['gflops']:.0f}", f"{r['peak_rss_mb'] / 1024:.2f} GB"]
                               for key in CURVES for r in curve(measured, key)]))
@@ -89,7 +89,7 @@ def text(measured):
                          f"peak memory times {last['peak_rss_mb'] / first['peak_rss_mb']:.2f}.")
     found = forecast(measured)
     if not found:
-        parts.append("- threads: no forecast; there is one thread alone, or others brought nothing (then the machine was not idle).")
+        parts.append("- threads: no forecast. Either there is only one thread, or more threads were no faster because the machine was not idle.")
     else:
         serial, seconds = found
         parts += [f"- threads: {100 * serial:.1f} % of one thread's time does not shrink with a second. If that share stays (Amdahl's law), "
@@ -128,24 +128,22 @@ def svg(measured):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--docs", default="docs", help="folder of performance.md")
+    p.add_argument("--docs", default="docs/measurements", help="folder of performance.md")
     p.add_argument("--minutes", type=float, default=10, help="at most")
     p.add_argument("--sizes", type=int, nargs="*", default=[256, 384, 512, 640, 768])
     p.add_argument("--side", type=int, default=384, help="of the picture while pairs, threads or iterations vary")
     p.add_argument("--model", help="a model folder instead of random weights in Stable Diffusion 1.5's shapes")
     p.add_argument("--report", action="store_true", help="measure nothing")
     a = p.parse_args()
-    folder = os.path.join(a.docs, "performance")
-    raw = os.path.join(folder, "curves.json")
+    raw = os.path.join(a.docs, "curves.json")
     if not a.report:
         measured = measure(a)
-        os.makedirs(folder, exist_ok=True)
         with open(raw, "w", encoding="utf-8") as f:
             json.dump(measured, f, indent=1)
             f.write("\n")
     with open(raw, encoding="utf-8") as f:
         measured = json.load(f)
-    with open(os.path.join(folder, "curves.svg"), "w", encoding="utf-8") as f:
+    with open(os.path.join(a.docs, "curves.svg"), "w", encoding="utf-8") as f:
         f.write(svg(measured))
     write_block(os.path.join(a.docs, "performance.md"), "curves", text(measured))
     print(text(measured))

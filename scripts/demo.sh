@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds, starts the daemon on a fresh inbox and outbox, drops an example pair in and waits for the result. The last line
-# is the result's path.
+# Builds, starts the daemon on a new inbox and outbox, drops an example pair and waits for the result. The last line of
+# output is the result's path.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift build -c release

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How good forecasts are: edits of the examples beside what was forecast before they began, as docs/performance.md's table.
+"""Compares forecasts with the edits of the examples, and writes the table `forecasts` of docs/measurements/performance.md.
 
     forecasts.py [--docs FILE] [--only NAME …] [--model NAME] [--set KEY=VALUE …]
 
-Every example is edited by a new state folder three times: at first, again (fine-tuning and inversion are remembered), and, in another
-new state, with a budget of half the time that the first edit took. A drag is forecast with all steps it may take; beside it stands
-what the steps that it did take were forecast with.
+Each example is edited three times: first with a new state folder, again with the same one (fine-tuning and inversion come from the
+cache), and with another new state folder and a budget of half the first edit's time. A forecast counts all drag steps that the edit
+may take; the table scales it to the steps that the edit took.
 """
 import argparse
 import os
@@ -49,7 +49,7 @@ def edits(name, folder, a):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--docs", default="docs/performance.md")
+    p.add_argument("--docs", default="docs/measurements/performance.md")
     p.add_argument("--only", nargs="*", default=EXAMPLES)
     p.add_argument("--model", default="starter")
     p.add_argument("--set", nargs="*", default=[])

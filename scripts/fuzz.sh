@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Reads hostile input under libFuzzer and AddressSanitizer: make fuzz.
-# Usage: scripts/fuzz.sh [READER…]; RUNS=N sets how many inputs each reader is given (1000000), SEED=N where chance begins.
-# The corpus in Tests/Fuzz/corpus is only read; what is found lies in .build-fuzz/findings.
+# Usage: scripts/fuzz.sh [READER…]; RUNS=N sets the number of inputs for each reader (1000000), SEED=N the random seed.
+# The corpus in Tests/Fuzz/corpus stays unchanged; findings go to .build-fuzz/findings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readers=("$@")
 [ $# -gt 0 ] || readers=(spec png jpeg safetensors)
 build=.build-fuzz
-# Swift's own code, ours in C, and where they meet are watched; libpng, libjpeg and libyaml are the system's, of which the
-# sanitizer sees what they take, give back and copy.
+# The sanitizers instrument our Swift and C code. libpng, libjpeg and libyaml are the system's: of those AddressSanitizer sees
+# only allocations and copies.
 CLIPDRAGD_FUZZ=1 swift build -c release --product fuzz --scratch-path $build \
     -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address -Xswiftc -use-ld=lld
 mkdir -p $build/findings
 failed=0
-# The sanitizer tells where it stopped, and Swift's own telling would wait for a debugger.
+# The sanitizer prints the backtrace; Swift's own backtrace would wait for a debugger.
 export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=64
 for reader in "${readers[@]}"; do
     grown=$build/corpus/$reader

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""`guidance_decoder: small` beside the exact way: how far G_g turns, and the time saved, as docs/performance.md's table.
+"""Compares `guidance_decoder: small` with the exact gradient: how far G_g turns, and the time saved. Writes the table `guidance` of
+docs/measurements/performance.md.
 
     guidance.py [--docs FILE] [--only NAME …] [--steps 40] [--model NAME] [--no-times]
 
-Both ways are traced along the same drag: with `fusion: add` and `lambda: 0` G_g is computed and recorded at every step but moves
-nothing, so the latents of both runs are the same, which is checked. Then both ways make the whole edit, text and drag, with the
-model's own settings. The time is that of a drag iteration at Stable Diffusion 1.5's size. Needs NumPy and Pillow.
+Both are traced along the same drag: with `fusion: add` and `lambda: 0` G_g is computed and recorded at every step but moves
+nothing, so both runs have the same latents (checked). Then both make the whole edit, text and drag, with the model's own settings.
+The time is that of a drag iteration at Stable Diffusion 1.5's size. Needs NumPy and Pillow.
 """
 import argparse
 import json
@@ -97,7 +98,7 @@ def times(runs):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--docs", default="docs/performance.md")
+    p.add_argument("--docs", default="docs/measurements/performance.md")
     p.add_argument("--only", nargs="*")
     p.add_argument("--steps", type=int, default=40)
     p.add_argument("--model", default="starter")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are named, or else the four libraries that clipdragd is built on, where they are
-# missing. Debian and Ubuntu.
+# Installs missing Debian packages: those that the arguments name, or by default what building and testing clipdragd need.
+# For Debian and Ubuntu.
 set -euo pipefail
 packages=(libopenblas-dev libpng-dev libjpeg-dev libyaml-dev strace python3)
 [ $# -eq 0 ] || packages=("$@")

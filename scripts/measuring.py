@@ -1,4 +1,4 @@
-"""What the measuring scripts share: clipdragd's figures, traces, and the blocks of a document that are measured."""
+"""Shared by the measuring scripts: runs clipdragd, reads its figures and traces, and writes the measured blocks of a page."""
 import json
 import math
 import os
@@ -11,7 +11,7 @@ BINARY = os.environ.get("CLIPDRAGD", os.path.join(ROOT, ".build/release/clipdrag
 
 
 def environment():
-    """Best settings: OpenBLAS chooses its kernels itself."""
+    """The environment without OpenBLAS overrides: OpenBLAS chooses its kernels itself."""
     return {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
 
 

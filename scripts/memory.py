@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Peak resident memory of a whole edit at 512x512, by drag steps and precision, as docs/performance.md's table.
+"""Measures the peak resident memory of a whole edit at 512x512, by drag steps and precision. Writes the table `memory` of
+docs/measurements/performance.md.
 
     memory.py [--docs FILE] [--steps N …] [--model FOLDER]
 
-The model has Stable Diffusion 1.5's shapes and random weights stored as f16 (synthetic_model.py, unless a folder is given); every stage is done,
-fine-tuning, inversion and sampling with few steps. The figure is the trajectory's own (VmHWM). Needs PyTorch, diffusers, Pillow and NumPy.
+The model has Stable Diffusion 1.5's shapes and random weights stored as f16 (synthetic_model.py, unless --model names a folder). The
+edit runs every stage; fine-tuning, inversion and sampling take few steps. The figure is the trajectory's peak_memory (VmHWM). Needs PyTorch, diffusers, Pillow and NumPy.
 """
 import argparse
 import os
@@ -25,7 +26,7 @@ settings: {num_steps: 50, inversion_strength: 0.06, lora: {steps: 2}, max_steps:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--docs", default="docs/performance.md")
+    p.add_argument("--docs", default="docs/measurements/performance.md")
     p.add_argument("--steps", type=int, nargs="*", default=(1, 4), help="of the drag")
     p.add_argument("--model", help="a folder that synthetic_model.py has written")
     a = p.parse_args()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How far bf16 moves an edit from f32: the examples on the starter model, traced in both, as docs/performance.md's table.
+"""Measures how far bf16 moves an edit from f32: traces the examples on the starter model in both. Writes the table `precision` of
+docs/measurements/performance.md.
 
     precision.py [--docs FILE] [--only NAME …] [--model NAME]      needs NumPy and Pillow, and a CPU that computes in bf16
 """
@@ -39,7 +40,7 @@ def column(name, folder, model):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--docs", default="docs/performance.md")
+    p.add_argument("--docs", default="docs/measurements/performance.md")
     p.add_argument("--only", nargs="*", default=EXAMPLES)
     p.add_argument("--model", default="starter")
     a = p.parse_args()

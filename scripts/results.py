@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs the edits of examples/results.json and measures, on pixels, what became of them.
+"""Runs the edits of examples/results.json and measures them on pixels.
 
     results.py run   --out DIR [--variants drag,text,both] [--only NAME …] [--set KEY=VALUE …]   one setting, a table
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
-    results.py all   --out DIR                                            every row of docs/results.md: rows.json, ablations.json
+    results.py all   --out DIR                                            every row of docs/measurements/results.md: rows.json, ablations.json
 
-Moved: the handle's 15x15 patch of the source is looked for in the result, in a strip along the drag (so that a look-alike
-elsewhere is not taken for it); the figure is how far along the drag it was found, as a part of the drag. PSNR: outside the drags'
-surroundings (discs of radius 1.5 drag lengths + 14/128 of the side), result against source. Needs Pillow and NumPy.
+Moved: the script searches the source's 15x15 patch around the handle in the result, in a strip along the drag, so that it does not
+match a similar place elsewhere. The figure is the place of the best match along the drag, as a part of the drag. PSNR: result against
+source, outside the drags' surroundings (discs of radius 1.5 drag lengths + 14/128 of the side). Needs Pillow and NumPy.
 """
 import argparse
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/results.md and its pictures from what results.py all has left: results_report.py --out DIR --docs docs"""
+"""Writes results.md and its pictures from the files of `results.py all`: results_report.py --out DIR --docs docs/measurements"""
 import argparse
 import json
 import os
@@ -55,23 +55,23 @@ def main():
     rises = sum(r["clip_after"] > r["clip_before"] for r in both)
     slowest = max(r["seconds"] for r in rows.values())
     lines = ["# Results on the starter model", "",
-             "Made by `make results` (scripts/results.py, scripts/results_report.py) on " + cpu() + ". Edits: examples/results.json.", "",
-             "Each row of pictures: source, drag and mask, drag only, text only, text and drag.", "",
-             "## What was wished for, and what came", "",
-             "| wish | measured |", "| --- | --- |",
-             f"| content moves at least half-way in 7 of 8 (drag only, least of a job's pairs) | {half} of {len(edits)} |",
-             f"| nine tenths in 4 | {most} of {len(edits)} |",
-             f"| the rest at 26 dB or better | {kept} of {len(edits)} |",
-             "| the same three with `fusion: drag` | " + ", ".join(str(sum(test(rows[e["name"], "wish"]) for e in edits)) for test in (
+             "`make results` wrote this page on " + cpu() + ". The edits are those of examples/results.json.", "",
+             "Each row of pictures shows the source, the drag and its mask, drag alone, text alone, and text and drag.", "",
+             "## Targets", "",
+             "| target | measured |", "| --- | --- |",
+             f"| drag alone moves the content at least half-way: 7 of 8 (the least of a job's drags counts) | {half} of {len(edits)} |",
+             f"| drag alone moves it nine tenths: 4 of 8 | {most} of {len(edits)} |",
+             f"| drag alone keeps the rest at 26 dB or better | {kept} of {len(edits)} |",
+             "| the same three counts with `fusion: drag` | " + ", ".join(str(sum(test(rows[e["name"], "wish"]) for e in edits)) for test in (
                  lambda r: least(r) >= 0.5, lambda r: least(r) >= 0.9, lambda r: r["psnr"] >= 26)) + f" of {len(edits)} |",
-             f"| CLIP's score for P_e rises, text and drag: 6 of 8 | {rises} of {len(edits)} |",
-             f"| and ends higher than with the drag's gradient alone | {sum(rows[e['name'], 'both']['clip_after'] > rows[e['name'], 'wish']['clip_after'] for e in edits)} of {len(edits)} |",
-             f"| CLIP's score for P_e rises, text only | {sum(r['clip_after'] > r['clip_before'] for r in text)} of {len(edits)} |",
-             f"| reconstruction without drags at 28 dB | {sum(rows[e['name'], 'none']['psnr'] >= 28 for e in edits)} of {len(edits)}, least {min(rows[e['name'], 'none']['psnr'] for e in edits):.1f} dB |",
-             f"| an edit within 30 s on 2 cores | slowest {slowest:.1f} s |", "",
-             "Moved: where the handle's 15×15 patch is found again along the drag, as a part of the drag (1: at the target). PSNR: outside discs of 1.5 drag",
-             "lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), before → after. Values of `recommended` for this model",
-             f"(Models/starter/clipdrag.json): `{json.dumps(values)}`.", ""]
+             f"| text and drag raises CLIP's score for P_e: 6 of 8 | {rises} of {len(edits)} |",
+             f"| text and drag scores higher than `fusion: drag` | {sum(rows[e['name'], 'both']['clip_after'] > rows[e['name'], 'wish']['clip_after'] for e in edits)} of {len(edits)} |",
+             f"| text alone raises CLIP's score for P_e | {sum(r['clip_after'] > r['clip_before'] for r in text)} of {len(edits)} |",
+             f"| reconstruction without drags at 28 dB or better | {sum(rows[e['name'], 'none']['psnr'] >= 28 for e in edits)} of {len(edits)}, least {min(rows[e['name'], 'none']['psnr'] for e in edits):.1f} dB |",
+             f"| an edit takes at most 30 s on 2 cores | slowest {slowest:.1f} s |", "",
+             "Moved: the place where the handle's 15×15 patch matches best along the drag, as a part of the drag (1: at the target). PSNR: outside",
+             "discs of 1.5 drag lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), before → after. Settings of",
+             f"`recommended` for this model (Models/starter/clipdrag.json): `{json.dumps(values)}`.", ""]
     for e in edits:
         montage(e, a.out, f"{a.docs}/results/{e['name']}.png")
         held = ", never trained on" if e["held_out"] else ""
@@ -83,11 +83,11 @@ def main():
             lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
                          f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | {number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
         lines.append("")
-    lines += ["## Ablations, text and drag", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines += ["## Ablations with text and drag", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for r in ablations:
         lines.append(f"| {r['name']} | {r['label']} | {' '.join(number(m) for m in r['moved'])} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
                      f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} |")
-    notes = os.path.join(ROOT, "docs/results-notes.md")
+    notes = f"{a.docs}/results-notes.md"
     if os.path.exists(notes):
         with open(notes) as f:
             lines += ["", f.read().strip()]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The C kernels beside plain versions in double precision (Tests/KernelsC), compiled with Package.swift's own flags: on this
-# machine, every vector path it has, then for aarch64 in qemu-user. Debian.
+# Compares the C kernels with plain versions in double precision (Tests/KernelsC), compiled with the flags of Package.swift:
+# on this machine with every vector path it has, then for aarch64 in qemu-user. For Debian.
 #
-# The packages for aarch64 are unpacked into a folder, not installed: the machine's own apt stays as it is.
+# The script unpacks the packages for aarch64 into a folder and does not install them, so the machine's apt does not change.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$PWD/.build/aarch64

@@ -42,7 +42,7 @@ check "installs in a bare Debian 12" inside_online apt-get install -y -qq --no-i
 check "needs no Swift" inside sh -c '! ldd /usr/bin/clipdragd | grep -Ei "swift|foundation|not found"'
 check "is enabled" inside systemctl is-enabled -q clipdragd
 check "runs" wait_for 30 systemctl is-active -q clipdragd
-check "has a user of its own" inside id clipdragd
+check "has its own user" inside id clipdragd
 check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '3770 clipdragd clipdragd'"
 check "its configuration is a conffile and good" inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
 check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
@@ -57,7 +57,7 @@ check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.
 # --- hardening
 check "exposure by systemd-analyze is 1.0 at most" inside systemd-analyze security --threshold=10 --no-pager clipdragd.service
 check "the units verify without a word" inside sh -c 'test -z "$(systemd-analyze verify --man=no clipdragd.service clipdragd@x.service 2>&1 | grep -i clipdragd)"'
-check "workers are locked in" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "not locked in"'
+check "workers are in their sandbox" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "not locked in"'
 daemon=$(property MainPID)
 check "sees no one's home and writes nowhere else" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria && ! touch /etc/x && ! touch /usr/x'"
 
@@ -67,10 +67,10 @@ state pause
 inside systemctl stop clipdragd
 inside sh -c "cd $inbox && for i in \$(seq 300); do cp $examples/rabbit-ear.yaml p\$i.yaml; cp $examples/rabbit-face.png p\$i.png; sed -i s/rabbit-face/p\$i/ p\$i.yaml; touch -d '1 minute ago' p\$i.*; done; chown maria:clipdragd *.yaml *.png"
 inside systemctl start clipdragd
-check "READY comes after the look at all that was there" bash -c "test \$(ls $merged$inbox | grep -c yaml) = 0"
-check "status tells of 300" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 300 waiting"'
+check "READY comes after the scan of the inbox" bash -c "test \$(ls $merged$inbox | grep -c yaml) = 0"
+check "the status counts 300" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 300 waiting"'
 inside systemctl stop clipdragd
-check "a stop gives all of them back" bash -c "test \$(ls $merged$inbox | grep -c 'p.*yaml') = 300"
+check "a stop returns all of them to the inbox" bash -c "test \$(ls $merged$inbox | grep -c 'p.*yaml') = 300"
 inside sh -c "rm $inbox/p*"
 inside systemctl start clipdragd
 state resume
@@ -85,19 +85,19 @@ check "reload reads the configuration again" wait_for 20 "journalctl -u clipdrag
 inside mkdir -p /etc/systemd/system/clipdragd.service.d
 inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload; systemctl restart clipdragd'
 sleep 4
-# A seed of its own: nothing of it is known from the first edit, so it lasts.
+# Its own seed: the cache has nothing for this edit, so it takes long enough.
 inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 5; } >$inbox/.slow && mv $inbox/.slow $inbox/rabbit-ear.yaml"
-check "an edit goes on under it" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "1 running"'
+check "an edit runs under it" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "1 running"'
 sleep 4
 check "the watchdog leaves an idle and a working daemon alone" bash -c "test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
 inside kill -STOP "$(property MainPID)"
 check "a daemon that hangs is killed and started again" wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
 check "the journal says so" journal "Watchdog timeout"
-check "its job is done after all" wait_for 900 "test -s $outbox/rabbit-ear.2/result.png"
-check "and was charged nothing" inside grep -q '"attempt" *: *1' $outbox/rabbit-ear.2/trajectory.json
+check "its job is published" wait_for 900 "test -s $outbox/rabbit-ear.2/result.png"
+check "and was not charged" inside grep -q '"attempt" *: *1' $outbox/rabbit-ear.2/trajectory.json
 inside sh -c 'rm -r /etc/systemd/system/clipdragd.service.d; systemctl daemon-reload; systemctl restart clipdragd'
 
-# --- stops: each amid an edit
+# --- stops, each during an edit
 times=()
 lost=0
 for i in $(seq "$stops"); do
@@ -118,23 +118,23 @@ done
 sorted=$(printf '%s\n' "${times[@]}" | sort -n)
 echo "     $stops stops: median $(echo "$sorted" | sed -n "$((stops / 2 + 1))p") s, longest $(echo "$sorted" | tail -n 1) s"
 check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <= 2)}"
-check "every job was back in its inbox, charged nothing" test "$lost" = 0
-# A seed of its own: nothing of it is known from earlier edits.
+check "every job returned to its inbox and was not charged" test "$lost" = 0
+# Its own seed: the cache has nothing for this edit.
 inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 7; } >$inbox/.fresh && mv $inbox/.fresh $inbox/fresh.yaml"
 check "a job reaches its drag" wait_for 900 'grep -q "\"stage\" *: *\"drag\"" /var/lib/clipdragd/status.json'
 inside systemctl stop clipdragd
-check "is back in the inbox after a stop" test -e "$merged$inbox/fresh.yaml"
+check "it returns to the inbox at a stop" test -e "$merged$inbox/fresh.yaml"
 inside systemctl start clipdragd
-check "and is done" wait_for 900 "test -s $outbox/fresh/trajectory.json"
-check "without fine-tuning and inverting again, charged nothing" inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
+check "and is published" wait_for 900 "test -s $outbox/fresh/trajectory.json"
+check "without a second fine-tuning and inversion, and not charged" inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
 
 # --- the hook, outside
 check "the hook's socket is not enabled by itself" inside sh -c '! systemctl is-enabled -q clipdragd-hook.socket'
 inside sh -c 'printf "#!/bin/sh\necho \"in \$(readlink /proc/self/ns/net)\"; cat\n" >/etc/clipdragd/hook; chmod 755 /etc/clipdragd/hook; systemctl enable -q --now clipdragd-hook.socket; printf "hook: /run/clipdragd-hook.sock\n" >>/etc/clipdragd/config.yaml; systemctl reload clipdragd'
 inside sh -c "echo promt: x >$inbox/told.yaml" # fails at once
-check "the hook is told of a job in a unit of its own" wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
+check "the hook gets a job in a unit of its own" wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
 check "which has the machine's network" wait_for 10 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -qF \"\$(readlink /proc/1/ns/net)\""
-check "and the job counts as told" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'
+check "and the job counts as delivered" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'
 inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 
 # --- several inboxes
@@ -167,15 +167,15 @@ check "the service says that it watches them" bash -c "nsenter -t \$(cat $testbe
 drop "$home" home
 drop /mnt/studio/edits mnt
 drop /tmp/edits tmp
-for name in home mnt tmp; do check "a pair dropped there comes out: $name" wait_for 900 "test -s $outbox/$name/result.png"; done
+for name in home mnt tmp; do check "a pair dropped there is published: $name" wait_for 900 "test -s $outbox/$name/result.png"; done
 daemon=$(property MainPID)
 check "a repeat is harmless" inside clipdragd add-inbox "$home" --json
-check "and starts nothing anew" test "$(property MainPID)" = "$daemon"
+check "and restarts nothing" test "$(property MainPID)" = "$daemon"
 check "the rest of the home stays hidden" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria/.profile'"
 inside install -d -o maria -g maria -m 755 /mnt/studio/theirs
 check "a folder that its user cannot write is refused" refuses /mnt/studio/theirs "the user clipdragd may not write there (maria:maria, mode 755)"
 check "without a restart" test "$(property MainPID)" = "$daemon"
-check "what the service refuses is taken back" refuses /srv/clipdragd/blue/inbox "another clipdragd watches this inbox"
+check "what the service refuses is removed again" refuses /srv/clipdragd/blue/inbox "another clipdragd watches this inbox"
 check "an instance gets its own" inside sh -c 'clipdragd add-inbox /mnt/studio/blue --unit clipdragd@blue && test -s /etc/clipdragd/blue.d/blue-*.yaml'
 drop /mnt/studio/blue blue
 check "and edits what is dropped there" wait_for 900 'test -s /srv/clipdragd/blue/outbox/blue/result.png'

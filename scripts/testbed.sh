@@ -1,6 +1,6 @@
-# A real systemd, PID 1 of a private container, on a host that need not have one. To be sourced; needs root, debootstrap
-# and systemd-nspawn. Each start begins from a clean copy: the cached root is the lower layer of an overlay, changes live
-# in a tmpfs.
+# Runs a real systemd as PID 1 of a private container; the host needs none. Source this file. It needs root, debootstrap and
+# systemd-nspawn. Each start begins with a clean copy: the cached root is the lower layer of an overlay, and changes live in
+# a tmpfs.
 #
 #   testbed_up              builds the root once (a minute), boots it (a second)
 #   inside CMD…             runs a command in it

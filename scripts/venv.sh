@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# venv.sh FOLDER PACKAGE…: a Python environment with some packages, made once.
+# Usage: scripts/venv.sh FOLDER PACKAGE…. Makes a Python environment with the packages, unless it exists.
 set -euo pipefail
 folder=$1
 shift

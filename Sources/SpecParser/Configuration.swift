@@ -1,4 +1,4 @@
-/// How the daemon is set up (contract, "Configuration").
+/// How the daemon is set up (docs/configuration.md).
 public struct Configuration: Sendable, Equatable {
     /// A watched folder.
     public struct Inbox: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 /// Reads typed values out of nodes; every mismatch is an error at its place.
 struct Decoder {
@@ -14,7 +15,7 @@ struct Decoder {
             throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
         }
         for entry in entries where !keys.contains(entry.key) {
-            let near = nearest(to: entry.key, among: keys).map { "; did you mean `\($0)`?" } ?? ""
+            let near = suggestion(for: entry.key, among: keys)
             throw error(
                 "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
                 do: "Known keys: \(keys.joined(separator: ", ")).")
@@ -73,7 +74,9 @@ struct Decoder {
     func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(SpecError) -> Double {
         let value = try number(node, what)
         guard range.contains(value) else {
-            throw outside(what, shown(value), node.mark, shown(range.lowerBound), shown(range.upperBound))
+            throw outside(
+                what, plainNumber(value), node.mark, plainNumber(range.lowerBound),
+                plainNumber(range.upperBound))
         }
         return value
     }
@@ -107,9 +110,8 @@ struct Decoder {
             throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
         }
         guard words.contains(text) else {
-            let near = nearest(to: text, among: words).map { "; did you mean `\($0)`?" } ?? ""
             throw error(
-                code, "\(what) is `\(text)`\(near)", at: node.mark,
+                code, "\(what) is `\(text)`\(suggestion(for: text, among: words))", at: node.mark,
                 do: "Write one of: \(words.joined(separator: ", ")).")
         }
         return text
@@ -129,7 +131,7 @@ struct Decoder {
         let digits = text.dropLast()
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
             let value = Double(digits),
-            value * unit <= 1e10
+            value * unit <= ValueKind.longestDuration
         else { return nil }
         return value * unit
     }
@@ -145,29 +147,4 @@ struct Decoder {
         }
         return value * (unit ?? 1)
     }
-
-    /// A number without needless decimals.
-    func shown(_ value: Double) -> String {
-        value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(value)
-    }
-}
-
-/// The known word most like a misspelt one: at most a third of its letters away.
-func nearest(to word: String, among known: [String]) -> String? {
-    func distance(_ a: [Character], _ b: [Character]) -> Int {
-        var row = Array(0...b.count)
-        for i in 1...max(a.count, 1) where i <= a.count {
-            var diagonal = row[0]
-            row[0] = i
-            for j in 1...max(b.count, 1) where j <= b.count {
-                let change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)
-                diagonal = row[j]
-                row[j] = min(change, row[j] + 1, row[j - 1] + 1)
-            }
-        }
-        return row[b.count]
-    }
-    let lower = Array(word.lowercased())
-    return known.map { ($0, distance(lower, Array($0.lowercased()))) }
-        .filter { $0.1 <= max(1, ($0.0.count + 1) / 3) }.min { $0.1 < $1.1 }?.0
 }

@@ -1,3 +1,5 @@
+import Settings
+
 /// What the author of a job asks for, as written; defaults are filled in later.
 public struct EditSpec: Sendable, Equatable {
     /// A point as written: pixels, or parts of the picture's sides.
@@ -89,7 +91,7 @@ public struct EditSpec: Sendable, Equatable {
     public var output = Output()
 
     /// Names of presets.
-    public static let presets = ["recommended", "paper", "released", "quick"]
+    public static let presets = Preset.allCases.map(\.rawValue)
     /// Names of extras.
     public static let extras = ["overlay", "animation", "comparison"]
 

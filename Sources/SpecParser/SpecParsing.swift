@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 /// A spec together with its text, so that what is found out later can still be shown at its place.
 public struct ParsedSpec: Sendable {
@@ -70,7 +71,9 @@ private struct SpecDecoder {
         if let node = entries["priority"]?.value {
             spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
         }
-        if let node = entries["settings"]?.value, !node.isNull { spec.settings = try settings(node) }
+        if let node = entries["settings"]?.value, !node.isNull {
+            spec.settings = try decoder.settings(node, "`settings`")
+        }
         if let node = entries["output"]?.value, !node.isNull { spec.output = try decodeOutput(node, decoder) }
         guard !spec.drags.isEmpty || spec.editPrompt != nil else {
             throw decoder.error(
@@ -153,13 +156,13 @@ private struct SpecDecoder {
         let numbers = try numbers(node, what, count: 2, "[x, y]")
         if units == .relative, let index = numbers.firstIndex(where: { $0 < 0 || $0 > 1 }) {
             throw decoder.error(
-                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside 0…1",
+                "spec.point_outside", "\(what) is at \(plainNumber(numbers[index])), outside 0…1",
                 at: node.mark,
                 do: "With `units: relative` write numbers from 0 to 1.")
         }
         if let index = numbers.firstIndex(where: { $0 < 0 }) {
             throw decoder.error(
-                "spec.point_outside", "\(what) is at \(decoder.shown(numbers[index])), outside the picture",
+                "spec.point_outside", "\(what) is at \(plainNumber(numbers[index])), outside the picture",
                 at: node.mark,
                 do: "Write pixels from the top left corner, from 0.")
         }
@@ -225,26 +228,6 @@ private struct SpecDecoder {
 
     private func emptyShape(_ node: YAMLNode, _ what: String) -> SpecError {
         decoder.error("spec.mask_region", "\(what) has no extent", at: node.mark, do: "Write sizes above 0.")
-    }
-
-    private func settings(_ node: YAMLNode) throws(SpecError) -> [SettingAssignment] {
-        let top = SettingRule.all.map(\.key).filter { !$0.contains(".") }
-        let nested = SettingRule.all.map(\.key).filter { $0.hasPrefix("lora.") }.map {
-            String($0.dropFirst(5))
-        }
-        let entries = try decoder.mapping(node, "`settings`", keys: top + ["lora"])
-        let lora =
-            try entries["lora"].map { (entry) throws(SpecError) in
-                try decoder.mapping(entry.value, "`lora`", keys: nested)
-            } ?? [:]
-        var found: [SettingAssignment] = []
-        for rule in SettingRule.all {
-            let entry = rule.key.hasPrefix("lora.") ? lora[String(rule.key.dropFirst(5))] : entries[rule.key]
-            guard let node = entry?.value else { continue }
-            found.append(
-                SettingAssignment(key: rule.key, value: try rule.literal(node, decoder), mark: node.mark))
-        }
-        return found
     }
 }
 

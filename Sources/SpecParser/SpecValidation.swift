@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 extension ParsedSpec {
     /// Checks what needs the picture: that points and masks lie in it.
@@ -12,7 +13,7 @@ extension ParsedSpec {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
                     throw error(
                         "spec.point_outside",
-                        "`\(name)` is at (\(shown(point.value.x)), \(shown(point.value.y))), outside the picture of \(width)×\(height) pixels",
+                        "`\(name)` is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
                         at: point.mark, do: "Write x from 0 to \(width - 1) and y from 0 to \(height - 1).")
                 }
             }
@@ -23,10 +24,6 @@ extension ParsedSpec {
                 "this region of the mask lies outside the picture of \(width)×\(height) pixels",
                 at: region.mark, do: "Write regions in the picture's pixels.")
         }
-    }
-
-    private func shown(_ value: Double) -> String {
-        Decoder(source: SourceText(file: "", text: "")).shown(value)
     }
 
     private func touches(_ region: EditSpec.Region, width: Double, height: Double) -> Bool {

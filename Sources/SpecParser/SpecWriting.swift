@@ -1,3 +1,5 @@
+import Settings
+
 /// Writes specs as they were run.
 public enum SpecWriting {
     /// A spec with every default filled in, as YAML that reads back to the same job.
@@ -7,11 +9,11 @@ public enum SpecWriting {
     ///   - image: the picture's file name.
     ///   - sourcePrompt: P_o as it was used.
     ///   - preset: the preset's name.
-    ///   - settings: all settings, in the table's order.
+    ///   - settings: all settings, by name.
     ///   - output: with nothing left out.
     public static func effectiveYAML(
         _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
-        settings: [(key: String, value: SettingLiteral)], output: EditSpec.Output
+        settings: [(name: String, value: SettingValue)], output: EditSpec.Output
     ) -> String {
         var lines = ["image: \(quoted(image))", "prompt:", "  source: \(quoted(sourcePrompt))"]
         if let edit = spec.editPrompt { lines.append("  edit: \(quoted(edit))") }
@@ -27,13 +29,7 @@ public enum SpecWriting {
             "units: \(spec.units.rawValue)", "preset: \(preset)", "seed: \(spec.seed)",
             "priority: \(spec.priority)", "settings:",
         ]
-        for (key, value) in settings where !key.contains(".") {
-            lines.append("  \(key): \(text(value, key: key))")
-        }
-        lines.append("  lora:")
-        for (key, value) in settings where key.hasPrefix("lora.") {
-            lines.append("    \(key.dropFirst(5)): \(text(value, key: key))")
-        }
+        lines += settingLines(settings)
         let filled = output.filled(from: EditSpec.Output())
         lines += [
             "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
@@ -41,6 +37,19 @@ public enum SpecWriting {
             "  metrics: \(filled.metrics ?? "clip")",
         ]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func settingLines(_ settings: [(name: String, value: SettingValue)]) -> [String] {
+        let values = Dictionary(settings.map { ($0.name, $0.value) }) { $1 }
+        func line(_ key: String, _ setting: Setting) -> String? {
+            values[setting.name].map { "\(key): \(text($0, setting.kind))" }
+        }
+        var lines = Setting.ungrouped.compactMap { line($0.name, $0) }.map { "  \($0)" }
+        for group in Setting.groups {
+            let members = group.members.compactMap { line($0.key, $0.setting) }
+            if !members.isEmpty { lines += ["  \(group.name):"] + members.map { "    \($0)" } }
+        }
+        return lines
     }
 
     private static func number(_ value: Double) -> String {
@@ -59,10 +68,10 @@ public enum SpecWriting {
         }
     }
 
-    private static func text(_ value: SettingLiteral, key: String) -> String {
+    private static func text(_ value: SettingValue, _ kind: ValueKind) -> String {
         switch value {
         case .integer(let n): String(n)
-        case .number(let x): key == "budget" ? "\(number(x))s" : number(x)
+        case .number(let x): kind == .duration ? "\(number(x))s" : number(x)
         case .word(let word): word
         case .flag(let flag): String(flag)
         case .none: "null"

@@ -1,8 +1,9 @@
 import DragEditing
 import Foundation
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Parts of the drag loop on given feature maps (drag_units.*): rel 1e-5, cells equal.
 @Suite struct DragUnitTests {
@@ -25,9 +26,9 @@ import Testing
         return GridCell(row: xy[1], column: xy[0])
     }
 
-    private func cases() throws -> [(name: String, row: [String: Any], handle: MotionSupervision.Handle)] {
+    private func cases() throws -> [(name: String, row: [String: Any], handle: HandlePoint)] {
         try (try #require(json["cases"] as? [[String: Any]])).map { row in
-            let handle = MotionSupervision.Handle(
+            let handle = HandlePoint(
                 position: try cell(row, "handle"), start: try cell(row, "start"),
                 target: try cell(row, "target"))
             return (try #require(row["name"] as? String), row, handle)
@@ -63,7 +64,7 @@ import Testing
     {
         let map = FeatureMap(f1.features, grid: Size(height: 41, width: 57))
         let start = FeatureMap(f0.features, grid: map.size)
-        let handle = MotionSupervision.Handle(
+        let handle = HandlePoint(
             position: GridCell(row: 20, column: 22), start: GridCell(row: 18, column: 20),
             target: GridCell(row: 30, column: 33))
         let supervision = MotionSupervision(radius: 3, reach: 2, stepLength: .unit)

@@ -1,8 +1,9 @@
 import Diffusion
 import Foundation
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DragEditing
 
@@ -151,14 +152,14 @@ import Testing
                 == #require(other.tensors["latent.inverted"]).values)
         #expect(warped.tensors["iter.0000.latent"]?.values != plain.tensors["iter.0000.latent"]?.values)
         // The content has moved already: the first iteration tracks.
-        #expect(plain.result.loop.iterations[0].handles == plain.result.handles.map(\.start))
-        #expect(warped.result.loop.iterations[0].handles != plain.result.loop.iterations[0].handles)
+        #expect(plain.result.record.iterations[0].handles == plain.result.record.handles.map(\.start))
+        #expect(warped.result.record.iterations[0].handles != plain.result.record.iterations[0].handles)
         // Without drags there is nothing to stretch, and no handle whose progress patience could judge.
         request.drags = []
         (request.settings.warp, request.settings.patience) = (1, 1)
         request.settings.dragStepLimit = 5
         let free = try trace()
         #expect(free.tensors["image.warped"] == nil)
-        #expect(free.result.loop.steps == 5)
+        #expect(free.result.record.steps == 5)
     }
 }

@@ -1,6 +1,7 @@
 import Diffusion
 import DragEditing
 import Foundation
+import Settings
 import TensorCore
 import TestSupport
 

@@ -2,9 +2,10 @@ import Diffusion
 import DragEditing
 import Foundation
 import Imaging
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every recorded job, against the oracle, within the bounds of Tests/Fixtures/README.md.
 @Suite struct JobParityTests {
@@ -51,7 +52,7 @@ import Testing
         let trace = try #require(try Fixtures.json("\(job.folder)/trace.json") as? [String: Any])
         let rows = try #require(trace["iterations"] as? [[String: Any]])
         var found = Deviations()
-        compareIterations(job, result.loop, rows, trace, &found)
+        compareIterations(job, result.record, rows, trace, &found)
         try compareTensors(job, tensors, iterations: rows.count, &found)
         comparePicture(
             image.replacingSamples(result.image.values), try picture("\(job.folder)/result.png"), &found)
@@ -59,15 +60,16 @@ import Testing
     }
 
     private func compareIterations(
-        _ job: FixtureJob, _ loop: DragLoop.Result, _ rows: [[String: Any]], _ trace: [String: Any],
+        _ job: FixtureJob, _ record: EditRecord, _ rows: [[String: Any]], _ trace: [String: Any],
         _ found: inout Deviations
     ) {
-        #expect(loop.outcome.rawValue == trace["outcome"] as? String, "\(job)")
-        #expect(loop.iterations.count == rows.count, "\(job)")
-        for (iteration, row) in zip(loop.iterations, rows) {
+        #expect(record.outcome.rawValue == trace["outcome"] as? String, "\(job)")
+        #expect(record.iterations.count == rows.count, "\(job)")
+        for (iteration, row) in zip(record.iterations, rows) {
             let handles = iteration.handles.map { [$0.column, $0.row] }
             #expect(handles == row["handles"] as? [[Int]], "\(job), iteration \(iteration.k)")
-            for (key, value) in [("motion_loss", iteration.motionLoss), ("clip_loss", iteration.clipLoss)] {
+            for key in ["motion_loss", "clip_loss"] {
+                let value = iteration.numbers[key]
                 guard let expected = row[key] as? Double else { continue }
                 let error = abs((value ?? .infinity) - expected) / max(abs(expected), 1e-12)
                 found.add(
@@ -75,7 +77,7 @@ import Testing
                 )
             }
             if let expected = row["cosine"] as? Double {
-                let error = abs((iteration.cosine ?? .infinity) - expected)
+                let error = abs((iteration.numbers["cosine"] ?? .infinity) - expected)
                 if error > 2e-2 { found.problems.append("cosine \(iteration.k): off by \(error)") }
             }
         }

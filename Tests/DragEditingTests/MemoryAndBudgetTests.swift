@@ -1,8 +1,9 @@
 import Diffusion
 import DragEditing
+import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// A memory in memory.
 private final class Memory: StageMemory {
@@ -75,7 +76,7 @@ private final class Memory: StageMemory {
 
     @Test func `a budget that is ample changes nothing`() throws {
         let result = try edit(budget: 100_000)
-        #expect(result.loop.outcome == .maxSteps)
+        #expect(result.record.outcome == .maxSteps)
         #expect(result.fineTuningLosses.count == 6)
         #expect(try edit(budget: nil).image.values == result.image.values)
     }
@@ -88,8 +89,8 @@ private final class Memory: StageMemory {
         // 7 steps: 3·7 + 24 passes are reserved, and a few readings of the clock go by on the way.
         let result = try edit(budget: 3 * 7 + 24 + 14, memory: memory)
         #expect(result.fineTuningLosses.count < 6)
-        #expect(result.loop.outcome == .budget)
-        #expect(result.loop.steps < 12)
+        #expect(result.record.outcome == .budget)
+        #expect(result.record.steps < 12)
         #expect(result.image.values.allSatisfy { $0.isFinite })
         #expect(memory.tuned == nil)
         #expect(memory.path == nil)
@@ -114,8 +115,8 @@ private final class Memory: StageMemory {
                 time += 30
                 end = time
             })
-        #expect(result.loop.outcome == .budget)
-        #expect(result.loop.steps > 2)
+        #expect(result.record.outcome == .budget)
+        #expect(result.record.steps > 2)
         #expect(end + 2 * 7 + 24 <= 200)
     }
 
@@ -140,7 +141,7 @@ private final class Memory: StageMemory {
         #expect(throws: EditError.self) { try editor.edit(warped) }
         warped.settings.warp = 0
         time = 0
-        #expect(try editor.edit(warped).loop.outcome == .budget)
+        #expect(try editor.edit(warped).record.outcome == .budget)
     }
 
     @Test func `what is remembered leaves more of the budget`() throws {
@@ -148,7 +149,7 @@ private final class Memory: StageMemory {
         _ = try edit(budget: nil, memory: memory)
         let result = try edit(budget: 2 * 7 + 24 + 20, memory: memory)
         #expect(result.restored == [.fineTuning, .inverting])
-        #expect(result.loop.steps > 0)
+        #expect(result.record.steps > 0)
     }
 
     @Test func `a forecast counts the steps of every stage, and leaves out what is known`() throws {

@@ -1,6 +1,6 @@
 import Foundation
 import Imaging
-import JobFiles
+import JSON
 import Testing
 
 /// The real program with the real engine, on the model that comes along, with few steps.
@@ -10,8 +10,7 @@ import Testing
 
     private func example(_ name: String) -> String { "\(Self.root)examples/\(name)" }
 
-    @Test func `edit writes a job folder's files, and the trajectory says all that the contract asks`() throws
-    {
+    @Test func `edit writes a job folder's files, and the trajectory has every field`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/ear.yaml"
         try FileManager.default.copyItem(atPath: example("rabbit-face.png"), toPath: "\(folder.path)/r.png")

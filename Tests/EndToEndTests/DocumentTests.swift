@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import SpecParser
 import Testing
 
@@ -37,22 +38,56 @@ import Testing
 
     @Test func `every setting is documented`() throws {
         let documented = try text("docs/spec.md")
-        for rule in SettingRule.all {
+        for setting in Setting.all {
             #expect(
-                documented.contains("| `\(rule.key)` |") && documented.contains(rule.meaning), "\(rule.key)")
+                documented.contains("| `\(setting.name)` |") && documented.contains(setting.text),
+                "\(setting.name)")
         }
     }
 
+    /// Every Markdown page of the repository that people read.
+    private func pages() throws -> [String] {
+        let docs = try #require(
+            FileManager.default.enumerator(atPath: Program.root.appending(path: "docs").path))
+        let found = docs.compactMap { $0 as? String }.filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        #expect(found.count > 12)
+        return found + [
+            "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "oracle/README.md",
+            "Tests/Fixtures/README.md", "Models/starter/MODEL_CARD.md",
+        ]
+    }
+
     @Test func `links between documents lead somewhere`() throws {
-        for path in [
-            "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/spec.md", "docs/errors.md",
-            "docs/configuration.md", "docs/paper-map.md", "docs/verdict.md", "docs/known-problems.md",
-            "docs/results.md", "docs/delivery.md", "docs/operations.md", "docs/models.md",
-        ] {
+        for path in try pages() {
             let folder = Program.root.appending(path: path).deletingLastPathComponent()
             for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {
                 let target = folder.appending(path: String(match.1)).path(percentEncoded: false)
                 #expect(FileManager.default.fileExists(atPath: target), "\(path): \(match.1)")
+            }
+        }
+    }
+
+    @Test func `every source, script and page that a document names exists`() throws {
+        for path in try pages() {
+            let named = try text(path).matches(
+                of: /\b(?:Sources|Tests|scripts|docs|oracle|schemas)\/[\w\/+.@-]*\w/)
+            for match in named {
+                let target = Program.root.appending(path: String(match.0)).path(percentEncoded: false)
+                #expect(FileManager.default.fileExists(atPath: target), "\(path): \(match.0)")
+            }
+        }
+    }
+
+    @Test func `no page and no source cites a document outside the repository`() throws {
+        let texts = try pages().map { ($0, try text($0)) } + sources().map { ($0.path, $0.text) }
+        for (path, text) in texts {
+            for outside in ["design/", "../shared", "/work/shared", "contract.md"] {
+                #expect(!text.contains(outside), "\(path) cites \(outside)")
+            }
+            for match in text.matches(of: /(\S*)algorithm\.md/) {
+                #expect(
+                    match.1.hasSuffix("docs/") || !path.contains("/Sources/"),
+                    "\(path): write docs/algorithm.md")
             }
         }
     }

@@ -1,7 +1,9 @@
+import Digests
+import DurableFiles
 import Foundation
-import JobFiles
-import TestSupport
+import JSON
 import Testing
+import TestSupport
 
 /// `clipdragd models …` with the real program: making, listing, checking and using models of every layout.
 @Suite(.serialized) struct ModelCommandTests {
@@ -206,7 +208,8 @@ import Testing
         #expect(try result(model: named) != plain)
         #expect(try digest(named) != before)
         for (text, word) in [
-            ("[]", "no JSON object"), (#"{"vae": 3}"#, "`vae` is no path"), (#"{"lora": []}"#, "`lora`"),
+            ("[]", "clipdrag.json must be a mapping"), (#"{"vae": 3}"#, "`vae` must be text"),
+            (#"{"lora": []}"#, "`lora`"),
             (#"{"loras": [{"file": "x", "scale": "much"}]}"#, "`scale`"),
             (#"{"loras": ["nowhere.safetensors"]}"#, "nowhere.safetensors"),
             (#"{"vae": "nowhere"}"#, "nowhere is not there"),

@@ -1,5 +1,7 @@
 import Foundation
 import JobFiles
+import JSON
+import Settings
 import SpecParser
 import Testing
 
@@ -44,7 +46,7 @@ import Testing
             return
         }
         let keys = top.map(\.key).filter { $0 != "lora" } + lora.map { "lora.\($0.key)" }
-        #expect(Set(keys) == Set(SettingRule.all.map(\.key)))
+        #expect(Set(keys) == Set(Setting.all.map(\.name)))
     }
 
     @Test func `the parser and the engine know the same settings`() throws {
@@ -57,10 +59,10 @@ import Testing
             Issue.record("no settings in \(run.output)")
             return
         }
-        #expect(Set(fields.map(\.key)) == Set(SettingRule.all.map(\.key)))
+        #expect(Set(fields.map(\.key)) == Set(Setting.all.map(\.name)))
     }
 
-    @Test func `the configuration's schema takes the contract's example`() throws {
+    @Test func `the configuration's schema accepts a complete example`() throws {
         let schema = try Schema("configuration")
         let good =
             #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#

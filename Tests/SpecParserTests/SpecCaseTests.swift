@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import SpecParser
 import Testing
 
@@ -26,9 +27,7 @@ import Testing
     @Test(arguments: Cases.all("good"))
     func `a good spec is read, and reads the same once written out with its defaults`(_ name: String) throws {
         let spec = try parseSpec(try Cases.bytes("good", name), file: name).spec
-        let settings = SettingRule.all.compactMap { rule in
-            spec.settings.first { $0.key == rule.key }.map { (key: rule.key, value: $0.value) }
-        }
+        let settings = spec.settings.map { (name: $0.name, value: $0.value) }
         let text = SpecWriting.effectiveYAML(
             spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a picture",
             preset: spec.preset ?? "recommended",
@@ -53,16 +52,16 @@ import Testing
         #expect(spec.drags[0].to.value == EditSpec.Point(x: 240.5, y: 150))
         #expect(spec.mask.count == 3)
         #expect((spec.preset, spec.seed, spec.priority) == ("paper", 7, -3))
-        let values = Dictionary(uniqueKeysWithValues: spec.settings.map { ($0.key, $0.value) })
+        let values = Dictionary(uniqueKeysWithValues: spec.settings.map { ($0.name, $0.value) })
         #expect(values["budget"] == .number(1200))
-        #expect(values["r1"] == SettingLiteral.none)
+        #expect(values["r1"] == SettingValue.none)
         #expect(values["lora.rank"] == .integer(16))
         #expect(spec.output.extras == ["overlay", "animation", "comparison"])
     }
 
-    @Test func `the contract's configuration is the default one`() throws {
+    @Test func `a configuration that spells out every default equals the default one`() throws {
         let c = try parseConfiguration(
-            try Cases.bytes("good-configurations", "contract.yaml"), file: "c.yaml")
+            try Cases.bytes("good-configurations", "complete.yaml"), file: "c.yaml")
         var expected = Configuration()
         expected.inboxes = [.init(path: "/srv/clipdragd/inbox")]
         expected.outbox = "/srv/clipdragd/outbox"

@@ -1,8 +1,12 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
+import Settings
 import SpecParser
 import TensorCore
 
@@ -163,7 +167,7 @@ public struct EditJob {
     private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
         SpecWriting.effectiveYAML(
             plan.parsed.spec, image: plan.imageName, sourcePrompt: caption.text, preset: plan.preset,
-            settings: plan.settings.values.map { ($0.key, $0.value.literal) }, output: plan.output)
+            settings: plan.settings.values, output: plan.output)
     }
 
     private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult)
@@ -194,7 +198,7 @@ public struct EditJob {
 
     /// The source, at most twelve predictions along the drag, and the result, at working size.
     private func animationFrames(_ result: EditResult) -> [Image] {
-        let predictions = result.loop.predictions
+        let predictions = result.record.previews
         let count = min(12, predictions.count)
         let chosen = (0..<count).map { predictions[$0 * predictions.count / count] }
         let pictures = [result.working] + chosen.map { model.decode(Variable($0)).value } + [result.decoded]
@@ -215,9 +219,10 @@ struct Overlay {
         image = source
         if let mask = result.mask { image.dim(outside: mask.values) }
         let stroke = image.strokeWidth
-        for (i, handle) in result.handles.enumerated() {
-            let path = result.loop.iterations.map { result.grid.point(of: $0.handles[i]) }
-            let (from, to) = (result.grid.point(of: handle.start), result.grid.point(of: handle.target))
+        let grid = result.record.grid
+        for (i, handle) in result.record.handles.enumerated() {
+            let path = result.record.path(ofDrag: i).map { grid.point(of: $0) }
+            let (from, to) = (grid.point(of: handle.start), grid.point(of: handle.target))
             image.drawLine(from: (from.x, from.y), to: (to.x, to.y), width: stroke, .outline)
             for (a, b) in zip(path, path.dropFirst()) {
                 image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, .path)

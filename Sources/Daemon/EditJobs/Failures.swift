@@ -2,15 +2,11 @@ import Diffusion
 import DragEditing
 import Imaging
 import JobFiles
+import Settings
 import SpecParser
 
 /// Errors of the modules below, as failures of a job.
 extension JobFailure {
-    /// A model that cannot be used.
-    public init(_ error: ModelError) {
-        self.init(code: error.code, message: error.message, hint: error.hint, exit: .modelUnavailable)
-    }
-
     /// A spec or configuration with a mistake.
     public init(_ error: SpecError, exit: Exit = .badData) {
         self.init(
@@ -34,8 +30,7 @@ extension JobFailure {
     /// A setting that does not fit.
     init(_ error: SettingError, model: String) {
         self.init(
-            code: "model.config", message: "\(model)/clipdrag.json: \(error.message)",
-            hint: "Correct the model's clipdrag.json.",
+            code: "model.config", message: error.message, file: "\(model)/clipdrag.json", hint: error.hint,
             exit: .modelUnavailable)
     }
 }

@@ -1,8 +1,13 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
+import Settings
 import TensorCore
 
 /// The pace of models on this machine, remembered in the cache.

@@ -1,8 +1,13 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
+import Settings
 import SpecParser
 import TensorCore
 
@@ -67,7 +72,7 @@ public struct JobPlan: Sendable {
     ///   - recommended: the model's own values.
     public init(
         spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
-        recommended: [(key: String, value: SettingValue)], model: String, options: JobOptions
+        recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(JobFailure) {
         let bytes: [UInt8]
         do { bytes = try PosixFileSystem().read(path) } catch {
@@ -150,20 +155,20 @@ public struct JobPlan: Sendable {
 
     private static func settings(
         _ name: String, _ assignments: [SettingAssignment],
-        _ recommended: [(key: String, value: SettingValue)], _ model: String,
+        _ recommended: [(name: String, value: SettingValue)], _ model: String,
         _ parsed: ParsedSpec
     ) throws(JobFailure) -> EditSettings {
         var settings: EditSettings
         do {
             settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
             for assignment in assignments {
-                try settings.set(assignment.key, to: SettingValue(assignment.value))
+                try settings.set(assignment.name, to: assignment.value)
             }
         } catch { throw JobFailure(error, model: model) }
         let count = (settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven)
         guard count >= 1 else {
             let mark =
-                assignments.last { ["inversion_strength", "num_steps"].contains($0.key) }?.mark ?? .start
+                assignments.last { ["inversion_strength", "num_steps"].contains($0.name) }?.mark ?? .start
             throw JobFailure(
                 parsed.error(
                     "spec.range",
@@ -229,18 +234,6 @@ public struct JobPlan: Sendable {
 }
 
 extension SettingValue {
-    /// A setting as the parser gives it.
-    init(_ literal: SettingLiteral) {
-        self =
-            switch literal {
-            case .integer(let n): .integer(n)
-            case .number(let x): .number(x)
-            case .word(let word): .word(word)
-            case .flag(let flag): .flag(flag)
-            case .none: .none
-            }
-    }
-
     /// The value in a record.
     public var json: JSONValue {
         switch self {
@@ -249,17 +242,6 @@ extension SettingValue {
         case .word(let word): .string(word)
         case .flag(let flag): .bool(flag)
         case .none: .null
-        }
-    }
-
-    /// The value in a spec.
-    var literal: SettingLiteral {
-        switch self {
-        case .integer(let n): .integer(n)
-        case .number(let x): .number(x)
-        case .word(let word): .word(word)
-        case .flag(let flag): .flag(flag)
-        case .none: .none
         }
     }
 }

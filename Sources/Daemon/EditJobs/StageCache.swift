@@ -1,7 +1,12 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
+import Settings
 import TensorCore
 
 /// A job's way to the cache: it reads there, and puts what is new into a drawer, for its daemon to take over.
@@ -103,12 +108,12 @@ struct CachedStages: StageMemory {
             ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
             ("seed", .string(String(request.seed))), ("lora", .optional(lora)),
         ]
-        fields += all.filter { $0.key.hasPrefix("lora.") }.map { ($0.key, $0.value.json) }
+        fields += all.filter { $0.name.hasPrefix("lora.") }.map { ($0.name, $0.value.json) }
         fineTuningKey = Digest.sha256(Array(JSONValue.object(fields).line.utf8))
         let inversion =
             [("stage", .string("invert/1")), ("fine_tuning", .string(fineTuningKey))]
-            + all.filter { ["num_steps", "inversion_strength"].contains($0.key) }.map {
-                ($0.key, $0.value.json)
+            + all.filter { ["num_steps", "inversion_strength"].contains($0.name) }.map {
+                ($0.name, $0.value.json)
             }
         inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
     }

@@ -1,7 +1,8 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import TensorCore
 
 /// Collects a run's tensors and rows under the oracle's names (oracle README, "What a run leaves").
@@ -23,7 +24,8 @@ public final class TraceRecorder {
 
     func finish(_ result: EditResult, _ request: EditRequest) {
         lora = result.lora
-        for row in result.loop.iterations {
+        let record = result.record
+        for row in record.iterations {
             let number = String(row.k)
             let key = "iter.\(String(repeating: "0", count: max(0, 4 - number.count)))\(number).handles"
             tensors[key] = Tensor(
@@ -31,15 +33,19 @@ public final class TraceRecorder {
             integers.insert(key)
         }
         func cell(_ c: GridCell) -> JSONValue { .array([.integer(c.column), .integer(c.row)]) }
-        let radii = result.grid.radii(request.settings)
-        rows = .object([
-            ("iterations", .array(result.loop.iterations.map { Self.row($0, cell) })),
-            ("outcome", .string(result.loop.outcome.rawValue)),
-            ("timestep", .integer(result.timestep)), ("handles_final", .array(result.loop.handles.map(cell))),
-            ("handles_start", .array(result.handles.map { cell($0.start) })),
-            ("targets", .array(result.handles.map { cell($0.target) })),
-            ("grid", .array([.integer(result.grid.size.width), .integer(result.grid.size.height)])),
-            ("radii", .array([.integer(radii.supervision), .integer(radii.tracking)])),
+        let constants = record.constants.sorted { $0.key < $1.key }.map {
+            (key: $0.key, value: JSONValue.array($0.value.map { .integer($0) }))
+        }
+        let head: [(key: String, value: JSONValue)] = [
+            ("iterations", .array(record.iterations.map { Self.row($0, record, cell) })),
+            ("outcome", .string(record.outcome.rawValue)),
+            ("timestep", .integer(result.timestep)),
+            ("handles_final", .array(record.handles.map { cell($0.position) })),
+            ("handles_start", .array(record.handles.map { cell($0.start) })),
+            ("targets", .array(record.handles.map { cell($0.target) })),
+            ("grid", .array([.integer(record.grid.size.width), .integer(record.grid.size.height)])),
+        ]
+        let tail: [(key: String, value: JSONValue)] = [
             ("image", .array([.integer(request.size.width), .integer(request.size.height)])),
             ("working", .array([.integer(result.working.shape[2]), .integer(result.working.shape[1])])),
             ("latent", .array([.integer(result.latentSize.width), .integer(result.latentSize.height)])),
@@ -51,22 +57,20 @@ public final class TraceRecorder {
                     })
             ),
             ("lora_losses", .array(result.fineTuningLosses.map { .number($0) })),
-        ])
+        ]
+        rows = .object(head + constants + tail)
     }
 
-    private static func row(_ row: DragLoop.Iteration, _ cell: (GridCell) -> JSONValue) -> JSONValue {
+    private static func row(
+        _ row: EditRecord.Iteration, _ record: EditRecord, _ cell: (GridCell) -> JSONValue
+    ) -> JSONValue {
         var fields: [(key: String, value: JSONValue)] = [
             ("k", .integer(row.k)), ("handles", .array(row.handles.map(cell))),
             ("distances", .array(row.distances.map { .number($0) })),
         ]
-        guard row.norm != nil else { return .object(fields + [("stopped", .bool(true))]) }
-        fields += [
-            ("motion_loss", .optional(row.motionLoss)), ("clip_loss", .optional(row.clipLoss)),
-            ("cosine", .optional(row.cosine)),
-            ("local_norm", .optional(row.localNorm)), ("global_norm", .optional(row.globalNorm)),
-            ("norm", .optional(row.norm)),
-            ("seconds", .number(row.seconds)),
-        ]
+        guard let norm = row.updateNorm else { return .object(fields + [("stopped", .bool(true))]) }
+        fields += record.numberNames.map { ($0, .optional(row.numbers[$0])) }
+        fields += [("norm", .number(norm)), ("seconds", .number(row.seconds))]
         return .object(fields)
     }
 

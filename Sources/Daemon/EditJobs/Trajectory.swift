@@ -1,7 +1,11 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
+import Settings
 import SpecParser
 import TensorCore
 
@@ -72,11 +76,12 @@ struct Trajectory {
         fields.append(("preset", .string(plan.preset)))
         fields.append(("seed", .integer(Int(plan.parsed.spec.seed))))
         fields.append(("settings", Self.settings(plan.settings)))
-        fields.append(("outcome", .string(result.loop.outcome.rawValue)))
+        fields.append(("outcome", .string(result.record.outcome.rawValue)))
         fields.append(("verdict", .string(judged.verdict.answer.rawValue)))
-        fields.append(("steps", .integer(result.loop.steps)))
+        fields.append(("steps", .integer(result.record.steps)))
         fields.append(("handles", .array(Self.handles(request, result, judged.verdict))))
-        fields.append(("iterations", .array(result.loop.iterations.map { Self.iteration($0, result.grid) })))
+        fields.append(
+            ("iterations", .array(result.record.iterations.map { Self.iteration($0, result.record) })))
         fields.append(
             (
                 "change",
@@ -112,12 +117,12 @@ struct Trajectory {
     }
 
     private static func settings(_ settings: EditSettings) -> JSONValue {
-        let all = settings.values
-        let top = all.filter { !$0.key.contains(".") }.map { (key: $0.key, value: $0.value.json) }
-        let lora = all.filter { $0.key.hasPrefix("lora.") }.map {
-            (key: String($0.key.dropFirst(5)), value: $0.value.json)
+        let top = Setting.ungrouped.map { (key: $0.name, value: $0.value(in: settings).json) }
+        let groups = Setting.groups.map { group in
+            let members = group.members.map { (key: $0.key, value: $0.setting.value(in: settings).json) }
+            return (key: group.name, value: JSONValue.object(members))
         }
-        return .object(top + [("lora", .object(lora))])
+        return .object(top + groups)
     }
 
     private static func point(_ p: ImagePoint) -> JSONValue { .array([.number(p.x), .number(p.y)]) }
@@ -126,7 +131,8 @@ struct Trajectory {
         -> [JSONValue]
     {
         request.drags.indices.map { i in
-            let final = result.grid.point(of: result.loop.handles[i])
+            let record = result.record
+            let final = record.grid.point(of: record.handles[i].position)
             let pair = verdict.pairs[i]
             return .object([
                 ("from", point(request.drags[i].handle)), ("to", point(request.drags[i].target)),
@@ -136,21 +142,19 @@ struct Trajectory {
                 ("similarity_before", .number(pair.similarityBefore)),
                 ("similarity_after", .number(pair.similarityAfter)),
                 ("similarity_possible", .number(pair.similarityPossible)),
-                ("path", .array(result.loop.iterations.map { point(result.grid.point(of: $0.handles[i])) })),
+                ("path", .array(record.path(ofDrag: i).map { point(record.grid.point(of: $0)) })),
             ])
         }
     }
 
-    private static func iteration(_ row: DragLoop.Iteration, _ grid: FeatureGrid) -> JSONValue {
-        .object([
-            ("k", .integer(row.k)), ("motion_loss", .optional(row.motionLoss)),
-            ("clip_loss", .optional(row.clipLoss)),
-            ("cosine", .optional(row.cosine)), ("local_norm", .optional(row.localNorm)),
-            ("global_norm", .optional(row.globalNorm)),
-            ("distances", .array(row.distances.map { .number($0 * grid.pixelsPerCell) })),
-            ("handles", .array(row.handles.map { point(grid.point(of: $0)) })),
-            ("seconds", .number(row.seconds)),
-        ])
+    private static func iteration(_ row: EditRecord.Iteration, _ record: EditRecord) -> JSONValue {
+        let numbers = record.numberNames.map { (key: $0, value: JSONValue.optional(row.numbers[$0])) }
+        return .object(
+            [("k", .integer(row.k))] + numbers + [
+                ("distances", .array(row.distances.map { .number($0 * record.grid.pixelsPerCell) })),
+                ("handles", .array(row.handles.map { point(record.grid.point(of: $0)) })),
+                ("seconds", .number(row.seconds)),
+            ])
     }
 
     private static func files(_ names: [String]) -> JSONValue {

@@ -1,8 +1,10 @@
 import ArgumentParser
 import EditJobs
 import JobFiles
+import JSON
+import Processes
 
-/// The command line (contract, "Command line").
+/// The command line (man/clipdragd.1.md).
 @main
 struct Clipdragd: ParsableCommand {
     static let configuration = CommandConfiguration(

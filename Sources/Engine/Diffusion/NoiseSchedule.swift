@@ -3,7 +3,7 @@ import TensorCore
 /// A training timestep, 0…999.
 public typealias Timestep = Int
 
-/// The noise schedule: ᾱ and which timesteps are visited (section 0).
+/// The noise schedule: ᾱ and which timesteps are visited (docs/algorithm.md section 0).
 ///
 ///     β   scaled_linear: (√β₀ … √β₁)², linear: β₀ … β₁        ᾱ_t = Π (1 − β)
 public struct NoiseSchedule: Sendable {

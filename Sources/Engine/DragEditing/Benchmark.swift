@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Settings
 import TensorCore
 
 /// The heavy steps of an edit, each timed by itself.
@@ -162,7 +163,7 @@ public struct Benchmark {
         }
         return try DragEditor(model).edit(
             EditRequest(image: image, sourcePrompt: "a picture", drags: drags, settings: settings)
-        ).loop.steps
+        ).record.steps
     }
 
     private func drag(_ settings: EditSettings) throws -> Int {
@@ -175,14 +176,9 @@ public struct Benchmark {
                     $0.clip, target: Tensor([1, $0.clip.embeddingWidth], repeating: 1),
                     weight: settings.clipWeight)
             },
-            handles: drags.map {
-                let start = grid.cell(of: $0.handle)
-                return MotionSupervision.Handle(
-                    position: start, start: start, target: grid.cell(of: $0.target))
-            },
-            grid: grid, mask: nil)
+            handles: drags.map { HandlePoint($0, on: grid) }, grid: grid, mask: nil)
         return try DragLoop(model, settings).run(
             input, record: { _, _ in }, isOutOfTime: { false }, report: { _ in }
-        ).steps
+        ).record.steps
     }
 }

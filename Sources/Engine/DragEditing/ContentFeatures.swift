@@ -29,7 +29,7 @@ struct ContentFeatures {
             return blocks[min(block, blocks.count - 1)].value
         }
         // The sum serves as well as the mean: only directions are compared.
-        return FeatureMap(features.dropFirst().reduce(features[0]) { $0 + $1 }, grid: result.grid.size)
+        return FeatureMap(features.dropFirst().reduce(features[0]) { $0 + $1 }, grid: result.record.grid.size)
     }
 
     /// Cosine of two cells' features.

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 
 /// A point of the upright input image, in pixels, origin top left.
 public struct ImagePoint: Sendable, Equatable, Codable {
@@ -72,7 +73,27 @@ public struct GridCell: Sendable, Equatable, Hashable {
     }
 }
 
-/// The grid on which features are compared: half the working size (section 0).
+/// A handle point on its way to its target point.
+public struct HandlePoint: Sendable, Equatable {
+    /// Where it is, where it began, and where it is to arrive.
+    public var position, start, target: GridCell
+
+    /// A handle point at `position`.
+    public init(position: GridCell, start: GridCell, target: GridCell) {
+        self.position = position
+        self.start = start
+        self.target = target
+    }
+
+    /// A drag's handle point at its start.
+    public init(_ drag: Drag, on grid: FeatureGrid) {
+        start = grid.cell(of: drag.handle)
+        position = start
+        target = grid.cell(of: drag.target)
+    }
+}
+
+/// The grid on which features are compared: half the working size (docs/algorithm.md section 0).
 public struct FeatureGrid: Sendable, Equatable {
     /// Rows and columns.
     public let size: Size

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// What is to be edited, and how.
@@ -47,12 +48,8 @@ public struct EditResult {
     public var decoded, reconstruction: Tensor
     /// The input at working size.
     public var working: Tensor
-    /// The grid of handles and targets.
-    public var grid: FeatureGrid
-    /// Handles and targets as the loop began.
-    public var handles: [MotionSupervision.Handle]
-    /// The drag loop.
-    public var loop: DragLoop.Result
+    /// How the latent was edited: handle points, iterations, previews.
+    public var record: EditRecord
     /// The mask that was used, at the input's size: the given one, or the drags' surroundings; nil where it had no cell at
     /// latent size.
     public var mask: EditMask?
@@ -81,7 +78,7 @@ public func monotonicSeconds() -> Double { (ContinuousClock.now - processStart) 
 
 private let processStart = ContinuousClock.now
 
-/// CLIPDrag, all of it (algorithm.md): fine-tune → invert → drag → sample.
+/// CLIPDrag (docs/algorithm.md): fine-tune → invert → drag → sample.
 ///
 /// Synchronous and pure: the same request gives the same bytes. Everything random comes from the request's seed.
 public struct DragEditor {
@@ -210,11 +207,7 @@ public struct DragEditor {
         let latentMask = mask.map { $0.resized(to: latentSize) }
         let heldMask = latentMask.flatMap { $0.isEmpty ? nil : $0 }
         let grid = FeatureGrid(working: workingSize, image: request.size)
-        let handles = request.drags.map { drag in
-            MotionSupervision.Handle(
-                position: grid.cell(of: drag.handle), start: grid.cell(of: drag.handle),
-                target: grid.cell(of: drag.target))
-        }
+        let handles = request.drags.map { HandlePoint($0, on: grid) }
         if let latentMask {
             let values = latentMask.values.map { $0 ? Float(1) : 0 }
             record("mask.latent", Tensor([latentSize.height, latentSize.width], values))
@@ -267,8 +260,8 @@ public struct DragEditor {
                 hint: "The model's weights may be damaged: see `clipdragd models verify`.")
         }
         return EditResult(
-            image: image, decoded: decoded, reconstruction: reconstruction, working: working, grid: grid,
-            handles: handles, loop: loop, mask: heldMask == nil ? nil : mask, fineTuningLosses: losses,
+            image: image, decoded: decoded, reconstruction: reconstruction, working: working,
+            record: loop.record, mask: heldMask == nil ? nil : mask, fineTuningLosses: losses,
             lora: lora, unet: edited.unet, text: text, timestep: inversion.editedTimestep,
             latentSize: latentSize,
             maskVanished: latentMask.map { $0.isEmpty && !(mask?.isEmpty ?? true) } ?? false,

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// How fast a model runs on this machine: a short calibration, from which an edit's time is forecast.

@@ -1,7 +1,7 @@
 import Diffusion
 import TensorCore
 
-/// Figures of merit (section 6).
+/// Figures of merit (docs/algorithm.md section 6).
 public struct Metrics {
     private let model: DiffusionModel
 
@@ -22,7 +22,7 @@ public struct Metrics {
         let features = ContentFeatures(model: model, result: result, seed: seed, copies: 8, block: 2)
         let source = features.map(result.working)
         let edited = features.map(result.decoded)
-        let distances = zip(result.handles, drags).map { handle, drag -> Double in
+        let distances = zip(result.record.handles, drags).map { handle, drag -> Double in
             let wanted = source.feature(at: handle.start)
             var best = (score: -Double.infinity, cell: handle.start)
             for row in 0..<edited.size.height {
@@ -32,7 +32,7 @@ public struct Metrics {
                     if score > best.score { best = (score, cell) }
                 }
             }
-            return result.grid.point(of: best.cell).distance(to: drag.target)
+            return result.record.grid.point(of: best.cell).distance(to: drag.target)
         }
         return distances.reduce(0, +) / Double(distances.count)
     }

@@ -2,8 +2,9 @@ import Diffusion
 import Foundation
 import TensorCore
 
-/// Whether an edit did what was asked (section 7). Arrival of the tracked handle proves little: fast tracking arrives
-/// by construction. Judged is the content: does the place of the target look like the handle's place did?
+/// Whether an edit did what was asked (docs/algorithm.md section 7, docs/verdict.md). Arrival of the tracked handle
+/// proves little: fast tracking arrives by construction. The verdict compares content: does the result look at the
+/// target as the source looks at the handle?
 public struct Verdict: Sendable {
     /// The three answers.
     public enum Answer: String, Sendable { case moved, partly, unchanged }
@@ -66,7 +67,7 @@ public struct Judge {
         let source = features.map(result.working)
         let before = features.map(result.reconstruction)
         let after = features.map(result.decoded)
-        let pairs = result.handles.map { handle -> Verdict.Pair in
+        let pairs = result.record.handles.map { handle -> Verdict.Pair in
             let wanted = source.feature(at: handle.start)
             let pair = (
                 ContentFeatures.similarity(wanted, before.feature(at: handle.target)),
@@ -91,7 +92,7 @@ public struct Judge {
         let size = Size(height: result.working.shape[1], width: result.working.shape[2])
         let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
         let region =
-            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.grid.image)))?.resized(
+            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.record.grid.image)))?.resized(
                 to: size) ?? everywhere
         var sums = (inside: 0.0, outside: 0.0, noise: 0.0)
         result.decoded.withUnsafeValues { edited in

@@ -1,6 +1,6 @@
 import TensorCore
 
-/// Sizes between the input and the networks (section 0).
+/// Sizes between the input and the networks (docs/algorithm.md section 0).
 public enum WorkingSize {
     /// The size at which an image is edited: its longer side becomes `native`, each side a multiple of `multiple`,
     /// halves up, in integers.

@@ -1,3 +1,5 @@
+import Digests
+import DurableFiles
 import JobFiles
 import SpecParser
 
@@ -33,7 +35,7 @@ extension ClaimStore {
         return SpecWriting.effectiveYAML(
             spec, image: "", sourcePrompt: spec.sourcePrompt ?? "",
             preset: spec.preset ?? configuration.preset,
-            settings: spec.settings.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 },
+            settings: spec.settings.map { ($0.name, $0.value) },
             output: spec.output.filled(from: configuration.output))
     }
 }

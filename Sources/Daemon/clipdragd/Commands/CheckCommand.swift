@@ -1,10 +1,14 @@
 import ArgumentParser
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
+import Settings
 import SpecParser
 
 /// `clipdragd check`: validates, explains, and edits nothing.
@@ -100,7 +104,7 @@ struct CheckCommand: ParsableCommand {
             print(
                 JSONValue.object([
                     ("spec", .string(path)), ("ok", .bool(true)), ("preset", .string(plan.preset)),
-                    ("settings", .object(settings.values.map { ($0.key, $0.value.json) })),
+                    ("settings", .object(settings.values.map { ($0.name, $0.value.json) })),
                     ("forecast", forecast?.json ?? .null),
                     ("notes", .array(plan.notes.map { .string($0) })),
                 ]).line)

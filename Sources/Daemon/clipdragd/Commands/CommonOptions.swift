@@ -2,9 +2,13 @@ import ArgumentParser
 import DaemonCore
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
+import Processes
 import SpecParser
 import TensorCore
 
@@ -59,7 +63,7 @@ struct ModelOptions: ParsableArguments {
     /// Sets the kernels' threads, and this thread's precision for the model in a folder. Where the CPU does not compute
     /// in bf16, that stays f32.
     ///
-    /// - Parameter automatic: what `auto` stands for; nil: the contract's rule.
+    /// - Parameter automatic: what `auto` stands for; nil: bf16 for models of 256 pixels or more.
     func apply(_ folder: String, automatic: Kernels.Precision? = nil) {
         Kernels.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let isWanted =

@@ -1,9 +1,14 @@
 import ArgumentParser
 import DaemonCore
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
+import Processes
+import Settings
 import SpecParser
 
 /// `clipdragd edit-worker`: one claimed job, in a process of its own. The daemon starts it; its crash fails the job alone.

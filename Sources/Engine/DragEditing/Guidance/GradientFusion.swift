@@ -1,3 +1,4 @@
+import Settings
 import TensorCore
 
 /// Fusion of the drag's gradient G_l with the text's G_g (eq. 6), c the cosine between them:

@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import TensorCore
 
 /// Motion supervision (eq. 5): what lies one step ahead of each handle shall look like what was at its start.
@@ -6,21 +7,8 @@ import TensorCore
 ///     L = Σ_i (2·r1+1)² · mean over patch and channels of |F(q + d_i) − F0(q⁰)|
 ///
 /// `q` runs over the patch around the handle, `q⁰` over the same offsets around the handle's start; `d_i` points to the
-/// target. Source: algorithm.md section 3, step 4; oracle `motion_loss`.
+/// target. Source: docs/algorithm.md section 3, step 4; oracle `motion_loss`.
 public struct MotionSupervision: Sendable {
-    /// One handle's state.
-    public struct Handle: Sendable {
-        /// Where it is, where it began, and where it shall be.
-        public var position, start, target: GridCell
-
-        /// A handle on its way.
-        public init(position: GridCell, start: GridCell, target: GridCell) {
-            self.position = position
-            self.start = start
-            self.target = target
-        }
-    }
-
     let radius: Int
     let reach: Double
     let stepLength: EditSettings.StepLength
@@ -34,7 +22,7 @@ public struct MotionSupervision: Sendable {
 
     /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`).
     public func loss(
-        _ features: FeatureMap, initial: FeatureMap, handles: [Handle]
+        _ features: FeatureMap, initial: FeatureMap, handles: [HandlePoint]
     ) -> (value: Double, gradient: Tensor) {
         var gradient = [Float](repeating: 0, count: features.features.count)
         let total = handles.reduce(0.0) { sum, handle in
@@ -45,7 +33,7 @@ public struct MotionSupervision: Sendable {
     }
 
     /// d_i as (rows, columns), in cells.
-    public func step(_ handle: Handle) -> (rows: Double, columns: Double) {
+    public func step(_ handle: HandlePoint) -> (rows: Double, columns: Double) {
         let distance = handle.position.distance(to: handle.target)
         let length = stepLength == .unit ? 1 : min(4, distance)
         return (
@@ -55,7 +43,7 @@ public struct MotionSupervision: Sendable {
     }
 
     private func add(
-        _ handle: Handle, _ features: FeatureMap, _ initial: FeatureMap, to gradient: inout [Float]
+        _ handle: HandlePoint, _ features: FeatureMap, _ initial: FeatureMap, to gradient: inout [Float]
     ) -> Double {
         let d = step(handle)
         let rows = offsets(handle.position.row, handle.start.row, below: features.size.height)

@@ -1,9 +1,11 @@
+import Settings
+
 /// Point tracking (eq. 7): where has the content of a handle's start gone?
 ///
 /// The new handle is the cell of the square of `radius` around the old one whose feature is nearest (L1 over channels)
 /// to the start's feature in F0. `fast` admits only cells strictly nearer to the target; `guarded` also keeps the
 /// handle when the best of them matches worse than the present place does; `nearest` admits all.
-/// Ties go to the first cell in row-major order. Source: algorithm.md section 3, step 2; oracle `track`.
+/// Ties go to the first cell in row-major order. Source: docs/algorithm.md section 3, step 2; oracle `track`.
 public struct PointTracking: Sendable {
     let radius: Int
     let mode: EditSettings.Tracking
@@ -16,7 +18,7 @@ public struct PointTracking: Sendable {
 
     /// Where the handle is now.
     public func track(
-        _ handle: MotionSupervision.Handle, in features: FeatureMap, initial: FeatureMap
+        _ handle: HandlePoint, in features: FeatureMap, initial: FeatureMap
     ) -> GridCell {
         let wanted = initial.feature(at: handle.start)
         let (position, target) = (handle.position, handle.target)

@@ -1,7 +1,8 @@
 import Diffusion
+import Settings
 import TensorCore
 
-/// The drag loop (section 3): moves a latent until the handles' content lies at their targets.
+/// The drag loop (docs/algorithm.md section 3): moves a latent until the handles' content lies at their targets.
 ///
 ///     z^k ─ U-Net ─┬─ features ─ tracking ─ motion supervision ─ G_l ─┐
 ///                  └─ ε ─ x0 ─ decoder ─ CLIP ─────────────── G_g ─ fusion ─ Adam ─ z^{k+1}
@@ -23,7 +24,7 @@ public struct DragLoop {
         /// Guidance towards P_e; nil for `fusion: drag`.
         public var guidance: ClipGuidance?
         /// Handles and targets on the grid.
-        public var handles: [MotionSupervision.Handle]
+        public var handles: [HandlePoint]
         /// The feature grid.
         public var grid: FeatureGrid
         /// What may not change; nil without a mask.
@@ -32,7 +33,7 @@ public struct DragLoop {
         /// The inputs of a loop.
         public init(
             latent: Tensor, timestep: Timestep, text: Tensor, guidance: ClipGuidance?,
-            handles: [MotionSupervision.Handle], grid: FeatureGrid, mask: MaskTerm?
+            handles: [HandlePoint], grid: FeatureGrid, mask: MaskTerm?
         ) {
             self.latent = latent
             self.timestep = timestep
@@ -44,52 +45,15 @@ public struct DragLoop {
         }
     }
 
-    /// Why the loop ended.
-    public enum Outcome: String, Sendable {
-        case reached
-        case maxSteps = "max_steps"
-        case budget
-        case stalled
-    }
-
-    /// One iteration.
-    public struct Iteration: Sendable {
-        /// Its number, from 0.
-        public var k: Int
-        /// After tracking.
-        public var handles: [GridCell]
-        /// To the targets, cells.
-        public var distances: [Double]
-        /// L with the mask term; nil, as all below, in an iteration that ended the loop.
-        public var motionLoss: Double?
-        /// L_g with its weight.
-        public var clipLoss: Double?
-        /// Between G_g and G_l.
-        public var cosine: Double?
-        /// ‖G_l‖.
-        public var localNorm: Double?
-        /// ‖G_g‖.
-        public var globalNorm: Double?
-        /// Of the fused gradient.
-        public var norm: Double?
-        /// Time it took.
-        public var seconds: Double
-    }
+    /// The numbers of every iteration: L with the mask term, L_g with its weight, cos⟨G_g, G_l⟩, ‖G_l‖ and ‖G_g‖.
+    public static let numberNames = ["motion_loss", "clip_loss", "cosine", "local_norm", "global_norm"]
 
     /// What the loop gave.
     public struct Result {
         /// z^K.
         public var latent: Tensor
-        /// Every iteration.
-        public var iterations: [Iteration]
-        /// Why it ended.
-        public var outcome: Outcome
-        /// The last iteration's handles.
-        public var handles: [GridCell]
-        /// Adam updates.
-        public var steps: Int { iterations.count { $0.norm != nil } }
-        /// The picture's latent as predicted in each iteration, for an animation.
-        public var predictions: [Tensor]
+        /// What it did.
+        public var record: EditRecord
     }
 
     private let model: DiffusionModel
@@ -120,7 +84,9 @@ public struct DragLoop {
         var adam = Adam(adamSettings, shape: input.latent.shape)
         var z = input.start ?? input.latent
         var handles = input.handles
-        var result = Result(latent: z, iterations: [], outcome: .maxSteps, handles: [], predictions: [])
+        var done = EditRecord(
+            grid: input.grid, handles: handles, numberNames: Self.numberNames,
+            constants: ["radii": [radii.supervision, radii.tracking]])
         var initial: Pass.Snapshot?
         func begin(with pass: Pass) -> Pass.Snapshot {
             record("features.initial", pass.gridFeatures)
@@ -131,7 +97,7 @@ public struct DragLoop {
         let clock = ContinuousClock()
         for k in 0..<settings.dragStepLimit {
             if isOutOfTime() {
-                result.outcome = .budget
+                done.outcome = .budget
                 break
             }
             let start = clock.now
@@ -146,22 +112,19 @@ public struct DragLoop {
                         handles[i], in: pass.features, initial: first.features)
                 }
             }
-            var row = Iteration(
-                k: k, handles: handles.map(\.position),
-                distances: handles.map { $0.position.distance(to: $0.target) },
-                seconds: 0)
+            var row = EditRecord.Iteration(k: k, handles: handles)
             record("iter.\(padded(k)).latent", z)
             // 3 stop
             if !handles.isEmpty && k >= input.leastSteps {
                 if row.distances.allSatisfy({ $0 < settings.reach }) {
-                    result.outcome = .reached
+                    done.outcome = .reached
                 } else if patience.isExhausted(by: row.distances.reduce(0, +)) {
-                    result.outcome = .stalled
+                    done.outcome = .stalled
                 }
             }
-            if result.outcome != .maxSteps {
+            if done.outcome != .maxSteps {
                 row.seconds = seconds(since: start, clock)
-                result.iterations.append(row)
+                done.iterations.append(row)
                 break
             }
             // 4, 5 both gradients
@@ -176,23 +139,22 @@ public struct DragLoop {
                     message: "the latent is no longer finite after \(k + 1) drag steps",
                     hint: "Lower latent_lr, clip_weight or lambda.")
             }
-            row.motionLoss = gradients.motionLoss
-            row.clipLoss = gradients.clipLoss
-            row.cosine = cosine
-            row.localNorm = gradients.drag.norm
-            row.globalNorm = gradients.text?.norm
-            row.norm = fused.norm
+            row.numbers["motion_loss"] = gradients.motionLoss
+            row.numbers["clip_loss"] = gradients.clipLoss
+            row.numbers["cosine"] = cosine
+            row.numbers["local_norm"] = gradients.drag.norm
+            row.numbers["global_norm"] = gradients.text?.norm
+            row.updateNorm = fused.norm
             row.seconds = seconds(since: start, clock)
-            result.iterations.append(row)
-            result.predictions.append(pass.prediction)
+            done.iterations.append(row)
+            done.previews.append(pass.prediction)
             record("iter.\(padded(k)).grad_local", gradients.drag)
             if let text = gradients.text { record("iter.\(padded(k)).grad_global", text) }
             record("iter.\(padded(k)).grad", fused)
             try report(k + 1)
         }
-        result.latent = z
-        result.handles = handles.map(\.position)
-        return result
+        done.handles = handles
+        return Result(latent: z, record: done)
     }
 
     private func padded(_ k: Int) -> String {
@@ -287,7 +249,7 @@ private struct Pass {
     }
 
     /// G_l and G_g. Parts that reach the latent past the U-Net (`direct`) are added to what comes back through it.
-    func gradients(handles: [MotionSupervision.Handle], initial: Snapshot, radius: Int) -> Gradients {
+    func gradients(handles: [HandlePoint], initial: Snapshot, radius: Int) -> Gradients {
         let zero = Tensor.zeros(latent.shape)
         var (dragNoise, dragDirect): (Tensor?, Tensor) = (nil, zero)
         let supervision = MotionSupervision(

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// The randomness of fine-tuning, as values: drawn from a seed, or recorded ones in tests.
@@ -35,7 +36,7 @@ public struct RandomDraws: FineTuningDraws {
     }
 }
 
-/// Identity fine-tuning (section 1, eq. 1): a LoRA that learns to denoise one picture.
+/// Identity fine-tuning (docs/algorithm.md section 1, eq. 1): a LoRA that learns to denoise one picture.
 ///
 ///     loss = mean (ε − ε_θ(√ᾱ_t z + √(1−ᾱ_t) ε, t, P_o))²      z = scaling·(mean + deviation·draw)
 public struct FineTuning {

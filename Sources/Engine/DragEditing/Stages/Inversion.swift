@@ -1,7 +1,8 @@
 import Diffusion
+import Settings
 import TensorCore
 
-/// DDIM inversion (section 2, eq. 2): the noise that denoises to a given picture.
+/// DDIM inversion (docs/algorithm.md section 2, eq. 2): the noise that denoises to a given picture.
 public struct Inversion {
     /// Timesteps that are inverted, ascending.
     public let timesteps: [Timestep]

@@ -1,8 +1,10 @@
 import Diffusion
+import Settings
 import TensorCore
 
-/// Sampling under reference control (section 4): reference and edit are denoised side by side; from some layer on the
-/// edit's self-attention reads the reference's keys and values, which keeps what was not dragged.
+/// Sampling under reference control (docs/algorithm.md section 4): reference and edit are denoised side by side.
+/// From `firstLayer` on the edit's self-attention reads the reference's keys and values, which keeps what was not
+/// dragged.
 public struct ReferenceSampling {
     private let model: DiffusionModel
     private let inversion: Inversion

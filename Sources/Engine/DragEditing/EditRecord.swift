@@ -1,0 +1,72 @@
+import TensorCore
+
+/// What an edit did between inversion and sampling, whatever its method: the one thing that verdicts, overlays,
+/// animations, traces and trajectories read. Positions are cells of `grid`.
+public struct EditRecord: Sendable {
+    /// Why the edit of the latent ended.
+    public enum Outcome: String, Sendable, CaseIterable {
+        /// Every handle point arrived.
+        case reached
+        /// It did every step that the settings allow.
+        case maxSteps = "max_steps"
+        /// The time was up.
+        case budget
+        /// The handle points came no nearer for longer than `patience`.
+        case stalled
+    }
+
+    /// One iteration.
+    public struct Iteration: Sendable {
+        /// Its number, from 0.
+        public var k: Int
+        /// The handle points after tracking.
+        public var handles: [GridCell]
+        /// From handle points to target points, cells.
+        public var distances: [Double]
+        /// The method's own numbers by name (`EditRecord.numberNames`); a name is absent where its number was not computed.
+        public var numbers: [String: Double] = [:]
+        /// Norm of what the optimiser was given; nil when the iteration ended the loop without an update of the latent.
+        public var updateNorm: Double?
+        /// Time that it took.
+        public var seconds: Double = 0
+
+        /// An iteration that has not updated the latent yet.
+        public init(k: Int, handles: [HandlePoint]) {
+            self.k = k
+            self.handles = handles.map(\.position)
+            distances = handles.map { $0.position.distance(to: $0.target) }
+        }
+    }
+
+    /// The grid of handle points and target points.
+    public var grid: FeatureGrid
+    /// The handle points as the edit left them, one for each drag.
+    public var handles: [HandlePoint]
+    /// Names of the numbers of every iteration, in the order in which they are listed.
+    public var numberNames: [String]
+    /// Whole numbers that held throughout, by name: a trace lists them.
+    public var constants: [String: [Int]]
+    /// Every iteration.
+    public var iterations: [Iteration] = []
+    /// The picture's scaled latent as each update predicted it, `(1, h, w, 4)`: decoded, they are an animation.
+    public var previews: [Tensor] = []
+    /// Why the edit of the latent ended.
+    public var outcome = Outcome.maxSteps
+
+    /// The record of an edit that has not begun.
+    public init(
+        grid: FeatureGrid, handles: [HandlePoint], numberNames: [String] = [],
+        constants: [String: [Int]] = [:]
+    ) {
+        self.grid = grid
+        self.handles = handles
+        self.numberNames = numberNames
+        self.constants = constants
+    }
+
+    /// Updates of the latent.
+    public var steps: Int { iterations.count { $0.updateNorm != nil } }
+
+    /// Where a drag's handle point was after each iteration.
+    public func path(ofDrag index: Int) -> [GridCell] { iterations.map { $0.handles[index] } }
+}

@@ -1,0 +1,104 @@
+/// The settings of an edit (docs/algorithm.md, presets and sections 1 to 4).
+///
+/// The defaults are the preset `recommended`. Names of the job spec in parentheses where they differ.
+public struct EditSettings: Sendable, Equatable {
+    /// How the text's gradient joins the drag's (eq. 6 and its ablations).
+    public enum Fusion: String, SettingWord { case clipdrag, add, prograd, drag, text }
+    /// What `clipdrag` does with G_g when the gradients disagree: G_l − λ·cos·G_g, or plus.
+    public enum FusionConflict: String, SettingWord { case subtract, add }
+    /// Which candidates tracking admits (eq. 7).
+    public enum Tracking: String, SettingWord { case fast, nearest, guarded }
+    /// Length of the step d_i of motion supervision: 1 cell, or min(4, distance).
+    public enum StepLength: String, SettingWord { case unit, capped }
+    /// What the mask holds still: z_t, or the DDIM step x_{t−1}.
+    public enum MaskTerm: String, SettingWord { case latent, previous }
+    /// CLIP's input in [0,1], or (x+1)/2 of it.
+    public enum ClipRange: String, SettingWord { case unit, shifted }
+    /// What CLIP sees while guiding: the whole decoded picture, or one decoded at about CLIP's own size.
+    public enum GuidanceDecoder: String, SettingWord { case full, small }
+
+    /// N, steps of the whole schedule (`num_steps`).
+    public var stepCount = 50
+    /// Part of the schedule that is inverted, 0…1 (`inversion_strength`).
+    public var inversionStrength = 0.7
+    /// Most Adam updates of the latent (`max_steps`).
+    public var dragStepLimit = 160
+    /// Adam's step size on the latent (`latent_lr`).
+    public var latentLearningRate = 0.01
+    /// Adam's β₁, β₂ and ε on the latent (`beta1`, `beta2`, `eps`).
+    public var beta1 = 0.9
+    /// See `beta1`.
+    public var beta2 = 0.999
+    /// See `beta1` (`eps`).
+    public var epsilon = 1e-8
+    /// Radius of motion supervision, grid cells; nil: scaled with the grid (`r1`).
+    public var supervisionRadius: Int?
+    /// Radius of tracking, grid cells; nil: scaled with the grid (`r2`).
+    public var trackingRadius: Int?
+    /// A handle nearer to its target than this has arrived, grid cells.
+    public var reach = 2.0
+    /// λ of eq. 6 (`lambda`).
+    public var fusionWeight = 0.7
+    /// Weight of L_g (`clip_weight`).
+    public var clipWeight = 300.0
+    /// Weight of the mask term (`mask_weight`).
+    public var maskWeight = 0.1
+    /// How the gradients are fused.
+    public var fusion = Fusion.clipdrag
+    /// See `FusionConflict` (`fusion_conflict`).
+    public var fusionConflict = FusionConflict.subtract
+    /// Point tracking.
+    public var tracking = Tracking.guarded
+    /// See `StepLength` (`step_length`).
+    public var stepLength = StepLength.unit
+    /// See `MaskTerm` (`mask_term`).
+    public var maskTerm = MaskTerm.latent
+    /// See `ClipRange` (`clip_range`).
+    public var clipRange = ClipRange.unit
+    /// Index into [mid, up0, up1, …]; −1 or beyond: the last (`feature_block`).
+    public var featureBlock = 3
+    /// First sampling step under reference control (`start_step`).
+    public var controlStartStep = 0
+    /// First self-attention layer under reference control; −1: the last 3/8 (`start_layer`).
+    public var controlStartLayer = -1
+    /// Whether drags without a mask get one from their surroundings (`auto_mask`).
+    public var autoMask = false
+    /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
+    public var warp = 0.0
+    /// Updates that an edit prompt gets at least: before, arrival does not end the loop (`text_steps`; ours).
+    public var textSteps = 0
+    /// Ends the loop after this many updates without progress; nil: never.
+    public var patience: Int?
+    /// Seconds the whole edit may take; the best so far is finished in time. nil: as long as it takes.
+    public var budget: Double?
+    /// See `GuidanceDecoder` (`guidance_decoder`).
+    public var guidanceDecoder = GuidanceDecoder.full
+    /// Identity fine-tuning (`lora`).
+    public var lora = LoRASettings()
+
+    /// The preset `recommended`.
+    public init() {}
+}
+
+/// Identity fine-tuning (docs/algorithm.md section 1), `lora:` in a spec.
+public struct LoRASettings: Sendable, Equatable {
+    /// AdamW updates; 0 skips fine-tuning.
+    public var steps = 80
+    /// Rank of the two factors.
+    public var rank = 16
+    /// Samples per update.
+    public var batch = 4
+    /// Step size (`lr`).
+    public var learningRate = 5e-4
+    /// AdamW's β₁.
+    public var beta1 = 0.9
+    /// AdamW's β₂.
+    public var beta2 = 0.999
+    /// AdamW's ε (`eps`).
+    public var epsilon = 1e-8
+    /// AdamW's decay (`weight_decay`).
+    public var weightDecay = 0.01
+
+    /// The defaults.
+    public init() {}
+}

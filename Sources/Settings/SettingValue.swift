@@ -1,0 +1,92 @@
+/// A setting's value outside the engine: in a spec, a trajectory, a model folder's clipdrag.json.
+public enum SettingValue: Sendable, Equatable {
+    /// A whole number.
+    case integer(Int)
+    /// A number; durations in seconds.
+    case number(Double)
+    /// One of the setting's words.
+    case word(String)
+    /// True or false.
+    case flag(Bool)
+    /// Not set: `null`.
+    case none
+}
+
+/// A field of `EditSettings` that can be read from and written as a `SettingValue`.
+public protocol SettingField: Sendable {
+    /// Whether the field may be unset.
+    static var isOptional: Bool { get }
+    /// The field's content of a value, or nil when the value is of another type.
+    static func read(_ value: SettingValue) -> Self?
+    /// The value of the field's content.
+    var settingValue: SettingValue { get }
+}
+
+extension SettingField {
+    /// Most fields are always set.
+    public static var isOptional: Bool { false }
+}
+
+/// A field that takes one of a few words.
+public protocol SettingWord: SettingField, RawRepresentable, CaseIterable where RawValue == String {}
+
+extension SettingWord {
+    /// The case of this name, if there is one.
+    public static func read(_ value: SettingValue) -> Self? {
+        guard case .word(let word) = value else { return nil }
+        return Self(rawValue: word)
+    }
+
+    /// The case's name.
+    public var settingValue: SettingValue { .word(rawValue) }
+}
+
+extension Int: SettingField {
+    /// A whole number.
+    public static func read(_ value: SettingValue) -> Int? {
+        guard case .integer(let n) = value else { return nil }
+        return n
+    }
+
+    /// The number.
+    public var settingValue: SettingValue { .integer(self) }
+}
+
+extension Double: SettingField {
+    /// A number, whole or not.
+    public static func read(_ value: SettingValue) -> Double? {
+        switch value {
+        case .integer(let n): Double(n)
+        case .number(let x): x
+        default: nil
+        }
+    }
+
+    /// The number.
+    public var settingValue: SettingValue { .number(self) }
+}
+
+extension Bool: SettingField {
+    /// True or false.
+    public static func read(_ value: SettingValue) -> Bool? {
+        guard case .flag(let flag) = value else { return nil }
+        return flag
+    }
+
+    /// True or false.
+    public var settingValue: SettingValue { .flag(self) }
+}
+
+extension Optional: SettingField where Wrapped: SettingField {
+    /// A field that may be unset.
+    public static var isOptional: Bool { true }
+
+    /// `none`, or what the wrapped field reads.
+    public static func read(_ value: SettingValue) -> Wrapped?? {
+        if value == .none { return .some(nil) }
+        return Wrapped.read(value).map { .some($0) }
+    }
+
+    /// `none`, or the wrapped field's value.
+    public var settingValue: SettingValue { map(\.settingValue) ?? .none }
+}

@@ -1,0 +1,76 @@
+import Settings
+
+/// A setting that a spec, the command line or a model gives.
+public struct SettingAssignment: Sendable, Equatable {
+    /// The setting's name; a dot leads into a group.
+    public let name: String
+    /// Its value.
+    public let value: SettingValue
+    /// Where it was written.
+    public let mark: SourceMark
+}
+
+extension Decoder {
+    /// A mapping of settings, those of a group in a mapping of their own.
+    func settings(_ node: YAMLNode, _ what: String) throws(SpecError) -> [SettingAssignment] {
+        let top = Setting.ungrouped
+        let entries = try mapping(node, what, keys: top.map(\.name) + Setting.groups.map(\.name))
+        var found = try assignments(top.map { ($0.name, $0) }, entries)
+        for group in Setting.groups {
+            guard let node = entries[group.name]?.value else { continue }
+            let members = group.members
+            found += try assignments(members, try mapping(node, "`\(group.name)`", keys: members.map(\.key)))
+        }
+        return found
+    }
+
+    private func assignments(
+        _ settings: [(key: String, setting: Setting)], _ entries: [String: YAMLEntry]
+    ) throws(SpecError) -> [SettingAssignment] {
+        var found: [SettingAssignment] = []
+        for (key, setting) in settings {
+            guard let node = entries[key]?.value else { continue }
+            found.append(
+                SettingAssignment(
+                    name: setting.name, value: try value(node, of: setting), mark: node.mark))
+        }
+        return found
+    }
+
+    /// A setting's value: its type, then its range.
+    func value(_ node: YAMLNode, of setting: Setting) throws(SpecError) -> SettingValue {
+        if setting.isOptional && node.isNull { return .none }
+        return try value(node, "`\(setting.name)`", setting.kind)
+    }
+
+    /// A value of a kind.
+    func value(_ node: YAMLNode, _ what: String, _ kind: ValueKind) throws(SpecError) -> SettingValue {
+        switch kind {
+        case .integer(let range): .integer(try integer(node, what, in: range))
+        case .number(let range): .number(try number(node, what, in: range))
+        case .word(let words): .word(try word(node, what, among: words))
+        case .flag: .flag(try flag(node, what))
+        case .duration: .number(try duration(node, what))
+        }
+    }
+}
+
+/// Reads `KEY=VALUE` of `--set`.
+///
+/// - Throws: what is wrong, shown as a place in `--set`.
+public func parseSetting(_ text: String) throws(SpecError) -> SettingAssignment {
+    let decoder = Decoder(source: SourceText(file: "--set", text: text))
+    guard let split = text.firstIndex(of: "=") else {
+        throw decoder.error(
+            "spec.set", "there is no `=` in `\(text)`", at: .start,
+            do: "Write --set KEY=VALUE, such as --set max_steps=40.")
+    }
+    let name = String(text[..<split])
+    let setting: Setting
+    do { setting = try Setting.named(name) } catch {
+        throw decoder.error("spec.unknown_key", error.message, at: .start, do: error.hint)
+    }
+    let mark = SourceMark(line: 1, column: name.count + 2)
+    let node = YAMLNode.scalar(String(text[text.index(after: split)...]), isPlain: true, mark)
+    return SettingAssignment(name: name, value: try decoder.value(node, of: setting), mark: mark)
+}
