@@ -99,20 +99,20 @@ public struct Image: Sendable, Equatable {
             )
         }
         var raw = ci_image()
-        var message = [CChar](repeating: 0, count: 256)
+        var message = [CChar](repeating: 0, count: Int(CI_MESSAGE_BYTES))
         let status =
             format == .png
             ? ci_read_png(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
             : ci_read_jpeg(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
         defer { ci_release(&raw) }
-        let words = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let words = String(libraryWords: message)
         guard status == CI_OK else {
             if [CI_CORRUPT, CI_UNSUPPORTED].contains(status),
                 let kind = ForeignKind(undecodable: bytes, format)
             {
                 throw ImageError(
                     code: "image.format", message: "this is \(kind.name), which is not read (\(words))",
-                    hint: kind.advice, libraryWords: words)
+                    hint: kind.advice)
             }
             throw Self.error(status, words, raw, limits)
         }
@@ -154,11 +154,11 @@ public struct Image: Sendable, Equatable {
         case CI_UNSUPPORTED:
             return ImageError(
                 code: "image.format", message: "the picture is of a kind that is not read (\(text))",
-                hint: "Convert it to PNG.", libraryWords: text)
+                hint: "Convert it to PNG.")
         default:
             return ImageError(
                 code: "image.corrupt", message: "the picture is damaged (\(text))",
-                hint: "Save or copy it again.", libraryWords: text)
+                hint: "Save or copy it again.")
         }
     }
 

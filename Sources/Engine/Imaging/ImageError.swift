@@ -7,6 +7,4 @@ public struct ImageError: Error, Sendable, Equatable {
     public let message: String
     /// What to do.
     public let hint: String
-    /// What libpng or libjpeg said, where it did.
-    var libraryWords = ""
 }

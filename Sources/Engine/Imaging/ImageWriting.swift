@@ -66,13 +66,22 @@ extension Image {
         return all
     }
 
-    private typealias Encoder = (
+    typealias Encoder = (
         inout ci_image, inout ci_tags, inout UnsafeMutablePointer<UInt8>?, inout Int, inout [CChar]
     ) -> ci_status
 
-    private func encode<Sample>(
+    /// What came of encoding: the bytes, or what the library said instead.
+    enum Encoded {
+        case bytes([UInt8])
+        case refused(words: String)
+        case outOfMemory
+
+        var refusal: String? { if case .refused(let words) = self { words } else { nil } }
+    }
+
+    func encoded<Sample>(
         _ samples: [Sample], _ channels: Int, depth: Int, _ density: PixelDensity?, _ encoder: Encoder
-    ) throws(ImageError) -> [UInt8] {
+    ) -> Encoded {
         var samples = samples
         var out: UnsafeMutablePointer<UInt8>?
         var size = 0
@@ -81,26 +90,40 @@ extension Image {
             colours.profile.withUnsafeBufferPointer { icc in
                 var raw = ci_image()
                 (raw.width, raw.height) = (UInt32(width), UInt32(height))
-                (raw.channels, raw.depth, raw.samples) = (Int32(channels), Int32(depth), samples.baseAddress)
+                (raw.channels, raw.depth, raw.samples) = (
+                    Int32(channels), Int32(depth), samples.baseAddress
+                )
                 var tags = ci_tags(colours, density)
                 (tags.icc, tags.icc_size) = (icc.baseAddress, icc.count)
                 return encoder(&raw, &tags, &out, &size, &message)
             }
         }
-        guard status == CI_OK, let out else {
-            let words = String(
-                decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            if status == CI_REFUSED {
-                throw ImageError(
-                    code: "image.encoding", message: "the picture could not be encoded (\(words))",
-                    hint: "Save the picture again without its colour profile, and report this.",
-                    libraryWords: words)
-            }
-            throw ImageError(
-                code: "image.memory", message: "the picture could not be encoded (\(words))",
-                hint: "There is too little memory.", libraryWords: words)
-        }
+        if status == CI_REFUSED { return .refused(words: String(libraryWords: message)) }
+        guard status == CI_OK, let out else { return .outOfMemory }
         defer { free(out) }
-        return Array(UnsafeBufferPointer(start: out, count: size))
+        return .bytes(Array(UnsafeBufferPointer(start: out, count: size)))
+    }
+
+    private func encode<Sample>(
+        _ samples: [Sample], _ channels: Int, depth: Int, _ density: PixelDensity?, _ encoder: Encoder
+    ) throws(ImageError) -> [UInt8] {
+        switch encoded(samples, channels, depth: depth, density, encoder) {
+        case .bytes(let bytes): return bytes
+        case .refused(let words):
+            throw ImageError(
+                code: "image.encoding", message: "the picture could not be encoded (\(words))",
+                hint: "Save the picture again without its colour profile, and report this.")
+        case .outOfMemory:
+            throw ImageError(
+                code: "image.memory", message: "there is not enough memory to encode the picture",
+                hint: "Make it smaller.")
+        }
+    }
+}
+
+extension String {
+    /// The words that libpng or libjpeg left in a buffer.
+    init(libraryWords buffer: [CChar]) {
+        self.init(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -34,11 +34,9 @@ public struct ColourTags: Sendable, Equatable {
     ///
     /// It judges a profile when it is written, and that must not be when an edit is done.
     func refusal() -> String? {
-        let pixel = Image(width: 1, height: 1, samples: [0, 0, 0], colours: self)
-        do {
-            _ = try pixel.pngBytes()
-            return nil
-        } catch { return error.libraryWords }
+        Image(width: 1, height: 1, samples: [0, 0, 0], colours: self)
+            .encoded([0, 0, 0] as [UInt8], 3, depth: 8, nil) { ci_write_png(&$0, &$1, &$2, &$3, &$4) }
+            .refusal
     }
 }
 
