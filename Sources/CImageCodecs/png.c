@@ -36,10 +36,11 @@ static void on_error(png_structp png, png_const_charp text) {
     longjmp(f->escape, 1);
 }
 
-/* Without its tRNS another picture would come out. Anything else that libpng passes over is counted. */
+/* Without its tRNS another picture would come out: "tRNS: …" means that libpng drops it. Anything else that it passes over
+ * is counted. */
 static void on_read_warning(png_structp png, png_const_charp text) {
     failure *f = png_get_error_ptr(png);
-    if (strncmp(text, "tRNS", 4) == 0) on_error(png, text);
+    if (strncmp(text, "tRNS:", 5) == 0) on_error(png, text);
     if (f->warnings++ == 0) say(f->message, text);
 }
 
