@@ -6,8 +6,16 @@ import Testing
 /// Pictures and masks as people have them, through the program itself.
 @Suite(.serialized) struct PictureTests {
     private let quick = "settings: {max_steps: 0, num_steps: 4, lora: {steps: 0}}\n"
-    private let picture = Image(
-        width: 96, height: 64, samples: (0..<96 * 64 * 3).map { UInt16($0 / 3 % 96 * 2 + $0 % 3 * 20) })
+    private let picture: Image = {
+        var samples: [UInt16] = []
+        for i in 0..<96 * 64 { for c in 0..<3 { samples.append(UInt16(i % 96 * 2 + c * 20)) } }
+        return Image(width: 96, height: 64, samples: samples)
+    }()
+
+    private static func notes(_ record: JSONValue?) -> [String] {
+        guard case .array(let all)? = record?["notes"] else { return [] }
+        return all.compactMap(\.string)
+    }
 
     private func write(_ bytes: [UInt8], _ path: String) throws {
         try Data(bytes).write(to: URL(filePath: path))
@@ -29,11 +37,11 @@ import Testing
         try write(try mask.pngBytes(), "\(folder.path)/mask.png")
         try write(Array("prompt: a cat\nmask: mask.png\n".utf8), "\(folder.path)/cat.yaml")
         let (_, output, _) = try Program.run(["check", "\(folder.path)/cat.yaml", "--json"])
-        let line = try #require(
-            JSONValue(parsing: Array(output.split(separator: "\n").first.map(String.init)?.utf8 ?? "".utf8)))
+        let first = output.split(separator: "\n").first ?? ""
+        let line = try #require(JSONValue(parsing: Array(first.utf8)))
         let failure = line["error"] ?? line
         return (
-            line["notes"]?.array?.compactMap(\.string) ?? [], failure["code"]?.string ?? "",
+            Self.notes(line), failure["code"]?.string ?? "",
             failure["message"]?.string ?? ""
         )
     }
@@ -83,7 +91,6 @@ import Testing
         source.density = PixelDensity(x: 11811, y: 11811, unit: .metre)
         source.alpha = [UInt16](repeating: 200, count: 96 * 64)
         let folder = try TemporaryFolder()
-        // An animation of one picture more than its frames: `acTL` before the samples.
         try write(try source.pngBytes(), "\(folder.path)/cat.png")
         let spec = "prompt: a cat\noutput: {extras: [overlay, animation, comparison]}\n\(quick)"
         try write(Array(spec.utf8), "\(folder.path)/cat.yaml")
@@ -108,7 +115,7 @@ import Testing
         try write(Array(jpeg.utf8), "\(folder.path)/cat.yaml")
         #expect(try run("b")("result.jpg").density == PixelDensity(x: 300, y: 300, unit: .inch))
         let trajectory = try Data(contentsOf: URL(filePath: "\(folder.path)/b/trajectory.json"))
-        let notes = JSONValue(parsing: Array(trajectory))?["notes"]?.array?.compactMap(\.string) ?? []
+        let notes = Self.notes(JSONValue(parsing: Array(trajectory)))
         #expect(notes.contains("the picture is transparent in places, its result as JPEG is not"))
         #expect(notes.contains("the picture's gamma and chromaticities are not kept: JPEG has none"))
     }
