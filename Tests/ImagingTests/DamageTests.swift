@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import Testing
@@ -31,7 +32,7 @@ import Testing
         for cut in [bytes.count - 2, bytes.count - 40, bytes.count * 3 / 4] {
             let part = Array(bytes[..<cut]) + zeros
             #expect(FileSignature.completeness(of: part) == .incomplete, "\(cut) of \(bytes.count)")
-            #expect(throws: ImageError.self) { try Image(decoding: part) }
+            #expect(throws: Failure.self) { try Image(decoding: part) }
         }
         let nothing = FileSignature.completeness(of: zeros)
         #expect(nothing == .incomplete)
@@ -42,7 +43,7 @@ import Testing
         let middle = bytes.count - 300
         let hole = Array(bytes[..<middle]) + [UInt8](repeating: 0, count: 600) + bytes[middle...]
         #expect(FileSignature.completeness(of: hole) == .incomplete)
-        let error = #expect(throws: ImageError.self) { try Image(decoding: hole) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: hole) }
         #expect(error?.code == "image.corrupt")
         #expect(error?.message.contains("a hole of zeros within the scan") == true)
     }
@@ -66,7 +67,7 @@ import Testing
         let image = try Image(decoding: with(40))
         #expect(image.samples == (try Image(decoding: bytes).samples))
         #expect(image.notes.count == 1 && image.notes[0].contains(" extraneous bytes"), "\(image.notes)")
-        let error = #expect(throws: ImageError.self) { try Image(decoding: with(4000)) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: with(4000)) }
         #expect(error?.code == "image.corrupt" && error?.message.contains(" extraneous bytes") == true)
     }
 
@@ -76,7 +77,7 @@ import Testing
             bytes.indices.last { $0 + 1 < bytes.count && bytes[$0] == 0xff && bytes[$0 + 1] == 0xda })
         let part = Array(bytes[..<last])
         #expect(FileSignature.completeness(of: part) == .incomplete)
-        #expect(#expect(throws: ImageError.self) { try Image(decoding: part) }?.code == "image.truncated")
+        #expect(#expect(throws: Failure.self) { try Image(decoding: part) }?.code == "image.truncated")
     }
 
     @Test func `a PNG with a hole is waited for, one with a wrong byte is damaged`() throws {
@@ -89,10 +90,10 @@ import Testing
         var bytes = try Image(width: 64, height: 64, samples: samples).pngBytes()
         bytes[5000] ^= 1
         #expect(FileSignature.completeness(of: bytes) == .complete)
-        #expect(#expect(throws: ImageError.self) { try Image(decoding: bytes) }?.code == "image.corrupt")
+        #expect(#expect(throws: Failure.self) { try Image(decoding: bytes) }?.code == "image.corrupt")
         bytes.replaceSubrange(2000..<6096, with: [UInt8](repeating: 0, count: 4096))
         #expect(FileSignature.completeness(of: bytes) == .incomplete)
-        #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        #expect(throws: Failure.self) { try Image(decoding: bytes) }
     }
 
     @Test func `a broken transparency is an error, another broken chunk a note`() throws {
@@ -103,7 +104,7 @@ import Testing
             return changed
         }
         let clear = try changed("tRNS", Pictures.bytes("palette8-alpha.png"))
-        #expect(#expect(throws: ImageError.self) { try Image(decoding: clear) }?.code == "image.corrupt")
+        #expect(#expect(throws: Failure.self) { try Image(decoding: clear) }?.code == "image.corrupt")
         let plain = try Image(decoding: Pictures.bytes("rgb8.png"))
         let text = try changed("tEXt", Handmade.png(plain, [("tEXt", Array("a\0b".utf8))]))
         let image = try Image(decoding: text)

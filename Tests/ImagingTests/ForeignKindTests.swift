@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import Testing
@@ -42,7 +43,7 @@ import Testing
     @Test(arguments: kinds) func `a file of another kind is named, with what to do`(
         _ bytes: [UInt8], _ name: String
     ) {
-        let error = #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
         #expect(error?.code == "image.format")
         #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
         #expect(error?.message.hasSuffix("neither PNG nor JPEG") == true)
@@ -52,7 +53,7 @@ import Testing
     @Test func `an XCode PNG is named`() throws {
         var bytes = try Pictures.bytes("rgba8.png")
         bytes.insert(contentsOf: Handmade.chunk("CgBI", [0x50, 0, 0x20, 2]), at: 8)
-        let error = #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
         #expect(error?.code == "image.format" && error?.message.contains("CgBI") == true)
         #expect(error?.hint.contains("revert-iphone-optimizations") == true)
     }
@@ -68,7 +69,7 @@ import Testing
         var bytes = try Pictures.bytes("baseline.jpg")
         let frame = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xff, 0xc0]) })
         (bytes[frame + 1], bytes[frame + 4]) = (marker, precision)
-        let error = #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
         #expect(error?.code == "image.format", "\(error?.message ?? "")")
         #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
         #expect(error?.hint.contains("Convert it to PNG") == true)

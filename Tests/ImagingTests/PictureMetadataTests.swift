@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import Testing
@@ -48,7 +49,7 @@ import Testing
     @Test func `libpng's words reach the error when it refuses to write`() throws {
         var image = plain
         image.colours.profile = Handmade.profile(illuminant: 0x10000)
-        let error = #expect(throws: ImageError.self) { try image.pngBytes() }
+        let error = #expect(throws: Failure.self) { try image.pngBytes() }
         #expect(error?.code == "image.encoding")
         #expect(error?.message.contains("PCS illuminant is not D50") == true, "\(error?.message ?? "")")
     }

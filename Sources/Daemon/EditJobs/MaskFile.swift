@@ -1,6 +1,6 @@
 import DragEditing
+import Failures
 import Imaging
-import JobFiles
 import SpecParser
 
 /// A picture that a spec names as its mask, as a mask of the picture that is edited.
@@ -18,24 +18,23 @@ struct MaskFile {
     /// - Throws: `spec.mask_size` unless the mask is as large as the picture or a whole multiple of it; `spec.empty_mask`
     ///   when it frees nothing.
     init(_ picture: Image, named name: String, at mark: SourceMark, in parsed: ParsedSpec, for image: Image)
-        throws(JobFailure)
+        throws(Failure)
     {
         let read = MaskPicture(picture)
         let (wide, high) = (read.width / image.width, read.height / image.height)
         guard wide == high, wide >= 1, read.width == wide * image.width, read.height == high * image.height
         else {
-            throw JobFailure(Self.wrongSize(read, name, mark, parsed, image))
+            throw Self.wrongSize(read, name, mark, parsed, image)
         }
         guard !read.isBlack else {
             let channel = read.isFromAlpha || picture.alpha != nil ? "value or opacity" : "value"
-            throw JobFailure(
-                parsed.error(
-                    "spec.empty_mask",
-                    "the mask \(name) is black everywhere: its largest \(channel) is \(read.largest) of 255",
-                    at: mark,
-                    do:
-                        "White may change: paint that part with \(MaskPicture.threshold) or more. Without `mask` all may change."
-                ))
+            throw parsed.error(
+                "spec.empty_mask",
+                "the mask \(name) is black everywhere: its largest \(channel) is \(read.largest) of 255",
+                at: mark,
+                do:
+                    "White may change: paint that part with \(MaskPicture.threshold) or more. Without `mask` all may change."
+            )
         }
         let whole = EditMask(size: Size(height: read.height, width: read.width), values: read.values)
         mask = wide == 1 ? whole : whole.resized(to: Size(height: image.height, width: image.width))
@@ -53,7 +52,7 @@ struct MaskFile {
 
     private static func wrongSize(
         _ mask: MaskPicture, _ name: String, _ mark: SourceMark, _ parsed: ParsedSpec, _ image: Image
-    ) -> SpecError {
+    ) -> Failure {
         let isTurned = (mask.width, mask.height) == (image.height, image.width)
         return parsed.error(
             "spec.mask_size",

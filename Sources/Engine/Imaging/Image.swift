@@ -1,4 +1,5 @@
 internal import CImageCodecs
+import Failures
 
 /// A picture in memory, upright: RGB samples, perhaps alpha, and what has to survive an edit.
 public struct Image: Sendable, Equatable {
@@ -91,11 +92,12 @@ public struct Image: Sendable, Equatable {
     ///
     /// - Throws: `image.format` when they are neither PNG nor JPEG, `image.truncated`, `image.corrupt`,
     ///   `image.too_large`, `image.too_small`.
-    public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(ImageError) {
+    public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(Failure) {
         guard let format = FileSignature.format(of: bytes) else {
             let kind = ForeignKind(of: bytes)
-            throw ImageError(
-                code: "image.format", message: "this is \(kind.name), neither PNG nor JPEG", hint: kind.advice
+            throw Failure(
+                .badJob, code: "image.format", message: "this is \(kind.name), neither PNG nor JPEG",
+                hint: kind.advice
             )
         }
         var raw = ci_image()
@@ -110,15 +112,17 @@ public struct Image: Sendable, Equatable {
             if [CI_CORRUPT, CI_UNSUPPORTED].contains(status),
                 let kind = ForeignKind(undecodable: bytes, format)
             {
-                throw ImageError(
-                    code: "image.format", message: "this is \(kind.name), which is not read (\(words))",
+                throw Failure(
+                    .badJob, code: "image.format",
+                    message: "this is \(kind.name), which is not read (\(words))",
                     hint: kind.advice)
             }
             throw Self.error(status, words, raw, limits)
         }
         guard min(raw.width, raw.height) >= limits.shortestSide else {
-            throw ImageError(
-                code: "image.too_small", message: "the picture has \(raw.width)×\(raw.height) pixels",
+            throw Failure(
+                .badJob, code: "image.too_small",
+                message: "the picture has \(raw.width)×\(raw.height) pixels",
                 hint: "Sides must have at least \(limits.shortestSide) pixels; enlarge it first.")
         }
         let metadata = FileMetadata(bytes, format)
@@ -135,29 +139,29 @@ public struct Image: Sendable, Equatable {
     }
 
     private static func error(_ status: ci_status, _ text: String, _ raw: ci_image, _ limits: Limits)
-        -> ImageError
+        -> Failure
     {
         switch status {
         case CI_TRUNCATED:
-            return ImageError(
-                code: "image.truncated", message: "the picture ends too early (\(text))",
+            return Failure(
+                .badJob, code: "image.truncated", message: "the picture ends too early (\(text))",
                 hint: "Copy it again.")
         case CI_TOO_LARGE:
-            return ImageError(
-                code: "image.too_large",
+            return Failure(
+                .badJob, code: "image.too_large",
                 message: "the picture is too large: \(raw.width)×\(raw.height) pixels (\(text))",
                 hint: "At most \(limits.pixels) pixels are taken (limits.pixels); make it smaller.")
         case CI_NO_MEMORY:
-            return ImageError(
-                code: "image.memory", message: "there is not enough memory to decode the picture",
+            return Failure(
+                .badJob, code: "image.memory", message: "there is not enough memory to decode the picture",
                 hint: "Make it smaller.")
         case CI_UNSUPPORTED:
-            return ImageError(
-                code: "image.format", message: "the picture is of a kind that is not read (\(text))",
+            return Failure(
+                .badJob, code: "image.format", message: "the picture is of a kind that is not read (\(text))",
                 hint: "Convert it to PNG.")
         default:
-            return ImageError(
-                code: "image.corrupt", message: "the picture is damaged (\(text))",
+            return Failure(
+                .badJob, code: "image.corrupt", message: "the picture is damaged (\(text))",
                 hint: "Save or copy it again.")
         }
     }

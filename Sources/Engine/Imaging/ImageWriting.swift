@@ -1,4 +1,5 @@
 internal import CImageCodecs
+import Failures
 
 #if canImport(Glibc)
     import Glibc
@@ -8,7 +9,7 @@ extension Image {
     /// The bytes of a PNG: RGB or RGBA, 8 or 16 bits as the picture has, with its tags and density.
     ///
     /// - Throws: `image.encoding` with libpng's words when it refuses them, `image.memory`.
-    public func pngBytes() throws(ImageError) -> [UInt8] {
+    public func pngBytes() throws(Failure) -> [UInt8] {
         let channels = alpha == nil ? 3 : 4
         var interleaved: [UInt16]
         if let alpha {
@@ -36,7 +37,7 @@ extension Image {
     /// are dropped.
     ///
     /// - Parameter quality: 1…100.
-    public func jpegBytes(quality: Int) throws(ImageError) -> [UInt8] {
+    public func jpegBytes(quality: Int) throws(Failure) -> [UInt8] {
         // 65535 → 255 exactly: v / 257, rounded
         let narrow = samples.map { UInt8(truncatingIfNeeded: depth == 16 ? (Int($0) + 128) / 257 : Int($0)) }
         return try encode(narrow, 3, depth: 8, density?.forJPEG) {
@@ -45,7 +46,7 @@ extension Image {
     }
 
     /// The bytes in a format.
-    public func bytes(as format: Format, quality: Int = 95) throws(ImageError) -> [UInt8] {
+    public func bytes(as format: Format, quality: Int = 95) throws(Failure) -> [UInt8] {
         format == .png ? try pngBytes() : try jpegBytes(quality: quality)
     }
 
@@ -106,16 +107,16 @@ extension Image {
 
     private func encode<Sample>(
         _ samples: [Sample], _ channels: Int, depth: Int, _ density: PixelDensity?, _ encoder: Encoder
-    ) throws(ImageError) -> [UInt8] {
+    ) throws(Failure) -> [UInt8] {
         switch encoded(samples, channels, depth: depth, density, encoder) {
         case .bytes(let bytes): return bytes
         case .refused(let words):
-            throw ImageError(
-                code: "image.encoding", message: "the picture could not be encoded (\(words))",
+            throw Failure(
+                .badJob, code: "image.encoding", message: "the picture could not be encoded (\(words))",
                 hint: "Save the picture again without its colour profile, and report this.")
         case .outOfMemory:
-            throw ImageError(
-                code: "image.memory", message: "there is not enough memory to encode the picture",
+            throw Failure(
+                .badJob, code: "image.memory", message: "there is not enough memory to encode the picture",
                 hint: "Make it smaller.")
         }
     }

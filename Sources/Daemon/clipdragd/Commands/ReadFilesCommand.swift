@@ -64,9 +64,7 @@ struct ReadFilesCommand: ParsableCommand {
                 ("ok", .bool(true)), ("width", .integer(image.width)), ("height", .integer(image.height)),
                 ("alpha", .bool(image.alpha != nil)), ("notes", .array(image.notes.map { .string($0) })),
             ]
-        } catch let error as ImageError {
-            return Self.refusal(error.code, error.message)
-        } catch { return Self.refusal("file", "\(error)") }
+        } catch { return Self.refusal(error.code, error.message) }
     }
 
     private func write(_ image: Image, to path: String) {
