@@ -1,5 +1,6 @@
 import ArgumentParser
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JSON
@@ -74,7 +75,7 @@ struct ReadFilesCommand: ParsableCommand {
             for c in 0..<3 { bytes.append(UInt8(image.samples[3 * i + c] >> shift)) }
             if let alpha = image.alpha { bytes.append(UInt8(alpha[i] >> shift)) }
         }
-        FileManager.default.createFile(atPath: path, contents: bytes)
+        _ = FileManager.default.createFile(atPath: path, contents: bytes)
     }
 
     private static func refusal(_ code: String, _ message: String) -> Fields {
