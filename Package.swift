@@ -121,6 +121,7 @@ let package = Package(
         .target(
             name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
