@@ -69,13 +69,13 @@ let package = Package(
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
-        .target(name: "CCurl"),
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
         .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures"],
+            path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
@@ -86,8 +86,8 @@ let package = Package(
         .target(
             name: "ModelManagement",
             dependencies: [
-                "CCurl", "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Settings",
-                "YAMLDocuments",
+                "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "Settings", "YAMLDocuments",
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
@@ -143,7 +143,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Failures", "Imaging"],
-            exclude: ["Pictures", "make_pictures.py"],
+            exclude: ["Cases", "Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "Failures", "TensorCore", "TestSupport"],

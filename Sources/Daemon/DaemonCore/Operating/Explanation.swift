@@ -84,7 +84,7 @@ public struct Explanation: Sendable {
                     if InboxNames.isIgnored(name) {
                         "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
-                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
+                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg .jpe .jfif)."
                     } else {
                         nil
                     }
