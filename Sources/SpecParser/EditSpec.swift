@@ -1,4 +1,5 @@
 import Settings
+import YAMLDocuments
 
 /// What the author of a job asks for, as written; defaults are filled in later.
 public struct EditSpec: Sendable, Equatable {
@@ -42,61 +43,6 @@ public struct EditSpec: Sendable, Equatable {
         case relative
     }
 
-    /// What is published beside the result.
-    public struct Output: Sendable, Equatable {
-        /// The result's format.
-        public var format: Format?
-        /// JPEG quality, 1…100.
-        public var quality: Int?
-        /// Further files.
-        public var extras: [Extra]?
-        /// Figures of merit.
-        public var metrics: MetricsLevel?
-
-        /// Nothing said.
-        public init() {}
-
-        /// What a job leaves out taken from defaults.
-        public func filled(from defaults: Output = Output()) -> FilledOutput {
-            FilledOutput(
-                format: format ?? defaults.format ?? .same, quality: quality ?? defaults.quality ?? 95,
-                extras: extras ?? defaults.extras ?? [], metrics: metrics ?? defaults.metrics ?? .clip)
-        }
-    }
-
-    /// What is published, nothing left out.
-    public struct FilledOutput: Sendable, Equatable {
-        /// The result's format.
-        public let format: Format
-        /// JPEG quality, 1…100.
-        public let quality: Int
-        /// Further files.
-        public let extras: [Extra]
-        /// Figures of merit.
-        public let metrics: MetricsLevel
-    }
-
-    /// Formats of the result.
-    public enum Format: String, Sendable, CaseIterable {
-        /// The input's own.
-        case same
-        case png, jpeg
-    }
-
-    /// Files beside the result.
-    public enum Extra: String, Sendable, CaseIterable {
-        case overlay, animation, comparison
-    }
-
-    /// Which figures of merit are computed.
-    public enum MetricsLevel: String, Sendable, CaseIterable {
-        case none
-        /// CLIP scores.
-        case clip
-        /// CLIP scores and the mean distance.
-        case full
-    }
-
     /// The picture's file name; nil: the spec's own stem.
     public var image: Located<String>?
     /// P_o.
@@ -118,10 +64,7 @@ public struct EditSpec: Sendable, Equatable {
     /// Settings that differ from the preset's.
     public var settings: [SettingAssignment] = []
     /// What is published.
-    public var output = Output()
-
-    /// Names of presets.
-    public static let presets = Preset.allCases.map(\.rawValue)
+    public var output = OutputOptions()
 
     /// An empty spec.
     public init() {}

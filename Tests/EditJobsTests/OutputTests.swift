@@ -1,7 +1,6 @@
 import Foundation
 import JSON
 import Settings
-import SpecParser
 import Testing
 
 @testable import EditJobs
@@ -9,8 +8,8 @@ import Testing
 @Suite struct OutputTests {
     @Test func `every extra that a spec can ask for has one output, and no two outputs one name`() {
         let extras = ResultOutputs.extras
-        #expect(Set(extras.map(\.extra)) == Set(EditSpec.Extra.allCases))
-        #expect(extras.count == EditSpec.Extra.allCases.count)
+        #expect(Set(extras.map(\.extra)) == Set(OutputOptions.Extra.allCases))
+        #expect(extras.count == OutputOptions.Extra.allCases.count)
         let keys = extras.map(\.key) + [PictureOutput().key, SpecOutput().key, "trajectory"]
         #expect(Set(keys).count == keys.count)
     }

@@ -2,7 +2,7 @@ import Diffusion
 import DragEditing
 import Failures
 import Imaging
-import SpecParser
+import Settings
 import TensorCore
 
 /// animation.png (APNG): the source, predictions along the edit, and the result, at working size.
@@ -10,7 +10,7 @@ struct AnimationOutput: ExtraOutput {
     /// Predictions that are shown at most.
     private static let predictionLimit = 12
 
-    var extra: EditSpec.Extra { .animation }
+    var extra: OutputOptions.Extra { .animation }
 
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
         try AnimatedPNG.bytes(frames: frames(edit), milliseconds: 120, lastMilliseconds: 1500)
@@ -27,7 +27,8 @@ struct AnimationOutput: ExtraOutput {
             let (height, width) = (picture.shape[1], picture.shape[2])
             return Image(
                 width: width, height: height,
-                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) })
+                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) },
+                colours: edit.source.colours)
         }
     }
 }

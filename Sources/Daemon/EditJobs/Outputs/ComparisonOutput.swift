@@ -1,10 +1,10 @@
 import Failures
 import Imaging
-import SpecParser
+import Settings
 
 /// comparison.png: the source, the overlay and the result side by side, opaque.
 struct ComparisonOutput: ExtraOutput {
-    var extra: EditSpec.Extra { .comparison }
+    var extra: OutputOptions.Extra { .comparison }
 
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
         let pictures = [edit.source, OverlayOutput.picture(edit.source, edit.result), edit.edited]

@@ -1,11 +1,11 @@
 import DragEditing
 import Failures
 import Imaging
-import SpecParser
+import Settings
 
 /// overlay.png: handle points, target points and the paths between them, drawn on the source.
 struct OverlayOutput: ExtraOutput {
-    var extra: EditSpec.Extra { .overlay }
+    var extra: OutputOptions.Extra { .overlay }
 
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
         try Self.picture(edit.source, edit.result).pngBytes()

@@ -1,22 +1,17 @@
 import Failures
 import Imaging
-import SpecParser
+import Settings
 
 /// result.png or result.jpg: the edited picture.
 struct PictureOutput: ResultOutput {
     var key: String { "result" }
 
-    func fileName(of edit: FinishedEdit) -> String { "result.\(format(of: edit).fileExtension)" }
-
-    func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
-        try edit.edited.bytes(as: format(of: edit), quality: edit.plan.output.quality)
+    func fileName(of edit: FinishedEdit) -> String {
+        "result.\(edit.plan.output.pictureFormat(of: edit.source).fileExtension)"
     }
 
-    private func format(of edit: FinishedEdit) -> Image.Format {
-        switch edit.plan.output.format {
-        case .same: edit.source.format
-        case .png: .png
-        case .jpeg: .jpeg
-        }
+    func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
+        try edit.edited.bytes(
+            as: edit.plan.output.pictureFormat(of: edit.source), quality: edit.plan.output.quality)
     }
 }

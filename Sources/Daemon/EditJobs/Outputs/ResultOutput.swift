@@ -3,7 +3,7 @@ import DragEditing
 import Failures
 import Foundation
 import Imaging
-import SpecParser
+import Settings
 
 /// A file of a result folder.
 public struct ResultFile: Sendable {
@@ -29,7 +29,7 @@ protocol ResultOutput: Sendable {
 /// An output that a spec asks for under `output.extras`. Its file is a PNG.
 protocol ExtraOutput: ResultOutput {
     /// What specs call it.
-    var extra: EditSpec.Extra { get }
+    var extra: OutputOptions.Extra { get }
 }
 
 extension ExtraOutput {
