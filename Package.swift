@@ -119,8 +119,13 @@ let package = Package(
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
+        // Plain versions of the C kernels in double precision.
+        .target(
+            name: "KernelReferences", dependencies: ["CKernels"], path: "Tests/KernelReferences",
+            cSettings: optimisedC),
         .testTarget(
-            name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
+            name: "TensorCoreTests",
+            dependencies: ["TensorCore", "CKernels", "KernelReferences", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Pictures", "make_pictures.py"],
