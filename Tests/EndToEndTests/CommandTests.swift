@@ -131,6 +131,8 @@ import Testing
         #expect(try code("edit", image) == 64)
         #expect(try code("fly") == 64)
         #expect(try code("edit", image, good, "--out", "NEW", "--set", "max_step=1") == 64)
+        #expect(try code("edit", image, good, "--out", "NEW", "--method", "clipdrg") == 64)
+        #expect(try code("check", good, "--method", "clipdrg") == 64)
         #expect(try code("edit", image, bad, "--out", "NEW") == 65)
         #expect(try code("edit", image, outside, "--out", "NEW") == 65)
         #expect(try code("edit", picture, good, "--out", "NEW") == 65)
@@ -158,6 +160,9 @@ import Testing
         #expect(alone.code == 0)
         #expect(alone.output.contains("no picture at hand: points and masks are not checked"))
         #expect(alone.output.contains("40 fine-tuning steps"))
+        #expect(alone.output.contains("method     clipdrag"))
+        let named = try Program.run(["check", spec, "--method", "clipdrag", "--json"])
+        #expect(JSONValue(parsing: Array(named.output.utf8))?["method"]?.string == "clipdrag")
         let with = try Program.run(["check", spec, "--image", example("rabbit-face.png")])
         #expect(with.code == 65)
         #expect(
