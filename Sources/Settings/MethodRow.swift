@@ -12,7 +12,8 @@ public struct MethodRow: Sendable {
     public static let all = [
         MethodRow(
             name: "clipdrag",
-            text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says.")
+            text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says."),
+        MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 
     /// The names, in the table's order.
