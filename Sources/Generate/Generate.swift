@@ -32,16 +32,20 @@ struct GeneratedFile: Sendable {
         GeneratedFile(path: "schemas/spec.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
+                .replacing(member: "method", indent: 4, with: Schemas.method)
         },
         GeneratedFile(path: "schemas/trajectory.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
+                .replacing(member: "method", indent: 4, with: Schemas.method)
         },
         GeneratedFile(path: "schemas/configuration.schema.json") {
             try $0.replacing(member: "preset", indent: 8, with: Schemas.preset)
+                .replacing(member: "method", indent: 8, with: Schemas.method)
         },
         GeneratedFile(path: "docs/spec.md") {
             try $0.replacing(between: "settings", with: SettingsDocument.table)
+                .replacing(between: "methods", with: SettingsDocument.methods)
         },
     ]
 }

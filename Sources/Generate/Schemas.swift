@@ -30,6 +30,9 @@ enum Schemas {
     /// A preset's name.
     static var preset: JSONValue { words(Preset.allCases.map(\.rawValue)) }
 
+    /// A drag method's name.
+    static var method: JSONValue { words(MethodRow.names) }
+
     private static func object(
         _ properties: [(key: String, value: JSONValue)], types: [String] = ["object"],
         more: [(key: String, value: JSONValue)] = []

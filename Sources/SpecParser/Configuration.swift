@@ -1,3 +1,5 @@
+import Settings
+
 /// How the daemon is set up (docs/configuration.md).
 public struct Configuration: Sendable, Equatable {
     /// A watched folder.
@@ -96,6 +98,8 @@ public struct Configuration: Sendable, Equatable {
     public var metricsFile: String?
     /// Preset of specs that name none.
     public var preset = "recommended"
+    /// Drag method of specs that name none.
+    public var method = MethodRow.standard
     /// What specs leave out of `output`.
     public var output = EditSpec.Output()
 

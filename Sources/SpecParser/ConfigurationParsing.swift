@@ -1,4 +1,5 @@
 import Failures
+import Settings
 
 /// One of the files that a configuration is read from.
 public struct ConfigurationFile: Sendable, Equatable {
@@ -99,7 +100,9 @@ private struct ConfigurationReading {
         }
         guard let node = entries["defaults"]?.value else { return }
         if node.isNull {
-            (configuration.preset, configuration.output) = (Configuration().preset, Configuration().output)
+            let none = Configuration()
+            (configuration.preset, configuration.method) = (none.preset, none.method)
+            configuration.output = none.output
         } else {
             try readDefaults(node, decoder)
         }
@@ -207,10 +210,14 @@ private struct ConfigurationReading {
     }
 
     private mutating func readDefaults(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) {
-        let entries = try decoder.mapping(node, "`defaults`", keys: ["preset", "output"])
+        let entries = try decoder.mapping(node, "`defaults`", keys: ["preset", "method", "output"])
         if let node = entries["preset"]?.value {
             configuration.preset = try decoder.word(
                 node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
+        }
+        if let node = entries["method"]?.value {
+            configuration.method = try decoder.word(
+                node, "`method`", code: "spec.unknown_method", among: MethodRow.names)
         }
         if let node = entries["output"]?.value {
             configuration.output = try decodeOutput(node, decoder, onto: configuration.output)

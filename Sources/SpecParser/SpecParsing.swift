@@ -45,7 +45,8 @@ private struct SpecDecoder {
     let decoder: Decoder
 
     static let keys = [
-        "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
+        "image", "prompt", "drags", "mask", "units", "preset", "method", "seed", "priority", "settings",
+        "output",
     ]
 
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
@@ -65,6 +66,10 @@ private struct SpecDecoder {
         if let node = entries["preset"]?.value {
             spec.preset = try decoder.word(
                 node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
+        }
+        if let node = entries["method"]?.value {
+            spec.method = try decoder.word(
+                node, "`method`", code: "spec.unknown_method", among: MethodRow.names)
         }
         if let node = entries["seed"]?.value {
             spec.seed = UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))

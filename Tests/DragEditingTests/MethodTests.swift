@@ -9,7 +9,8 @@ import Testing
         #expect(Set(names).count == names.count)
         for name in names { #expect(DragMethods.named(name)?.name == name) }
         #expect(DragMethods.named("clipdrags") == nil)
-        #expect(DragMethods.standard.name == "clipdrag")
+        #expect(names == MethodRow.names)
+        #expect(DragMethods.standard.name == MethodRow.standard)
     }
 
     @Test func `stages and methods together name every setting, and no other`() {

@@ -10,6 +10,7 @@ import JobFiles
 import JSON
 import ModelManagement
 import Processes
+import Settings
 import SpecParser
 import TensorCore
 
@@ -30,6 +31,29 @@ struct OutputOptions: ParsableArguments {
     func say(_ failure: Failure) {
         if json { print(failure.json(attempts: 0).line) }
         StandardStream.errors.tell(failure.description + "\n")
+    }
+}
+
+/// `--method`, of commands that plan an edit.
+struct MethodOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The drag method, which wins over the spec's: \(MethodRow.names.joined(separator: ", ")).",
+            valueName: "NAME"))
+    var method: String?
+
+    func validate() throws {
+        if let method, !MethodRow.names.contains(method) {
+            throw ValidationError(
+                "there is no method `\(method)`; there are: \(MethodRow.names.joined(separator: ", "))")
+        }
+    }
+
+    /// The options of a configuration, with the method of the command line.
+    func jobOptions(_ configuration: Configuration) -> JobOptions {
+        var options = JobOptions(configuration)
+        options.methodOverride = method
+        return options
     }
 }
 
