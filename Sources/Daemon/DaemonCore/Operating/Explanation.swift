@@ -155,14 +155,14 @@ public struct Explanation: Sendable {
             }
             let active = daemon.active
             if daemon.isAlive,
-                let row = active.first(where: { $0["id"]?.string == job.id && $0["pid"] != nil })
+                let row = active.first(where: { $0["id"]?.string == job.id && $0["executor"] != nil })
             {
                 let stage = row["stage"]?.string.map {
                     ": \($0), step \(row["step"]?.integer ?? 0) of \(row["total"]?.integer ?? 0)"
                 }
                 return Explanation(.running, start + "is being edited\(stage ?? "").")
             }
-            let queue = active.filter { $0["pid"] == nil }
+            let queue = active.filter { $0["executor"] == nil }
             let place = queue.firstIndex { $0["id"]?.string == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }
@@ -195,17 +195,16 @@ public struct Explanation: Sendable {
             }
             let folder = record["folder"]?.string ?? ""
             let code = record["code"]?.string ?? ""
-            let bytes = try? files.read("\(folder)/error.json")
-            guard let error = bytes.flatMap({ JSONValue(parsing: $0) }) else {
+            let bytes = try? files.read("\(folder)/\(ErrorReport.fileName)")
+            guard let error = bytes.flatMap({ try? ErrorReport(reading: $0) }) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
-            let hint = error["hint"]?.string ?? ""
             let kind = record["kind"]?.string.flatMap { Failure.Kind(rawValue: $0) }
             let retry = kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(id)` tries again"
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error["message"]?.string ?? code). \(hint) It lies in \(folder)\(retry)."
+                    + "failed: \(error.message). \(error.hint) It lies in \(folder)\(retry)."
             )
         }
 
