@@ -33,6 +33,7 @@ struct GeneratedFile: Sendable {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
                 .replacing(member: "method", indent: 4, with: Schemas.method)
+                .replacing(member: "output", indent: 4, with: Schemas.output)
         },
         GeneratedFile(path: "schemas/trajectory.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
@@ -40,8 +41,10 @@ struct GeneratedFile: Sendable {
                 .replacing(member: "method", indent: 4, with: Schemas.method)
         },
         GeneratedFile(path: "schemas/configuration.schema.json") {
-            try $0.replacing(member: "preset", indent: 8, with: Schemas.preset)
-                .replacing(member: "method", indent: 8, with: Schemas.method)
+            try $0.replacing(member: "properties", indent: 2, with: ConfigurationSchema.properties)
+        },
+        GeneratedFile(path: "docs/configuration.md") {
+            try $0.replacing(between: "keys", with: ConfigurationDocument.table)
         },
         GeneratedFile(path: "docs/spec.md") {
             try $0.replacing(between: "settings", with: SettingsDocument.table)

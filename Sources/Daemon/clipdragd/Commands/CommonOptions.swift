@@ -10,8 +10,8 @@ import JobFiles
 import JSON
 import ModelManagement
 import Processes
+import ServiceConfiguration
 import Settings
-import SpecParser
 import TensorCore
 
 /// `--json`, everywhere.
