@@ -8,16 +8,18 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import YAMLDocuments
 
 /// What the surroundings say about every job: configuration and command line.
 public struct JobOptions: Sendable {
     /// Preset of specs that name none.
     public var preset = "recommended"
     /// What specs leave out of `output`.
-    public var output = EditSpec.Output()
+    public var output = OutputOptions()
     /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
     /// Ways to describe a picture.
@@ -62,7 +64,7 @@ public struct JobPlan: Sendable {
     /// Where the picture may change; nil: everywhere.
     public let mask: EditMask?
     /// What is published.
-    public let output: EditSpec.Output
+    public let output: OutputOptions
     /// Things worth knowing that are no errors.
     public var notes: [String]
 

@@ -2,6 +2,7 @@ import DragEditing
 import Failures
 import Imaging
 import SpecParser
+import YAMLDocuments
 
 /// A picture that a spec names as its mask, as a mask of the picture that is edited.
 struct MaskFile {

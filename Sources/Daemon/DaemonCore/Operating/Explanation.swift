@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
