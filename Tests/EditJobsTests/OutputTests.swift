@@ -23,7 +23,7 @@ import Testing
         "seconds":{"drag":1.25,"total":1.5},"restored":["fine-tune"],"peak_memory":1000},\
         "model":{"name":"starter","precision":"f32","sha256":"aa"},\
         "image":{"width":128,"height":96,"working_width":64,"working_height":48,"sha256":"bb"},\
-        "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","seed":42,\
+        "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","method":"clipdrag","seed":42,\
         "settings":SETTINGS,"outcome":"max_steps","verdict":"partly","steps":1,\
         "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"verdict":"partly",\
         "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[2,3]]}],\

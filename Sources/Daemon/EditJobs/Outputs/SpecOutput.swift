@@ -12,6 +12,7 @@ struct SpecOutput: ResultOutput {
         let plan = edit.plan
         let text = SpecWriting.effectiveYAML(
             plan.parsed.spec, image: plan.imageName, sourcePrompt: edit.caption.text, preset: plan.preset,
+            method: plan.method.name,
             settings: plan.settings.values, output: plan.output)
         return Array(text.utf8)
     }

@@ -95,6 +95,8 @@ public struct Trajectory: Record {
     public var prompt: Prompt
     /// The preset's name.
     public var preset: String
+    /// The drag method's name.
+    public var method: String
     /// Seed of all randomness.
     public var seed: Int
     /// Every setting.
@@ -127,7 +129,8 @@ public struct Trajectory: Record {
     public var duplicateOf: String?
 
     enum CodingKeys: String, OmittingKey {
-        case job, model, image, prompt, preset, seed, settings, outcome, verdict, steps, handles, iterations,
+        case job, model, image, prompt, preset, method, seed, settings, outcome, verdict, steps, handles,
+            iterations,
             change
         case metrics
         case fineTuningLosses = "fine_tuning_losses"

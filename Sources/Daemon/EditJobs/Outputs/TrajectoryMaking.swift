@@ -27,6 +27,7 @@ extension Trajectory {
             source: edit.caption.text, edit: request.editPrompt ?? edit.caption.text,
             sourceOrigin: edit.caption.origin)
         preset = edit.plan.preset
+        method = edit.plan.method.name
         seed = Int(edit.plan.parsed.spec.seed)
         settings = RecordedSettings(edit.plan.settings)
         outcome = result.record.outcome

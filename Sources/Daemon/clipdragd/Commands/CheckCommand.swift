@@ -57,7 +57,7 @@ struct CheckCommand: ParsableCommand {
                     let plan = try JobPlan(
                         spec: path, image: image, isImageNeeded: false, recommended: recommended,
                         model: folder,
-                        options: JobOptions(configuration))
+                        options: method.jobOptions(configuration))
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
@@ -94,6 +94,7 @@ struct CheckCommand: ParsableCommand {
             lines.append("  picture    \(plan.imageName), \(image.width)×\(image.height) pixels")
         }
         lines.append("  model      \(model), preset \(plan.preset)")
+        lines.append("  method     \(plan.method.name)")
         lines.append("  source     \(spec.sourcePrompt ?? "(the captioner describes the picture)")")
         lines.append("  wish       \(spec.editPrompt ?? "(none: the drags alone)")")
         for drag in plan.drags where plan.image != nil || spec.units == .pixels {
