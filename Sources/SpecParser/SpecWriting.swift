@@ -14,7 +14,7 @@ public enum SpecWriting {
     ///   - settings: all settings, by name.
     ///   - output: what is published.
     public static func effectiveYAML(
-        _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
+        _ spec: EditSpec, image: String, sourcePrompt: String, preset: String, method: String,
         settings: [(name: String, value: SettingValue)], output: OutputOptions.Filled
     ) -> String {
         var lines = ["image: \(quotedYAML(image))", "prompt:", "  source: \(quotedYAML(sourcePrompt))"]

@@ -1,3 +1,4 @@
+import DragEditing
 import Failures
 import Settings
 import SpecParser

@@ -1,6 +1,6 @@
+import DragEditing
 import Diffusion
 import Digests
-import DragEditing
 import Foundation
 import JSON
 import JobFiles
