@@ -34,13 +34,14 @@ struct CheckCommand: ParsableCommand {
     private struct Verdict: Encodable {
         let spec: String
         let ok: Bool
-        let preset: String
+        let preset, method: String
         let settings: OrderedFields<SettingValue>
         let forecast: ForecastRecord?
         let notes: [String]
     }
 
     @OptionGroup var model: ModelOptions
+    @OptionGroup var method: MethodOption
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -114,7 +115,7 @@ struct CheckCommand: ParsableCommand {
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
             let verdict = Verdict(
-                spec: path, ok: true, preset: plan.preset,
+                spec: path, ok: true, preset: plan.preset, method: plan.method.name,
                 settings: OrderedFields(settings.values.map { ($0.name, $0.value) }),
                 forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
             print(JSONValue(encoding: verdict).line)
