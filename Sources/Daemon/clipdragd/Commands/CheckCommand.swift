@@ -40,8 +40,8 @@ struct CheckCommand: ParsableCommand {
         let notes: [String]
     }
 
-    @OptionGroup var model: ModelOptions
     @OptionGroup var method: MethodOption
+    @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
