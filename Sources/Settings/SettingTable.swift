@@ -50,6 +50,12 @@ extension Setting {
             "text_steps", \.textSteps, .integer(0...10000),
             "Steps that an edit prompt gets at least, though the drags have arrived."),
         Setting(
+            "text_sampling", \.textSampling, .number(0...20),
+            "Guidance towards the edit prompt while sampling; 0 for none."),
+        Setting(
+            "text_freedom", \.textFreedom, .number(0...1),
+            "Part of the sampling steps without reference control while the edit prompt guides them."),
+        Setting(
             "patience", \.patience, .integer(1...10000),
             "Ends the drag after this many steps without progress."),
         Setting("budget", \.budget, .duration, "Time the whole edit may take."),

@@ -242,7 +242,8 @@ public struct DragEditor {
         // 4 sampling under reference control
         let sampled = try stage(.sampling, inversion.timesteps.count) { report in
             try ReferenceSampling(edited, inversion, settings).sample(
-                reference: inverted, edit: loop.latent, text: text, report: report)
+                reference: inverted, edit: loop.latent, text: text,
+                wish: request.editPrompt.map { model.textStates($0) }, report: report)
         }
         record("latent.sampled", sampled.edit)
         record("latent.sampled_reference", sampled.reference)
