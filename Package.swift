@@ -74,10 +74,16 @@ let package = Package(
             name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
             swiftSettings: strict),
         .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
+        .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings", "SpecParser",
-                "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
+                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -90,16 +96,23 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "Processes", "Settings",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings",
                 "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/clipdragd", swiftSettings: strict),
 
+        // `make generate`: writes what the tables say into schemas/ and docs/.
+        .executableTarget(
+            name: "generate", dependencies: ["JSON", "Settings", "SpecParser"], path: "Sources/Generate",
+            swiftSettings: strict),
+
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -123,20 +136,29 @@ let package = Package(
             name: "RegionEditingTests",
             dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
+            exclude: ["Cases"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "Settings", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "CDigests", "DaemonCore", "Digests", "DurableFiles", "EditJobs", "JSON", "JobFiles",
-                "SpecParser", "TestSupport",
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
-                "clipdragd", "TestSupport",
+                "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),
     ],

@@ -3,6 +3,7 @@ import Foundation
 import JobFiles
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 

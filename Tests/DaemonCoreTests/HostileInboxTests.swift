@@ -4,6 +4,7 @@ import JobFiles
 import JSON
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 

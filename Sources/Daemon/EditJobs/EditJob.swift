@@ -5,6 +5,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
@@ -84,7 +85,7 @@ public struct EditJob {
         var request = EditRequest(
             image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt,
             drags: plan.drags,
-            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed)
+            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed, method: plan.method)
         let textLoRA = added.map { added in
             request.lora = added.file.unet.scaled(by: added.scale)
             return added.file.text.scaled(by: added.scale)
@@ -98,8 +99,8 @@ public struct EditJob {
             var known = stages?.known ?? []
             if request.lora != nil { known.insert(.fineTuning) }
             forecast = try RememberedPace(
-                of: model, modelIdentity, size: size, settings: request.settings, cache: cache
-            ).pace.forecast(request.settings, without: known)
+                of: model, modelIdentity, size: size, plan: plan, cache: cache
+            ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
@@ -108,7 +109,7 @@ public struct EditJob {
         do {
             result = try DragEditor(model).edit(
                 request, memory: stages,
-                record: { trace?.record($0, $1) }, report: report)
+                record: trace?.receiver, report: report)
         } catch let error as EditError { throw JobFailure(error) }
         trace?.finish(result, request)
 

@@ -6,6 +6,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
@@ -51,6 +52,8 @@ public struct JobPlan: Sendable {
     public let imageDigest: String
     /// The preset's name.
     public let preset: String
+    /// How the latent is edited.
+    public let method: any DragMethod
     /// All settings.
     public let settings: EditSettings
     /// Drags in pixels of the upright picture.
@@ -91,6 +94,7 @@ public struct JobPlan: Sendable {
             }
         }
         preset = spec.preset ?? options.preset
+        method = DragMethods.standard
         settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
         output = spec.output.filled(from: options.output)
         notes = []
@@ -119,10 +123,8 @@ public struct JobPlan: Sendable {
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
-        if let grid = ModelStore.workingGrid(model), Self.allArrived(drags, picture.image, grid, settings) {
-            notes.append(
-                "every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used"
-            )
+        if let grid = ModelStore.workingGrid(model) {
+            notes += method.notes(Self.handles(drags, picture.image, grid), settings)
         }
     }
 
@@ -164,8 +166,7 @@ public struct JobPlan: Sendable {
                 try settings.set(assignment.name, to: assignment.value)
             }
         } catch { throw JobFailure(error, model: model) }
-        let count = (settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven)
-        guard count >= 1 else {
+        guard settings.invertedStepCount >= 1 else {
             let mark =
                 assignments.last { ["inversion_strength", "num_steps"].contains($0.name) }?.mark ?? .start
             throw JobFailure(
@@ -183,17 +184,14 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// Whether all handles begin nearer to their targets than `reach`: the drag loop then ends before its first step.
-    private static func allArrived(
-        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int), _ settings: EditSettings
-    ) -> Bool {
+    /// The drags' handle points on the model's feature grid.
+    private static func handles(
+        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int)
+    ) -> [HandlePoint] {
         let size = Size(height: image.height, width: image.width)
         let working = WorkingSize.of(size, native: model.native, multiple: model.multiple)
         let grid = FeatureGrid(working: working, image: size)
-        return !drags.isEmpty
-            && drags.allSatisfy {
-                grid.cell(of: $0.handle).distance(to: grid.cell(of: $0.target)) < settings.reach
-            }
+        return drags.map { HandlePoint($0, on: grid) }
     }
 
     private static func mask(

@@ -5,6 +5,7 @@ import DurableFiles
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import TensorCore
 

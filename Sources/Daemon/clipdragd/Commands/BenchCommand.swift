@@ -5,6 +5,7 @@ import EditJobs
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import TensorCore
 
 /// `clipdragd bench`: how fast the heavy steps are on this machine.

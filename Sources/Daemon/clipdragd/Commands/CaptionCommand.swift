@@ -5,6 +5,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import ModelManagement
 import SpecParser
 import TensorCore
 

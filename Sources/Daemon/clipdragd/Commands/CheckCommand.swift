@@ -7,6 +7,7 @@ import Foundation
 import Imaging
 import JobFiles
 import JSON
+import ModelManagement
 import Settings
 import SpecParser
 
@@ -64,14 +65,13 @@ struct CheckCommand: ParsableCommand {
         throws -> EditPace.Forecast?
     {
         guard let size = plan.latentSize(folder) else { return nil }
-        let settings = plan.settings
-        var known = RememberedPace(modelFolder: folder, size: size, settings: settings, cache: cache)
+        var known = RememberedPace(modelFolder: folder, size: size, plan: plan, cache: cache)
         if known == nil && measure {
             let model = try loaded ?? ModelStore.load(folder)
             loaded = model
-            known = try RememberedPace(of: model, size: size, settings: settings, cache: cache)
+            known = try RememberedPace(of: model, size: size, plan: plan, cache: cache)
         }
-        return known?.pace.forecast(settings)
+        return known?.pace.forecast(plan.cost, budget: plan.settings.budget)
     }
 
     private func explain(_ path: String, _ plan: JobPlan, model: String, _ forecast: EditPace.Forecast?) {

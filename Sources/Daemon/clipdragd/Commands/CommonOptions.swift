@@ -7,6 +7,7 @@ import EditJobs
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import SpecParser
 import TensorCore

@@ -6,6 +6,7 @@ import EditJobs
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import Settings
 import SpecParser
@@ -80,7 +81,7 @@ struct EditCommand: ParsableCommand {
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
-            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder()
+            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder(wantsTensors: trace != nil)
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),

@@ -6,6 +6,7 @@ import EditJobs
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import Settings
 import SpecParser

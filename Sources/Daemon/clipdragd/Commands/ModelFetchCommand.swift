@@ -2,6 +2,7 @@ import ArgumentParser
 import EditJobs
 import Foundation
 import JSON
+import ModelManagement
 import Processes
 
 extension ModelsCommand {

@@ -3,6 +3,7 @@ import Diffusion
 import EditJobs
 import Foundation
 import JSON
+import ModelManagement
 
 extension ModelsCommand {
     /// Makes a model of a folder or file.

@@ -3,6 +3,7 @@ import Diffusion
 import EditJobs
 import Foundation
 import JSON
+import ModelManagement
 
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {

@@ -12,7 +12,7 @@ public struct Inversion {
     /// - Throws: `edit.settings` when strength and step count leave no step, more than there are, or a timestep
     ///   that the model has not learnt.
     public init(_ model: DiffusionModel, _ settings: EditSettings) throws(EditError) {
-        let count = Int((settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven))
+        let count = settings.invertedStepCount
         guard (1...settings.stepCount).contains(count) else {
             throw EditError(
                 code: "edit.settings",
@@ -49,5 +49,12 @@ public struct Inversion {
             try report(i + 1)
         }
         return path
+    }
+}
+
+extension EditSettings {
+    /// How many steps of the schedule are inverted and sampled: `inversion_strength` · `num_steps`, halves to even.
+    public var invertedStepCount: Int {
+        Int((inversionStrength * Double(stepCount)).rounded(.toNearestOrEven))
     }
 }

@@ -25,7 +25,7 @@ public struct ReferenceSampling {
 
     /// Both latents at the end, `(1, h, w, 4)` each.
     ///
-    /// With `wish` and `text_sampling` g > 0 the edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)) (classifier-free guidance from P_o to
+    /// With `wish` and `text_sampling` g the edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)) (classifier-free guidance from P_o to
     /// P_e; ours). Reference control would hold back what the text changes, so it then begins after the part
     /// `text_freedom` of the steps.
     ///
@@ -37,19 +37,18 @@ public struct ReferenceSampling {
     ) rethrows -> (edit: Tensor, reference: Tensor) {
         let control = ReferenceControl(firstLayer: firstLayer)
         let stride = model.schedule.stride(stepCount: settings.stepCount)
-        let guidance = wish.flatMap { settings.textSampling > 0 ? $0 : nil }
-        let texts = guidance.map { Tensor.stacked([text, text, $0]) } ?? text
+        let texts = wish.map { Tensor.stacked([text, text, $0]) } ?? text
         let steps = inversion.timesteps.count
-        let freeSteps = guidance == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
+        let freeSteps = wish == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
         var (reference, edit) = (reference, edit)
         for (k, t) in inversion.timesteps.reversed().enumerated() {
             let isControlled = k >= max(settings.controlStartStep, freeSteps)
             let noise = model.unet(
-                Variable(.stacked(guidance == nil ? [reference, edit] : [reference, edit, edit])),
+                Variable(.stacked(wish == nil ? [reference, edit] : [reference, edit, edit])),
                 timesteps: [t], text: texts, control: isControlled ? control : nil
             ).noise.value
             var editNoise = noise.sample(1)
-            if guidance != nil {
+            if wish != nil {
                 editNoise = editNoise + Float(settings.textSampling) * (noise.sample(2) - editNoise)
             }
             let stepped = model.schedule.step(

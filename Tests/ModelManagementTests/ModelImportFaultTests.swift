@@ -1,7 +1,7 @@
 import DurableFiles
-import EditJobs
 import Foundation
 import JobFiles
+import ModelManagement
 import Testing
 import TestSupport
 

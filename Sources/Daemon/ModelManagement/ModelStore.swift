@@ -94,7 +94,7 @@ public struct ModelStore: Sendable {
     )] { try ModelSettings(folder: folder).recommended }
 
     /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
-    static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
+    public static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
         func config(_ name: String) -> JSONValue? {
             FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap {
                 JSONValue(parsing: Array($0))
@@ -135,7 +135,7 @@ public struct ModelStore: Sendable {
 
     /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
     /// clipdrag.json names elsewhere, by their whole paths.
-    static func files(of folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+    public static func files(of folder: String) throws(JobFailure) -> [(name: String, path: String)] {
         func files(_ root: String) -> [String] {
             (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()
         }
