@@ -8,6 +8,7 @@ import JobFiles
 import JSON
 import ModelManagement
 import Settings
+import SpecParser
 import TensorCore
 
 /// The pace of models on this machine, remembered in the cache.

@@ -1,3 +1,4 @@
+import Diffusion
 import TensorCore
 
 /// Stage 4 (docs/algorithm.md section 4): denoises the edit beside its reference.
