@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Failures
 import Settings
 import TensorCore
 import Testing
@@ -121,7 +122,7 @@ private final class Memory: StageMemory {
     }
 
     @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
-        let error = #expect(throws: EditError.self) { try edit(budget: 20) }
+        let error = #expect(throws: Failure.self) { try edit(budget: 20) }
         #expect(error?.code == "edit.budget")
         #expect(error?.message.contains("20 s") == true)
         #expect(error?.hint.contains("budget") == true)
@@ -138,7 +139,7 @@ private final class Memory: StageMemory {
             time += 1
             return time
         }
-        #expect(throws: EditError.self) { try editor.edit(warped) }
+        #expect(throws: Failure.self) { try editor.edit(warped) }
         warped.settings.warp = 0
         time = 0
         #expect(try editor.edit(warped).record.outcome == .budget)

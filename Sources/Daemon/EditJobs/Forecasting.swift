@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -36,7 +37,7 @@ public struct RememberedPace: Sendable {
 
     /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
     ///
-    /// - Throws: `JobFailure` where the model's folder cannot be read.
+    /// - Throws: `Failure` where the model's folder cannot be read.
     public init(of model: DiffusionModel, size: Size, plan: JobPlan, cache: JobCache) throws {
         try self.init(
             of: model, ModelIdentity(folder: model.folder, cache: cache), size: size, plan: plan,

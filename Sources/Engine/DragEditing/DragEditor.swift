@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Settings
 import TensorCore
 
@@ -23,7 +24,7 @@ public struct DragEditor {
     ///   - memory: of what fine-tuning and inversion gave before; the result is the same with and without.
     ///   - record: receives intermediate tensors; nil: none is computed for it.
     ///   - report: called after every step; what it throws ends the edit.
-    /// - Throws: `EditError`, or what `report` throws.
+    /// - Throws: `Failure`, or what `report` throws.
     public func edit(
         _ request: EditRequest, memory: (any StageMemory)? = nil, record: Trace.Receiver? = nil,
         report: @escaping ProgressReport = { _ in }

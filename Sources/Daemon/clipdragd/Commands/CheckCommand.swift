@@ -3,6 +3,7 @@ import Diffusion
 import DragEditing
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -38,7 +39,7 @@ struct CheckCommand: ParsableCommand {
             let folder = try model.folder(configuration, state: places.stateFolder)
             model.apply(folder)
             let recommended = try ModelStore.recommended(folder)
-            var worst: JobFailure?
+            var worst: Failure?
             var loaded: DiffusionModel?
             for path in specs {
                 do {
@@ -49,7 +50,7 @@ struct CheckCommand: ParsableCommand {
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
-                } catch let failure as JobFailure {
+                } catch let failure as Failure {
                     output.say(failure)
                     worst = worst ?? failure
                 }

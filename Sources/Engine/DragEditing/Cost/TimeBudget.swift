@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import TensorCore
 
 /// The time that an edit may take (`budget`). One pass of the U-Net is timed before the first stage, and `EditCost` says
@@ -40,13 +41,13 @@ struct TimeBudget {
 
     /// - Parameter isInverted: whether the source's inversion is known already.
     /// - Throws: `edit.budget` when not even an edit without fine-tuning and dragging fits.
-    func check(isInverted: Bool) throws(EditError) {
+    func check(isInverted: Bool) throws(Failure) {
         guard let limit else { return }
         let closing = reserved(EditProgress.Stage.allCases.filter { !(isInverted && $0 == .inverting) })
         guard limit - (now() - start) - closing < 0 else { return }
         let needed = (closing + (now() - start)).rounded(.up)
-        throw EditError(
-            code: "edit.budget",
+        throw Failure(
+            .badJob, code: "edit.budget",
             message:
                 "the budget leaves \(Int(limit)) s, but inversion and sampling alone take about \(Int(needed)) s here",
             hint: "Raise `budget`, or lower num_steps or inversion_strength.")

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Settings
 import TensorCore
 
@@ -22,7 +23,7 @@ public protocol DragMethod: Sendable {
     /// Edits the latent.
     ///
     /// - Parameter model: with the identity's LoRA in its U-Net.
-    /// - Throws: `EditError`, or what `run.report` throws.
+    /// - Throws: `Failure`, or what `run.report` throws.
     func edit(
         _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun
     ) throws -> EditedLatent

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import TensorCore
 
 /// The last stage: pictures of the sampled latents.
@@ -12,7 +13,7 @@ struct Pictures {
     init(
         decoding sampled: (edit: Tensor, reference: Tensor), _ model: DiffusionModel, _ scene: Scene,
         _ trace: Trace
-    ) throws(EditError) {
+    ) throws(Failure) {
         releaseIdleMemory()
         decoded = model.decode(Variable(sampled.edit)).value
         let size = scene.request.size
@@ -21,8 +22,8 @@ struct Pictures {
         trace("image.result", image)
         reconstruction = model.decode(Variable(sampled.reference)).value
         guard decoded.isFinite, reconstruction.isFinite else {
-            throw EditError(
-                code: "edit.not_finite", message: "the decoded picture is not finite",
+            throw Failure(
+                .badJob, code: "edit.not_finite", message: "the decoded picture is not finite",
                 hint: "The model's weights may be damaged: see `clipdragd models verify`.")
         }
     }

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Settings
 import TensorCore
 
@@ -25,15 +26,16 @@ struct Scene {
     /// Prepares a request.
     ///
     /// - Throws: `edit.settings`, or `edit.no_guide` where the method needs a guide that the model lacks.
-    init(_ request: EditRequest, _ model: DiffusionModel) throws(EditError) {
+    init(_ request: EditRequest, _ model: DiffusionModel) throws(Failure) {
         self.request = request
         settings = request.method.adjusted(request.settings)
         inversion = try Inversion(model, settings)
         let needs = request.method.needs(settings)
         guide = model.guide
         guard !needs.guide || guide != nil else {
-            throw EditError(
-                code: "edit.no_guide", message: "the model `\(model.name)` has no CLIP model to guide with",
+            throw Failure(
+                .badModel, code: "edit.no_guide",
+                message: "the model `\(model.name)` has no CLIP model to guide with",
                 hint: "\(needs.guideHint), or join one: clipdragd models import \(model.folder) --clip PATH.")
         }
         cost = EditCost(

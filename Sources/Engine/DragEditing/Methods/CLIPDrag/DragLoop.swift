@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Settings
 import TensorCore
 
@@ -109,13 +110,13 @@ struct DragLoop {
     private func update(
         _ z: inout Tensor, _ adam: inout Adam, _ row: inout EditRecord.Iteration, _ pass: Pass,
         _ handles: [HandlePoint], _ first: Pass.Snapshot
-    ) throws(EditError) {
+    ) throws(Failure) {
         let gradients = pass.gradients(handles: handles, initial: first, radius: radii.supervision)
         let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
         z = adam.step(z, gradient: fused)
         guard z.isFinite else {
-            throw EditError(
-                code: "edit.not_finite",
+            throw Failure(
+                .badJob, code: "edit.not_finite",
                 message: "the latent is no longer finite after \(row.k + 1) drag steps",
                 hint: "Lower latent_lr, clip_weight or lambda.")
         }
