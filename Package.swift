@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "Failures", swiftSettings: strict),
 
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
-        .target(name: "Settings", swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
 
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
@@ -87,7 +87,8 @@ let package = Package(
             name: "EditJobs",
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
-                "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "RegionEditing", "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
+                "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(

@@ -30,6 +30,7 @@ public enum Preset: String, Sendable, CaseIterable {
             settings.tracking = .fast
             settings.featureBlock = -1
             settings.dragStepLimit = 2000
+            settings.keepsSource = false
         case .released:
             settings.tracking = .fast
             settings.stepLength = .capped
@@ -37,6 +38,7 @@ public enum Preset: String, Sendable, CaseIterable {
             settings.maskTerm = .previous
             settings.clipRange = .shifted
             settings.dragStepLimit = 800
+            settings.keepsSource = false
         }
         return settings
     }

@@ -56,6 +56,12 @@ extension Setting {
             "text_freedom", \.textFreedom, .number(0...1),
             "Part of the sampling steps without reference control while the edit prompt guides them."),
         Setting(
+            "region_padding", \.regionPadding, .number(0...4),
+            "Part of the edited region's box that is added on every side."),
+        Setting(
+            "keep_source", \.keepsSource, .flag,
+            "Whether the result keeps the source's own pixels where the edit changes nothing."),
+        Setting(
             "patience", \.patience, .integer(1...10000),
             "Ends the drag after this many steps without progress."),
         Setting("budget", \.budget, .duration, "Time the whole edit may take."),

@@ -8,6 +8,7 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import RegionEditing
 import Settings
 import SpecParser
 import TensorCore
@@ -89,9 +90,8 @@ extension JobPlan {
 
     /// The latent's size of this job, from the model's configs alone; nil where it is not known yet.
     public func latentSize(_ modelFolder: String) -> Size? {
-        guard let image, let grid = ModelStore.workingGrid(modelFolder) else { return nil }
-        let working = WorkingSize.of(
-            Size(height: image.height, width: image.width), native: grid.native, multiple: grid.multiple)
+        guard let region, let grid = ModelStore.workingGrid(modelFolder) else { return nil }
+        let working = WorkingSize.of(region.size, native: grid.native, multiple: grid.multiple)
         return Size(height: working.height / grid.multiple, width: working.width / grid.multiple)
     }
 }
