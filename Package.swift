@@ -62,13 +62,13 @@ let package = Package(
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
-        .target(name: "CCurl"),
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
         .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures"],
+            path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
@@ -79,7 +79,8 @@ let package = Package(
         .target(
             name: "ModelManagement",
             dependencies: [
-                "CCurl", "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Settings",
+                "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "Settings",
                 "SpecParser",
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
@@ -165,6 +166,7 @@ let package = Package(
             name: "DaemonCoreTests",
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
