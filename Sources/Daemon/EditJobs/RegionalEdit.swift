@@ -5,6 +5,7 @@ import RegionEditing
 import Settings
 import SpecParser
 import TensorCore
+import YAMLDocuments
 
 /// A job's edit in the region that it works on: what the model sees, and how its picture is put back.
 struct RegionalEdit {

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import ServiceConfiguration
 import SpecParser
 
 /// How a name came into an inbox, as inotify tells it.
@@ -135,6 +136,11 @@ struct SettlingFile: Sendable {
         case (_, .incomplete?): age >= Self.patience * quiet
         case (nil, nil): false
         }
+    }
+
+    /// Whether it has not changed for so long that no one is about to.
+    func isLong(quiet: Double, now: Double) -> Bool {
+        max(now - stamp.modified, now - since) >= Self.patience * quiet
     }
 
     /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
