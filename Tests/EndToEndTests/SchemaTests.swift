@@ -4,8 +4,8 @@ import JobFiles
 import JSON
 import Settings
 import SpecParser
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SchemaTests {
     private func json(_ text: String) throws -> JSONValue {

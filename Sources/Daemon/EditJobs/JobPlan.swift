@@ -10,6 +10,7 @@ import JSON
 import ModelManagement
 import Settings
 import SpecParser
+import SystemPackage
 import TensorCore
 
 /// What the surroundings say about every job: configuration and command line.
@@ -130,7 +131,7 @@ public struct JobPlan: Sendable {
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {
         do { return try PosixFileSystem().read(path) } catch {
-            throw Failure(error, error.number == 2 /* ENOENT */ ? .missingInput : .badPlace)
+            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
         }
     }
 

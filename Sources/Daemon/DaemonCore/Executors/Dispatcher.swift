@@ -1,8 +1,8 @@
 import Failures
-import SpecParser
-import Logging
 import Foundation
 import JobFiles
+import Logging
+import SpecParser
 
 /// Starts the runs of jobs whose turn it is, recovers the runs of earlier daemons, and passes on how runs ended.
 final class Dispatcher {

@@ -1,6 +1,7 @@
 import DurableFiles
 import JobFiles
 import SpecParser
+import SystemPackage
 
 /// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
 /// content is whole: a picture up to its end marker, a spec that parses. See `SettlingFile`.
@@ -19,7 +20,7 @@ struct InboxScanner: Sendable {
         /// Files that are still being written.
         var settling: [String] = []
         /// Files that wait because they cannot be read, and the errno of that.
-        var unreadable: [String: Int32] = [:]
+        var unreadable: [String: Errno] = [:]
         /// Pictures and masks that specs in the inbox name.
         var named = NamedInputs()
         /// The earliest time at which something may have become ready.
