@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "Failures", swiftSettings: strict),
 
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
-        .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
+        .target(name: "Settings", swiftSettings: strict),
 
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
@@ -61,7 +61,14 @@ let package = Package(
             path: "Sources/Engine/RegionEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML", "Failures", "Settings"], swiftSettings: strict),
+        .target(
+            name: "YAMLDocuments", dependencies: ["CYAML", "Failures", "Settings"], swiftSettings: strict),
+        .target(
+            name: "SpecParser", dependencies: ["Failures", "Settings", "YAMLDocuments"],
+            swiftSettings: strict),
+        .target(
+            name: "ServiceConfiguration", dependencies: ["Failures", "Settings", "YAMLDocuments"],
+            swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
@@ -84,28 +91,31 @@ let package = Package(
             name: "ModelManagement",
             dependencies: [
                 "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "Settings", "SpecParser", system,
+                "Settings", "YAMLDocuments", system,
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
-                "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging", system,
+                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
+                "TensorCore", "Imaging", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "SpecParser", system, .product(name: "Logging", package: "swift-log"),
+                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+                system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
                 "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
-                "Processes", "Settings", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
+                "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
+                "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -113,7 +123,8 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "Settings", "SpecParser"], path: "Sources/Generate",
+            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            path: "Sources/Generate",
             swiftSettings: strict),
 
         // Tests
@@ -121,7 +132,10 @@ let package = Package(
             name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore", system],
             path: "Tests/TestSupport", swiftSettings: strict),
         .target(
-            name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
+            name: "HostileInput",
+            dependencies: [
+                "Failures", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging", "TensorCore",
+            ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
@@ -132,7 +146,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Failures", "Imaging"],
-            exclude: ["Pictures", "make_pictures.py"],
+            exclude: ["Cases", "Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "Failures", "TensorCore", "TestSupport"],
@@ -150,9 +164,13 @@ let package = Package(
         .testTarget(
             name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
-            exclude: ["Cases"],
-            swiftSettings: strict),
+            name: "SpecParserTests",
+            dependencies: ["Failures", "Settings", "SpecParser", "YAMLDocuments", "TestSupport"],
+            exclude: ["Cases"], swiftSettings: strict),
+        .testTarget(
+            name: "ServiceConfigurationTests",
+            dependencies: ["Failures", "ServiceConfiguration", "Settings", "TestSupport"],
+            exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
             name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
             swiftSettings: strict),
@@ -165,15 +183,16 @@ let package = Package(
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
+                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Failures",
-                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "Failures", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+                "Imaging",
                 "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),

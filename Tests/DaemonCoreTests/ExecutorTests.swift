@@ -4,7 +4,7 @@ import Foundation
 import JobFiles
 import JSON
 import Logging
-import SpecParser
+import ServiceConfiguration
 import Testing
 
 @testable import DaemonCore

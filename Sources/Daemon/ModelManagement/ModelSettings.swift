@@ -3,7 +3,7 @@ import Foundation
 import JobFiles
 import JSON
 import Settings
-import SpecParser
+import YAMLDocuments
 
 /// A model folder's `clipdrag.json`: what this program does with the model that no configuration of its networks says.
 ///

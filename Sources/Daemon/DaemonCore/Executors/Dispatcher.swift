@@ -2,6 +2,7 @@ import Failures
 import Foundation
 import JobFiles
 import Logging
+import ServiceConfiguration
 import SpecParser
 
 /// Starts the runs of jobs whose turn it is, recovers the runs of earlier daemons, and passes on how runs ended.

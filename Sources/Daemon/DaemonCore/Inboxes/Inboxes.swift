@@ -2,7 +2,7 @@ import DurableFiles
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 import SystemPackage
 
 /// The inboxes of a daemon: which are attached, and what was last found in each.

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import ServiceConfiguration
 import SpecParser
 import SystemPackage
 

@@ -1,7 +1,9 @@
 import DurableFiles
 import Foundation
+import ServiceConfiguration
 import SpecParser
 import SystemPackage
+import YAMLDocuments
 
 #if canImport(Glibc)
     import Glibc

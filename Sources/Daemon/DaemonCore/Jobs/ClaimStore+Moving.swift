@@ -1,6 +1,6 @@
 import DurableFiles
 import JSON
-import SpecParser
+import ServiceConfiguration
 import SystemPackage
 
 /// Moves that may lead to another file system, where they take several steps. The copy has a dot name that says whose it

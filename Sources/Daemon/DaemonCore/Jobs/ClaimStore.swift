@@ -4,8 +4,10 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 import SystemPackage
+import YAMLDocuments
 
 /// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.
 ///

@@ -3,7 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 import SystemPackage
 
 /// What becomes of claimed jobs: results are published, failures set aside, tries repeated.

@@ -1,7 +1,7 @@
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 
 /// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
 final class Housekeeping {

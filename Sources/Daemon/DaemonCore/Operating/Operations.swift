@@ -4,7 +4,7 @@ import Foundation
 import JobFiles
 import JSON
 import Logging
-import SpecParser
+import ServiceConfiguration
 
 /// What the command line asks of a running daemon.
 final class Operations {

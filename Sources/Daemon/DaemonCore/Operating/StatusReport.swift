@@ -4,7 +4,7 @@ import Foundation
 import JobFiles
 import JSON
 import Logging
-import SpecParser
+import ServiceConfiguration
 internal import CLinux
 
 /// Tells others of the daemon's state: status.json, the metrics and systemd.

@@ -1,5 +1,6 @@
 import Failures
-import SpecParser
+import ServiceConfiguration
+import Settings
 import Testing
 
 /// A configuration of several files.
@@ -46,10 +47,10 @@ import Testing
             "inboxes: [{path: /srv/in}]\n", "workers: 1\n", "inboxes:\n  - {path: /srv/in/sub}\n")
         #expect(
             inboxes?.description == """
-                2.yaml:2:12: error: the inboxes /srv/in and /srv/in/sub lie in one another (see 0.yaml:1)
+                2.yaml:2:12: error: the inboxes /srv/in and /srv/in/sub overlap (see 0.yaml:1)
                       - {path: /srv/in/sub}
                                ^
-                Choose folders apart from each other.
+                Choose folders that do not contain each other.
                 """)
         let outbox = error("inboxes: [{path: /srv/in}]\noutbox: /o\n", "outbox: /srv/in/out\n")
         #expect(

@@ -1,3 +1,6 @@
+import Settings
+import YAMLDocuments
+
 /// How the daemon is set up (docs/configuration.md).
 public struct Configuration: Sendable, Equatable {
     /// A watched folder.
@@ -11,6 +14,9 @@ public struct Configuration: Sendable, Equatable {
         /// Added to its jobs' priorities.
         public var priority: Int
 
+        /// The range of `priority`.
+        public static let priorities = -1000...1000
+
         /// A folder watched automatically.
         public init(path: String, watch: Watch = .auto, priority: Int = 0) {
             self.path = path
@@ -20,7 +26,7 @@ public struct Configuration: Sendable, Equatable {
     }
 
     /// What happens to inputs after publishing.
-    public enum Inputs: String, Sendable, CaseIterable { case archive, keep, delete }
+    public enum Inputs: String, SettingWord { case archive, keep, delete }
 
     /// One way to describe a picture.
     public enum Captioner: Sendable, Equatable {
@@ -97,7 +103,7 @@ public struct Configuration: Sendable, Equatable {
     /// Preset of specs that name none.
     public var preset = "recommended"
     /// What specs leave out of `output`.
-    public var output = EditSpec.Output()
+    public var output = OutputOptions()
 
     /// The defaults.
     public init() {}
@@ -113,6 +119,6 @@ public func pathsOverlap(_ a: String, _ b: String) -> Bool {
 extension Configuration.Inbox {
     /// The text of a configuration file that adds this inbox and says nothing else.
     public var yaml: String {
-        "inboxes:\n  - {path: \(SpecWriting.quoted(path)), watch: \(watch.rawValue), priority: \(priority)}\n"
+        "inboxes:\n  - {path: \(quotedYAML(path)), watch: \(watch.rawValue), priority: \(priority)}\n"
     }
 }

@@ -32,19 +32,19 @@ public struct Located<Value: Sendable & Equatable>: Sendable, Equatable {
 }
 
 /// The text of a file, to make errors from.
-struct SourceText {
-    let file: String
+package struct SourceText {
+    package let file: String
     /// What the text is, and so what kind of failure its mistakes are.
-    let kind: Failure.Kind
+    package let kind: Failure.Kind
     private let lines: [Substring]
 
-    init(file: String, text: String, _ kind: Failure.Kind) {
+    package init(file: String, text: String, _ kind: Failure.Kind) {
         self.file = file
         self.kind = kind
         lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
     }
 
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
+    package func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         let line = mark.line >= 1 && mark.line <= lines.count ? String(lines[mark.line - 1]) : ""
         return Failure(
             kind, code: code, message: message,

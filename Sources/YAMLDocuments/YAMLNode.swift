@@ -1,18 +1,18 @@
 /// A parsed YAML value with its place.
-indirect enum YAMLNode {
+package indirect enum YAMLNode {
     /// Text; `isPlain` when it was written without quotes, and so may be a number.
     case scalar(String, isPlain: Bool, SourceMark)
     case sequence([YAMLNode], SourceMark)
     case mapping([YAMLEntry], SourceMark)
 
-    var mark: SourceMark {
+    package var mark: SourceMark {
         switch self {
         case .scalar(_, _, let mark), .sequence(_, let mark), .mapping(_, let mark): mark
         }
     }
 
     /// A word for messages.
-    var kind: String {
+    package var kind: String {
         switch self {
         case .scalar(let text, let isPlain, _):
             if !isPlain { return "text" }
@@ -25,15 +25,15 @@ indirect enum YAMLNode {
     }
 
     /// Whether nothing was written.
-    var isNull: Bool {
+    package var isNull: Bool {
         guard case .scalar(let text, true, _) = self else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(text)
     }
 }
 
 /// One key and its value.
-struct YAMLEntry {
-    let key: String
-    let keyMark: SourceMark
-    let value: YAMLNode
+package struct YAMLEntry {
+    package let key: String
+    package let keyMark: SourceMark
+    package let value: YAMLNode
 }

@@ -3,15 +3,19 @@ import Foundation
 import Settings
 
 /// Reads typed values out of nodes; every mismatch is an error at its place.
-struct Decoder {
-    let source: SourceText
+package struct DocumentDecoder {
+    package let source: SourceText
 
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
+    package init(source: SourceText) { self.source = source }
+
+    package func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
     }
 
     /// A mapping whose keys are all known.
-    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String: YAMLEntry] {
+    package func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String:
+        YAMLEntry]
+    {
         guard case .mapping(let entries, _) = node else {
             throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
         }
@@ -24,18 +28,18 @@ struct Decoder {
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
-    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> Failure {
+    package func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> Failure {
         error(
             "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
     }
 
-    func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
+    package func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
         guard case .sequence(let items, _) = node else { throw wrongKind(node, what, "a list") }
         return items
     }
 
     /// Text, quoted or not; a bare number or truth value is no text.
-    func text(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
+    package func text(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
         }
@@ -47,7 +51,7 @@ struct Decoder {
         return text
     }
 
-    func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
+    package func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
         if case .scalar(let text, true, _) = node {
             if text == "true" { return true }
             if text == "false" { return false }
@@ -56,7 +60,7 @@ struct Decoder {
     }
 
     /// A finite number.
-    func number(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
+    package func number(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
         let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(
             text.lowercased())
@@ -72,7 +76,9 @@ struct Decoder {
         return value
     }
 
-    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(Failure) -> Double {
+    package func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(Failure)
+        -> Double
+    {
         let value = try number(node, what)
         guard range.contains(value) else {
             throw outside(
@@ -83,7 +89,8 @@ struct Decoder {
     }
 
     /// A whole number, written as digits.
-    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(Failure) -> Int {
+    package func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(Failure) -> Int
+    {
         guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a whole number") }
         let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
@@ -104,7 +111,9 @@ struct Decoder {
     }
 
     /// One of some words.
-    func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String])
+    package func word(
+        _ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String]
+    )
         throws(Failure) -> String
     {
         guard case .scalar(let text, _, _) = node, !node.isNull else {
@@ -119,7 +128,7 @@ struct Decoder {
     }
 
     /// A length of time: a number with s, m, h or d; in seconds.
-    func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
+    package func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
             throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
         }
@@ -138,7 +147,7 @@ struct Decoder {
     }
 
     /// A count with an optional K, M, G (thousands) suffix.
-    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(Failure) -> Int {
+    package func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(Failure) -> Int {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
         let unit = text.last.flatMap { units[$0] }

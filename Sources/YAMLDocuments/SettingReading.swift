@@ -9,11 +9,18 @@ public struct SettingAssignment: Sendable, Equatable {
     public let value: SettingValue
     /// Where it was written.
     public let mark: SourceMark
+
+    /// A setting that was written somewhere.
+    package init(name: String, value: SettingValue, mark: SourceMark) {
+        self.name = name
+        self.value = value
+        self.mark = mark
+    }
 }
 
-extension Decoder {
+extension DocumentDecoder {
     /// A mapping of settings, those of a group in a mapping of their own.
-    func settings(_ node: YAMLNode, _ what: String) throws(Failure) -> [SettingAssignment] {
+    package func settings(_ node: YAMLNode, _ what: String) throws(Failure) -> [SettingAssignment] {
         let top = Setting.ungrouped
         let entries = try mapping(node, what, keys: top.map(\.name) + Setting.groups.map(\.name))
         var found = try assignments(top.map { ($0.name, $0) }, entries)
@@ -39,13 +46,13 @@ extension Decoder {
     }
 
     /// A setting's value: its type, then its range.
-    func value(_ node: YAMLNode, of setting: Setting) throws(Failure) -> SettingValue {
+    package func value(_ node: YAMLNode, of setting: Setting) throws(Failure) -> SettingValue {
         if setting.isOptional && node.isNull { return .none }
         return try value(node, "`\(setting.name)`", setting.kind)
     }
 
     /// A value of a kind.
-    func value(_ node: YAMLNode, _ what: String, _ kind: ValueKind) throws(Failure) -> SettingValue {
+    package func value(_ node: YAMLNode, _ what: String, _ kind: ValueKind) throws(Failure) -> SettingValue {
         switch kind {
         case .integer(let range): .integer(try integer(node, what, in: range))
         case .number(let range): .number(try number(node, what, in: range))
@@ -54,24 +61,4 @@ extension Decoder {
         case .duration: .number(try duration(node, what))
         }
     }
-}
-
-/// Reads `KEY=VALUE` of `--set`.
-///
-/// - Throws: what is wrong, shown as a place in `--set`.
-public func parseSetting(_ text: String) throws(Failure) -> SettingAssignment {
-    let decoder = Decoder(source: SourceText(file: "--set", text: text, .usage))
-    guard let split = text.firstIndex(of: "=") else {
-        throw decoder.error(
-            "spec.set", "there is no `=` in `\(text)`", at: .start,
-            do: "Write --set KEY=VALUE, such as --set max_steps=40.")
-    }
-    let name = String(text[..<split])
-    let setting: Setting
-    do { setting = try Setting.named(name) } catch {
-        throw decoder.error("spec.unknown_key", error.message, at: .start, do: error.hint)
-    }
-    let mark = SourceMark(line: 1, column: name.count + 2)
-    let node = YAMLNode.scalar(String(text[text.index(after: split)...]), isPlain: true, mark)
-    return SettingAssignment(name: name, value: try decoder.value(node, of: setting), mark: mark)
 }

@@ -1,35 +1,34 @@
 import Failures
 import Settings
+import YAMLDocuments
 
 /// A model folder's `clipdrag.json` as written.
 ///
 ///     {"recommended": {…settings…}, "vae": PATH, "loras": [PATH, {"file": PATH, "scale": 0.8}]}
-public struct ModelFile: Sendable {
+struct ModelFile: Sendable {
     /// A LoRA that is a part of the model.
-    public struct AddedLoRA: Sendable, Equatable {
+    struct AddedLoRA: Sendable, Equatable {
         /// Its path.
-        public var file: String
+        var file: String
         /// How much of it is added, −10…10.
-        public var scale = 1.0
+        var scale = 1.0
     }
 
     /// The model's own values of the preset `recommended`.
-    public internal(set) var recommended: [SettingAssignment] = []
+    var recommended: [SettingAssignment] = []
     /// The path of another VAE.
-    public internal(set) var vae: String?
+    var vae: String?
     /// LoRAs that are added to the networks, in this order.
-    public internal(set) var loras: [AddedLoRA] = []
+    var loras: [AddedLoRA] = []
 
-    /// Nothing set.
-    public init() {}
 }
 
 /// Reads a model folder's `clipdrag.json`. The spec parser's rules for settings hold here too.
 ///
 /// - Throws: the first thing that is wrong.
-public func parseModelFile(_ bytes: [UInt8], file: String) throws(Failure) -> ModelFile {
+func parseModelFile(_ bytes: [UInt8], file: String) throws(Failure) -> ModelFile {
     let (root, source) = try YAMLReader.read(bytes, file: file, .badModel)
-    let decoder = Decoder(source: source)
+    let decoder = DocumentDecoder(source: source)
     var model = ModelFile()
     guard let root else {
         throw decoder.error(
@@ -46,7 +45,7 @@ public func parseModelFile(_ bytes: [UInt8], file: String) throws(Failure) -> Mo
     return model
 }
 
-private func lora(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) -> ModelFile.AddedLoRA {
+private func lora(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> ModelFile.AddedLoRA {
     guard case .mapping = node else { return ModelFile.AddedLoRA(file: try decoder.text(node, "a LoRA")) }
     let entries = try decoder.mapping(node, "a LoRA", keys: ["file", "scale"])
     guard let file = entries["file"]?.value else {

@@ -4,8 +4,8 @@ internal import CYAML
 /// Reads one YAML document through libyaml: the only place that knows it.
 ///
 /// Limits: 1 MiB of text, 64 levels, 20,000 values after aliases are filled in.
-struct YAMLReader {
-    static let bytesMax = 1 << 20
+package struct YAMLReader {
+    package static let bytesMax = 1 << 20
     private static let depthMax = 64
     private static let valuesMax = 20_000
 
@@ -17,7 +17,7 @@ struct YAMLReader {
     /// The value in a text, or nil when the text holds none.
     ///
     /// - Parameter kind: the kind of failure that a mistake in it is.
-    static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
+    package static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
         let empty = SourceText(file: file, text: "", kind)
@@ -117,7 +117,7 @@ struct YAMLReader {
         case .alias(let name):
             guard let value = anchors[name] else {
                 throw source.error(
-                    "spec.alias", "the alias `*\(name)` stands for nothing, or for itself", at: mark,
+                    "spec.alias", "the alias `*\(name)` refers to nothing, or to itself", at: mark,
                     do: "Write the value itself.")
             }
             try count(Self.size(value), at: mark)
