@@ -134,6 +134,9 @@ import Testing
         let place = try Place()
         try place.drop(spec: "cat.yaml", "prompt: a cat\n")
         try write([0xff, 0x0a, 0, 0], "\(place.inbox)/cat.webp")
+        // Quiet for long.
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -100)], ofItemAtPath: "\(place.inbox)/cat.yaml")
         func explain(_ name: String) throws -> String {
             try Program.run(["explain", "\(place.inbox)/\(name)", "--config", place.config]).output
         }
