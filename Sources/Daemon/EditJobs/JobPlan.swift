@@ -12,6 +12,7 @@ import RegionEditing
 import ServiceConfiguration
 import Settings
 import SpecParser
+import SystemPackage
 import TensorCore
 import YAMLDocuments
 
@@ -145,7 +146,7 @@ public struct JobPlan: Sendable {
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {
         do { return try PosixFileSystem().read(path) } catch {
-            throw Failure(error, error.number == 2 /* ENOENT */ ? .missingInput : .badPlace)
+            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
         }
     }
 
