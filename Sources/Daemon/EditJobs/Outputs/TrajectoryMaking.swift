@@ -2,6 +2,7 @@ import DragEditing
 import Diffusion
 import Digests
 import Foundation
+import Imaging
 import JSON
 import JobFiles
 import Settings
@@ -21,7 +22,7 @@ extension Trajectory {
         model = Model(
             name: edit.model.name, precision: Kernels.precision.rawValue, sha256: edit.modelIdentity.weights)
         image = Picture(
-            width: request.size.width, height: request.size.height, workingWidth: result.working.shape[2],
+            width: edit.source.width, height: edit.source.height, workingWidth: result.working.shape[2],
             workingHeight: result.working.shape[1], sha256: edit.plan.imageDigest)
         prompt = Prompt(
             source: edit.caption.text, edit: request.editPrompt ?? edit.caption.text,
@@ -33,7 +34,7 @@ extension Trajectory {
         outcome = result.record.outcome
         self.verdict = verdict.answer
         steps = result.record.steps
-        handles = request.drags.indices.map { RecordedHandle(edit, drag: $0) }
+        handles = edit.plan.drags.indices.map { RecordedHandle(edit, drag: $0) }
         iterations = result.record.iterations.map { RecordedIteration($0, result.record) }
         change = Change(
             inside: verdict.changeInside, outside: verdict.changeOutside, noise: verdict.noise)
@@ -84,7 +85,7 @@ extension Trajectory.Job {
 
 extension RecordedHandle {
     init(_ edit: FinishedEdit, drag index: Int) {
-        let (record, drag) = (edit.result.record, edit.request.drags[index])
+        let (record, drag) = (edit.result.record, edit.plan.drags[index])
         let final = record.grid.point(of: record.handles[index].position)
         let pair = edit.judgement.verdict.pairs[index]
         self.init(
