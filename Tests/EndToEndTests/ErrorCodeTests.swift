@@ -31,6 +31,7 @@ import Testing
         "spec.empty": "",
         "spec.empty_prompt": "prompt: \"  \"\n",
         "spec.empty_mask": "prompt: a\nmask: []\n",
+        "spec.region": "prompt: a\nregion: {rect: [1, 1, 0, 5]}\n",
         "spec.mask_region": "prompt: a\nmask: {rect: [1, 1, 5, 5], circle: [1, 1, 1]}\n",
         "spec.reference_missing": "image: nothing.png\nprompt: a\n",
         "spec.reference_absolute": "image: /etc/hostname\nprompt: a\n",
