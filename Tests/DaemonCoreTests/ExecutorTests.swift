@@ -88,7 +88,7 @@ import Testing
         return rows
     }
 
-    @Test func `a run that crashes is repeated as often as the limit allows, a refused job never`() throws {
+    @Test func `a crashed run is repeated up to the limit, and a refused job is not`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         var limits = Configuration.Limits()
@@ -109,7 +109,7 @@ import Testing
         #expect(report?["code"]?.string == "worker.crashed" && report?["attempts"]?.integer == 2)
     }
 
-    @Test func `the limits of the configuration reach the executor, and what exceeds one is set aside`()
+    @Test func `the executor gets the configured limits, and a job that exceeds one is quarantined`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -142,7 +142,7 @@ import Testing
 
     /// A new daemon takes over from one that was killed, or from one that was asked to stop.
     @Test(arguments: [false, true])
-    func `a run that is alive after a restart is taken up again and not started twice`(_ isAsked: Bool) throws
+    func `after a restart the daemon takes up a live run and does not start it twice`(_ isAsked: Bool) throws
     {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test
-    func `a run that ended while no daemon was there is published, and one that is gone is started again`()
+    func `after a restart the daemon publishes a finished run and starts a lost run again`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -189,7 +189,7 @@ import Testing
     }
 
     /// Neither started again nor set aside, and its unfinished results stay.
-    @Test func `while an executor cannot be asked, its runs wait for the answer`() throws {
+    @Test func `runs wait while their executor does not answer`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
@@ -212,7 +212,7 @@ import Testing
     }
 
     /// A daemon died after the start of the run and before it could store the run's ID.
-    @Test func `a run whose ID was not stored is found by its job`() throws {
+    @Test func `the executor finds a run without a stored ID by its job`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
@@ -253,7 +253,7 @@ import Testing
         try turn(second, until: "another run") { cluster.starts == ["x", "x"] }
     }
 
-    @Test func `an executor that takes no run charges the job nothing`() throws {
+    @Test func `an executor's refusal of a run counts no attempt`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         cluster.isReachable = false

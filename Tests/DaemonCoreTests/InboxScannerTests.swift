@@ -32,7 +32,7 @@ import Testing
         try files.replace("\(folder)/\(name)", Array(text.utf8), mode: 0o644)
     }
 
-    @Test func `a pair is ready once both halves are quiet and whole`() throws {
+    @Test func `a pair is ready once both files are settled and complete`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\npriority: 3\n")
@@ -76,7 +76,7 @@ import Testing
         #expect(try scanner.scan(files, now: start + 41).pairs.map(\.spec) == ["a.yaml"])
     }
 
-    @Test func `lone halves wait, and a file that a spec names is none`() throws {
+    @Test func `lone halves wait, and a file that a spec names is no half`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         for (name, text) in [("one.yaml", "prompt: x\n"), ("two.png", "!"), ("m.png", "!"), ("c.png", "!")] {
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test
-    func `a spec that does not parse is given three times the quiet time, a picture without end thirty`()
+    func `a spec that does not parse gets three times the quiet time, an incomplete picture thirty times`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -106,7 +106,7 @@ import Testing
         #expect(try scanner.scan(files, now: start + 40).pairs.map(\.spec) == ["bad.yaml", "cut.yaml"])
     }
 
-    @Test func `a clock that runs behind the file's own does not keep a file waiting for ever`() throws {
+    @Test func `a clock behind a file's timestamp does not block the file for ever`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
@@ -145,14 +145,16 @@ import Testing
         (("a.yaml", "prompt: x\n"), "$", .closed, 0), (("a.json", "{\"prompt\": \"x\"}"), "!", .closed, 0),
         (("a.yaml", "prompt: x ...\n"), "$", .closed, 0),
     ])
-    func `what was delivered whole needs no quiet time`(
+    func `a file that was moved in or closed after writing needs no quiet time`(
         _ spec: (String, String), _ picture: String, _ arrival: Arrival, _ count: Int
     ) throws {
         defer { try? files.removeTree(folder) }
         #expect(try ready(spec, picture, arrival) == count, "\(spec) \(picture) \(arrival)")
     }
 
-    @Test func `no event hurries a file that is open for writing, nor one that changed afterwards`() throws {
+    @Test func `an event settles neither a file that is open for writing nor one that changed afterwards`()
+        throws
+    {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.json", "{\"prompt\": \"x\"}")
@@ -174,7 +176,7 @@ import Testing
     }
 
     /// A mapped file may be changed at any time, and its time does not tell of it.
-    @Test func `what is held open is waited for until its content, too, has not changed for long`() throws {
+    @Test func `a file that stays open settles once its content has not changed for long`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")

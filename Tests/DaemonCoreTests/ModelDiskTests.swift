@@ -29,7 +29,7 @@ import YAMLDocuments
             var history = History(seed: seed)
             do { deaths += try history.live() } catch {
                 Issue.record(
-                    "seed \(seed), \(history.told.joined(separator: ", ")): \(error); \(history.disk.files.keys.sorted())"
+                    "seed \(seed), \(history.steps.joined(separator: ", ")): \(error); \(history.disk.files.keys.sorted())"
                 )
                 return
             }
@@ -40,7 +40,7 @@ import YAMLDocuments
 
     /// The last try succeeds, so nothing may depend on what earlier ones left unsynced.
     @Test(arguments: [(Configuration.Inputs.delete, false), (.archive, false), (.archive, true)])
-    func `a picture that was put away stays away after a power cut, whatever failed in the tries before`(
+    func `an archived picture stays archived after a power cut, whatever failed before`(
         _ inputs: Configuration.Inputs, _ isElsewhere: Bool
     ) throws {
         var configuration = Configuration()
@@ -58,19 +58,19 @@ import YAMLDocuments
                 }
                 let store = ClaimStore(files: DurableFileSystem(disk), configuration: configuration)
                 var job = try #require(try store.claim(pair, id: "x"))
-                try store.makeReady(&job)
+                try store.prepareRun(&job)
                 disk.restart(.errors(at: at, count: 1, number: .ioError))
                 func end() throws {
                     if isGood {
                         _ = try store.publish(&job)
-                        try store.settleInputs(job, stillNeeded: [])
+                        try store.putInputsAway(job, stillNeeded: [])
                     } else {
-                        try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                        try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
                     }
                 }
                 do { try end() } catch {
-                    if store.hasGone(job) {
-                        try store.finishSettingAside(from: "/in", besides: [])
+                    if store.isClaimGone(job) {
+                        try store.finishMoves(from: "/in", besides: [])
                     } else {
                         try end()
                     }
@@ -82,7 +82,7 @@ import YAMLDocuments
     }
 
     /// The model forgets: a file renamed without any sync does not survive in every history.
-    @Test func `what is not synced may be lost, and what is synced never is`() throws {
+    @Test func `the model disk may lose unsynced changes and never loses synced ones`() throws {
         var lost = 0
         for seed in 0..<64 {
             let disk = ModelDisk(seed: UInt64(seed))
@@ -124,7 +124,7 @@ private struct History {
     var chance: Chance
     var configuration = Configuration()
     /// What happened, for who has to find out why.
-    var told: [String] = []
+    var steps: [String] = []
 
     init(seed: UInt64) {
         chance = Chance(seed &* 0x1234_5678_9abc_def1)
@@ -133,7 +133,7 @@ private struct History {
         configuration.inputs = [.archive, .archive, .keep, .delete][chance.next(4)]
         let isElsewhere = chance.next(3) == 0
         if isElsewhere { (configuration.archive, configuration.failed) = ("/else/archive", "/else/failed") }
-        told.append("inputs: \(configuration.inputs)\(isElsewhere ? " elsewhere" : "")")
+        steps.append("inputs: \(configuration.inputs)\(isElsewhere ? " elsewhere" : "")")
         for (name, text) in Self.dropped { disk.drop("/in/\(name)", Array(text.utf8)) }
         for folder in ["out", "state", "else"] { disk.drop("/\(folder)/.keep", []) }
     }
@@ -150,7 +150,7 @@ private struct History {
         var met = 0
         for _ in 0...chance.next(4) {
             let fault = nextFault()
-            told.append("\(fault)")
+            steps.append("\(fault)")
             disk.restart(fault)
             let isDone = ModelDaemon(disk, configuration).run()
             let calls = disk.calls
@@ -160,8 +160,8 @@ private struct History {
             case .none: break
             }
             if disk.isDead || chance.next(3) == 0 {
-                told.append(chance.next(3) > 0 ? "power cut" : "killed")
-                if told.last == "power cut" { disk.cutPower() }
+                steps.append(chance.next(3) > 0 ? "power cut" : "killed")
+                if steps.last == "power cut" { disk.cutPower() }
             } else if isDone {
                 try checkEnd()
             }
@@ -255,8 +255,8 @@ private struct History {
             left == (configuration.inputs == .keep ? ["bad.png", "x.png"] : ["bad.png"]), "left: \(left)")
         let claims = disk.names("/in/.clipdragd")
         try demand(claims.isEmpty, "claims are left: \(claims)")
-        let making = disk.names("/out/.clipdragd")
-        try demand(making.isEmpty, "results in the making are left: \(making)")
+        let unpublished = disk.names("/out/.clipdragd")
+        try demand(unpublished.isEmpty, "unpublished results are left: \(unpublished)")
         let temporary = disk.files.keys.filter { $0.hasSuffix(".tmp") || $0.hasSuffix(".whole") }
         try demand(temporary.isEmpty, "temporary files are left: \(temporary)")
         let records = disk.names("/state/history")
@@ -312,12 +312,12 @@ private final class ModelDaemon {
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
         try takeUpLeftovers()
-        try store.removeResults(of: [Self.mark], besides: queue.all)
+        try store.removeUnpublished(of: [Self.mark], besides: queue.all)
     }
 
     private func takeUpLeftovers() throws(FileError) {
         let known = Set(queue.all.map(\.id))
-        try store.finishSettingAside(from: "/in", besides: known)
+        try store.finishMoves(from: "/in", besides: known)
         for var job in try store.leftovers("/in", besides: known) {
             if job.state == .running { job.state = .claimed }  // its run is gone with the daemon
             if job.state == .publishing { complete(job) } else { queue.add(job) }
@@ -350,19 +350,19 @@ private final class ModelDaemon {
     private func work(_ job: Job) -> Bool {
         var job = job
         do {
-            try store.makeReady(&job)
+            try store.prepareRun(&job)
             let spec = try files.read("\(job.claim)/\(job.spec)")
             let text = String(decoding: spec, as: UTF8.self)
-            if text.contains("REFUSED") { return setAside(job, .badSpec, "spec.test") }
-            if text.contains("BROKEN") { return setAside(job, .badJob, "image.corrupt") }
+            if text.contains("REFUSED") { return quarantine(job, .badSpec, "spec.test") }
+            if text.contains("BROKEN") { return quarantine(job, .badJob, "image.corrupt") }
             let result = try files.read("\(job.claim)/\(job.image ?? "")") + spec
-            try files.create("\(store.making(job))/result.png", result, mode: 0o644)
+            try files.create("\(store.unpublished(job))/result.png", result, mode: 0o644)
             let trajectory = JSONValue.object([
                 ("job", .object([("id", .string(job.id))])), ("spec", .string(job.spec)),
                 ("sha256", .object([("result.png", .string(Digest.sha256([result])))])),
             ])
             try files.create(
-                "\(store.making(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
+                "\(store.unpublished(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
         } catch {
             job.state = .claimed
             requeue(job)
@@ -387,10 +387,10 @@ private final class ModelDaemon {
         }
     }
 
-    private func setAside(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
+    private func quarantine(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
-            try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
+            try store.quarantine(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
                 (folder) throws(FileError) in try history.add(job, .failed(failure, folder))
             }
             return true
@@ -403,6 +403,6 @@ private final class ModelDaemon {
     }
 
     private func requeue(_ job: Job) {
-        if store.hasGone(job) { hasStrays = true } else { queue.add(job) }
+        if store.isClaimGone(job) { hasStrays = true } else { queue.add(job) }
     }
 }

@@ -60,7 +60,7 @@ import Testing
         #expect(try Program.run(["edit", "\(folder.path)/r.png", spec, "--out", out]).code == 73)
     }
 
-    @Test func `any size and kind of picture comes back at its own size, with its alpha and depth`() throws {
+    @Test func `a result has its picture's size, alpha and depth`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/s.yaml"
         try "prompt: {source: a, edit: b}\n\(quick)".write(toFile: spec, atomically: true, encoding: .utf8)
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `edit takes the fixtures' own jobs and LoRA files, and leaves the reference's trace`() throws {
+    @Test func `edit reads the fixtures' jobs and LoRA files, and writes the reference's trace`() throws {
         let folder = try TemporaryFolder()
         let fixtures = "\(Self.root)Tests/Fixtures/starter"
         let job = "\(fixtures)/jobs/released_mask"
@@ -152,7 +152,7 @@ import Testing
         #expect(try code("models", "verify") == 0)
     }
 
-    @Test func `check says what would be done, and that points are unchecked without a picture`() throws {
+    @Test func `check shows the plan, and notes that points are unchecked without a picture`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"
         try "drags: [{from: [1, 1], to: [500, 1]}]\npreset: quick\n".write(
@@ -177,7 +177,7 @@ import Testing
                 "a.yaml:1:28: error: `to` is at (500, 1), outside the picture of 128×128 pixels"))
     }
 
-    @Test func `the daemon with its own worker publishes an edit and sets a truncated picture aside`() throws
+    @Test func `the daemon with its own worker publishes an edit and quarantines a truncated picture`() throws
     {
         let folder = try TemporaryFolder()
         let (inbox, outbox) = ("\(folder.path)/in", "\(folder.path)/out")
@@ -207,7 +207,7 @@ import Testing
                 "ends too early"))
     }
 
-    @Test func `drags that all begin within reach are told before anything runs`() throws {
+    @Test func `drags that all start within reach give a note before the edit runs`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"
         try "drags: [{from: [60, 60], to: [61, 60]}]\nsettings: {reach: 2}\n".write(
@@ -218,7 +218,7 @@ import Testing
     }
 
     @Test
-    func `the caption comes from a program, from CLIP or from the template, in the order that is configured`()
+    func `the caption comes from a program, CLIP or the template, in the configured order`()
         throws
     {
         let folder = try TemporaryFolder()
@@ -241,7 +241,8 @@ import Testing
         #expect(clip?["caption"]?.string == "penguin")
     }
 
-    @Test func `a guide that sees a small picture guides otherwise, and says so in the trajectory`() throws {
+    @Test func `a guide that sees a small picture changes the edit, and the trajectory records that`() throws
+    {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/s.yaml"
         try "prompt: {source: rabbit, edit: fox}\n\(quick)".write(
@@ -265,7 +266,7 @@ import Testing
         #expect(abs(losses[0] - losses[1]) < 0.5 * losses[0])
     }
 
-    @Test func `every example is a good spec`() throws {
+    @Test func `every example is a valid spec`() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: example("")).filter {
             $0.hasSuffix(".yaml")
         }

@@ -56,7 +56,7 @@ import Testing
         ]
     }
 
-    @Test func `links between documents lead somewhere`() throws {
+    @Test func `every link between documents has a target`() throws {
         for path in try pages() {
             let folder = Program.root.appending(path: path).deletingLastPathComponent()
             for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `each promise of delivery names a test that is there`() throws {
+    @Test func `each promise of delivery names an existing test`() throws {
         var links = 0
         for match in try text("docs/delivery.md").matches(of: /\[([^\]]+)\]\(\.\.\/(Tests\/[^)]+)\)/) {
             let source = try text(String(match.2))

@@ -4,7 +4,7 @@ import Testing
 
 /// Of which earlier job a pair is told to be a repetition.
 @Suite struct DuplicateTests {
-    @Test func `another mask makes another job, not a duplicate`() throws {
+    @Test func `a job with another mask is no duplicate`() throws {
         let place = try Place()
         func run(mask: [UInt8]) throws -> String? {
             try place.drop(picture: "x.png")
@@ -23,7 +23,7 @@ import Testing
 
     @Test
     func
-        `a spec that means the same makes a duplicate however it is written; another wish or preset does not`()
+        `a spec with the same meaning makes a duplicate; another edit prompt or preset does not`()
         throws
     {
         let place = try Place()

@@ -11,7 +11,7 @@ import Testing
         var ending: [String: String] = [:]
     }
 
-    @Test func `from the journal alone every job's history can be told, and it is what the records say`()
+    @Test func `the journal gives every job's history, and it agrees with the records`()
         throws
     {
         let place = try Place(limits: ", attempts: 2")
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `a place that fails is told with its errno and with whose fault it is`() throws {
+    @Test func `the journal entry of a failing place has its errno and its error type`() throws {
         let place = try Place()
         let journal = try JournalSocket(place)
         let daemon = try place.start(environment: ["CLIPDRAGD_JOURNAL_SOCKET": journal.path])
@@ -129,7 +129,7 @@ import Testing
         daemon.waitUntilExit()
     }
 
-    @Test func `a name with a line break is one field, and nothing of it becomes another`() throws {
+    @Test func `a name with a line break stays one journal field`() throws {
         let place = try Place()
         let journal = try JournalSocket(place)
         let name = Array("a\nPRIORITY=0".utf8)

@@ -40,7 +40,7 @@ import TestSupport
         return all.filter { !$0.hasPrefix(".") }.sorted()
     }
 
-    @Test func `a folder becomes a model with what is read of it, byte for byte`() throws {
+    @Test func `an imported folder keeps the files that the program reads, byte for byte`() throws {
         let source = "\(folder.path)/Some-Model"
         try files.copyItem(atPath: sd15, toPath: source)
         // What is not read is not copied: other formats, a variant beside the whole.
@@ -67,7 +67,7 @@ import TestSupport
     }
 
     @Test(arguments: ["sd15", "sd21"])
-    func `a checkpoint of one file becomes a model that edits to the same bytes as its folder`(
+    func `a checkpoint file and its folder give models with byte-equal edits`(
         _ family: String
     )
         throws
@@ -89,7 +89,9 @@ import TestSupport
         #expect(results[0] == results[1])
     }
 
-    @Test func `without configurations they are derived, and the prediction says whence`() throws {
+    @Test func `the import derives missing configurations, and notes where the prediction type comes from`()
+        throws
+    {
         let clip = "\(sd15)/clip"
         // The fixture with a VAE as wide as the 32 groups of the published models' norms need.
         var wide = try CheckpointFile(path: single)
@@ -131,7 +133,7 @@ import TestSupport
         #expect(refused.code == 69 && refused.errors.contains("do not make 32 groups"), "\(refused.errors)")
     }
 
-    @Test func `what cannot be imported is told with what to do, and leaves nothing behind`() throws {
+    @Test func `a failed import says what to do, and leaves no files`() throws {
         let pickle = "\(folder.path)/v1-5.ckpt"
         try Data("x".utf8).write(to: URL(filePath: pickle))
         let broken = "\(folder.path)/broken"
@@ -161,7 +163,7 @@ import TestSupport
         #expect(try run("models", "show", pickle).errors.contains("pickle"))
     }
 
-    @Test func `another VAE and LoRAs come with a model, and change its digest and its pictures`() throws {
+    @Test func `a model's own VAE and LoRAs change its digest and its pictures`() throws {
         // A VAE of one file whose last bias is 0.
         var other = try CheckpointFile(path: single)
         other.entries = other.entries.filter { $0.key.hasPrefix("first_stage_model.") }
@@ -242,7 +244,7 @@ import TestSupport
         #expect(files.fileExists(atPath: "\(out)/result.png"))
     }
 
-    @Test func `a LoRA of the command line is scaled, and the trajectory says so`() throws {
+    @Test func `--lora-scale scales the LoRA, and the trajectory records the scale`() throws {
         let lora = Fixtures.path("sd15/lora.safetensors")
         let whole = try result(model: sd15, ["--lora", lora])
         #expect(try result(model: sd15, ["--lora", lora, "--lora-scale", "1"]) == whole)
@@ -259,7 +261,7 @@ import TestSupport
         #expect(try run("edit", "a", "b", "--out", "c", "--lora-scale", "11").code == 64)
     }
 
-    @Test func `the digest of a model is that of its weights one after the other, however large`() throws {
+    @Test func `a model's digest is the digest of its concatenated weights, at any size`() throws {
         let model = Program.root.appending(path: "Models/starter").path(percentEncoded: false)
         let weights = contents(model).filter { $0.hasSuffix(".safetensors") }
         let bytes = try weights.map { Array(try Data(contentsOf: URL(filePath: "\(model)/\($0)"))) }

@@ -71,7 +71,7 @@ import TestSupport
         #expect((try? files.contentsOfDirectory(atPath: "\(state)/models")) == ["tiny"])
     }
 
-    @Test func `a model is fetched whole, tells its progress, and is then one like any other`() throws {
+    @Test func `fetch downloads a complete model and prints its progress, and the model works`() throws {
         let path = try absolute("plain")
         let first = try fetch(path)
         #expect(first.code == 0, "\(first.errors)")
@@ -101,7 +101,11 @@ import TestSupport
         #expect(try fetch("nothing").code == 66)
     }
 
-    @Test func `killed amid a file it goes on from there, and nothing is seen before all is there`() throws {
+    @Test
+    func
+        `after a kill during a file fetch continues from there, and the model appears only when it is complete`()
+        throws
+    {
         let path = try absolute("stall")  // half of the largest file, then silence, the first time
         let process = try Program.start(["models", "fetch", path, "--state", state])
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
@@ -130,7 +134,7 @@ import TestSupport
         #expect(!later.contains { $0.contains("/clip/model.safetensors ") })
     }
 
-    @Test func `a connection that breaks is taken up again unaided`() throws {
+    @Test func `fetch resumes after a broken connection by itself`() throws {
         let run = try fetch(try absolute("drop"))
         #expect(run.code == 0, "\(run.errors)")
         expectWhole()
@@ -138,7 +142,9 @@ import TestSupport
         #expect(asked.count >= 2 && asked[1].contains("bytes=") && !asked[1].contains("bytes=0-"), "\(asked)")
     }
 
-    @Test func `a server without ranges, one that fails at first, and one that sends elsewhere`() throws {
+    @Test func `fetch works with a server without ranges, one that fails at first, and one that redirects`()
+        throws
+    {
         for way in ["whole", "busy", "moved"] {
             let run = try fetch(try absolute(way))
             #expect(run.code == 0, "\(way): \(run.errors)")
@@ -156,7 +162,7 @@ import TestSupport
         expectWhole()
     }
 
-    @Test func `bytes that are not those of the manifest are thrown away, and nothing is published`() throws {
+    @Test func `fetch discards bytes that do not match the manifest, and installs nothing`() throws {
         let run = try fetch(try absolute("damaged"))
         #expect(run.code == 69)
         #expect(run.errors.contains("SHA-256") && run.errors.contains("It was removed"), "\(run.errors)")
@@ -168,7 +174,7 @@ import TestSupport
         expectWhole()
     }
 
-    @Test func `a file that is not there, and sizes that do not agree`() throws {
+    @Test func `a missing file and a wrong size are errors`() throws {
         let missing = try fetch(try absolute("nowhere"))
         #expect(missing.code == 69 && missing.errors.contains("answered 404"), "\(missing.errors)")
         #expect(try code("fetch", try absolute("nowhere")) == "model.fetch")
@@ -182,7 +188,7 @@ import TestSupport
         }
     }
 
-    @Test func `an answer that is no file leaves nothing behind`() throws {
+    @Test func `an answer that is no file leaves no files`() throws {
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
         try files.createDirectory(
             at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -192,7 +198,7 @@ import TestSupport
         #expect(!files.fileExists(atPath: part))
     }
 
-    @Test func `the user's curl configuration counts for nothing, and without curl a fetch says so`() throws {
+    @Test func `fetch ignores the user's curl configuration, and names curl when it is missing`() throws {
         let path = try absolute("plain")
         try Data("output = \(folder.path)/elsewhere\nproxy = http://127.0.0.1:9\n".utf8)
             .write(to: URL(filePath: "\(folder.path)/.curlrc"))
@@ -208,7 +214,7 @@ import TestSupport
         #expect(without.code == 69 && without.errors.contains("apt install curl"), "\(without.errors)")
     }
 
-    @Test func `a manifest with a mistake is refused before anything is fetched`() throws {
+    @Test func `fetch refuses a bad manifest before it downloads anything`() throws {
         let digest = String(repeating: "0", count: 64)
         let url = "\(server.address)/plain/model/unet/config.json"
         func item(_ path: String, _ url: String, _ digest: String) -> String {

@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGKILL])
-    func `a job whose daemon was stopped in its drag neither fine-tunes nor inverts again`(_ signal: Int32)
+    func `a job that was stopped in its drag loop restores fine-tuning and inversion`(_ signal: Int32)
         throws
     {
         let place = try Place()

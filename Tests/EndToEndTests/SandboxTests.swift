@@ -56,7 +56,7 @@ import Testing
         return (result.code, result.output)
     }
 
-    @Test func `a worker writes nowhere but into its folder, opens no socket and reaches no other process`()
+    @Test func `a worker writes only into its folder, opens no socket and reaches no other process`()
         throws
     {
         // Outside, the very same program can do it all: the probe tells the difference.
@@ -77,7 +77,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/elsewhere/x"))
     }
 
-    @Test func `a link that leads out of the claim is not followed, whoever put it there`() throws {
+    @Test func `a worker follows no link out of its claim`() throws {
         let secret = "\(folder.path)/elsewhere/secret.png"
         try Data(Place.picture).write(to: URL(filePath: secret))
         let link = "\(folder.path)/claim/link.png"

@@ -5,7 +5,7 @@ import Testing
 /// What systemd is told, over a socket as systemd has one.
 @Suite(.serialized) struct ServiceTests {
     @Test
-    func `ready after the look at what is there; then status, signs of life, reloading and stopping`()
+    func `systemd gets READY after the first scan, then status, watchdog, reload and stop messages`()
         throws
     {
         let place = try Place()
@@ -37,7 +37,7 @@ import Testing
         #expect(daemon.terminationStatus == 0 && daemon.terminationReason == .exit)
     }
 
-    @Test func `a daemon that hangs gives no sign of life`() throws {
+    @Test func `a daemon that hangs sends no watchdog message`() throws {
         let place = try Place()
         let socket = try NotifySocket(place)
         let daemon = try Program.start(
@@ -53,7 +53,7 @@ import Testing
         daemon.waitUntilExit()
     }
 
-    @Test func `a daemon that finds itself broken says so and ends`() throws {
+    @Test func `a daemon whose poll fails triggers the watchdog and ends`() throws {
         let place = try Place()
         let socket = try NotifySocket(place)
         let (code, _, errors) = try Program.run(
@@ -66,7 +66,7 @@ import Testing
         #expect(try socket.messages(until: "WATCHDOG=trigger").contains("READY=1"))
     }
 
-    @Test func `the template is hardened like the service`() throws {
+    @Test func `the template unit has the service's hardening`() throws {
         func hardening(_ name: String) throws -> [Substring] {
             let file = Program.root.appending(path: "systemd/\(name)")
             let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
@@ -79,7 +79,7 @@ import Testing
         #expect(try hardening("clipdragd@.service") == service)
     }
 
-    @Test func `the man page tells every command`() throws {
+    @Test func `the man page describes every command`() throws {
         let page = try String(contentsOf: Program.root.appending(path: "man/clipdragd.1.md"), encoding: .utf8)
         let help = try Program.run(["--help"]).output
         let commands = help.components(separatedBy: "SUBCOMMANDS:\n").last?.split(separator: "\n") ?? []

@@ -3,7 +3,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 
-/// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
+/// The chores beside the jobs: the hook, lone halves, and retention.
 final class Housekeeping {
     private let context: DaemonContext
     private let hook: CompletionHook
@@ -18,14 +18,14 @@ final class Housekeeping {
 
     /// Does what is due.
     ///
-    /// - Parameter isNews: whether something may have changed since the last turn.
-    func run(isNews: Bool) {
+    /// - Parameter hasNews: whether something may have changed since the last turn.
+    func run(hasNews: Bool) {
         let now = Date().timeIntervalSince1970
-        loneHalves.update(isNews: isNews)
+        loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
         if retention.isDue(now) {
             for path in retention.expire(context.configuration, context.files, now) {
-                context.log.write(.info, "removed after its time", ["path": path])
+                context.log.write(.info, "removed: kept for as long as `retention` says", ["path": path])
             }
         }
     }
@@ -40,14 +40,14 @@ final class Housekeeping {
         case .gaveUp(let id):
             context.metrics.countHookFailure()
             context.log.write(
-                .error, "the hook failed for the last time", ["job": id, "code": "hook.failed"])
+                .error, "the hook failed; giving up", ["job": id, "code": "hook.failed"])
         }
     }
 
-    /// Whether the hook has been given every event.
+    /// Whether the hook has received every event.
     var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
 
-    /// Ends what runs.
+    /// Stops the hook.
     func stop() { hook.stop() }
 
     /// When something is due next, seconds since 1970.
