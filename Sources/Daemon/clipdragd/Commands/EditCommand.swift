@@ -122,7 +122,7 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
+    private func write(_ products: [ResultFile], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
         throws(Failure)
     {
         do {
@@ -171,7 +171,7 @@ final class ProgressPrinter {
     /// Reports the forecast.
     func announce(_ forecast: EditPace.Forecast) {
         if json {
-            print(JSONValue.object([("forecast", forecast.json)]).line)
+            print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
         } else {
             write("forecast: \(forecast.text)\n")
         }
