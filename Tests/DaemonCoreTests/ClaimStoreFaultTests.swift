@@ -8,12 +8,12 @@ import TestSupport
 
 @testable import DaemonCore
 
-/// One job's whole life with the process dying before, or after, every single change it makes to the file system. Then a new
-/// daemon takes over with a file system that works. The promise: nothing is lost, nothing is published twice, nothing by halves.
+/// One job, with a crash before or after every change that the daemon makes to the file system. Then a new daemon takes over,
+/// with a file system that works. Nothing is lost, nothing is published twice, and no partial result is published.
 @Suite struct ClaimStoreFaultTests {
     private static let results = ["result.png", "trajectory.json"]
 
-    /// A fresh inbox with a pair, and an outbox.
+    /// A new inbox with a pair, and an outbox.
     private final class Place {
         let folder: String
         var inbox: String { "\(folder)/in" }
@@ -45,7 +45,7 @@ import TestSupport
         Pair(inbox: inbox, spec: "x.yaml", image: "x.png", others: [], priority: 0, dropped: 1)
     }
 
-    /// What the daemon does with a claimed job: the worker's results, publishing, putting the inputs away.
+    /// The steps of a claimed job: the run's results, publishing, putting the inputs away.
     private func work(_ job: Job, _ store: ClaimStore, worker files: some FileSystem)
         throws(FileError)
     {
@@ -67,7 +67,7 @@ import TestSupport
         try work(job, store, worker: files)
     }
 
-    /// What a new daemon does at its start, and then with what still lies in the inbox.
+    /// The steps of a new daemon: recovery, then the pairs in the inbox.
     private func takeOver(_ place: Place) throws {
         let files = PosixFileSystem()
         let store = ClaimStore(files: files, configuration: place.configuration)
@@ -89,7 +89,7 @@ import TestSupport
             let place = try Place()
             let faulty = FaultyFileSystem(failing: n, dieAfter: dieAfter)
             #expect(throws: FileError.self) { try live(place, faulty) }
-            // Whatever is visible in the outbox now is whole.
+            // Each visible folder in the outbox is complete.
             for name in place.names(place.outbox) where !name.hasPrefix(".") {
                 #expect(place.names("\(place.outbox)/\(name)") == Self.results, "call \(n)")
             }

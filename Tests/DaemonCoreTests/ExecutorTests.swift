@@ -9,7 +9,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// The daemon with an executor that is no process: does it publish, retry, cancel and recover by the protocol alone?
+/// The daemon with an executor that is no process: it publishes, retries, cancels and recovers through the protocol only.
 @Suite struct ExecutorTests {
     private let folder: String
     private let files = PosixFileSystem()
@@ -44,7 +44,7 @@ import Testing
         return (Daemon(setup, log: log, executors: [executor], signals: signals), signals)
     }
 
-    /// Turns a daemon's loop until something holds.
+    /// Turns a daemon's loop until a condition holds.
     private func turn(_ daemon: Daemon, until what: String, _ condition: () throws -> Bool) throws {
         let end = Date().addingTimeInterval(30)
         while try !condition() {
@@ -140,7 +140,7 @@ import Testing
         #expect(cluster.stopped == ["x"] && cluster.alive.isEmpty)
     }
 
-    /// A new daemon takes over from one that was killed, or from one that was asked to stop.
+    /// The earlier daemon was killed, or was asked to stop.
     @Test(arguments: [false, true])
     func `after a restart the daemon takes up a live run and does not start it twice`(_ isAsked: Bool) throws
     {
@@ -188,7 +188,7 @@ import Testing
         #expect(cluster.starts.last == "gone" && cluster.attempts("gone") == [1, 1])
     }
 
-    /// Neither started again nor set aside, and its unfinished results stay.
+    /// The daemon neither starts the job again nor quarantines it, and keeps its unpublished result.
     @Test func `runs wait while their executor does not answer`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
@@ -268,7 +268,7 @@ import Testing
     }
 }
 
-/// Where runs go on, whatever becomes of the daemon.
+/// A cluster whose runs outlive the daemon.
 final class FakeCluster {
     private(set) var orders: [RunOrder] = []
     private(set) var alive: [String] = []
@@ -309,7 +309,7 @@ final class FakeCluster {
     }
 }
 
-/// Starts runs on a cluster, and asks it for them.
+/// The executor of that cluster.
 private final class FakeExecutor: Executor {
     let name: String
     let runsOutliveDaemon = true
@@ -370,7 +370,7 @@ private final class FakeExecutor: Executor {
     var isStuck: Bool { false }
 }
 
-/// Signals that a test gives.
+/// Signals from a test.
 private final class FakeSignals: SignalSource {
     var waiting: [Int32] = []
     let descriptor: Int32 = -1

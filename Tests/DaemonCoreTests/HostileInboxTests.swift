@@ -11,7 +11,8 @@ import TestSupport
 
 @testable import DaemonCore
 
-/// An inbox belongs to whoever may drop: what can be read or moved outside, or of others, by what is put there?
+/// Anyone who may drop files controls an inbox. These tests check that no dropped file lets the daemon read or move files
+/// outside the inbox or files of others.
 @Suite struct HostileInboxTests {
     private let folder: String
     private let files = PosixFileSystem(followingLinks: false)
@@ -51,7 +52,7 @@ import TestSupport
         return ClaimStore(files: files, configuration: configuration)
     }
 
-    /// The pair as a look at the inbox has found it.
+    /// The pair as a scan of the inbox finds it.
     private func pair(_ spec: String = "x.yaml", _ image: String = "x.png", others: [String] = []) throws
         -> Pair
     {
@@ -142,7 +143,7 @@ import TestSupport
         let failure = Failure(.badJob, code: "image.format", message: "no", hint: "do")
         try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
         #expect(try names("in") == [".clipdragd", ".mask.png", "failed", "other.yaml", "x.png"])
-        // It starts, and its own check says what is wrong.
+        // It runs, and the worker's check reports the error.
         var scanner = InboxScanner(.init(path: inbox), quiet: 1) { _ in .complete }
         try write("in/y.yaml", "image: other.yaml\nmask: .mask.png\nprompt: a cat\n")
         let found = try scanner.scan(files, now: Date().timeIntervalSince1970 + 10)
@@ -163,7 +164,7 @@ import TestSupport
         let later = try scanner.scan(files, now: start + 40)
         #expect(later.pairs.map(\.spec) == ["x.yaml"] && later.settling.isEmpty)
         #expect(later.unreadable["mine.png"] == .permissionDenied && later.waiting["mine.png"] != nil)
-        // Its owner has mended it.
+        // Its owner has corrected it.
         #expect(try scanner.scan(PosixFileSystem(), now: start + 41).pairs.count == 2)
     }
 
@@ -191,7 +192,7 @@ import TestSupport
         #expect(text("in/x.png") == "PICTURE")
     }
 
-    @Test func `a job that returns to its inbox restores a picture that has gone there`() throws {
+    @Test func `a job that returns to its inbox restores a picture that is missing there`() throws {
         defer { try? files.removeTree(folder) }
         let store = store(files)
         let job = try claim(try pair(), store)
@@ -200,7 +201,7 @@ import TestSupport
         #expect(try names("in") == [".clipdragd", "x.png", "x.yaml"] && text("in/x.png") == "picture")
     }
 
-    @Test func `a worker that exits with 0 without a result has crashed`() throws {
+    @Test func `a run without a trajectory has a damaged result`() throws {
         defer { try? files.removeTree(folder) }
         let store = store(files)
         var job = try claim(try pair(), store)
@@ -217,7 +218,7 @@ import TestSupport
         for code in ["", "a\"} 1\nb", "a b", "A"] { #expect(failure(code) == nil) }
     }
 
-    /// Names as long as a file system takes, with a number or a mark added to them; on one file system and between two.
+    /// Names of the maximal length, with a number or a mark added; on one file system and between two.
     @Test(arguments: [false, true])
     func `the longest names are archived and quarantined, even if their names are taken`(_ isElsewhere: Bool)
         throws
@@ -261,7 +262,7 @@ import TestSupport
         }
     }
 
-    /// A link's own device is not that of the folder it leads to; nor need two mounts of one file system let rename(2) pass.
+    /// A link and its target may have different devices, and rename(2) may fail between two mounts of one file system.
     @Test func `the failed folder may be a link to another file system`() throws {
         let other = "/dev/shm/\(lastComponent(folder))"
         defer { for path in [folder, other] { try? files.removeTree(path) } }

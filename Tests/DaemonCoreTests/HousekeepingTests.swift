@@ -5,7 +5,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// Retention and the orphan timer, with a clock of the test's own.
+/// Retention and the orphan timer, with the test's clock.
 @Suite struct HousekeepingTests {
     private let files = PosixFileSystem()
 

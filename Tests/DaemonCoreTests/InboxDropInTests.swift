@@ -3,7 +3,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// What `add-inbox` writes for systemd.
+/// The drop-in that `add-inbox` writes for systemd.
 @Suite struct InboxDropInTests {
     private func dropIn(
         _ folder: String, home: String = "yes", tmp: String = "yes", _ resolved: (String) -> String = { $0 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// The scanner with a clock of the test's own.
+/// The scanner with the test's clock.
 @Suite struct InboxScannerTests {
     private let folder: String
     private let files = PosixFileSystem()
@@ -69,7 +69,7 @@ import Testing
         let file = String(control.prefix { $0 != "." } + (control.hasPrefix("a.png") ? ".png" : ".yaml"))
         let found = try scanner.scan(files, now: start + 5)
         #expect(found.pairs.isEmpty && found.settling == [file] && found.downloads == [file: control])
-        // A control file that stays holds nothing else up.
+        // A control file that stays delays no other file.
         let later = try scanner.scan(files, now: start + 40)
         #expect(later.pairs.isEmpty && later.settling.isEmpty && later.waiting[file] != nil)
         try files.remove("\(folder)/\(control)")
@@ -126,7 +126,7 @@ import Testing
         #expect(Array(found.waiting.keys) == ["a.yaml"])
     }
 
-    /// What a scan at the test's start finds ready, after an event about both halves.
+    /// The number of pairs that a scan finds ready after events about both files.
     private func ready(_ spec: (String, String), _ picture: String, _ arrival: Arrival) throws -> Int {
         var scanner = scanner()
         try write(spec.0, spec.1)
@@ -136,10 +136,10 @@ import Testing
     }
 
     @Test(arguments: [
-        // Renamed in: at once, once it is whole.
+        // Renamed in: at once if complete.
         (("a.yaml", "prompt: x\n"), "!", Arrival.moved, 1), (("a.yaml", "prompt: x\n"), "half", .moved, 0),
         (("a.yaml", "prompt: ["), "!", .moved, 0),
-        // Closed: at once only where the content itself shows its end.
+        // Closed: at once only if the content shows its end.
         (("a.json", "{\"prompt\": \"x\"}\n"), "$", .closed, 1),
         (("a.yaml", "prompt: x\n...\n"), "$", .closed, 1),
         (("a.yaml", "prompt: x\n"), "$", .closed, 0), (("a.json", "{\"prompt\": \"x\"}"), "!", .closed, 0),
@@ -166,16 +166,16 @@ import Testing
         try writer.close()
         scanner.note(["a.png": .closed])
         #expect(try scanner.scan(files, now: start + 6).pairs.count == 1)
-        // Changed since, and no event has told of it yet: the quiet time again.
+        // Changed since, without an event yet: the quiet time starts again.
         try write("a.png", "another$")
         #expect(try scanner.scan(files, now: start + 0.1).pairs.isEmpty)
-        // The daemon's own moves are no one's delivery.
+        // The daemon's own moves deliver nothing.
         scanner.movedBack("a.json")
         scanner.note(["a.json": .moved, "a.png": .closed])
         #expect(try scanner.scan(files, now: start + 0.1).settling == ["a.json"])
     }
 
-    /// A mapped file may be changed at any time, and its time does not tell of it.
+    /// A process may change a mapped file without a change of its timestamp.
     @Test func `a file that stays open settles once its content has not changed for long`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()

@@ -12,8 +12,8 @@ import Testing
 @testable import DaemonCore
 import YAMLDocuments
 
-/// The daemon's queue on a model disk: scanning, claiming, publishing, setting aside and taking over, with deaths, power
-/// cuts and failing calls by seed. Each seed is one history of an inbox; after each life the promises must hold.
+/// The daemon's queue on a model disk: scan, claim, publish, quarantine and recovery, with crashes, power cuts and failing
+/// calls by seed. Each seed is one history of an inbox; after each process the promises must hold.
 ///
 /// `CLIPDRAGD_MODEL_SEEDS=N` tries N histories, `CLIPDRAGD_MODEL_FIRST=S` begins with seed S.
 @Suite struct ModelDiskTests {
@@ -38,7 +38,7 @@ import YAMLDocuments
         print("model disk: \(count) histories, \(deaths) faults met")
     }
 
-    /// The last try succeeds, so nothing may depend on what earlier ones left unsynced.
+    /// The last call succeeds, so nothing may depend on the unsynced changes of earlier ones.
     @Test(arguments: [(Configuration.Inputs.delete, false), (.archive, false), (.archive, true)])
     func `an archived picture stays archived after a power cut, whatever failed before`(
         _ inputs: Configuration.Inputs, _ isElsewhere: Bool
@@ -81,7 +81,7 @@ import YAMLDocuments
         }
     }
 
-    /// The model forgets: a file renamed without any sync does not survive in every history.
+    /// The model loses data: a file renamed without any sync does not survive in every history.
     @Test func `the model disk may lose unsynced changes and never loses synced ones`() throws {
         var lost = 0
         for seed in 0..<64 {
@@ -108,11 +108,10 @@ private func demand(_ condition: Bool, _ what: @autoclosure () -> String) throws
     if !condition { throw Broken(description: what()) }
 }
 
-/// One inbox through several lives of its daemon.
+/// One inbox through several processes of its daemon.
 private struct History {
     static let picture = Array("a picture".utf8)
-    /// What users drop, and what becomes of it: x and y are published (y names x's picture), bad.yaml is refused by its spec
-    /// and torn.png by its picture.
+    /// The dropped files: x and y are published (y names x's picture), bad fails by its spec and torn by its picture.
     static let dropped: [String: String] = [
         "x.png": "a picture", "x.yaml": "prompt: a cat\n",
         "y.yaml": "image: x.png\nprompt: a dog\npriority: 3\n",
@@ -123,7 +122,7 @@ private struct History {
     let disk: ModelDisk
     var chance: Chance
     var configuration = Configuration()
-    /// What happened, for who has to find out why.
+    /// The steps of the history, for the failure message.
     var steps: [String] = []
 
     init(seed: UInt64) {
@@ -143,9 +142,9 @@ private struct History {
     }
     private var failed: String { configuration.failed ?? "/in/failed" }
 
-    /// Lives of the daemon, each with a fault of its own, then one without and another that must change nothing.
+    /// Runs several daemons with a fault each, then one without a fault, and another that must change nothing.
     ///
-    /// - Returns: how many faults were met.
+    /// - Returns: the number of faults that occurred.
     mutating func live() throws -> Int {
         var met = 0
         for _ in 0...chance.next(4) {
@@ -181,7 +180,7 @@ private struct History {
     }
 
     private mutating func nextFault() -> ModelDisk.Fault {
-        // A whole life takes some 400 changing calls.
+        // A daemon makes some 400 changing calls.
         let at = 1 + chance.next(chance.next(2) == 0 ? 450 : 150)
         if chance.next(2) == 0 { return .death(at: at, after: chance.next(2) == 0) }
         let numbers: [Errno] = [
@@ -193,9 +192,9 @@ private struct History {
             ? .blindness(at: at, count: count, number: number) : .errors(at: at, count: count, number: number)
     }
 
-    // MARK: - What must hold
+    // MARK: - Promises
 
-    /// Of each published folder: its job's spec.
+    /// The spec of each published folder's job.
     private func published() throws -> [String: String] {
         var found: [String: String] = [:]
         for name in disk.names("/out") where !name.hasPrefix(".") {
@@ -210,7 +209,7 @@ private struct History {
         return found
     }
 
-    /// After any fault: nothing lost, nothing half-written to be seen, nothing published twice.
+    /// After any fault: nothing is lost, no partial result is visible, and nothing is published twice.
     private func checkAlways() throws {
         let specs = try published().values.sorted()
         try demand(Set(specs).count == specs.count, "published twice: \(specs)")
@@ -231,7 +230,7 @@ private struct History {
         }
     }
 
-    /// Once all is done: each pair is in one place, with its report, and nothing is left over.
+    /// At the end: each pair is in one place, with its report, and nothing else is left.
     private func checkEnd() throws {
         let specs = try published()
         try demand(specs == ["x": "x.yaml", "y": "y.yaml"], "published: \(specs)")
@@ -264,7 +263,7 @@ private struct History {
     }
 }
 
-/// What `Daemon` does with its store, scanner and history, in its order, without processes and clocks.
+/// The calls that `Daemon` makes to its store, scanner and history, in its order, without processes and clocks.
 private final class ModelDaemon {
     private static let mark = "inbox1"
     private let files: DurableFileSystem<ModelDisk>
@@ -285,9 +284,9 @@ private final class ModelDaemon {
         scanner = InboxScanner(.init(path: "/in"), quiet: 1) { _ in .complete }
     }
 
-    /// Works until all is done, the process has died, or nothing moves any more.
+    /// Works until all jobs have ended, the process has died, or a turn changes nothing.
     ///
-    /// - Returns: whether all is done.
+    /// - Returns: whether all jobs have ended.
     func run() -> Bool {
         guard (try? begin()) != nil else { return false }
         for _ in 0..<30 {
@@ -344,9 +343,9 @@ private final class ModelDaemon {
         return Set(job.inputs.filter { findings.named.contains($0) || uses.isNeeded($0, in: "/in") })
     }
 
-    /// A worker's whole life.
+    /// Runs a job.
     ///
-    /// - Returns: whether the next job may be tried at once.
+    /// - Returns: whether the next job may start at once.
     private func work(_ job: Job) -> Bool {
         var job = job
         do {

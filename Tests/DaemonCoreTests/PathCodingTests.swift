@@ -5,7 +5,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// Names as bytes: whatever they are, they come back, and different ones stay different.
+/// Names as bytes: all of them survive the round trip, and different ones stay different.
 @Suite struct PathCodingTests {
     @Test func `a path is split by its bytes, whether or not a listing made it`() {
         for name in ["\u{301}x.png", "\u{338}", "\r\n", "e\u{301}"] {
@@ -55,7 +55,7 @@ import Testing
     @Test func `every byte name survives the round trip, and no two names give the same string`() {
         var seed = SplitMix(state: 14)
         var names: [[UInt8]: String] = [:]
-        // Whole characters, halves of them, marks that join, composed and not, the private range itself.
+        // Whole characters, parts of them, combining marks, composed and decomposed forms, the private range itself.
         let parts =
             [
                 "a", "e", ".", "~", "é", "e\u{301}", "\u{301}", "\u{338}", "\u{600}", "1\u{fe0f}\u{20e3}",
@@ -69,7 +69,7 @@ import Testing
             let text = PathCoding.text(name)
             #expect(PathCoding.bytes(text) == name)
             #expect(String(validating: Array(text.utf8), as: UTF8.self) != nil)
-            // In a path it hides no slash.
+            // Its encoding adds no slash to a path.
             #expect(lastComponent("/in/\(text)") == text && parent("/in/\(text)") == "/in", "\(name)")
             names[name] = text
         }
@@ -116,7 +116,7 @@ import Testing
     }
 }
 
-/// A generator of the same numbers on every run.
+/// A generator with the same numbers in every run.
 private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

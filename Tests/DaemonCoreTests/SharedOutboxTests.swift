@@ -6,7 +6,7 @@ import Testing
 @testable import DaemonCore
 import YAMLDocuments
 
-/// Several daemons, each with an inbox of its own, and one outbox.
+/// Several daemons, each with its own inbox, and one outbox.
 @Suite struct SharedOutboxTests {
     private let files = PosixFileSystem()
 

@@ -35,7 +35,7 @@ import Testing
         #expect(mode == 0o3770)
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
 
-        // It is an inbox indeed.
+        // The daemon uses it as an inbox.
         try Data(Place.picture).write(to: URL(filePath: "\(folder)/x.png"))
         try files.create("\(folder)/x.yaml", Array("prompt: a cat\n".utf8), mode: 0o644)
         place.wait("the edit") { place.names(place.outbox) == ["x"] }
@@ -113,7 +113,7 @@ import Testing
         #expect(run.errors.contains("setfacl -m u:nobody:rwx '\(theirs)'"))
         #expect(try systemd.calls() == [])
         #expect(try systemd.written() == [])
-        // One that is made is its own, unless the way there is closed.
+        // The service owns a folder that the command makes, unless a parent folder is closed.
         let run2 = try systemd.add("\(theirs)/in", "--json")
         #expect(run2.code == 73 && run2.errors.contains("a folder above it keeps the user nobody out"))
         #expect(try files.status("\(theirs)/in") == nil)
@@ -191,8 +191,8 @@ import Testing
     }
 }
 
-/// Scripts that do what `add-inbox` asks of systemctl(1) and journalctl(1), for a unit test.service that runs the daemon of
-/// a `Place`. A folder that the file `hide` names is another, empty one to the daemon.
+/// Scripts in place of systemctl(1) and journalctl(1), for a unit test.service that runs the daemon of a `Place`. The daemon
+/// sees an empty folder in place of the one that the file `hide` names.
 private final class StandInSystemd {
     let place: Place
     var units: String { "\(place.folder.path)/units" }
@@ -246,7 +246,7 @@ private final class StandInSystemd {
 
     deinit {
         guard let process, kill(process, SIGTERM) == 0 else { return }
-        // Not our child: it has ended when it has no words any more.
+        // Not a child of this process: it has ended when its command line is empty.
         for _ in 0..<200 where (try? PosixFileSystem().read("/proc/\(process)/cmdline").isEmpty) == false {
             usleep(20_000)
         }
@@ -277,7 +277,7 @@ private final class StandInSystemd {
             environment: self.environment.merging(environment) { $1 })
     }
 
-    /// What was asked of systemctl since the last time, questions apart.
+    /// The changing systemctl commands since the last call.
     func calls() throws -> [String] {
         let path = "\(place.folder.path)/calls"
         guard let text = try? text(path) else { return [] }
@@ -285,7 +285,7 @@ private final class StandInSystemd {
         return text.split(separator: "\n").map(String.init)
     }
 
-    /// Files and folders that an addition may have left.
+    /// Files and folders that a command may have left.
     func written() throws -> [String] {
         ["\(place.folder.path)/config.d", units].filter { FileManager.default.fileExists(atPath: $0) }
     }

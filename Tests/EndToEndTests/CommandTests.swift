@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// The real program with the real engine, on the model that comes along, with few steps.
+/// The real program and engine, on the starter model, with few steps.
 @Suite(.serialized) struct CommandTests {
     private static let root = Program.root.path(percentEncoded: false)
     private let quick = "settings: {max_steps: 2, warp: 0, num_steps: 10, lora: {steps: 1, batch: 1}}\n"
@@ -47,7 +47,7 @@ import Testing
         #expect(["moved", "partly", "unchanged"].contains(t["verdict"]?.string ?? ""))
         #expect((t["metrics"]?["mean_distance"]?.number ?? -1) >= 0)
         #expect(t["files"]?["result"]?.string == "result.png")
-        // The spec as run reads back and runs to the same picture, byte for byte: nothing was left to chance.
+        // The effective spec gives the same picture, byte for byte: it has every input.
         try FileManager.default.copyItem(atPath: "\(out)/spec.yaml", toPath: "\(folder.path)/again.yaml")
         let again = try Program.run([
             "edit", "\(folder.path)/r.png", "\(folder.path)/again.yaml", "--out", "\(folder.path)/2",

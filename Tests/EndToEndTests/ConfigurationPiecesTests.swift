@@ -16,7 +16,7 @@ import Testing
         let folder = try TemporaryFolder()
         let main = "\(folder.path)/config.yaml"
         try write(main, "inboxes: [{path: /srv/in}]\noutbox: /srv/out\n")
-        // Ö is after z by its bytes, before o by its looks.
+        // Ö comes after z by its bytes.
         for name in ["b.yaml", "a.yml", "B.yaml", "Ö.yaml", "z.yaml"] {
             try write("\(folder.path)/config.d/\(name)", "outbox: /srv/\(name)\n")
         }
@@ -38,7 +38,7 @@ import Testing
             return
         }
         #expect(pieces.count == 5 && pieces[0].string == "\(folder.path)/config.d/B.yaml")
-        // --config has its own, whatever it is called.
+        // The file of --config has its own pieces, whatever its name.
         try write("\(folder.path)/blue.yaml", "workers: 1\n")
         let blue = try Program.run(["check-config", "\(folder.path)/blue.yaml"])
         #expect(blue.code == 78 && blue.errors.hasPrefix("\(folder.path)/blue.d/x.yaml:1:1: error: "))
@@ -59,7 +59,7 @@ import Testing
         try PosixFileSystem().createDirectory(more)
         try write(
             "\(place.folder.path)/config.d/more.yaml", "inboxes: [{path: \(more)}]\nlimits: {pixels: 1K}\n")
-        // The real worker, locked in: the picture has more pixels than the piece allows.
+        // The real worker in its sandbox: the picture has more pixels than the piece allows.
         try Data(Place.picture).write(to: URL(filePath: "\(more)/x.png"))
         try write("\(more)/x.yaml", "prompt: a cat\n")
         let run = try Program.run(place.arguments + ["--once"])

@@ -67,7 +67,7 @@ import Testing
         #expect(error["code"]?.string == "spec.test")
         #expect(error["attempts"]?.integer == 1)
         #expect(place.started == ["bad.yaml", "good.yaml"])
-        // The spec was wrong, not the picture: a corrected spec runs at once.
+        // Only the spec was wrong: a corrected spec runs at once.
         try place.drop(spec: "bad.yaml")
         #expect(try place.runOnce() == 0)
         #expect(place.names(place.outbox) == ["bad", "good"])
@@ -111,7 +111,7 @@ import Testing
         kill(daemon.processIdentifier, SIGKILL)
         daemon.waitUntilExit()
         #expect(place.names(place.outbox).isEmpty)
-        // The same claim is taken up; this time it is quick.
+        // The daemon takes up the same claim; this run is quick.
         let claims = "\(place.inbox)/.clipdragd"
         let claim = try #require(
             (try FileManager.default.contentsOfDirectory(atPath: claims)).first { $0 != "lock" })
@@ -162,7 +162,7 @@ import Testing
         let third = Place.picture.count / 3
         for part in [0..<third, third..<2 * third] {
             try picture.write(Array(Place.picture[part]))
-            // three times the quiet time: only the content tells that it is not whole
+            // three times the quiet time: only the content shows that it is incomplete
             Thread.sleep(forTimeInterval: 0.6)
             #expect(place.started.isEmpty)
         }
@@ -272,7 +272,7 @@ import Testing
         try files.createDirectory("\(place.outbox)/.clipdragd/\(unfinished)")
         try files.rename(place.inbox, to: "\(place.inbox).unmounted")
         #expect(try place.runOnce() == 0)
-        // What now has the inbox's path is another inbox: neither is its own.
+        // The folder at the inbox's path is another inbox now.
         #expect(try files.list("\(place.outbox)/.clipdragd").map(\.name) == [id, unfinished])
         try files.removeTree(place.inbox)
         try files.rename("\(place.inbox).unmounted", to: place.inbox)

@@ -2,7 +2,7 @@ import Foundation
 import Settings
 import Testing
 
-/// Documents stay true: what the sources say is in them.
+/// The documents agree with the sources.
 @Suite struct DocumentTests {
     private func text(_ path: String) throws -> String {
         try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)
@@ -101,7 +101,7 @@ import Testing
             links += 1
         }
         #expect(links >= 9)
-        // Each promise has one.
+        // Each promise names a test.
         let promises = try text("docs/delivery.md").split(separator: "\n## ")[0].split(separator: "\n- ")
             .dropFirst()
         for promise in promises { #expect(promise.contains("](../Tests/"), "\(promise)") }

@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Of which earlier job a pair is told to be a repetition.
+/// Which earlier job a pair duplicates.
 @Suite struct DuplicateTests {
     @Test func `a job with another mask is no duplicate`() throws {
         let place = try Place()
@@ -36,7 +36,7 @@ import Testing
         let plain = "prompt: x\nsettings: {max_steps: 7, lambda: 0.5}\n"
         #expect(try run(plain, as: "a") == "")
         let same = """
-            # the same, told otherwise
+            # the same, written differently
             priority: 3
             image: b.png
             settings:

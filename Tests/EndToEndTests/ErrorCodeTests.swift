@@ -5,10 +5,10 @@ import Imaging
 import JSON
 import Testing
 
-/// One test for each documented error code: the program itself is brought to say it. Codes that only other levels can reach
-/// are named with the test that has them.
+/// One test for each documented error code: the program prints it. For codes that only other tests can reach, the table names
+/// the test.
 @Suite struct ErrorCodeTests {
-    /// What makes a spec fail, by code. A whole picture x.png lies beside it.
+    /// A failing spec for each code. A valid picture x.png lies beside it.
     private static let specs: [String: String] = [
         "spec.unknown_key": "promt: a cat\n",
         "spec.duplicate_key": "prompt: a\nprompt: b\n",

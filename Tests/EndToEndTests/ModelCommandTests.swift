@@ -21,7 +21,7 @@ import TestSupport
 
     private func json(_ text: String) -> JSONValue? { JSONValue(parsing: Array(text.utf8)) }
 
-    /// The picture that a fixture's job gives on a model, byte for byte.
+    /// The bytes of the result of a fixture's job on a model.
     private func result(model: String, _ more: [String] = []) throws -> Data {
         let job = Fixtures.path("sd15/jobs/released_one_pair")
         let out = "\(folder.path)/out-\(UUID().uuidString)"
@@ -43,7 +43,7 @@ import TestSupport
     @Test func `an imported folder keeps the files that the program reads, byte for byte`() throws {
         let source = "\(folder.path)/Some-Model"
         try files.copyItem(atPath: sd15, toPath: source)
-        // What is not read is not copied: other formats, a variant beside the whole.
+        // The import copies only files that the program reads: no other formats, no variants.
         for name in [
             "unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "a.onnx",
         ] {
@@ -60,7 +60,7 @@ import TestSupport
         }
         #expect(try run("models", "list").output.contains("Some-Model\t\(state)/models/Some-Model\n"))
         #expect(try run("models", "verify", "Some-Model").output == "Some-Model: good\n")
-        // A name is given once.
+        // A taken name is refused.
         let again = try run("models", "import", source)
         #expect(again.code == 73 && again.errors.contains("--name"))
         #expect(try files.contentsOfDirectory(atPath: "\(state)/models") == ["Some-Model"])
@@ -183,7 +183,7 @@ import TestSupport
         let swapped = try result(model: "swapped")
         #expect(swapped != plain)
         #expect(try digest("swapped") != digest(sd15))
-        // The same, named by a model's clipdrag.json, wherever the file lies.
+        // The same VAE, named in a model's clipdrag.json, anywhere on the disk.
         let named = "\(folder.path)/named"
         try files.copyItem(atPath: sd15, toPath: named)
         let settings = "\(named)/clipdrag.json"
@@ -202,7 +202,7 @@ import TestSupport
         #expect(files.contentsEqual(atPath: vae, andPath: "\(state)/models/inside/own/vae.safetensors"))
         try files.removeItem(atPath: "\(named)/own")
         #expect(try before != digest(sd15))
-        // A LoRA of none of it changes nothing; of all of it, the picture.
+        // A LoRA at scale 0 changes nothing; at scale 1 it changes the picture.
         let lora = Fixtures.path("sd15/lora.safetensors")
         try set(#"{"loras": [{"file": "\#(lora)", "scale": 0}]}"#)
         #expect(try result(model: named) == plain)
@@ -265,7 +265,7 @@ import TestSupport
         let model = Program.root.appending(path: "Models/starter").path(percentEncoded: false)
         let weights = contents(model).filter { $0.hasSuffix(".safetensors") }
         let bytes = try weights.map { Array(try Data(contentsOf: URL(filePath: "\(model)/\($0)"))) }
-        // More than one piece, and a last one that is not whole.
+        // More than one block, and a shorter last one.
         #expect(bytes.contains { $0.count > 2 << 20 && $0.count % (1 << 20) != 0 })
         let shown = json(try run("models", "show", "starter", "--json").output)
         #expect(shown?["sha256"]?.string == Digest.sha256(bytes))

@@ -4,7 +4,7 @@ import JSON
 import Testing
 import TestSupport
 
-/// `clipdragd models fetch` against a server on this machine that does what servers and networks do.
+/// `clipdragd models fetch` against a local server that imitates the faults of servers and networks.
 @Suite(.serialized) struct ModelFetchTests {
     private let folder: TemporaryFolder
     private let server: FileServer
@@ -27,7 +27,7 @@ import TestSupport
         }.sorted()
     }
 
-    /// The fixture's manifest, its files under a way of the server's, changed as wished.
+    /// The fixture's manifest, with its files under a path of the server, and with changes.
     private func manifest(_ way: String, _ change: (inout [String: Any], String) -> Void = { _, _ in }) throws
         -> String
     {
@@ -115,7 +115,7 @@ import TestSupport
         let half = try #require(try files.attributesOfItem(atPath: "\(source)/\(largest)")[.size] as? Int) / 2
         let end = Date().addingTimeInterval(60)
         while size() < half, Date() < end { Thread.sleep(forTimeInterval: 0.02) }
-        // Meanwhile no other fetch or import gets in its way.
+        // Meanwhile other fetches and imports are refused.
         let other = try Program.run(["models", "import", source, "--name", "other", "--state", state])
         #expect(other.code == 75 && other.errors.contains("is under way"), "\(other.errors)")
         #expect(try code("import", source, "--name", "other") == "model.busy")
@@ -130,7 +130,7 @@ import TestSupport
         expectWhole()
         let later = server.requests.dropFirst(before)
         #expect(later.contains { $0.hasPrefix("/stall/model/\(largest) bytes=\(half)-") }, "\(later)")
-        // What was there already was not asked for again.
+        // It did not request the bytes that it had.
         #expect(!later.contains { $0.contains("/clip/model.safetensors ") })
     }
 
@@ -151,12 +151,12 @@ import TestSupport
             expectWhole()
             try files.removeItem(atPath: model)
         }
-        // And one without ranges after an interruption: from the beginning.
+        // A server without ranges, after an interruption: from the beginning.
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
         try files.createDirectory(
             at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data("the beginning of something else".utf8).write(to: URL(filePath: part))
-        // And what another manifest listed is not published.
+        // Files of another manifest are not installed.
         try Data("x".utf8).write(to: URL(filePath: part + "2"))
         #expect(try fetch(try absolute("whole")).code == 0)
         expectWhole()
@@ -169,7 +169,7 @@ import TestSupport
         #expect(!files.fileExists(atPath: model))
         #expect(!contents("\(state)/models").contains { $0.hasSuffix(".part") })
         #expect(try code("fetch", try absolute("damaged")) == "model.digest")
-        // The right bytes then go through.
+        // The right bytes are accepted then.
         #expect(try fetch(try absolute("plain")).code == 0)
         expectWhole()
     }
@@ -246,8 +246,8 @@ import TestSupport
     }
 }
 
-/// A web server for one test: files below a folder in several ways, and what was asked for. It ends with its standard
-/// input: Foundation starts programs with signals blocked.
+/// A web server for one test: it serves files below a folder in several ways, and logs requests. It ends with its standard
+/// input, because Foundation starts programs with signals blocked.
 private final class FileServer {
     private let process = Process()
     private let life = Pipe()
@@ -279,7 +279,7 @@ private final class FileServer {
         process.waitUntilExit()
     }
 
-    /// Paths and ranges that were asked for.
+    /// The requested paths and ranges.
     var requests: [String] {
         ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "").split(separator: "\n").map(
             String.init)

@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Names of files, through the real daemon: bytes, twins, collisions, links, folders.
+/// File names with the real daemon: bytes, lookalikes, collisions, links, folders.
 @Suite struct NamesTests {
     private static let spec = Array("prompt: a cat\n".utf8)
 
@@ -31,7 +31,7 @@ import Testing
         #expect(try PosixFileSystem().read(result) == Place.picture)
         let archive = try place.rawNames("\(place.inbox)/archive")
         #expect(archive == [stem + bytes(".png"), stem + bytes(".yaml")])
-        // What people read is UTF-8.
+        // Displayed text is UTF-8.
         let listed = try Program.run(["list", "--state", place.state])
         #expect(listed.code == 0 && listed.output.contains("published"))
         #expect(listed.output.contains(PathCoding.onOneLine(PathCoding.text(stem))))
@@ -78,7 +78,7 @@ import Testing
         #expect(try place.runOnce() == 75)
         #expect(try place.rawNames(place.inbox) == [bytes("e\u{301}.png"), bytes("x.yaml")])
         try place.drop(Place.picture, as: bytes("\u{e9}.png"))
-        #expect(try place.runOnce() == 75)  // the twin is left, alone
+        #expect(try place.runOnce() == 75)  // the lookalike stays, as a half
         #expect(try place.rawNames(place.outbox) == [bytes("x")])
         #expect(try place.rawNames(place.inbox) == [bytes("archive"), bytes("e\u{301}.png")])
     }

@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// What is asked, dropped, taken away or broken at moments that no one thinks of.
+/// Requests, drops, removals and faults at unusual moments.
 @Suite struct OddMomentsTests {
     private func waiting(_ place: Place) -> [JSONValue] {
         guard case .array(let items)? = place.json("\(place.state)/status.json")?["waiting"] else {
@@ -109,7 +109,7 @@ import Testing
         Thread.sleep(forTimeInterval: 1)
         let before = try ticks()
         Thread.sleep(forTimeInterval: 4)
-        // Of four hundred; a loop that turns without end takes what the machine has.
+        // Of four hundred; a spinning loop takes all.
         #expect(try ticks() - before < 40)
     }
 
@@ -127,7 +127,7 @@ import Testing
         let id = try #require(claims.first { $0 != "lock" })
         place.wait("the status") { (try? Program.run(["show", id, "--state", place.state]).code) == 0 }
         #expect(try Program.run(["cancel", id, "--state", place.state]).code == 0)
-        Thread.sleep(forTimeInterval: 7)  // longer than a place that fails is waited for
+        Thread.sleep(forTimeInterval: 7)  // longer than the pause after a failing place
         #expect(place.started.count == 1)
         try FileManager.default.removeItem(atPath: failed)
         place.wait("its end") { place.names(failed) == ["x"] }
@@ -139,7 +139,7 @@ import Testing
         let daemon = try place.start()
         defer { daemon.terminate() }
         place.wait("the start") { place.json("\(place.state)/status.json") != nil }
-        // What an earlier daemon of the other inbox had only to rename.
+        // A complete unpublished result of the other inbox.
         let files = PosixFileSystem()
         let id = "1-1-abcdef-1"
         let (claim, making) = ("\(other.inbox)/.clipdragd/\(id)", "\(other.outbox)/.clipdragd/\(id)")
@@ -190,7 +190,7 @@ import Testing
         place.wait("the request") { place.names("\(place.state)/control") == [] }
         #expect(place.names(failed) == ["x"])
 
-        // The inbox is away, and another daemon has what lies at its path.
+        // The inbox is away, and another daemon has the folder at its path.
         let (another, held) = ("\(place.inbox).another", "\(folder.path)/held")
         try FileManager.default.createDirectory(
             atPath: "\(another)/.clipdragd", withIntermediateDirectories: true)

@@ -4,7 +4,7 @@ import Glibc
 import JSON
 import Testing
 
-/// The operating commands, as an administrator meets them.
+/// The operating commands, as an administrator uses them.
 @Suite struct OperatingTests {
     private func history(_ place: Place, _ name: String) throws -> JSONValue {
         let records = place.names("\(place.state)/history").compactMap {
@@ -31,7 +31,7 @@ import Testing
         func inInbox(_ name: String) throws -> (state: String, text: String) {
             try explain("\(place.inbox)/\(name)")
         }
-        // No daemon has been here: the configuration says what the inboxes are.
+        // No daemon has run: the configuration names the inboxes.
         #expect(try inInbox("x.yaml").text.contains("No inbox is known"))
         try place.drop(picture: "early.png")
         try place.drop(spec: "early.yaml")
@@ -171,7 +171,7 @@ import Testing
         #expect(next()?["alive"] == .bool(false))
     }
 
-    @Test func `two daemons cannot share a state folder, and a daemon does not start without its folders`()
+    @Test func `two daemons cannot share a state folder, and a missing configuration file is an error`()
         throws
     {
         let place = try Place()
@@ -209,7 +209,7 @@ import Testing
     }
 
     @Test func `check completes when memory is short`() throws {
-        // OpenBLAS would look for memory for ever when its threads are joined at the end.
+        // OpenBLAS would look for memory for ever when its threads are joined at the exit.
         let folder = try TemporaryFolder()
         try "prompt: x\n".write(toFile: "\(folder.path)/x.yaml", atomically: true, encoding: .utf8)
         let run = try Program.run(

@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// Pictures and masks as people have them, through the program itself.
+/// Real-life pictures and masks, with the program.
 @Suite(.serialized) struct PictureTests {
     private let quick = "settings: {max_steps: 0, num_steps: 4, lora: {steps: 0}}\n"
     private let picture: Image = {
@@ -30,7 +30,7 @@ import Testing
         return Image(width: width, height: height, samples: samples, alpha: alpha)
     }
 
-    /// What `check` makes of a spec with a mask picture: its notes, or its failure's code and message.
+    /// The answer of `check` to a spec with a mask picture: its notes, or its failure's code and message.
     private func check(mask: Image) throws -> (notes: [String], code: String, message: String) {
         let folder = try TemporaryFolder()
         try write(try picture.pngBytes(), "\(folder.path)/cat.png")

@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// What `--precision` changes, and what it does not.
+/// The effects of `--precision`.
 @Suite(.serialized) struct PrecisionTests {
     /// Runs an example's edit with few steps.
     private func edit(_ precision: String, _ more: String..., into out: String) throws -> (

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// What systemd is told, over a socket as systemd has one.
+/// The messages to systemd, read from a socket like systemd's.
 @Suite(.serialized) struct ServiceTests {
     @Test
     func `systemd gets READY after the first scan, then status, watchdog, reload and stop messages`()
@@ -92,11 +92,11 @@ import Testing
     }
 }
 
-/// A datagram socket that stands for systemd's.
+/// A datagram socket in place of systemd's.
 private final class NotifySocket {
     let path: String
     private let descriptor: Int32
-    /// All that came.
+    /// All messages so far.
     private(set) var seen: [String] = []
 
     init(_ place: Place) throws {
@@ -117,7 +117,7 @@ private final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// The next message; nil when none comes in time.
+    /// The next message; nil after the timeout.
     func next(seconds: Int) -> String? {
         var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&wanted, 1, Int32(seconds * 1000)) == 1 else { return nil }
@@ -128,7 +128,7 @@ private final class NotifySocket {
         return message
     }
 
-    /// Messages up to one that begins so, which comes within twenty seconds.
+    /// The messages up to one with this beginning, within twenty seconds.
     func messages(until beginning: String) throws -> [String] {
         var messages: [String] = []
         while messages.last?.hasPrefix(beginning) != true {

@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Bounds of workers, and what the daemon does beside its jobs, as a process.
+/// Limits of workers, and the daemon's other tasks, with a real daemon process.
 @Suite struct SupervisionTests {
     @Test(arguments: [
         (", seconds: 1", "SLOW", "worker.time_limit", 1),
@@ -54,7 +54,7 @@ import Testing
         #expect(try place.runOnce() == 75)
         let text = try String(contentsOfFile: "\(place.folder.path)/litter", encoding: .utf8)
         let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
-        // Dead, or dead and not yet fetched by whoever inherited it.
+        // Dead, or a zombie of the process that inherited it.
         place.wait("its end") {
             let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
             return state.map { $0.contains(") Z ") } ?? true
@@ -164,7 +164,7 @@ import Testing
     @Test func `a hook behind a socket gets an event again until it acknowledges it`() throws {
         let folder = try TemporaryFolder()
         let (socket, event) = ("\(folder.path)/s", "\(folder.path)/event")
-        // The first time it hangs up without a word.
+        // The first time it closes the connection without an answer.
         let script = """
             import socket, sys
             s = socket.socket(socket.AF_UNIX); s.bind("s"); s.listen()

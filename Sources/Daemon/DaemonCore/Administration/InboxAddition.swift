@@ -5,6 +5,7 @@ import Foundation
 import JobFiles
 import JSON
 import ServiceConfiguration
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
