@@ -1,6 +1,7 @@
-import Foundation
 import DurableFiles
+import Foundation
 import JSON
+import JobFiles
 import ServiceConfiguration
 import SystemPackage
 

@@ -1,5 +1,6 @@
 import DurableFiles
 import JSON
+import JobFiles
 
 #if canImport(Glibc)
     import Glibc
