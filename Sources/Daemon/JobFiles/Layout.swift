@@ -59,6 +59,8 @@ public struct StateLayout: Sendable, Equatable {
     public var status: String { "\(path)/status.json" }
     /// Requests to the daemon.
     public var control: String { "\(path)/control" }
+    /// The events that the hook has not received yet.
+    public var hook: String { "\(path)/hook" }
     /// Fine-tunings, inversions and paces of earlier edits.
     public var cache: String { "\(path)/cache" }
     /// Imported models.

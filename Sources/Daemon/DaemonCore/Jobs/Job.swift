@@ -2,6 +2,7 @@ import Digests
 import DurableFiles
 import JobFiles
 import JSON
+import JobFiles
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
