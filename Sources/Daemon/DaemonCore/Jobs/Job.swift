@@ -2,7 +2,6 @@ import Digests
 import DurableFiles
 import JobFiles
 import JSON
-import JobFiles
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
