@@ -236,7 +236,7 @@ import Testing
         daemon.terminate()
         let log = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         daemon.waitUntilExit()
-        #expect(log.components(separatedBy: "a lone half").count == 2)
+        #expect(log.components(separatedBy: "orphan: its picture or spec").count == 2)
         #expect(log.contains("file=half.yaml"))
     }
 }
