@@ -256,6 +256,7 @@ public final class Daemon {
     /// Ends: runs that do not outlive the daemon are stopped; their jobs and all that wait go back to the inboxes.
     private func finish() -> ExitStatus {
         notifier.stopping()
+        housekeeping.askToEnd()
         let ended = runs.stopAll(within: Self.stopSeconds) {
             takeSignals()
             return stop == .atOnce
