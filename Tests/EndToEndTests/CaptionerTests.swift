@@ -77,7 +77,8 @@ import Testing
 
     @Test func `check-config looks for the programs and the model that it names`() throws {
         let config = "\(folder.path)/config.yaml"
-        try "hook: \(folder.path)/tell\ncaptions: [{command: [\(folder.path)/say]}]\nmodel: \(folder.path)/none\n"
+        try
+            "hook: \(folder.path)/tell\ncaptions: [{command: [\(folder.path)/say]}]\nmodel: \(folder.path)/none\n"
             .write(toFile: config, atomically: true, encoding: .utf8)
         let run = try Program.run(["check-config", config])
         #expect(run.code == 78)

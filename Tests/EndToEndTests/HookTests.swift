@@ -25,8 +25,11 @@ import Testing
 
     private var logged: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    @Test(.timeLimit(.minutes(2))) func `what a hook prints is bounded in the log, and does not stop it`() throws {
-        let place = try place("#!/bin/sh\necho first >&2\nhead -c 5000000 /dev/zero | tr '\\0' x\ntouch \(folder.path)/done\n")
+    @Test(.timeLimit(.minutes(2))) func `what a hook prints is bounded in the log, and does not stop it`()
+        throws
+    {
+        let place = try place(
+            "#!/bin/sh\necho first >&2\nhead -c 5000000 /dev/zero | tr '\\0' x\ntouch \(folder.path)/done\n")
         let daemon = try run(place, once: true)
         daemon.waitUntilExit()
         #expect(daemon.terminationStatus == 0)
@@ -51,12 +54,16 @@ import Testing
         if let pid { kill(pid, SIGKILL) }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a hook that fails or cannot be started is told with its file, the job and the reason`() throws {
+    @Test(.timeLimit(.minutes(2)))
+    func `a hook that fails or cannot be started is told with its file, the job and the reason`() throws {
         let closed = try place("#!/bin/sh\n", mode: 0o644)
         try run(closed, once: true).waitUntilExit()
         let lines = logged.split(separator: "\n").filter { $0.contains("the hook failed") }
         #expect(lines.count == 5)
-        #expect(lines.allSatisfy { $0.contains("Permission denied") && $0.contains("file=\(program)") && $0.contains("job=") })
+        #expect(
+            lines.allSatisfy {
+                $0.contains("Permission denied") && $0.contains("file=\(program)") && $0.contains("job=")
+            })
         #expect(lines.last?.contains("code=hook.failed") == true)
         try PosixFileSystem().remove(program)
         let failing = try place("#!/bin/sh\nexit 3\n")

@@ -95,7 +95,8 @@ enum CaptioningProgram {
 
     /// A line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
     static func cleaned(_ line: String) -> String {
-        let sequences = /\u{1B}(?:\[[0-?]*[ -\/]*[@-~]|[\]PX^_][^\u{07}\u{1B}]*(?:\u{07}|\u{1B}\\)?|[ -\/]*[0-~])/
+        let sequences =
+            /\u{1B}(?:\[[0-?]*[ -\/]*[@-~]|[\]PX^_][^\u{07}\u{1B}]*(?:\u{07}|\u{1B}\\)?|[ -\/]*[0-~])/
         let plain = line.replacing(sequences, with: "").unicodeScalars.map { scalar in
             scalar.properties.generalCategory == .control ? " " : String(scalar)
         }
@@ -103,7 +104,9 @@ enum CaptioningProgram {
     }
 
     private static func failure(_ reason: String, _ errors: [UInt8]) -> CaptioningProgramError {
-        let said = cleaned(String(decoding: errors, as: UTF8.self).split(whereSeparator: \.isNewline).last.map(String.init) ?? "")
+        let said = cleaned(
+            String(decoding: errors, as: UTF8.self).split(whereSeparator: \.isNewline).last.map(String.init)
+                ?? "")
         return CaptioningProgramError(reason: said.isEmpty ? reason : "\(reason): \(said.prefix(length))")
     }
 }
@@ -120,9 +123,10 @@ struct ClipRanking {
         let paths = ["\(model.folder)/vocabulary.txt", beside, "/usr/share/clipdragd/vocabulary.txt"]
         guard let text = paths.lazy.compactMap({ try? String(contentsOfFile: $0, encoding: .utf8) }).first
         else { return nil }
-        phrases = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter {
-            !$0.isEmpty && !$0.hasPrefix("#")
-        }
+        phrases = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter {
+                !$0.isEmpty && !$0.hasPrefix("#")
+            }
         self.guide = guide
     }
 

@@ -97,9 +97,12 @@ struct InboxScanner: Sendable {
             }
             try addPair(name, parsed.spec, file, names, files, now, &findings)
         }
-        for (spec, names) in unsettled { findings.named.add(names, of: spec) }
         for picture in pictures where !findings.named.contains(picture) {
             if let file = try look(picture, files, now) { findings.waiting[picture] = file.stamp.modified }
+        }
+        for (spec, names) in unsettled {
+            findings.named.add(names, of: spec)
+            for name in names where InboxNames.isPicture(name) { findings.waiting[name] = nil }
         }
         arrivals = arrivals.filter { names.known.contains($0.key) }
         for i in findings.pairs.indices where !markers.isEmpty {

@@ -195,7 +195,9 @@ private final class HookOutput {
     /// The first lines.
     var lines: [String] {
         let text = String(decoding: bytes, as: UTF8.self)
-        return text.split(whereSeparator: \.isNewline).prefix(Self.lineLimit).map { PathCoding.onOneLine(String($0)) }
+        return text.split(whereSeparator: \.isNewline).prefix(Self.lineLimit).map {
+            PathCoding.onOneLine(String($0))
+        }
     }
 
     /// Bytes that are not kept.

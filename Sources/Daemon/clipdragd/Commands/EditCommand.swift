@@ -88,7 +88,8 @@ struct EditCommand: ParsableCommand {
                 imagePath: absolutePath(image),
                 // A trace is a record of everything done, so everything is done.
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
-                trace: recorder, announce: progress.announce, warn: OutputOptions.warn, report: progress.report)
+                trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
+                report: progress.report)
             progress.finish()
             try write(products, recorder, files)
             let result = products.first?.name ?? ""

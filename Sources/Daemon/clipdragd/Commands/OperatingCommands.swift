@@ -321,7 +321,9 @@ struct CheckConfigCommand: ParsableCommand {
             }
             print(missing.isEmpty ? "\(path): good" : "\(path): well written, but what it names is missing:")
             for (what, why) in missing {
-                print("  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(PathCoding.onOneLine(PathCoding.shown(why)))")
+                print(
+                    "  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(PathCoding.onOneLine(PathCoding.shown(why)))"
+                )
             }
             for piece in pieces { print("  piece      \(PathCoding.shown(piece))") }
             for inbox in configuration.inboxes {
@@ -333,7 +335,9 @@ struct CheckConfigCommand: ParsableCommand {
     }
 
     /// What a configuration names and this machine has not: the model, and programs that cannot be run.
-    private static func missing(_ configuration: Configuration, state: String) -> [(what: String, why: String)] {
+    private static func missing(_ configuration: Configuration, state: String) -> [(
+        what: String, why: String
+    )] {
         var missing: [(what: String, why: String)] = []
         if let model = configuration.model {
             do throws(Failure) { _ = try ModelStore(stateFolder: state).folder(of: model) } catch {
