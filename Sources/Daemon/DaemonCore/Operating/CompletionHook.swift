@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import JSON
+import JobFiles
 internal import CLinux
 
 #if canImport(Glibc)
@@ -38,7 +39,7 @@ public final class CompletionHook {
     private var running: Run?
 
     init(stateFolder: String, _ files: any FileSystem) {
-        folder = "\(stateFolder)/hook"
+        folder = StateLayout(stateFolder).hook
         self.files = files
         let left = (try? files.list(folder).map(\.name)) ?? []
         waiting = left.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { (stem($0), 0, 0) }
