@@ -134,7 +134,7 @@ final class Place {
         let script = """
             #!/bin/sh
             while [ $# -gt 0 ]; do
-              case "$1" in --out) out=$2;; --spec) spec=$2;; --id) id=$2;; --image) image=$2;; --duplicate-of) dup=$2;; esac
+              case "$1" in --out=*) out=${1#*=};; --spec=*) spec=${1#*=};; --id=*) id=${1#*=};; --image=*) image=${1#*=};; --duplicate-of=*) dup=${1#*=};; esac
               shift
             done
             echo "$id $(basename "$spec")" >> '\(folder.path)/started'

@@ -118,6 +118,10 @@ public struct Explanation: Sendable {
                     "\(name) waits: a downloader's control file, \(control), lies beside it. Remove that if nothing downloads any more."
                 )
             }
+            if found.placeholders.contains(name) {
+                return Explanation(
+                    .settling, "\(name) is empty: it waits until something is written into it.")
+            }
             if found.settling.contains(name) {
                 return Explanation(.settling, "\(name) is still changing, or is not complete yet.")
             }

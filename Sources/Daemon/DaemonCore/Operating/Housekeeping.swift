@@ -9,6 +9,8 @@ final class Housekeeping {
     private let hook: CompletionHook
     private let loneHalves: LoneHalves
     private var retention = Retention()
+    /// Seconds that the hook gets to end by itself, after those that the runs have taken.
+    private static let stopSeconds = 0.2
 
     init(_ context: DaemonContext, _ hook: CompletionHook, _ loneHalves: LoneHalves) {
         self.context = context
@@ -32,28 +34,39 @@ final class Housekeeping {
 
     private func report(_ event: CompletionHook.Event) {
         switch event {
-        case .notStarted(let reason):
-            context.log.write(.warning, "the hook could not be started: \(reason)")
-        case .failed(let id):
+        case .failed(let id, let reason):
             context.metrics.countHookFailure()
-            context.log.write(.warning, "the hook failed; trying again", ["job": id])
-        case .gaveUp(let id):
+            context.log.write(.warning, "the hook failed: \(reason); trying again", fields(id))
+        case .gaveUp(let id, let reason):
             context.metrics.countHookFailure()
             context.log.write(
-                .error, "the hook failed; giving up", ["job": id, "code": "hook.failed"])
+                .error, "the hook failed: \(reason); giving up",
+                fields(id).merging(["code": "hook.failed"]) { $1 })
+        case .said(let id, let lines, let leftOut):
+            for line in lines { context.log.write(.info, "the hook says: \(line)", fields(id)) }
+            if leftOut > 0 {
+                context.log.write(.notice, "the hook printed \(leftOut) more bytes", fields(id))
+            }
         }
+    }
+
+    private func fields(_ job: String) -> [String: String] {
+        ["job": job, "file": context.configuration.hook ?? ""]
     }
 
     /// Whether the hook has received every event.
     var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
 
+    /// Asks the hook to end.
+    func askToEnd() { hook.askToEnd() }
+
     /// Stops the hook.
-    func stop() { hook.stop() }
+    func stop() { hook.stop(within: Self.stopSeconds) }
 
     /// When something is due next, seconds since 1970.
     func nextTime(_ now: Double) -> Double {
         let configuration = context.configuration
-        var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime)
+        var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime(now))
         let kept = configuration.retention
         if [kept.archive, kept.failed, kept.outbox].contains(where: { $0 != nil }) {
             next = min(next, retention.next)

@@ -54,7 +54,7 @@ final class Metrics {
     /// Counts a run that has ended.
     func countRun(_ duration: Duration) {
         runs += 1
-        runSeconds += Double(duration.components.seconds)
+        runSeconds += duration / .seconds(1)
     }
 
     /// Counts a retry after a run that crashed.

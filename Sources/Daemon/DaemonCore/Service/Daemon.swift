@@ -256,6 +256,7 @@ public final class Daemon {
     /// Ends: stops the runs that do not outlive the daemon, and returns their jobs and the waiting ones to the inboxes.
     private func finish() -> ExitStatus {
         notifier.stopping()
+        housekeeping.askToEnd()
         let ended = runs.stopAll(within: Self.stopSeconds) {
             takeSignals()
             return stop == .atOnce

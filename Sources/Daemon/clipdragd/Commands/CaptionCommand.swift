@@ -32,7 +32,7 @@ struct CaptionCommand: ParsableCommand {
             let loaded = try ModelStore.load(folder)
             let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
             let caption = CaptionChain(loaded, configuration.captions).caption(
-                pixels, path: absolutePath(image))
+                pixels, path: absolutePath(image), warn: OutputOptions.warn)
             print(
                 output.json
                     ? JSONValue.object([

@@ -27,6 +27,11 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Prints a warning on standard error: nothing of it is a line or an escape sequence of its own.
+    static func warn(_ text: String) {
+        StandardStream.errors.write("clipdragd: warning: \(PathCoding.onOneLine(text))\n")
+    }
+
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: Failure) {
         if json { print(ErrorReport(failure).json.line) }

@@ -91,7 +91,8 @@ struct EditCommand: ParsableCommand {
                 imagePath: absolutePath(image),
                 // A trace holds all stages, so none comes from the cache.
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
-                trace: recorder, announce: progress.announce, report: progress.report)
+                trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
+                report: progress.report)
             progress.finish()
             try write(products, recorder, files)
             let result = products.first?.name ?? ""

@@ -70,7 +70,7 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
-            announce: { _ in }, report: { send($0) })
+            announce: { _ in }, warn: OutputOptions.warn, report: { send($0) })
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {

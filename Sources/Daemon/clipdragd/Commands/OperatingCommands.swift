@@ -6,6 +6,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
@@ -309,19 +310,58 @@ struct CheckConfigCommand: ParsableCommand {
             if let clash = configuration.folderClash { throw clash }
             let path = places.configurationFile ?? "no configuration file: the defaults apply"
             let pieces = try places.configurationFiles?.pieces() ?? []
+            let missing = Self.missing(configuration, state: places.stateFolder)
             if output.json {
-                return print(
+                print(
                     JSONValue.object([
                         ("file", .string(path)), ("pieces", .array(pieces.map { .string($0) })),
-                        ("ok", .bool(true)),
+                        ("ok", .bool(missing.isEmpty)),
+                        ("missing", .array(missing.map { .string("\($0.what) \($0.why)") })),
                     ]).shown.line)
+                if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
+                return
             }
-            print("\(path): good")
+            print(missing.isEmpty ? "\(path): good" : "\(path): well written, but what it names is missing:")
+            for (what, why) in missing {
+                print(
+                    "  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(PathCoding.onOneLine(PathCoding.shown(why)))"
+                )
+            }
             for piece in pieces { print("  piece      \(PathCoding.shown(piece))") }
             for inbox in configuration.inboxes {
                 print("  inbox      \(PathCoding.shown(inbox.path)), \(inbox.watch.rawValue)")
             }
             print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
         }
+    }
+
+    /// What a configuration names and this machine has not: the model, and programs that cannot be run.
+    private static func missing(_ configuration: Configuration, state: String) -> [(
+        what: String, why: String
+    )] {
+        var missing: [(what: String, why: String)] = []
+        if let model = configuration.model {
+            do throws(Failure) { _ = try ModelStore(stateFolder: state).folder(of: model) } catch {
+                missing.append(("model", error.message))
+            }
+        }
+        if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
+            missing.append(("hook", "\(hook): \(why)"))
+        }
+        for case .command(let words) in configuration.captions {
+            if let why = whyNotRunnable(words[0], isSocketGood: false) {
+                missing.append(("captioner", "\(words[0]): \(why)"))
+            }
+        }
+        return missing
+    }
+
+    /// Why a program cannot be run by this user; nil where it can.
+    private static func whyNotRunnable(_ path: String, isSocketGood: Bool) -> String? {
+        let kind = (try? PosixFileSystem().status(path))?.kind
+        if kind == .directory { return String(cString: strerror(EISDIR)) }
+        if kind == .other && isSocketGood { return nil }
+        return access(PathCoding.cString(path), X_OK) == 0 ? nil : String(cString: strerror(errno))
     }
 }

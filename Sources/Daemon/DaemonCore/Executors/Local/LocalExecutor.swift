@@ -44,10 +44,11 @@ final class LocalExecutor: Executor {
     }
 
     private func arguments(_ order: RunOrder) -> [String] {
-        var words = ["--spec", order.spec, "--out", order.results, "--id", order.job, "--name", order.name]
-        words += ["--attempt", String(order.attempt), "--state", stateFolder]
-        if let image = order.image { words += ["--image", image] }
-        if let earlier = order.duplicateOf { words += ["--duplicate-of", earlier] }
+        // A value in a word of its own would be taken for an option where it begins with a dash.
+        var words = ["--spec=\(order.spec)", "--out=\(order.results)", "--id=\(order.job)"]
+        words += ["--name=\(order.name)", "--attempt=\(order.attempt)", "--state=\(stateFolder)"]
+        if let image = order.image { words.append("--image=\(image)") }
+        if let earlier = order.duplicateOf { words.append("--duplicate-of=\(earlier)") }
         return words
     }
 

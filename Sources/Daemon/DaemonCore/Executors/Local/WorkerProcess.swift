@@ -25,7 +25,11 @@ final class WorkerProcess {
     private var lastProgress: ContinuousClock.Instant
     /// The limit that it was killed at.
     private var exceeded: RunLimit?
-    private let started: ContinuousClock.Instant
+    private var started: ContinuousClock.Instant
+    /// When it was last looked at.
+    private var lastLook: ContinuousClock.Instant
+    /// Seconds between two looks beyond which nobody ran: the machine slept, or was frozen with daemon and worker.
+    private static let longestPause = 5.0
     /// When it was first killed.
     private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
@@ -35,14 +39,14 @@ final class WorkerProcess {
     init(_ command: [String], job: String, memory: Int? = nil) throws(FileError) {
         self.job = job
         started = .now
-        lastProgress = .now
+        (lastProgress, lastLook) = (started, started)
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        let child = cl_spawn(command[0], words, "/dev/null", ends[1])
+        let child = cl_spawn(command[0], words, "/dev/null", ends[1], 0)
         let number = Errno(rawValue: errno)
         close(ends[1])
         guard child > 0 else {
@@ -81,10 +85,16 @@ final class WorkerProcess {
         }
     }
 
-    /// Kills it once it exceeds a limit.
-    func enforce(_ limits: RunLimits) {
+    /// Kills it once it exceeds a limit. The daemon looks every second: more time than a few seconds since the last look
+    /// is time in which nobody ran, and does not count.
+    func enforce(_ limits: RunLimits, now: ContinuousClock.Instant = .now) {
         guard exceeded == nil else { return }
-        let now = ContinuousClock.now
+        let pause = now - lastLook - .seconds(Self.longestPause)
+        lastLook = now
+        if pause > .zero {
+            started += pause
+            lastProgress += pause
+        }
         if let seconds = limits.seconds, now - started > .seconds(seconds) {
             exceeded = .time
         } else if let memory = limits.memory, (Self.residentBytes(pid) ?? 0) > memory {
