@@ -45,7 +45,7 @@ final class Housekeeping {
         case .said(let id, let lines, let leftOut):
             for line in lines { context.log.write(.info, "the hook says: \(line)", fields(id)) }
             if leftOut > 0 {
-                context.log.write(.notice, "the hook printed \(leftOut) more bytes", fields(id))
+                context.log.write(.notice, "the hook printed \(leftOut) bytes more", fields(id))
             }
         }
     }
