@@ -65,7 +65,8 @@ public struct EditSettings: Sendable, Equatable {
     public var autoMask = false
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
-    /// Updates that an edit prompt gets at least: before, arrival does not end the loop (`text_steps`; ours).
+    /// Updates that an edit prompt gets at least: before, arrival does not end the loop. A text without
+    /// drags ends after them (`text_steps`; ours).
     public var textSteps = 0
     /// Guidance towards P_e while sampling; 0: P_e guides the drag loop alone (`text_sampling`; ours).
     public var textSampling = 0.0

@@ -59,7 +59,8 @@ extension Setting {
             "Part of each drag by which the picture is stretched before the first drag step; 0 turns it off."),
         Setting(
             "text_steps", \.textSteps, .integer(0...10000),
-            "Smallest number of drag steps of an edit prompt, even when all handles have arrived."),
+            "Smallest number of drag steps of an edit prompt, even when all handles have arrived; a text without drags ends after them."
+        ),
         Setting(
             "text_sampling", \.textSampling, .number(0...20),
             "Guidance towards the edit prompt while sampling; 0 for none."),

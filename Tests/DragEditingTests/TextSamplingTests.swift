@@ -71,3 +71,22 @@ import Testing
         #expect(cost.stages[.sampling]?.fixed == Work(passes: 3 * settings.invertedStepCount))
     }
 }
+
+/// `text_steps` and a text without drags.
+@Suite struct TextAloneTests {
+    @Test func `a text without drags ends after text_steps, and after max_steps where that is 0`() throws {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        let image = try workingPicture("starter/lora_training.png", model)
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 4, 0)
+        func steps(_ textSteps: Int) throws -> Int {
+            settings.textSteps = textSteps
+            let request = EditRequest(
+                image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: [], settings: settings)
+            return try DragEditor(model).edit(request).record.steps
+        }
+        #expect(try steps(2) == 2)
+        #expect(try steps(0) == 4)
+        #expect(try steps(9) == 4)
+    }
+}

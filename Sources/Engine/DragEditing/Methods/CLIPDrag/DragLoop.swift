@@ -29,6 +29,8 @@ struct DragLoop {
     private let radii: (supervision: Int, tracking: Int)
     /// Updates before which neither arrival nor patience ends the loop.
     private let leastSteps: Int
+    /// Updates at most. Nothing arrives without drags, so a text alone ends after `text_steps` where that is set.
+    private let stepLimit: Int
     private let clock = ContinuousClock()
 
     init(_ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun) {
@@ -38,6 +40,8 @@ struct DragLoop {
         self.run = run
         radii = input.task.grid.radii(settings)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
+        let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
+        stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
 
     /// Runs the loop.
@@ -53,7 +57,7 @@ struct DragLoop {
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
         var patience = Patience(limit: settings.patience)
-        for k in 0..<settings.dragStepLimit {
+        for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
                 break
