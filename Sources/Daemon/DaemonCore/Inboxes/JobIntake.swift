@@ -113,7 +113,7 @@ final class JobIntake {
     /// Goes on with claims that belong to no job of this daemon.
     func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
         let known = Set((scheduler.queue.all + runs.all.map(\.job)).map(\.id))
-        try context.store.finishSettingAside(from: inbox.path, besides: known)
+        try context.store.finishMoves(from: inbox.path, besides: known)
         let left = try context.store.leftovers(inbox.path, besides: known)
         // A job whose pictures are put away must know whether a spec that waits in the inbox names them too.
         if left.contains(where: { $0.state == .publishing || $0.state == .running }) {

@@ -3,7 +3,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 
-/// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
+/// The chores beside the jobs: the hook, lone halves, and retention.
 final class Housekeeping {
     private let context: DaemonContext
     private let hook: CompletionHook
@@ -20,14 +20,14 @@ final class Housekeeping {
 
     /// Does what is due.
     ///
-    /// - Parameter isNews: whether something may have changed since the last turn.
-    func run(isNews: Bool) {
+    /// - Parameter hasNews: whether something may have changed since the last turn.
+    func run(hasNews: Bool) {
         let now = Date().timeIntervalSince1970
-        loneHalves.update(isNews: isNews)
+        loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
         if retention.isDue(now) {
             for path in retention.expire(context.configuration, context.files, now) {
-                context.log.write(.info, "removed after its time", ["path": path])
+                context.log.write(.info, "removed: kept for as long as `retention` says", ["path": path])
             }
         }
     }
@@ -40,7 +40,7 @@ final class Housekeeping {
         case .gaveUp(let id, let reason):
             context.metrics.countHookFailure()
             context.log.write(
-                .error, "the hook failed for the last time: \(reason)",
+                .error, "the hook failed: \(reason); giving up",
                 fields(id).merging(["code": "hook.failed"]) { $1 })
         case .said(let id, let lines, let leftOut):
             for line in lines { context.log.write(.info, "the hook says: \(line)", fields(id)) }
@@ -54,13 +54,13 @@ final class Housekeeping {
         ["job": job, "file": context.configuration.hook ?? ""]
     }
 
-    /// Whether the hook has been given every event.
+    /// Whether the hook has received every event.
     var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
 
-    /// Asks what runs to end.
+    /// Asks the hook to end.
     func askToEnd() { hook.askToEnd() }
 
-    /// Ends what runs.
+    /// Stops the hook.
     func stop() { hook.stop(within: Self.stopSeconds) }
 
     /// When something is due next, seconds since 1970.

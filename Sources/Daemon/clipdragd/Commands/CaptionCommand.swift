@@ -14,7 +14,7 @@ import TensorCore
 /// `clipdragd caption`: the P_o that would be used.
 struct CaptionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "caption", abstract: "Print the description that an edit would use.")
+        commandName: "caption", abstract: "Print the source prompt that an edit would use.")
 
     @Argument(help: "The picture.")
     var image: String
