@@ -49,33 +49,56 @@ let package = Package(
             name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
+        .target(
+            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+
         // What people write.
         .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
+        .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
         .target(name: "CCurl"),
         .target(
-            name: "JobFiles", dependencies: ["CLinux"], path: "Sources/Daemon/JobFiles", swiftSettings: strict
+            name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
+        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            swiftSettings: strict),
+        .target(
+            name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
+            swiftSettings: strict),
+        .target(
+            name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
+            swiftSettings: strict),
+        .target(
+            name: "ModelManagement",
+            dependencies: [
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+            ],
+            path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "CCurl", "JobFiles", "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore",
-                "Imaging",
+                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
+                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "JobFiles", "SpecParser", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "JobFiles", "Settings", "SpecParser", "Diffusion", "DragEditing",
-                "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings",
+                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -83,7 +106,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "TensorCore"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -104,15 +127,30 @@ let package = Package(
             dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "RegionEditingTests",
+            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
+        .testTarget(
             name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
+            name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ModelManagementTests",
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "DaemonCoreTests",
-            dependencies: ["CLinux", "DaemonCore", "EditJobs", "JobFiles", "SpecParser", "TestSupport"],
+            dependencies: [
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JobFiles", "Settings", "SpecParser", "Imaging", "clipdragd", "TestSupport"],
+            dependencies: [
+                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "clipdragd", "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,7 +1,9 @@
+import DurableFiles
 import Foundation
 import JobFiles
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 

@@ -1,7 +1,10 @@
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 

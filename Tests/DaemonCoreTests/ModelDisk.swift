@@ -1,5 +1,5 @@
-@testable import JobFiles
 import Synchronization
+@testable import DurableFiles
 
 /// A disk in memory, as unkind as POSIX allows: what was not synced may be lost, kept or trashed by a power cut, names of
 /// different folders in any order; a failed fsync has thrown the data away; a write may take some of its bytes. What happens

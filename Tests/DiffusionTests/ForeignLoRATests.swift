@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Diffusion
 

@@ -1,7 +1,7 @@
 import Diffusion
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// What people have and this program does not run: each is told by what it is, with what to use instead.
 @Suite struct ForeignModelTests {

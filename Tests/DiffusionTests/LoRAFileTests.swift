@@ -1,8 +1,8 @@
 import Diffusion
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct LoRAFileTests {
     @Test(arguments: Fixtures.families)

@@ -1,8 +1,8 @@
 import Diffusion
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// A copy of a fixture's model with something wrong in it: the error names file and key, and says what to do.
 @Suite struct LoadingErrorTests {

@@ -1,8 +1,8 @@
 import Diffusion
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Networks alone, against the oracle: rel 1e-4 (fixtures README).
 @Suite struct ModuleParityTests {

@@ -2,8 +2,8 @@ import DragEditing
 import Foundation
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Parts of the drag loop on given feature maps (drag_units.*): rel 1e-5, cells equal.
 @Suite struct DragUnitTests {

@@ -2,8 +2,8 @@ import Diffusion
 import Foundation
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DragEditing
 

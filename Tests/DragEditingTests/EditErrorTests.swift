@@ -3,8 +3,8 @@ import DragEditing
 import Foundation
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Edits that cannot be made, for reasons that a spec's own checks do not see, and masks that hold nothing.
 @Suite struct EditErrorTests {

@@ -3,8 +3,8 @@ import DragEditing
 import Foundation
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Recorded randomness in place of a generator.
 private struct RecordedDraws: FineTuningDraws {

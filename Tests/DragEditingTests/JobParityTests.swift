@@ -4,8 +4,8 @@ import Foundation
 import Imaging
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every recorded job, against the oracle, within the bounds of Tests/Fixtures/README.md.
 @Suite struct JobParityTests {

@@ -2,8 +2,8 @@ import Diffusion
 import DragEditing
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// A memory in memory.
 private final class Memory: StageMemory {

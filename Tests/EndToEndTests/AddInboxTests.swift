@@ -1,6 +1,7 @@
+import DurableFiles
 import Foundation
 import Glibc
-import JobFiles
+import JSON
 import Testing
 
 /// `clipdragd add-inbox`, with a stand-in for systemd. Under the real one: scripts/test-systemd.sh.

@@ -1,6 +1,6 @@
 import Foundation
 import Imaging
-import JobFiles
+import JSON
 import Testing
 
 /// The real program with the real engine, on the model that comes along, with few steps.

@@ -1,6 +1,7 @@
+import DurableFiles
 import Foundation
 import Glibc
-import JobFiles
+import JSON
 import Testing
 
 /// The folder X.d beside the configuration X.yaml.

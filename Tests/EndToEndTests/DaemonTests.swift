@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// The real daemon, as a process, with a stand-in for the worker.

@@ -1,5 +1,5 @@
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// Of which earlier job a pair is told to be a repetition.

@@ -1,6 +1,7 @@
+import DurableFiles
 import Foundation
 import Imaging
-import JobFiles
+import JSON
 import Testing
 
 /// One test for each documented error code: the program itself is brought to say it. Codes that only other levels can reach

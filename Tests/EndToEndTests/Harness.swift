@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// The built program.

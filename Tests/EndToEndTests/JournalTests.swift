@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import JobFiles
+import JSON
 import Testing
 
 /// What the journal is told, over a socket as journald has one.

@@ -1,7 +1,9 @@
+import Digests
+import DurableFiles
 import Foundation
-import JobFiles
-import TestSupport
+import JSON
 import Testing
+import TestSupport
 
 /// `clipdragd models …` with the real program: making, listing, checking and using models of every layout.
 @Suite(.serialized) struct ModelCommandTests {

@@ -1,7 +1,8 @@
+import Digests
 import Foundation
-import JobFiles
-import TestSupport
+import JSON
 import Testing
+import TestSupport
 
 /// `clipdragd models fetch` against a server on this machine that does what servers and networks do.
 @Suite(.serialized) struct ModelFetchTests {

@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// Names of files, through the real daemon: bytes, twins, collisions, links, folders.

@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// What is asked, dropped, taken away or broken at moments that no one thinks of.

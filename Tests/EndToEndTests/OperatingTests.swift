@@ -1,6 +1,7 @@
+import DurableFiles
 import Foundation
 import Glibc
-import JobFiles
+import JSON
 import Testing
 
 /// The operating commands, as an administrator meets them.

@@ -1,6 +1,6 @@
 import Foundation
 import Imaging
-import JobFiles
+import JSON
 import Testing
 
 /// What `--precision` changes, and what it does not.

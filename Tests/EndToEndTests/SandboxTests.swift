@@ -1,5 +1,5 @@
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// What a worker can do once it has locked itself in, tried from within by a captioning program.

@@ -1,5 +1,5 @@
 import Foundation
-import JobFiles
+import JSON
 
 /// A checker for the part of JSON Schema 2020-12 that schemas/ uses; an unknown keyword is itself a finding.
 struct Schema {

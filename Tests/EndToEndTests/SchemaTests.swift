@@ -1,5 +1,6 @@
 import Foundation
 import JobFiles
+import JSON
 import Settings
 import SpecParser
 import Testing

@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Testing
 
 /// Bounds of workers, and what the daemon does beside its jobs, as a process.

@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every primitive and its pull-backs against PyTorch: rel 1e-5 (fixtures README).
 @Suite struct PrimitiveParityTests {

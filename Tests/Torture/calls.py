@@ -1,4 +1,4 @@
-"""System calls of one run of the daemon, as strace tells them, and faults put in at some of them by inject.c."""
+"""Records the system calls of one run of the daemon with strace, and injects faults at some of them with inject.c."""
 
 import errno
 import functools
@@ -15,7 +15,7 @@ READING = {"openat", "read", "pread64", "newfstatat", "fstat", "getdents64", "cl
 
 
 class Call:
-    """One call: its name and, among the calls of that name, its number from 1."""
+    """One call: its name, and its number from 1 among the calls of that name."""
 
     def __init__(self, name, number, line, in_place):
         self.name, self.number, self.line = name, number, line
@@ -46,20 +46,20 @@ def record(place, **options):
 
 
 def inject(place, call, what, times=1):
-    """The words before a command that put a fault into a call, and into the next ones of its name: KILL, or an error. Each
-    that is met is told in `place.met`."""
+    """The command prefix that injects a fault (KILL or an error) into a call and the next ones of its name. inject.c appends a
+    letter to `place.met` for each call that it hits."""
     return fault(place, call.name, call.number, what, times)
 
 
 def fault(place, name, number, what, times=1, path="", milliseconds=0):
-    """The same for the calls of a name or, with a path, for those of them that are about it."""
+    """The same for all calls of a name or, with a path, for those on that path."""
     word = what if what == "KILL" else str(getattr(errno, what))
     return [fault.program, place.met, str(call_number(name)), path, str(number), str(number + times - 1), word, str(milliseconds)]
 
 
 @functools.cache
 def call_number(name):
-    """The kernel's number of a call, as the headers have it."""
+    """The kernel's number of a call, from the headers."""
     words = subprocess.run([compiler(), "-E", "-P", "-"], input=f"#include <sys/syscall.h>\nSYS_{name}\n", check=True,
                            capture_output=True, text=True).stdout.split()
     return int(words[-1])
@@ -85,7 +85,7 @@ def compiler():
 
 
 def compiled(torture, source, *flags):
-    """A C file of this folder, compiled."""
+    """Compiles a C file of this folder and returns the path of the output."""
     target = f"{torture.folder}/{source.split('.')[0]}{'.so' if '-shared' in flags else ''}"
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
     subprocess.run([compiler(), "-O1", *flags, "-o", target, path], check=True)

@@ -1,4 +1,4 @@
-"""SIGKILL, failing calls and short writes at every step of a job's life."""
+"""Injects SIGKILL, failing calls and short writes at every step of a job's life."""
 
 import os
 import random
@@ -7,12 +7,12 @@ import calls
 from place import SCENARIOS, demand, trial
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "ENOMEM"]
-# A start that finds its places out of order may end with these; nothing else may.
+# Only a start whose places fail may exit with these.
 REFUSALS = (73, 74, 75)
 
 
 def kills(torture, scenarios):
-    """The daemon is killed before and after each call; in the long run each restart is killed once too."""
+    """Kills the daemon before and after each call; the long run also kills each restart once."""
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)
@@ -39,11 +39,11 @@ def kills(torture, scenarios):
 
 
 def errors(torture, scenarios):
-    """Each error at each call on a file of the place."""
+    """Returns each error from each call on a file of the place."""
     for name in scenarios:
         scenario = SCENARIOS[name]
         place = torture.place(scenario)
-        # A configuration that cannot be read (config.yaml, config.d) is refused with 78, before anything is begun.
+        # A daemon that cannot read its configuration (config.yaml, config.d) exits with 78 before it starts anything.
         targets = [c for c in calls.record(place) if c.touches and c.name != "close" and "/config." not in c.line]
         place.remove()
         cases = [(e, c, times) for c in targets for e in ERRORS for times in ((1,) if torture.quick else (1, 3))]
@@ -68,7 +68,7 @@ def errors(torture, scenarios):
 
 
 def unseen(torture):
-    """Looks at the inbox fail, as slowly as a dying disk's do, while a job waits in it: it is taken for gone, and is back."""
+    """Scans of the inbox fail as slowly as on a dying disk while a job waits: the daemon treats the inbox as gone, then finds it again."""
     scenario = SCENARIOS["shared"]
 
     def one(case):
@@ -86,13 +86,13 @@ def unseen(torture):
 
 
 def inotify_instances():
-    """How many a user may have. A daemon has two."""
+    """The limit of inotify instances for a user. A daemon needs two."""
     with open("/proc/sys/fs/inotify/max_user_instances") as file:
         return int(file.read())
 
 
 def short_writes(torture, scenarios):
-    """Each write takes only some of the bytes, or is interrupted."""
+    """Each write accepts only some of the bytes, or is interrupted."""
     library = calls.compiled(torture, "short_write.c", "-shared", "-fPIC", "-ldl")
     for name in scenarios:
         scenario = SCENARIOS[name]

@@ -1,12 +1,12 @@
-/* Runs a program and puts a fault into some of its system calls of one number:
+/* Runs a program and injects a fault into some of its system calls of one number:
  *
  *     inject FILE CALL PATH FIRST LAST (KILL | ERROR) MILLISECONDS PROGRAM ARGUMENT...
  *
- * Of these (with a PATH: of those whose second argument it is) the FIRSTth to the LASTth, counted in the program's first
- * thread from its start, fail with an error of that number after that time without being made, or KILL ends the program
- * just before. FILE gets a letter for each fault that was met. What the program starts is left alone. Ends as the program
- * does. strace does the same at several times the cost: it stops at every call, where the kernel tells this (by seccomp's
- * notifications) of those of one number alone. */
+ * It counts the calls of that number in the program's first thread from its start; with a PATH, only those whose second
+ * argument is that path. The FIRSTth to the LASTth fail with the error after that time and are not executed, or KILL ends
+ * the program just before them. FILE gets a letter for each injected fault. Children of the program run without faults.
+ * inject exits as the program does. strace can do the same at several times the cost: it stops at every call, while
+ * seccomp's notifications come only for calls of one number. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

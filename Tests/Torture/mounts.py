@@ -1,5 +1,5 @@
-"""Inboxes that are mounted over, unmounted, moved away and made anew under a running daemon, and ways of watching. Each
-daemon has a mount namespace of its own; files are dropped into it by way of /proc/PID/root."""
+"""Mounts over, unmounts, moves away and recreates inboxes under a running daemon, and tests the ways of watching. Each daemon
+has its own mount namespace; tests drop files into it through /proc/PID/root."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ UNSHARE = ["unshare", "--mount", "--propagation", "private"] + ([] if ROOT_USER 
 
 
 def inside(watched, *words, check=True):
-    """Runs a command where the daemon's mounts are."""
+    """Runs a command in the daemon's mount namespace."""
     user = [] if ROOT_USER else ["--user", "--preserve-credentials"]
     return subprocess.run(["nsenter", "--target", str(watched.pid), "--mount", *user, *words], check=check,
                           capture_output=True, text=True)
 
 
 def pair(watched, name):
-    """Drops a pair into what the daemon sees as its inbox."""
+    """Drops a pair into the folder that the daemon sees as its inbox."""
     inbox = f"/proc/{watched.pid}/root{watched.place.inbox}"
     drop(inbox, f"{name}.png", PICTURE)
     drop(inbox, f"{name}.json", b'{"prompt": "x"}')
@@ -45,7 +45,7 @@ def command(watched, *words):
 
 
 def mounted_over(watched):
-    """A mount over the inbox and its end: jobs claimed below wait, those above are done, nothing fails."""
+    """Mounts a file system over the inbox and unmounts it: jobs claimed below wait, jobs above are published, nothing fails."""
     watched.start()
     inbox = watched.place.inbox
     pair(watched, "a")
@@ -64,7 +64,7 @@ def mounted_over(watched):
 
 
 def made_anew(watched):
-    """The inbox is moved away and a new one made; then the old one comes back."""
+    """Moves the inbox away, creates a new one, then moves the old one back."""
     watched.start()
     inbox = watched.place.inbox
     command(watched, "pause")
@@ -84,7 +84,7 @@ def made_anew(watched):
 
 
 def removed_while_working(watched):
-    """The inbox vanishes while its job is with a worker: no try is charged, and it is done once the inbox is back."""
+    """The inbox disappears while a worker runs its job: the job is not charged, and is published once the inbox is back."""
     hold = f"{watched.root}/hold"
     drop(watched.root, "hold", b"")
     watched.start(TORTURE_HOLD=hold)
@@ -101,7 +101,7 @@ def removed_while_working(watched):
 
 
 def bound(watched):
-    """An outbox that a bind mount puts into the inbox is refused, though its path tells nothing of it."""
+    """The daemon refuses an outbox that a bind mount puts into the inbox, although its path does not show it."""
     place = watched.place
     os.makedirs(f"{place.inbox}/below")
     os.makedirs(f"{place.root}/elsewhere")
@@ -113,7 +113,7 @@ def bound(watched):
 
 
 def over_an_overlay(watched):
-    """A folder below an overlay changes without an event: such an inbox is polled as well."""
+    """A folder below an overlay changes without an event, so the daemon also polls such an inbox."""
     place = watched.place
     lower, above = f"{place.root}/lower", f"{place.root}/above"
     os.mkdir(lower), os.mkdir(above)
@@ -143,7 +143,7 @@ def forced(way):
 
 
 def no_watches_left(watched):
-    """Where the kernel has no more watches to give, the inbox is polled."""
+    """Where the kernel has no watches left, the daemon polls the inbox."""
     script = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
     watched.prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
     watched.start()

@@ -1,5 +1,5 @@
-"""Names of any bytes. What becomes of each file is computed here from the rules of docs/spec.md, "Names", not asked of the
-daemon; then the daemon is given them all at once."""
+"""Drops files with names of any bytes. This file computes the expected outcome of each from the rules of docs/spec.md, "Names",
+independently of the daemon; then the daemon gets them all at once."""
 
 import json
 import os
@@ -28,15 +28,15 @@ def is_ignored(name):
 
 
 def split(name):
-    """Stem and extension: what is before and after the last dot."""
+    """Stem and extension: the parts before and after the last dot."""
     before, dot, after = name.rpartition(b".")
     return (before, after.lower()) if dot and before else (name, b"")
 
 
 def fate(dropped):
-    """What becomes of files, by name: a text for a spec, None for a picture.
+    """The expected outcome of files, by name: a text for a spec, None for a picture.
 
-    Returns pairs of spec and picture to be published, codes of specs to be refused, and names that stay in the inbox.
+    Returns the pairs of spec and picture that are published, the codes of specs that are refused, and names that stay in the inbox.
     """
     names = [n for n in dropped if not is_ignored(n)]
     pictures = [n for n in names if split(n)[1] in PICTURES]
@@ -61,7 +61,7 @@ def fate(dropped):
 
 
 def shown(name):
-    """A name as people and programs read it: of one that is no UTF-8 each byte from 0x80 as \\xE9."""
+    """A name as messages show it: if it is not UTF-8, each byte from 0x80 as \\xE9."""
     try:
         return name.decode()
     except UnicodeDecodeError:
@@ -86,7 +86,7 @@ OURS = [b"job", b"error", b"archive", b"failed", b"done", b"lock", b"clipdragd",
 
 
 def stems(kind, chance, token):
-    """Some stems of a kind, different from each other and from those of other tokens."""
+    """Some stems of one kind, distinct from each other and from those of other tokens."""
     if kind == "no UTF-8":
         return [token + bytes_of(chance, 0x80, 0xff, chance.randint(1, 20)), bytes_of(chance, 0xf5, 0xff, 1) + token,
                 token + "\u00e9\u65e5".encode()[:-chance.randint(1, 2)], token + b"\xed\xa0\x80", token + b"\xc0\xaf"]
@@ -121,14 +121,14 @@ def stems(kind, chance, token):
     if kind == "odd characters":
         return [token + "".join(chance.sample(ODD, 2)).encode(), chance.choice(ODD).encode() + token,
                 (chance.choice(ODD) + "/").encode().replace(b"/", token)]
-    return [chance.choice(OURS)]  # names that the daemon itself or its places have
+    return [chance.choice(OURS)]  # names that the daemon itself uses
 
 
 KINDS = ["no UTF-8", "control characters", "shell", "spaces", "dots", "twins", "one byte", "long", "capitals", "odd characters", "ours"]
 
 
 def picture(number):
-    """A whole picture of one pixel like no other."""
+    """A complete, unique picture of one pixel."""
     def chunk(kind, body):
         return len(body).to_bytes(4, "big") + kind + body + crc32(kind + body).to_bytes(4, "big")
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0])) + chunk(b"tEXt", b"n\0%d" % number)
@@ -136,7 +136,7 @@ def picture(number):
 
 
 def drops(chance, count):
-    """Files of about so many pairs, by name: specs and pictures; and what is neither."""
+    """Files of about this many pairs, by name: specs, pictures, and files that are neither."""
     files, number = {}, 0
 
     def put(spec, *images, text=b""):
@@ -155,7 +155,7 @@ def drops(chance, count):
             way = chance.choices(["pair", "named", "full name", "two pictures", "other capitals", "lone", "not looked at"],
                                  [70, 8, 6, 4, 4, 4, 4])[0]
             if way == "named" and stem.decode(errors="replace").isprintable() and not stem.startswith(b"~"):
-                # JSON's way to write a text is one of YAML's.
+                # A JSON string is a YAML string.
                 put(token + b"-" + stem[:90] + ending, stem + extension, text=b"image: " + json.dumps(
                     (stem + extension).decode(errors="replace"), ensure_ascii=False).encode() + b"\n")
             elif way == "full name" and len(stem) + 9 <= LONGEST:
@@ -205,7 +205,7 @@ def run(place, files, chance):
     demand(not strange, f"a line of the log that is none: {strange[:1]}")
     folders = check(place, files, done, refused, left)
     ask(place, files, done, refused, left, folders, chance)
-    # Some of the names once more, with other contents: they are taken.
+    # Some of the names again, with other contents: these names are taken now.
     again = {}
     for i, (spec, image) in enumerate(chance.sample(done, min(30, len(done)))):
         if split(image)[0] == split(spec)[0]:
@@ -226,7 +226,7 @@ def raw(folder):
 
 
 def results(place):
-    """Of each folder in the outbox the spec that it was made from, picture and spec as the worker read them."""
+    """For each folder in the outbox the name of its spec, and picture and spec as the worker read them."""
     made = []
     for folder in raw(place.outbox):
         if folder == b".clipdragd":
@@ -240,7 +240,7 @@ def results(place):
 
 
 def check(place, files, done, refused, left):
-    """Everything is where the rules say. Returns the folder that each spec was published as."""
+    """Checks that everything is where the rules say. Returns the folder in which each spec was published."""
     image_of, made = dict(done), results(place)
     specs, wanted = Counter(spec for _, spec, _, _ in made), Counter(list(image_of))
     demand(specs == wanted, f"not published once, or not to be: {specs - wanted} {wanted - specs}")
@@ -284,7 +284,7 @@ def nothing_else(place):
 
 
 def ask(place, files, done, refused, left, folders, chance):
-    """What the commands tell of some of them."""
+    """Checks what the commands print about some of them."""
     def command(*words):
         run = subprocess.run([Place.program, *words, "--config", place.config, "--state", place.state, "--json"], capture_output=True,
                              env=place.environment(), timeout=60)
@@ -309,7 +309,7 @@ def ask(place, files, done, refused, left, folders, chance):
 
 
 def check_again(place, again, done):
-    """Of names that are taken each is published and put away once more, under the same name with a number."""
+    """A pair whose name is taken is published and archived again, under the same name with a number."""
     def beginning(name):
         return name[:180]
 

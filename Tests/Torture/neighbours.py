@@ -1,5 +1,5 @@
-"""Daemons with an inbox each and one outbox. Two are killed and started again all the time, beside a calm one; what any of
-them has in the making is no other's to remove, and what all of them publish has the same names."""
+"""Three daemons with an inbox each share one outbox and publish the same names. Two are killed and restarted repeatedly beside a
+third. No daemon may remove another's unfinished results."""
 
 import random
 import shutil
@@ -28,7 +28,7 @@ def neighbours(torture):
         with trial(f"round {number}", lambda: remove(places)):
             calm = start(places[0])
             deaths = sum(kill_again(places[who], chance) for who in (1, 2) for _ in range(8))
-            # The calm one works on beside them, and is done before they are.
+            # The third daemon works beside them and finishes before them.
             finish(places[0], calm)
             for place in places:
                 finish(place, start(place))

@@ -1,4 +1,4 @@
-"""An inbox, an outbox and a state folder with a stand-in for the worker, and the promises that hold in them."""
+"""An inbox, an outbox and a state folder with a stand-in for the worker, and checks of the promises in them."""
 
 import contextlib
 import hashlib
@@ -13,12 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = (ROOT / "examples/rabbit-face.png").read_bytes()
 HOUR_AGO = 3600
-# What worker.c leaves.
+# The files that worker.c writes.
 RESULT = ["result.png", "spec", "trajectory.json"]
 
 
 class Scenario:
-    """Files dropped into an inbox, and what becomes of them."""
+    """Files dropped into an inbox, and their expected outcome."""
 
     def __init__(self, name, files, published=(), failed=(), inputs="archive", extra="", taken=(), elsewhere=False,
                  archived=None, left=(), quiet=0.2):
@@ -26,7 +26,7 @@ class Scenario:
         self.name, self.files, self.published, self.failed = name, files, list(published), list(failed)
         self.inputs, self.extra, self.taken, self.elsewhere = inputs, extra, list(taken), elsewhere
         self.archived = sorted(files) if archived is None else sorted(archived)
-        self.left = sorted(left)  # in the inbox, at the end
+        self.left = sorted(left)  # in the inbox at the end
 
 
 SCENARIOS = {s.name: s for s in [
@@ -57,7 +57,7 @@ def demand(condition, what):
 
 @contextlib.contextmanager
 def trial(what, remove):
-    """One fault is tried: a broken promise is told with `what` was done, and what was made for the trial is removed."""
+    """Runs one trial: reports a broken promise together with `what` was done, and removes the trial's files."""
     try:
         yield
     except Broken as broken:
@@ -74,7 +74,7 @@ class Place:
         self.root, self.scenario = str(root), scenario
         self.inbox, self.outbox, self.state = (f"{self.root}/{n}" for n in ("in", "out", "state"))
         self.other = f"/dev/shm/clipdragd-torture/{self.root.strip('/').replace('/', '-')}"
-        self.met = f"{self.other}.met"  # a letter for each fault that was met, see inject.c
+        self.met = f"{self.other}.met"  # a letter for each injected fault, see inject.c
         self.archive = f"{self.inbox}/archive" if scenario.inputs != "keep" else f"{self.inbox}/done"
         self.failed = f"{self.inbox}/failed"
         if scenario.elsewhere:
@@ -113,7 +113,7 @@ class Place:
                 "TORTURE_STARTED": f"{self.root}/started", "TORTURE_CRASHED": f"{self.root}/crashed", **more}
 
     def run(self, prefix=(), seconds=60, **environment):
-        """Runs the daemon until all is done. Returns its exit code (negative: the signal) and what it said."""
+        """Runs the daemon until all jobs have ended. Returns its exit code (negative: the signal) and its output."""
         process = subprocess.Popen([*prefix, *self.command()], env=self.environment(**environment),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    cwd=self.root, start_new_session=True)
@@ -129,14 +129,14 @@ class Place:
             process.stderr.close()
         return code, said
 
-    # -- what must hold
+    # -- checks
 
     def published(self):
-        """Names in the outbox that this place's jobs made."""
+        """Names of the folders in the outbox that this place's jobs published."""
         return [n for n in visible(self.outbox) if n not in self.scenario.taken]
 
     def check_always(self):
-        """After any fault: nothing lost, nothing half-written visible, nothing published twice."""
+        """Checks after any fault that nothing is lost, half-written and visible, or published twice."""
         specs = []
         for name in self.published():
             folder = f"{self.outbox}/{name}"
@@ -164,7 +164,7 @@ class Place:
             demand(content in everywhere, f"{name} is lost")
 
     def check_end(self, code):
-        """After a clean run: all is done, and nothing is left over."""
+        """Checks after a clean run that all jobs have ended and nothing is left over."""
         expected = 75 if self.scenario.failed else 0
         demand(code in (0, expected), f"exit {code}")
         self.check_always()
@@ -198,7 +198,7 @@ class Place:
             return False
 
     def snapshot(self):
-        """All files with content and identity; but not the status, which tells of the present process."""
+        """All files with content and identity, except the status, which describes the present process."""
         found = {}
         for folder in (self.inbox, self.outbox, self.state, self.other):
             for path, content in contents(folder):
@@ -210,8 +210,8 @@ class Place:
     def check_recovery(self, was_ended=False):
         """A clean restart finishes the work; another one changes nothing.
 
-        - was_ended: the work was finished already, as `check_end` has seen. Then a restart that changes nothing is that
-          other one: one more would begin with the very same files.
+        - was_ended: `check_end` has already seen the work finished. Then one restart that changes nothing is enough, because
+          a second one would start from the same files.
         """
         before = self.snapshot() if was_ended else None
         code, said = self.run()
@@ -231,7 +231,7 @@ class Place:
 
 
 def write_old(path, content):
-    """Writes a file that has been quiet for an hour: no test waits for the quiet time."""
+    """Writes a file with a time of change an hour ago, so that no test waits for the quiet time."""
     with open(path, "wb") as file:
         file.write(content)
     then = os.stat(path).st_mtime - HOUR_AGO

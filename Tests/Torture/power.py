@@ -1,7 +1,8 @@
-"""Power cuts: the daemon works on a loop-mounted ext4 image; the image as the disk has it at the cut is started again.
+"""Power cuts: the daemon works on a loop-mounted ext4 image. A cut copies the image as the disk has it, and the daemon restarts on
+the copy.
 
-What was not synced is not in the copy. To stand in for a kernel that writes back early and in any order, some files
-chosen at random are flushed just before the cut. Needs root and loop devices.
+The copy lacks everything that was not synced. Kernels write back early and in any order; to imitate that, the script flushes some
+randomly chosen files just before the cut. Needs root and loop devices.
 """
 
 import contextlib
@@ -18,12 +19,12 @@ from place import Place, SCENARIOS, contents, trial
 @contextlib.contextmanager
 def mounted(image, folder):
     os.makedirs(folder, exist_ok=True)
-    # noauto_da_alloc: no help from ext4 for those who rename without fsync; commit: no flush that nobody asked for
+    # noauto_da_alloc: ext4 does not sync files that are renamed without fsync; commit: no periodic flush
     subprocess.run(["mount", "-o", "loop,commit=3000,noauto_da_alloc", image, folder], check=True)
     try:
         yield folder
     finally:
-        # A worker may still be dying of its daemon's death.
+        # A worker may still be ending after its daemon's death.
         for last in (False,) * 100 + (True,):
             if subprocess.run(["umount", folder], check=last, capture_output=not last).returncode == 0:
                 break
@@ -51,7 +52,7 @@ def cuts(torture, count, scenarios):
 
 def cut_one(torture, scenario, count):
     source = random.Random(f"{torture.seed} power {scenario.name}")
-    # Always the same path, so that the recorded calls fit: parallel runs have folders of their own below.
+    # Always the same path, so that the recorded calls match; parallel runs have their own folders below it.
     template, folder = f"{torture.folder}/template-{scenario.name}.img", f"{torture.folder}/mount-{scenario.name}"
     fresh_image(template, folder, scenario)
     work = f"{torture.folder}/record.img"

@@ -1,5 +1,5 @@
-/* write(2) that takes only SHORT_SIZE bytes at the SHORT_WRITE-th call of clipdragd on a regular file; SHORT_SIZE 0: EINTR
- * first. */
+/* A write(2) that accepts only SHORT_SIZE bytes at the SHORT_WRITE-th call of clipdragd on a regular file. SHORT_SIZE 0 means
+ * that this call fails with EINTR. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

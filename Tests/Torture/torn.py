@@ -1,4 +1,4 @@
-"""State files cut short at every byte, and with a bit flipped in every byte."""
+"""Cuts state files short at every byte, and flips a bit in every byte."""
 
 import random
 import subprocess
@@ -46,7 +46,7 @@ def copy(source, target):
 
 
 def states(torture, scenario):
-    """Places left by a daemon that was killed, one for each state in which a record can be."""
+    """Places that a killed daemon left, one for each state of a record."""
     place = torture.place(scenario)
     recorded = calls.record(place)
     finished = ("finished", place, files_of_state(place))
@@ -72,5 +72,5 @@ def states(torture, scenario):
 
 def files_of_state(place):
     state = Path(place.state)
-    lock = Path(place.inbox, ".clipdragd/lock")  # it has the inbox's mark
+    lock = Path(place.inbox, ".clipdragd/lock")  # stores the inbox's mark
     return [str(p.relative_to(place.root)) for p in [*state.rglob("*.json"), *([lock] if lock.exists() else [])]]

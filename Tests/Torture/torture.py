@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the daemon in every way we know and checks the promises of docs/delivery.md after each.
+"""Injects every known kind of fault into the daemon and checks the promises of docs/delivery.md after each.
 
     torture.py [--program FILE] [--quick] [--only WHAT]... [--cuts N] [--writers N] [--seed N]
 
@@ -41,7 +41,7 @@ class Torture:
         return Place(f"{self.folder}/{next(self.numbers)}", scenario)
 
     def all(self, what, one, cases, at_once):
-        """Does every case, some at once, and prints how they went."""
+        """Runs every case, some in parallel, and prints the results."""
         start, counts, broken = time.monotonic(), Counter(), []
         lock = threading.Lock()
 

@@ -1,5 +1,5 @@
-"""What the daemon sees of its inboxes: events that are lost, how soon a job starts, what a long queue costs, inboxes that
-go away. With a stand-in worker of next to no cost, so that the daemon's own work is what is seen."""
+"""Watching of inboxes: lost events, the delay until a job starts, the cost of a long queue, inboxes that go away. The stand-in
+worker costs almost nothing, so the figures are those of the daemon."""
 
 import contextlib
 import json
@@ -84,9 +84,9 @@ def move_in(watched, name, content):
 
 
 def overflow(torture, count):
-    """Pairs dropped while the daemon is stopped, more events than the kernel keeps: all done, none twice.
+    """Drops pairs while the daemon is stopped, more events than the kernel keeps: each is published once.
 
-    The folders are in memory: what is proved is that nothing is overlooked or doubled, not that it would survive a cut.
+    The folders are in memory. This proves that the daemon overlooks and repeats nothing, not that the work survives a power cut.
     """
     shm = f"/dev/shm/clipdragd-torture/{os.getpid()}-overflow"
     watched = Watched(torture, shm, extra="workers: 4\n")
@@ -98,7 +98,7 @@ def overflow(torture, count):
         for name in names:
             drop(watched.place.inbox, f"{name}.png", PICTURE)
             drop(watched.place.inbox, f"{name}.yaml", f"prompt: {name}\n".encode())
-        # However few the pairs, the queue of events runs over: two names in turn are no event of the same kind.
+        # Alternating names make distinct events, so the queue of events overflows however few the pairs.
         with open("/proc/sys/fs/inotify/max_queued_events") as file:
             for i in range(int(file.read())):
                 drop(watched.place.inbox, f".noise{i % 2}", b"")
@@ -124,7 +124,7 @@ def overflow(torture, count):
 
 
 def latency(torture, count):
-    """Seconds from the second half's arrival to its worker's start, in the default set-up on a real disk."""
+    """Seconds from the second half's arrival to its worker's start, with the default configuration on a real disk."""
     for how in ("renamed in", "PNG and JSON, copied", "copied"):
         watched = Watched(torture, f"{torture.folder}/latency").start()
         arrived = {}
@@ -153,9 +153,9 @@ def latency(torture, count):
 
 
 def idle(torture, count):
-    """A daemon at rest with a long queue: how much memory it takes, and what wakes it up.
+    """Memory and wake-ups of a daemon at rest with a long queue.
 
-    Jobs are held back by `pause`. Counted are its voluntary context switches: each time it went to sleep it had been awake.
+    `pause` keeps the jobs waiting. The test counts voluntary context switches: one for each time the daemon was awake.
     """
     watched = Watched(torture, f"/dev/shm/clipdragd-torture/{os.getpid()}-idle")
 
@@ -168,7 +168,7 @@ def idle(torture, count):
         wait_until(lambda: len(watched.status().get("waiting", [])) >= count, 60 + count / 20)
         queued = len(watched.status().get("waiting", []))
         demand(queued == count, f"{queued} of {count} are queued")
-        time.sleep(10)  # what follows the claims: the status, the metrics
+        time.sleep(10)  # the daemon writes status and metrics after the claims
         before, begun = switches(watched.pid), time.monotonic()
         time.sleep(20 if torture.quick else 65)
         seconds = time.monotonic() - begun
@@ -176,7 +176,7 @@ def idle(torture, count):
         resident = resident_kilobytes(watched.pid) / 1024
         watched.stop()
         demand(resident <= 50, f"{resident:.0f} MB are resident with {count} queued")
-        # By time: a look at each inbox a minute. By itself nothing else.
+        # The daemon scans each inbox once a minute and wakes for nothing else.
         demand(woken <= 2 + seconds / 60 * 4, f"it woke up {woken} times in {seconds:.0f} s")
         return f"at rest with {count} queued: {resident:.1f} MB resident, woken {woken} times in {seconds:.0f} s"
 
@@ -187,7 +187,7 @@ def idle(torture, count):
 
 
 def switches(pid):
-    """How often all threads of a process went to sleep of their own accord."""
+    """Voluntary context switches of all threads of a process."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/status") as lines:

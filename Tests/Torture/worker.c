@@ -1,5 +1,5 @@
-/* A stand-in for the worker, of next to no cost. As the real one it dies with its daemon. It notes when it was started (in
- * TORTURE_STARTED), does what words in the spec say, and leaves picture and spec as it read them. */
+/* A stand-in for the worker that costs almost nothing. Like the real one it dies with its daemon. It appends its start time to
+ * TORTURE_STARTED, obeys words in the spec, and writes picture and spec as it read them. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 static const char *out = "";
 
-/* Makes a file of the results. */
+/* Writes a file of the result. */
 static void put(const char *name, const char *bytes, size_t count) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", out, name);

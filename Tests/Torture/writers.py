@@ -1,4 +1,4 @@
-"""Writers of every habit drop pairs, with pauses, into a running daemon: no job may start on incomplete bytes."""
+"""Random writers drop pairs, with pauses, into a running daemon's inbox. No job may start on incomplete bytes."""
 
 import json
 import mmap
@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from place import PICTURE, Place, Scenario, demand, stem, visible
 
 QUIET = 1.0
-# Pauses while the file is open may be of any length; a writer that closes a file between its pieces says each time
-# that it is done, so its pauses stay below the quiet time.
+# Pauses while the file is open may have any length. A writer that closes a file between its parts signals each time that it is
+# done, so its pauses stay below the quiet time.
 LONG, SHORT = 12.0, QUIET / 20
 longest_pause = LONG
 
@@ -34,8 +34,8 @@ def pause(chance, longest=None):
 def write(half, chance):
     """Writes a half by its habit.
 
-    Returns: by how many seconds its writer was slower than its own pauses. On a loaded machine it may stand still for so
-    long, with the file closed or open, that no one could tell it from a writer that is done.
+    Returns the seconds by which the writer was slower than its own pauses. On a loaded machine it may stall for so long,
+    with the file closed or open, that it looks like a writer that is done.
     """
     path, content, habit = half
     wanted_pauses.sum, begun = 0, time.monotonic()
@@ -61,14 +61,14 @@ def open_and_write(path, content, chance):
 def append(path, content, chance):
     for _, piece in pieces(content, chance):
         if not piece:
-            continue  # behind the last byte it would make a new, empty file where a whole one was taken
+            continue  # an append of nothing could create a new, empty file after the whole one was claimed
         with open(path, "ab", buffering=0) as file:
             file.write(piece)
         pause(chance, SHORT)
 
 
 def append_held(path, content, chance):
-    """As `cmd >> file` in a loop below one redirection: one open file throughout."""
+    """Like `cmd >> file` in a loop with one redirection: the file stays open throughout."""
     with open(path, "ab", buffering=0) as file:
         for _, piece in pieces(content, chance):
             file.write(piece)
@@ -127,7 +127,7 @@ def mapped(path, content, chance):
 
 
 def old_times(path, content, chance):
-    """As cp -p and sftp -p: the time of change is set back at the end, the file still open."""
+    """Like cp -p and sftp -p: sets the time of change back at the end, with the file still open."""
     with open(path, "wb", buffering=0) as file:
         for _, piece in pieces(content, chance):
             file.write(piece)
@@ -138,7 +138,7 @@ def old_times(path, content, chance):
 
 
 def written_in_place(path, content, chance):
-    """Another file of the name first, whole in itself but not what is meant, overwritten byte by byte, never truncated."""
+    """First writes another complete file of that name, then overwrites it byte by byte without truncating it."""
     with open(path, "wb", buffering=0) as file:
         file.write(bytes(len(content) + chance.randrange(50)))
         for start, piece in pieces(content, chance):
@@ -150,7 +150,7 @@ def written_in_place(path, content, chance):
 
 
 def sparse_copy(path, content, chance):
-    """cp --sparse=always of a file that is still growing elsewhere, then of the whole one, moved over the first."""
+    """Like cp --sparse=always of a file that still grows elsewhere, then of the whole one, renamed over the first."""
     folder, name = os.path.split(path)
     source = f"{folder}/.source-{name}"
     open_and_write(source, content, chance)
@@ -161,7 +161,7 @@ def sparse_copy(path, content, chance):
 
 
 def moved_while_open(path, content, chance):
-    """The name is put right before the last bytes are written."""
+    """Renames the file to its final name before it writes the last bytes."""
     folder, name = os.path.split(path)
     with open(f"{folder}/.early-{name}", "wb", buffering=0) as file:
         early = chance.randrange(len(content))
@@ -173,7 +173,7 @@ def moved_while_open(path, content, chance):
 
 
 def hard_link_kept(path, content, chance):
-    """Linked in while another name stays, as a store of equal files does."""
+    """Links the file in and keeps another name, like a deduplicating store."""
     folder, name = os.path.split(path)
     open_and_write(f"{folder}/.kept-{name}", content, chance)
     os.link(f"{folder}/.kept-{name}", path)
@@ -208,7 +208,7 @@ def writers(torture, count):
         else:
             spec = f"prompt: {i} x{words}\nseed: {i}\ndrags:\n  - {{from: [10, 10], to: [20, 21]}}\nsettings:\n  max_steps: 12{i % 10}\n".encode()
             if chance.random() < 0.3:
-                spec += b"...\n"  # tells its own end
+                spec += b"...\n"  # shows its own end
         name = f"w{i:05}"
         expected[f"{name}.{form}"] = (spec, i, habits)
         halves = [(f"{place.inbox}/{name}.{form}", spec, habits[0]), (f"{place.inbox}/{name}.png", picture, habits[1])]
@@ -221,7 +221,7 @@ def writers(torture, count):
         else:
             for half in halves:
                 late[half[2]] = max(write(half, chance), late.get(half[2], 0))
-                pause(chance)  # the other half comes late
+                pause(chance)  # the other half arrives late
         if any(seconds > (QUIET / 2 if habit == "append" else 10) for habit, seconds in late.items()):
             stalled.add(f"{name}.{form}")
         return "written"
@@ -251,7 +251,7 @@ def writers(torture, count):
 
 
 def picture_of(number):
-    """A picture like no other: the number is in a comment."""
+    """A unique picture: a comment has the number."""
     body = b"tEXtComment\0" + str(number).encode()
     chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
     return PICTURE[:-12] + chunk + PICTURE[-12:]

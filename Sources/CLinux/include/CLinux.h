@@ -37,19 +37,6 @@ void cl_trim_memory(void);
  * join its threads first, and one that finds no memory for its buffer (RLIMIT_DATA) looks for some for ever. */
 void cl_set_up_process(void);
 
-/* SHA-256 of bytes given in any number of pieces. */
-typedef struct {
-    uint32_t state[8];
-    uint64_t length;
-    uint8_t buffer[64];
-} cl_sha256;
-void cl_sha256_begin(cl_sha256 *c);
-void cl_sha256_add(cl_sha256 *c, const uint8_t *bytes, uint64_t count);
-void cl_sha256_end(cl_sha256 *c, uint8_t digest[32]);
-/* One block into a state: as the standard has it, and by the CPU's SHA instructions where it has them. */
-void cl_sha256_block_plain(uint32_t h[8], const uint8_t p[64]);
-void cl_sha256_block(uint32_t h[8], const uint8_t p[64]);
-
 /* Catches SIGTERM, SIGINT, SIGHUP and SIGCHLD and gives a descriptor that delivers them; SIGPIPE is ignored. Not by
  * signalfd(2): threads that libraries start before main do not have the signals blocked, and would die of them. */
 int cl_signal_descriptor(void);

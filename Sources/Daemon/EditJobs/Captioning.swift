@@ -1,6 +1,7 @@
 import Diffusion
+import DurableFiles
 import Foundation
-import JobFiles
+import Processes
 import SpecParser
 import TensorCore
 

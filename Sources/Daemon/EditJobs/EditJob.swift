@@ -1,8 +1,11 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
 import Settings
 import SpecParser
 import TensorCore

@@ -7,11 +7,6 @@ import SpecParser
 
 /// Errors of the modules below, as failures of a job.
 extension JobFailure {
-    /// A model that cannot be used.
-    public init(_ error: ModelError) {
-        self.init(code: error.code, message: error.message, hint: error.hint, exit: .modelUnavailable)
-    }
-
     /// A spec or configuration with a mistake.
     public init(_ error: SpecError, exit: Exit = .badData) {
         self.init(

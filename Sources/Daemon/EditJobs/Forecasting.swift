@@ -1,8 +1,12 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
 import Settings
 import TensorCore
 

@@ -1,7 +1,11 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
 import Settings
 import TensorCore
 

@@ -1,7 +1,8 @@
 import Diffusion
 import DragEditing
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import TensorCore
 
 /// Collects a run's tensors and rows under the oracle's names (oracle README, "What a run leaves").

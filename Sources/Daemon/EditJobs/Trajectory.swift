@@ -1,7 +1,10 @@
 import Diffusion
+import Digests
 import DragEditing
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import Settings
 import SpecParser
 import TensorCore

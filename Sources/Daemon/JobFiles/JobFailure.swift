@@ -1,3 +1,6 @@
+import DurableFiles
+import JSON
+
 /// Why a job, or a command, cannot be done: said to people and, as error.json, to programs.
 public struct JobFailure: Error, Sendable, Equatable {
     /// Exit codes of sysexits(3).

@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// The pictures of a folder by their stems: which of them a spec means that names none.
 public struct PictureIndex: Sendable {
     /// Extensions of pictures.

@@ -1,6 +1,8 @@
 import ArgumentParser
 import EditJobs
 import JobFiles
+import JSON
+import Processes
 
 /// The command line (man/clipdragd.1.md).
 @main

@@ -1,5 +1,5 @@
-internal import CKernels
 import Foundation
+internal import CKernels
 
 #if canImport(Glibc)
     import Glibc

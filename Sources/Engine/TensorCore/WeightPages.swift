@@ -1,5 +1,5 @@
-internal import CKernels
 import Synchronization
+internal import CKernels
 
 #if canImport(Glibc)
     import Glibc

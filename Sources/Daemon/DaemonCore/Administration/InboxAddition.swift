@@ -1,5 +1,8 @@
+import Digests
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 
 #if canImport(Glibc)

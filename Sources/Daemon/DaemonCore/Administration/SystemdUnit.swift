@@ -1,5 +1,6 @@
+import DurableFiles
 import Foundation
-import JobFiles
+import Processes
 
 /// A unit that the running systemd knows, as systemctl(1) tells of it.
 struct SystemdUnit {

@@ -1,4 +1,5 @@
-import JobFiles
+import DurableFiles
+import JSON
 import SpecParser
 
 /// Moves that may lead to another file system, where they take several steps. The copy has a dot name that says whose it

@@ -1,5 +1,8 @@
+import Digests
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 
 /// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.

@@ -1,4 +1,5 @@
-import JobFiles
+import DurableFiles
+import JSON
 
 /// A folder in which a failed job was set aside.
 public enum FailedFolder {

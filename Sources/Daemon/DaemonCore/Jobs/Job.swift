@@ -1,4 +1,6 @@
-import JobFiles
+import Digests
+import DurableFiles
+import JSON
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///

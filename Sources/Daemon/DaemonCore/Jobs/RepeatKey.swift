@@ -1,3 +1,5 @@
+import Digests
+import DurableFiles
 import JobFiles
 import SpecParser
 

@@ -1,6 +1,6 @@
-internal import CLinux
+import DurableFiles
 import Foundation
-import JobFiles
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

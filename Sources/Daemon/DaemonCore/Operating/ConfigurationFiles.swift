@@ -1,3 +1,4 @@
+import DurableFiles
 import JobFiles
 import SpecParser
 

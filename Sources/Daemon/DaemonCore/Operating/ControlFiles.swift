@@ -1,4 +1,4 @@
-import JobFiles
+import DurableFiles
 
 /// Wishes of the command line, as files in STATE/control: `paused`, `draining`, and `VERB ID` for single jobs. A file
 /// survives a restart of the daemon; a request is removed once it is obeyed.

@@ -1,5 +1,7 @@
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.

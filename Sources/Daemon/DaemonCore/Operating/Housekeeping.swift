@@ -1,4 +1,4 @@
-import JobFiles
+import DurableFiles
 import SpecParser
 
 /// Removes what has been kept for as long as the configuration's `retention` says. Only what the daemon itself put there.

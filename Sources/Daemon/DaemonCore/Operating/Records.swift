@@ -1,5 +1,7 @@
+import Digests
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 
 /// What the state folder remembers: one file per finished job, and the present status. Losing it loses no job.
 final class Records {

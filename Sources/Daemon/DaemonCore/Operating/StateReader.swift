@@ -1,4 +1,5 @@
-import JobFiles
+import DurableFiles
+import JSON
 
 #if canImport(Glibc)
     import Glibc

@@ -1,4 +1,4 @@
-import JobFiles
+import DurableFiles
 import SpecParser
 
 extension Daemon {

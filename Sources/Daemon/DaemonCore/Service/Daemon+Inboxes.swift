@@ -1,5 +1,5 @@
+import DurableFiles
 import Foundation
-import JobFiles
 import Logging
 import SpecParser
 

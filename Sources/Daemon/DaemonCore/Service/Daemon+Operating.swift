@@ -1,5 +1,7 @@
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import Logging
 
 #if canImport(Glibc)

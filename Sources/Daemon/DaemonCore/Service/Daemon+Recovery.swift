@@ -1,5 +1,5 @@
+import DurableFiles
 import Foundation
-import JobFiles
 import Logging
 
 /// What an earlier daemon, or a place that failed, left half done.

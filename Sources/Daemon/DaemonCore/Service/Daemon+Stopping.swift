@@ -1,8 +1,8 @@
-internal import CLinux
 import Foundation
 import JobFiles
 import Logging
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

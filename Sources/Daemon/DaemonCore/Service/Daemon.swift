@@ -1,8 +1,9 @@
-internal import CLinux
+import DurableFiles
 import Foundation
 import JobFiles
 import Logging
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

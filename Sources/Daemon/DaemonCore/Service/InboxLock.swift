@@ -1,5 +1,6 @@
-internal import CLinux
+import DurableFiles
 import JobFiles
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

@@ -1,7 +1,9 @@
-internal import CLinux
+import DurableFiles
 import Foundation
-import JobFiles
+import JSON
 import Logging
+import Processes
+internal import CLinux
 
 /// The log. Under systemd each entry goes to the journal with its fields (systemd.journal-fields(7)): MESSAGE, PRIORITY,
 /// MESSAGE_ID, ERRNO, DOCUMENTATION, and CLIPDRAGD_… for what is known of the job. Elsewhere, and where the journal does

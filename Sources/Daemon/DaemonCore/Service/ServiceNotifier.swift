@@ -1,5 +1,5 @@
-internal import CLinux
 import Foundation
+internal import CLinux
 
 /// Tells systemd how the service fares (sd_notify(3)); does nothing where no one listens.
 struct ServiceNotifier {

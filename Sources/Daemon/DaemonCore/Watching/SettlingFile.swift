@@ -1,4 +1,5 @@
-import JobFiles
+import Digests
+import DurableFiles
 import SpecParser
 
 /// How a name came into an inbox, as inotify tells it.

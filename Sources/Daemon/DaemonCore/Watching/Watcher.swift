@@ -1,7 +1,7 @@
-internal import CLinux
+import DurableFiles
 import Foundation
-import JobFiles
 import SpecParser
+internal import CLinux
 
 /// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
 /// overlays) the folder is polled too, and where the kernel has no more watches to give, only polled; by the configuration

@@ -1,6 +1,8 @@
-internal import CLinux
+import DurableFiles
 import Foundation
 import JobFiles
+import Processes
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

@@ -1,7 +1,9 @@
-internal import CLinux
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

@@ -1,8 +1,10 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
 import SpecParser
 
 /// `clipdragd add-inbox DIR`: for the administrator.

@@ -4,6 +4,8 @@ import DragEditing
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
 import TensorCore
 
 /// `clipdragd bench`: how fast the heavy steps are on this machine.

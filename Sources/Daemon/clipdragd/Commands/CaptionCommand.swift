@@ -1,8 +1,11 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
 import SpecParser
 import TensorCore
 

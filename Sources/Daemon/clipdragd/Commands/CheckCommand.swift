@@ -1,10 +1,13 @@
 import ArgumentParser
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import Imaging
 import JobFiles
+import JSON
+import ModelManagement
 import Settings
 import SpecParser
 

@@ -2,9 +2,13 @@ import ArgumentParser
 import DaemonCore
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
+import Processes
 import SpecParser
 import TensorCore
 

@@ -1,9 +1,13 @@
 import ArgumentParser
 import Diffusion
 import DragEditing
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import ModelManagement
+import Processes
 import Settings
 import SpecParser
 import TensorCore

@@ -1,7 +1,9 @@
 import ArgumentParser
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
+import ModelManagement
+import Processes
 
 extension ModelsCommand {
     /// Downloads a model.

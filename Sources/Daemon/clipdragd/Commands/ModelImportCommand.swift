@@ -2,7 +2,8 @@ import ArgumentParser
 import Diffusion
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
+import ModelManagement
 
 extension ModelsCommand {
     /// Makes a model of a folder or file.

@@ -2,7 +2,8 @@ import ArgumentParser
 import Diffusion
 import EditJobs
 import Foundation
-import JobFiles
+import JSON
+import ModelManagement
 
 /// `clipdragd models`: what models there are, and whether they are whole.
 struct ModelsCommand: ParsableCommand {

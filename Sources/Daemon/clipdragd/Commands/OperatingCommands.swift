@@ -1,8 +1,11 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
+import JSON
+import Processes
 import SpecParser
 
 extension PlaceOptions {

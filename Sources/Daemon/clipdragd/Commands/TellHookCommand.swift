@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import JobFiles
 
 /// `clipdragd tell-hook`: gives what comes on standard input to the hook behind a socket. The daemon starts it, as it starts

@@ -1,0 +1,12 @@
+import Digests
+
+extension Digest {
+    /// The SHA-256 of several files as if they were one. Reads small pieces: weights may be larger than memory.
+    public static func sha256(files paths: [String], _ files: any FileSystem = PosixFileSystem())
+        throws(FileError) -> String
+    {
+        var sum = Sum()
+        for path in paths { try files.forEachPiece(of: path) { sum.add($0) } }
+        return sum.finish()
+    }
+}

@@ -1,0 +1,194 @@
+import Digests
+import DurableFiles
+import Foundation
+import JobFiles
+
+/// Downloads a model: each file resumed where it was left, checked by its digest and made durable; the whole published by one
+/// rename once it loads.
+///
+/// What is under way lies in `MODELS/.NAME.fetch/`: whole files under their names, the others as `NAME.part`. A next fetch of
+/// the model goes on from there.
+public struct ModelFetch {
+    /// How far it is.
+    public struct Progress: Sendable {
+        /// The file's place in the model.
+        public let file: String
+        /// Bytes of it that are here, and of it in all.
+        public let bytes, size: Int
+    }
+
+    private let models: String
+    private let files: any FileSystem
+    private let report: (Progress) -> Void
+    /// Seconds between tries.
+    private let pauses: [Double]
+
+    /// - Parameters:
+    ///   - models: the folder of models, made if absent.
+    ///   - report: told of every piece that is here.
+    public init(
+        into models: String, files: any FileSystem = PosixFileSystem(), pauses: [Double] = [1, 2, 4, 8, 16],
+        report: @escaping (Progress) -> Void
+    ) {
+        self.models = models
+        self.files = files
+        self.pauses = pauses
+        self.report = report
+    }
+
+    /// Fetches what a manifest lists.
+    ///
+    /// - Parameter source: a manifest's address or path, or a name: `NAME.fetch.json` in one of the folders of models.
+    /// - Returns: the model's name and folder.
+    public func run(_ source: String, folders: [String]) throws(JobFailure) -> (name: String, folder: String)
+    {
+        let manifest = try manifest(source, folders)
+        let (place, staging) = ("\(models)/\(manifest.name)", "\(models)/.\(manifest.name).fetch")
+        do {
+            guard try files.status(place) == nil else {
+                throw JobFailure(
+                    code: "model.exists", message: "there is a model \(place) already",
+                    hint: "Remove that folder to fetch it anew.", exit: .cannotCreate)
+            }
+            try files.createDirectory(models)
+            let lock = try ModelStore.lock(models)
+            defer { withExtendedLifetime(lock) {} }
+            try files.createDirectory(staging)
+            for file in manifest.files { try fetch(file, staging) }
+            try removeUnlisted(manifest, staging)
+            _ = try ModelStore.load(staging)
+            try files.rename(staging, to: place)
+            return (manifest.name, place)
+        } catch let failure as JobFailure { throw failure } catch let error as FileError {
+            throw JobFailure(error, exit: .cannotCreate)
+        } catch {
+            throw JobFailure(
+                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        }
+    }
+
+    private func manifest(_ source: String, _ folders: [String]) throws(JobFailure) -> ModelManifest {
+        if let url = URL(string: source), ["http", "https"].contains(url.scheme) {
+            var body: [UInt8] = []
+            do {
+                _ = try HTTPDownload.get(url, from: 0, begin: { _ in }) { bytes in
+                    body += bytes
+                    guard body.count <= 1 << 20 else {
+                        throw HTTPDownload.Failure(
+                            message: "a manifest has at most 1 MiB", isTransient: false)
+                    }
+                }
+            } catch { throw Self.failure(error, url) }
+            return try ModelManifest(body, place: source)
+        }
+        let places = source.contains("/") ? [source] : folders.map { "\($0)/\(source).fetch.json" } + [source]
+        guard let path = places.first(where: { FileManager.default.fileExists(atPath: $0) }),
+            let bytes = FileManager.default.contents(atPath: path)
+        else {
+            throw JobFailure(
+                code: "file.missing", message: "there is no manifest `\(source)`", file: source,
+                hint: "Give a manifest's address or path, or put \(source).fetch.json into \(models).",
+                exit: .noInput)
+        }
+        return try ModelManifest(Array(bytes), place: path)
+    }
+
+    private static func failure(_ error: any Error, _ url: URL) -> JobFailure {
+        if let failure = error as? JobFailure { return failure }
+        if let error = error as? FileError { return JobFailure(error, exit: .cannotCreate) }
+        let failure = error as? HTTPDownload.Failure
+        let isTransient = failure?.isTransient == true
+        return JobFailure(
+            code: "model.fetch", message: "\(url.absoluteString): \(failure?.message ?? "\(error)")",
+            hint: isTransient
+                ? "What has arrived is kept; fetch again to go on."
+                : "Check the manifest against the server.",
+            retryable: isTransient, exit: isTransient ? .tryLater : .modelUnavailable)
+    }
+
+    /// What another version of the manifest left is no part of the model.
+    private func removeUnlisted(_ manifest: ModelManifest, _ staging: String) throws {
+        let names = FileManager.default.enumerator(atPath: staging)?.compactMap { $0 as? String } ?? []
+        for name in names where try files.status("\(staging)/\(name)")?.kind == .file {
+            if !manifest.files.contains(where: { $0.path == name }) { try files.remove("\(staging)/\(name)") }
+        }
+    }
+
+    // MARK: one file
+
+    private func fetch(_ file: ModelManifest.File, _ staging: String) throws {
+        let (path, part) = ("\(staging)/\(file.path)", "\(staging)/\(file.path).part")
+        if try files.status(path) != nil {
+            if try Digest.sha256(files: [path], files) == file.sha256 { return told(file, file.size) }
+            try files.remove(path)  // of another version of the manifest
+        }
+        try files.createDirectory(parent(path))
+        if let have = try files.status(part)?.size, have > file.size { try files.remove(part) }
+        try receive(file, part)
+        try files.syncFile(part)
+        let digest = try Digest.sha256(files: [part], files)
+        guard digest == file.sha256 else {
+            try files.remove(part)
+            throw JobFailure(
+                code: "model.digest",
+                message:
+                    "\(file.url.absoluteString) has the SHA-256 \(digest), not \(file.sha256) as the manifest says",
+                hint:
+                    "It was removed. Fetch again; if that gives the same, the manifest or the server is wrong.",
+                exit: .modelUnavailable)
+        }
+        try files.rename(part, to: path)
+    }
+
+    /// Receives what is missing of a file, with several tries; a try that brings bytes begins the count anew.
+    private func receive(_ file: ModelManifest.File, _ part: String) throws {
+        var tries = 0
+        while true {
+            let have = try files.status(part)?.size ?? 0
+            told(file, have)
+            guard have < file.size else {
+                if file.size == 0 && have == 0 { try files.append(part, [], mode: 0o644) }
+                return
+            }
+            do {
+                let answer = try receiveRest(file, part, have)
+                guard try files.status(part)?.size ?? 0 > have else {
+                    throw HTTPDownload.Failure(
+                        message: answer == .atEnd
+                            ? "the server has \(have) bytes, the manifest says \(file.size)"
+                            : "the server sent nothing",
+                        isTransient: answer != .atEnd)
+                }
+                tries = 0
+            } catch let failure as HTTPDownload.Failure where failure.isTransient && tries < pauses.count {
+                if try files.status(part)?.size ?? 0 > have { tries = 0 }
+                Thread.sleep(forTimeInterval: pauses[tries])
+                tries += 1
+            } catch { throw Self.failure(error, file.url) }
+        }
+    }
+
+    private func receiveRest(_ file: ModelManifest.File, _ part: String, _ have: Int) throws
+        -> HTTPDownload.Answer
+    {
+        var size = have
+        return try HTTPDownload.get(file.url, from: have) { answer in
+            guard answer == .whole, have > 0 else { return }
+            try files.remove(part)
+            size = 0
+        } receive: { bytes in
+            size += bytes.count
+            guard size <= file.size else {
+                throw HTTPDownload.Failure(
+                    message: "the server sends more than the \(file.size) bytes that the manifest says",
+                    isTransient: false)
+            }
+            try files.append(part, Array(bytes), mode: 0o644)
+            told(file, size)
+        }
+    }
+
+    private func told(_ file: ModelManifest.File, _ bytes: Int) {
+        report(Progress(file: file.path, bytes: bytes, size: file.size))
+    }
+}

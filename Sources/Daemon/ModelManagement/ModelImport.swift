@@ -1,0 +1,264 @@
+import Diffusion
+import DurableFiles
+import Foundation
+import JobFiles
+import JSON
+
+/// Makes a model folder below the state folder out of what people have: a folder as diffusers publishes it, or a checkpoint
+/// of one file; joined, where asked, with a CLIP model and another VAE.
+///
+/// Only what is read is copied. Everything is put together beside its place, loaded as a check, and published by one rename.
+public struct ModelImport: Sendable {
+    /// The folder or file.
+    public var source: String
+    /// The model's name; nil: the source's own.
+    public var name: String?
+    /// A CLIP model's folder, which becomes `clip/`, and gives a checkpoint of one file its tokenizer.
+    public var clip: String?
+    /// Another VAE's folder or file.
+    public var vae: String?
+    /// A folder whose configurations (and tokenizer) count for a checkpoint of one file, instead of those derived from its shapes.
+    public var config: String?
+    /// What a checkpoint of one file predicts; nil: what the file suggests.
+    public var prediction: NoiseSchedule.Prediction?
+
+    /// An import of a folder or file.
+    public init(source: String) { self.source = source }
+
+    /// What was made.
+    public struct Outcome: Sendable {
+        /// The model's name.
+        public let name: String
+        /// Its folder.
+        public let folder: String
+        /// Things worth knowing.
+        public let notes: [String]
+    }
+
+    /// Files of a tokenizer; those in brackets of a CLIP folder too.
+    private static let tokenizerFiles = [
+        "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+    ]
+
+    /// Makes the model.
+    ///
+    /// - Parameter models: the folder of models, made if absent.
+    /// - Throws: `file.missing`, `model.…`, `file.…`; then nothing is left behind.
+    public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(JobFailure)
+        -> Outcome
+    {
+        for path in [source, clip, vae, config].compactMap({ $0 })
+        where !FileManager.default.fileExists(atPath: path) {
+            throw JobFailure(
+                code: "file.missing", message: "\(path) is not there", file: path, hint: "Check the path.",
+                exit: .noInput)
+        }
+        do { try DiffusionModel.refuse(path: source) } catch { throw JobFailure(error) }
+        let name = try checkedName()
+        let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")
+        do throws(FileError) {
+            guard try files.status(place) == nil else {
+                throw FileError("rename", place, 17 /* EEXIST */)
+            }
+            try files.createDirectory(models)
+        } catch { throw Self.failure(error, place) }
+        let lock = try ModelStore.lock(models)
+        defer { withExtendedLifetime(lock) {} }
+        do {
+            try files.removeTree(staging)  // of an import that was killed
+            let notes = try assemble(staging, files)
+            _ = try ModelStore.load(staging)
+            try files.rename(staging, to: place)
+            return Outcome(name: name, folder: place, notes: notes)
+        } catch {
+            try? files.removeTree(staging)
+            switch error {
+            case let error as FileError: throw Self.failure(error, place)
+            case let error as ModelError: throw JobFailure(error)
+            case var error as JobFailure:
+                // The user knows the files by where they came from.
+                let isFile = !isFolder(source)
+                error.message = error.message
+                    .replacingOccurrences(of: "\(staging)/clip/", with: "\(clip ?? "\(source)/clip")/")
+                    .replacingOccurrences(of: "\(staging)/model.safetensors", with: source)
+                    .replacingOccurrences(of: "\(staging)/", with: isFile ? "" : "\(source)/")
+                throw error
+            default:
+                throw JobFailure(
+                    code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+            }
+        }
+    }
+
+    private func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
+    /// Whether a model can have a name: it becomes a folder's.
+    static func isName(_ name: String) -> Bool {
+        name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]*/) != nil
+    }
+
+    private func checkedName() throws(JobFailure) -> String {
+        let base = lastComponent(source)
+        let name = self.name ?? (isFolder(source) ? base : stem(base))
+        guard Self.isName(name) else {
+            throw JobFailure(
+                code: "model.name", message: "`\(name)` cannot be a model's name",
+                hint: "Give one of letters, digits, `-`, `_` and `.` by --name.", exit: .usage)
+        }
+        return name
+    }
+
+    private static func failure(_ error: FileError, _ place: String) -> JobFailure {
+        guard error.number == 17 /* EEXIST */ else { return JobFailure(error, exit: .cannotCreate) }
+        return JobFailure(
+            code: "model.exists", message: "there is a model \(place) already",
+            hint: "Give another name by --name, or remove that folder.", exit: .cannotCreate)
+    }
+
+    // MARK: putting together
+
+    private func assemble(_ staging: String, _ files: any FileSystem) throws -> [String] {
+        var notes = isFolder(source) ? try assembleFolder(staging, files) : try assembleFile(staging, files)
+        if let clip {
+            try files.removeTree("\(staging)/clip")
+            try copySmallFiles(clip, "\(staging)/clip", files)
+            try copy(
+                DiffusionModel.weightsFiles(network: clip, stem: "model"), from: clip, "\(staging)/clip",
+                files)
+        } else if try files.status("\(staging)/clip") == nil {
+            notes.append(
+                "without a CLIP model only `fusion: drag` runs; give one by --clip (openai/clip-vit-base-patch16)"
+            )
+        }
+        if let vae { try add(vae: vae, staging, files) }
+        return notes
+    }
+
+    private func assembleFolder(_ staging: String, _ files: any FileSystem) throws -> [String] {
+        // Read where it lies first: a mistake is told before gigabytes are copied.
+        _ = try ModelStore.load(source)
+        for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
+            try copySmallFiles("\(source)/\(part)", "\(staging)/\(part)", files)
+        }
+        for name in ["model_index.json", "clipdrag.json"] where try files.status("\(source)/\(name)") != nil {
+            try files.copy("\(source)/\(name)", to: "\(staging)/\(name)")
+        }
+        if clip == nil, isFolder("\(source)/clip") {
+            try copySmallFiles("\(source)/clip", "\(staging)/clip", files)
+            let weights = try DiffusionModel.weightsFiles(network: "\(source)/clip", stem: "model")
+            try copy(weights, from: source, staging, files)
+        }
+        let settings = try ModelSettings(folder: source)
+        let weights = try DiffusionModel.weightsFiles(
+            folder: source, withVAE: vae == nil && settings.vae == nil)
+        try copy(weights, from: source, staging, files)
+        for place in settings.placesElsewhere where place.hasPrefix("\(source)/") {
+            throw JobFailure(
+                code: "model.config",
+                message: "clipdrag.json names \(place), outside its folder, by a path that leads from there",
+                file: "\(source)/clipdrag.json",
+                hint: "Put it into the folder, or write its whole path.", exit: .modelUnavailable)
+        }
+        for place in settings.placesInside {
+            let names = FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? []
+            let all = [place] + names.map { "\(place)/\($0)" }
+            try copy(all.filter { !isFolder($0) }, from: source, staging, files)
+        }
+        return []
+    }
+
+    private func assembleFile(_ staging: String, _ files: any FileSystem) throws -> [String] {
+        let file = try SingleFile(path: source)
+        let tokenizer = config.map { "\($0)/tokenizer" }.flatMap { isFolder($0) ? $0 : nil } ?? clip
+        guard let tokenizer else {
+            throw JobFailure(
+                code: "model.missing",
+                message: "a checkpoint of one file has no tokenizer, and \(source) needs one",
+                hint:
+                    "Give a CLIP model's folder, which has the same, by --clip, or one with tokenizer/ by --model-config.",
+                exit: .modelUnavailable)
+        }
+        var notes: [String] = []
+        if let config {
+            for part in ["unet", "vae", "text_encoder", "scheduler"] {
+                try copySmallFiles("\(config)/\(part)", "\(staging)/\(part)", files)
+            }
+        } else {
+            let chosen = prediction ?? file.prediction.kind
+            let reason = prediction == nil ? file.prediction.reason : "you said so"
+            notes.append(
+                "it predicts \(chosen.rawValue): \(reason)"
+                    + (prediction == nil && file.isSecond ? "; --prediction says otherwise" : ""))
+            for (path, data) in try file.configurations(prediction: chosen) {
+                try files.createDirectory(parent("\(staging)/\(path)"))
+                try files.create("\(staging)/\(path)", Array(data), mode: 0o644)
+            }
+        }
+        try files.createDirectory("\(staging)/tokenizer")
+        for name in Self.tokenizerFiles where try files.status("\(tokenizer)/\(name)") != nil {
+            try files.copy("\(tokenizer)/\(name)", to: "\(staging)/tokenizer/\(name)")
+        }
+        if file.isSecond, tokenizer == clip { try padWithExclamationMarks("\(staging)/tokenizer", files) }
+        try files.copy(source, to: "\(staging)/model.safetensors")
+        return notes
+    }
+
+    /// OpenCLIP, the text encoder of SD 2.x, was trained on prompts padded with token 0, which is `!`.
+    private func padWithExclamationMarks(_ folder: String, _ files: any FileSystem) throws {
+        for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+            let path = "\(folder)/\(name)"
+            guard try files.status(path) != nil,
+                case .object(var fields)? = JSONValue(parsing: try files.read(path))
+            else { continue }
+            fields.removeAll { $0.key == "pad_token" }
+            let json = JSONValue.object(fields + [("pad_token", .string("!"))])
+            try files.replace(path, Array(json.lines.utf8), mode: 0o644)
+        }
+    }
+
+    private func add(vae: String, _ staging: String, _ files: any FileSystem) throws {
+        guard !isFolder(vae) else {
+            try files.removeTree("\(staging)/vae")
+            try copySmallFiles(vae, "\(staging)/vae", files)
+            let weights = try DiffusionModel.weightsFiles(network: vae, stem: "diffusion_pytorch_model")
+            return try copy(weights, from: vae, "\(staging)/vae", files)
+        }
+        // Beside the model's own configuration, which says what the file's shapes do not.
+        try files.createDirectory("\(staging)/vae")
+        try files.copy(vae, to: "\(staging)/vae/other.safetensors")
+        let path = "\(staging)/clipdrag.json"
+        var fields: [(key: String, value: JSONValue)] = []
+        if try files.status(path) != nil, case .object(let known)? = JSONValue(parsing: try files.read(path))
+        {
+            fields = known.filter { $0.key != "vae" }
+        }
+        let json = JSONValue.object(fields + [("vae", .string("vae/other.safetensors"))])
+        try files.replace(path, Array(json.lines.utf8), mode: 0o644)
+    }
+
+    /// A folder's configurations, vocabularies and licences.
+    private func copySmallFiles(_ folder: String, _ target: String, _ files: any FileSystem) throws {
+        guard isFolder(folder) else { return }
+        try files.createDirectory(target)
+        for entry in try files.list(folder)
+        where ["json", "txt", "md"].contains(fileExtension(entry.name))
+            && !entry.name.contains(".safetensors.")
+        {
+            try files.copy("\(folder)/\(entry.name)", to: "\(target)/\(entry.name)")
+        }
+    }
+
+    /// Copies files to the same places below another folder.
+    private func copy(_ paths: [String], from folder: String, _ target: String, _ files: any FileSystem)
+        throws
+    {
+        for path in paths {
+            let to = target + path.dropFirst(folder.count)
+            try files.createDirectory(parent(to))
+            if try files.status(to) == nil { try files.copy(path, to: to) }
+        }
+    }
+}

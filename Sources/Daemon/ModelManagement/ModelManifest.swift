@@ -1,0 +1,71 @@
+import Foundation
+import JobFiles
+import JSON
+
+/// What a model is made of and where its files are to be had.
+///
+///     {"schema": "clipdrag-model/1", "name": "sd15",
+///      "files": [{"path": "unet/config.json", "url": URL, "sha256": HEX, "size": BYTES}, …]}
+///
+/// A `url` may be relative to the manifest's own.
+struct ModelManifest {
+    /// One file of the model.
+    struct File: Sendable {
+        /// Its place in the model's folder.
+        let path: String
+        /// Where it is.
+        let url: URL
+        /// Its digest, in lower-case hexadecimal.
+        let sha256: String
+        /// Its bytes.
+        let size: Int
+    }
+
+    /// The model's name.
+    let name: String
+    /// Its files.
+    let files: [File]
+
+    /// Reads a manifest.
+    ///
+    /// - Parameter place: its path or address, for messages and relative addresses.
+    /// - Throws: `model.manifest`.
+    init(_ bytes: [UInt8], place: String) throws(JobFailure) {
+        func failure(_ message: String) -> JobFailure {
+            JobFailure(
+                code: "model.manifest", message: message, file: place,
+                hint: "docs/models.md has the form of a manifest.", exit: .badData)
+        }
+        guard let json = JSONValue(parsing: bytes), json["schema"]?.string == "clipdrag-model/1" else {
+            throw failure("is no manifest: it has no \"schema\": \"clipdrag-model/1\"")
+        }
+        guard let name = json["name"]?.string, ModelImport.isName(name) else {
+            throw failure("has no `name` of letters, digits, `-`, `_` and `.`")
+        }
+        guard case .array(let items)? = json["files"], !items.isEmpty else {
+            throw failure("lists no `files`")
+        }
+        let base = URL(string: place).flatMap { $0.scheme == nil ? nil : $0 }
+        var files: [File] = []
+        for item in items {
+            let path = item["path"]?.string ?? ""
+            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+            guard !parts.contains(where: { $0.isEmpty || $0.hasPrefix(".") }) else {
+                throw failure("`path` is `\(path)`; it must lie in the model's folder, and be no dot file")
+            }
+            guard !files.contains(where: { $0.path == path }) else { throw failure("names `\(path)` twice") }
+            guard let url = item["url"]?.string.flatMap({ URL(string: $0, relativeTo: base) }),
+                ["http", "https"].contains(url.scheme)
+            else { throw failure("`\(path)` has no `url` of http or https") }
+            guard let digest = item["sha256"]?.string?.lowercased(),
+                digest.wholeMatch(of: /[0-9a-f]{64}/) != nil
+            else { throw failure("`\(path)` has no `sha256` of 64 hexadecimal digits") }
+            guard let size = item["size"]?.integer, size >= 0 else {
+                throw failure("`\(path)` has no `size` in bytes")
+            }
+            files.append(File(path: path, url: url.absoluteURL, sha256: digest, size: size))
+        }
+        self.name = name
+        self.files = files
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import JobFiles
+import JSON
+import Settings
+import SpecParser
+
+/// A model folder's `clipdrag.json`: what this program does with the model that no configuration of its networks says.
+///
+/// Paths are relative to the model's folder, or absolute.
+public struct ModelSettings: Sendable {
+    /// A LoRA that is a part of the model.
+    public struct AddedLoRA: Sendable, Equatable {
+        /// Its file.
+        public let path: String
+        /// How much of it is added.
+        public let scale: Float
+    }
+
+    private let folder: String
+    /// The model's own values of the preset `recommended`, types and ranges checked.
+    public let recommended: [(name: String, value: SettingValue)]
+    /// The folder or file of another VAE.
+    public let vae: String?
+    /// LoRAs that are added to the networks, in this order.
+    public let loras: [AddedLoRA]
+
+    /// Reads a model folder's file; without one nothing is set.
+    ///
+    /// - Throws: `model.config`, with the file, the place in it and what is allowed there.
+    public init(folder: String) throws(JobFailure) {
+        self.folder = folder
+        let path = "\(folder)/clipdrag.json"
+        let file: ModelFile
+        do {
+            file = try Self.contents(path)
+        } catch {
+            throw JobFailure(
+                code: "model.config", message: error.message, file: path, line: error.mark.line,
+                column: error.mark.column, hint: error.hint, exit: .modelUnavailable,
+                rendered: error.description)
+        }
+        func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
+        recommended = file.recommended.map { ($0.name, $0.value) }
+        vae = file.vae.map(absolute)
+        loras = file.loras.map { AddedLoRA(path: absolute($0.file), scale: Float($0.scale)) }
+    }
+
+    /// The file as the spec parser reads it, whose errors name the place; and JSON it must be.
+    private static func contents(_ path: String) throws(SpecError) -> ModelFile {
+        guard let data = FileManager.default.contents(atPath: path) else { return ModelFile() }
+        let bytes = Array(data)
+        let file = try parseModelFile(bytes, file: path)
+        guard JSONValue(parsing: bytes) != nil else {
+            throw SpecError(
+                code: "model.config", message: "clipdrag.json is not JSON",
+                hint: "Write {\"recommended\": {…settings…}}, every key in quotes.", file: path, mark: .start,
+                sourceLine: "")
+        }
+        return file
+    }
+
+    /// Files and folders that are named, as far as they lie in the model's own folder.
+    public var placesInside: [String] { places.filter(isInside) }
+
+    /// Files and folders that are named and lie elsewhere.
+    public var placesElsewhere: [String] { places.filter { !isInside($0) } }
+
+    private var places: [String] { [vae].compactMap { $0 } + loras.map(\.path) }
+
+    private func isInside(_ path: String) -> Bool {
+        func plain(_ path: String) -> String {
+            URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+        }
+        return plain(path).hasPrefix(plain(folder) + (folder.hasSuffix("/") ? "" : "/"))
+    }
+}

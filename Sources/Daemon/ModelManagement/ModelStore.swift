@@ -1,0 +1,153 @@
+import Diffusion
+import Digests
+import DragEditing
+import DurableFiles
+import Foundation
+import JobFiles
+import JSON
+import Settings
+
+/// Where models are found: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.
+public struct ModelStore: Sendable {
+    /// The name of the model that comes along.
+    public static let defaultName = "starter"
+    private let stateFolder: String?
+
+    /// A store that also looks below a state folder.
+    public init(stateFolder: String?) { self.stateFolder = stateFolder }
+
+    /// Folders that hold models, in the order they are looked through.
+    public var folders: [String] {
+        var folders = stateFolder.map { ["\($0)/models"] } ?? []
+        folders.append("/usr/share/clipdragd/models")
+        // A build in a checkout: Models/ somewhere above .build/release/clipdragd
+        var folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        for _ in 0..<6 where folder.path() != "/" {
+            folders.append(folder.appending(path: "Models").path(percentEncoded: false))
+            folder.deleteLastPathComponent()
+        }
+        return folders.filter { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// Names and folders of all models found; of two with one name, the one that is used.
+    public var all: [(name: String, folder: String)] {
+        var found: [(String, String)] = []
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            for name in names.sorted()
+            where !name.hasPrefix(".") && isModel("\(folder)/\(name)")
+                && !found.contains(where: { $0.0 == name })
+            {
+                found.append((name, "\(folder)/\(name)"))
+            }
+        }
+        return found
+    }
+
+    private func isModel(_ folder: String) -> Bool {
+        FileManager.default.fileExists(atPath: "\(folder)/unet/config.json")
+    }
+
+    /// The folder of a model given by path or name.
+    public func folder(of model: String) throws(JobFailure) -> String {
+        if model.contains("/") {
+            let path = URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
+            if isModel(path) { return path.hasSuffix("/") ? String(path.dropLast()) : path }
+        } else if let found = all.first(where: { $0.name == model }) {
+            return found.folder
+        } else if isModel(model) {
+            return URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
+        }
+        try Self.refuse(path: model)
+        let known = all.map(\.name).joined(separator: ", ")
+        throw JobFailure(
+            code: "model.missing", message: "there is no model `\(model)`",
+            hint:
+                "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/.",
+            exit: .modelUnavailable)
+    }
+
+    /// Refuses a path that is something known, but no model folder, saying what to do with it.
+    private static func refuse(path: String) throws(JobFailure) {
+        do { try DiffusionModel.refuse(path: path) } catch { throw JobFailure(error) }
+        guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
+        throw JobFailure(
+            code: "model.missing", message: "\(path) is a checkpoint of one file, which lacks a tokenizer",
+            hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER",
+            exit: .modelUnavailable)
+    }
+
+    /// Where a model's files really lie: its folder, what its clipdrag.json names besides, and the targets of links in
+    /// them (as download caches have them).
+    public static func places(of folder: String) throws(JobFailure) -> [String] {
+        let roots = [folder] + (try ModelSettings(folder: folder)).placesElsewhere
+        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        let links = (roots + names.map { "\(folder)/\($0)" }).filter {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: $0)) != nil
+        }
+        return roots + links.map { URL(filePath: $0).resolvingSymlinksInPath().path(percentEncoded: false) }
+    }
+
+    /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
+    public static func recommended(_ folder: String) throws(JobFailure) -> [(
+        name: String, value: SettingValue
+    )] { try ModelSettings(folder: folder).recommended }
+
+    /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
+    public static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
+        func config(_ name: String) -> JSONValue? {
+            FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap {
+                JSONValue(parsing: Array($0))
+            }
+        }
+        guard let sample = config("unet")?["sample_size"]?.integer,
+            case .array(let widths)? = config("vae")?["block_out_channels"],
+            !widths.isEmpty
+        else { return nil }
+        let multiple = 1 << (widths.count - 1)
+        return (sample * multiple, multiple)
+    }
+
+    /// Whether a model is large enough to gain from bf16: one made for pictures of 256 pixels or more.
+    public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
+
+    /// Keeps others from importing or fetching into a folder of models.
+    static func lock(_ models: String) throws(JobFailure) -> FolderLock {
+        do { return try FolderLock(models) } catch {
+            guard error.number == 11 /* EWOULDBLOCK */ else { throw JobFailure(error, exit: .cannotCreate) }
+            throw JobFailure(
+                code: "model.busy", message: "another import or fetch into \(models) is under way",
+                hint: "Wait for it to end.", retryable: true, exit: .tryLater)
+        }
+    }
+
+    /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.
+    public static func load(_ folder: String) throws(JobFailure) -> DiffusionModel {
+        let settings = try ModelSettings(folder: folder)
+        do {
+            var model = try DiffusionModel(folder: folder, vae: settings.vae)
+            for lora in settings.loras {
+                model = model.merging(try LoRAFile(path: lora.path, for: model), scale: lora.scale)
+            }
+            return model
+        } catch { throw JobFailure(error) }
+    }
+
+    /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
+    /// clipdrag.json names elsewhere, by their whole paths.
+    public static func files(of folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+        func files(_ root: String) -> [String] {
+            (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()
+        }
+        let own = files(folder).map { (name: $0, path: "\(folder)/\($0)") }
+        let elsewhere = try ModelSettings(folder: folder).placesElsewhere
+        let others = elsewhere.flatMap { root in [root] + files(root).map { "\(root)/\($0)" } }
+        return own + others.map { ($0, $0) }
+    }
+
+    /// SHA-256 over all weights of a model, file by file.
+    public static func weightsDigest(_ folder: String) throws(JobFailure) -> String {
+        let weights = try files(of: folder).filter { $0.name.hasSuffix(".safetensors") }
+        do { return try Digest.sha256(files: weights.map(\.path)) } catch { throw JobFailure(error) }
+    }
+}

@@ -1,0 +1,159 @@
+import DragEditing
+import Imaging
+import TensorCore
+
+/// Puts an edit of a region back into its picture, at the picture's own resolution.
+///
+/// The model's picture is small and not quite the source, so the composition takes from it only what the edit changed:
+///
+///     result(q) = E(q) + c(q) · (S(q + u) − R(q + u))
+///
+/// E is the edited picture, R the unedited reconstruction, both enlarged, and S the source. u(q) leads to where the content at q comes
+/// from, and c says how sure that is (`Correspondence`). Where nothing changed, u = 0 and E = R give the source itself; where
+/// content moved, the source's fine detail moves along; where something new appeared, the model's picture shows.
+public struct Composition: Sendable {
+    private let picture: Image
+    private let region: EditRegion
+    private let matte: Matte
+    private let weights: [Float]
+
+    /// - Parameters:
+    ///   - picture: the whole source.
+    ///   - mask: what may change, in the region's own pixels; nil: all of it.
+    public init(_ picture: Image, region: EditRegion, mask: EditMask?, matte: Matte) {
+        (self.picture, self.region, self.matte) = (picture, region, matte)
+        let size = Size(height: picture.height, width: picture.width)
+        let feather = max(2, min(region.size.height, region.size.width) / 48)
+        weights = Feathering.weights(region, in: size, mask: mask, width: feather)
+    }
+
+    /// The source with the edit in its region. Pixels outside the region and outside the mask are the source's own.
+    ///
+    /// - Parameters:
+    ///   - edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].
+    ///   - reconstruction: the unedited reconstruction of the same shape.
+    ///   - drags: in the region's own pixels.
+    public func result(edit: Tensor, reconstruction: Tensor, drags: [Drag]) -> Image {
+        let working = Size(height: edit.shape[1], width: edit.shape[2])
+        let (edit, plain) = (
+            Plane(working, channels: 3, values: edit.values),
+            Plane(working, channels: 3, values: reconstruction.values)
+        )
+        let scale = SIMD2<Float>(
+            Float(working.width) / Float(region.size.width), Float(working.height) / Float(region.size.height)
+        )
+        let ways = drags.map { drag in
+            SIMD2<Float>(Float(drag.handle.x - drag.target.x), Float(drag.handle.y - drag.target.y)) * scale
+        }
+        let longest = ways.map { ($0 * $0).sum().squareRoot() }.max() ?? 0
+        let origin = Correspondence(
+            edit: edit, reconstruction: plain, reach: longest > 0 ? Int(1.25 * longest) + 4 : 0,
+            hints: ways + ways.map { 0.5 * $0 })
+        return blended(edit, plain, origin, scale)
+    }
+
+    /// Change below the first bound is none and shows nothing of the edit; above the second it shows whole.
+    private static let change: (none: Float, whole: Float) = (0.012, 0.03)
+
+    private func blended(_ edit: Plane, _ plain: Plane, _ origin: Correspondence, _ scale: SIMD2<Float>)
+        -> Image
+    {
+        let source = Plane(region.size, channels: 3, values: matte.flattened(region.cropped(picture)))
+        let opacity = picture.alpha.map { alpha in
+            Plane(
+                region.size, channels: 1,
+                values: region.indices(in: picture).map { Float(alpha[$0]) / Float(picture.maximum) })
+        }
+        let changes = Plane(origin.size, channels: 1, values: origin.change)
+        let sureness = Plane(origin.size, channels: 1, values: origin.confidence)
+        var result = picture
+        for row in 0..<region.size.height {
+            for column in 0..<region.size.width {
+                let i = row * region.size.width + column
+                let (y, x) = ((Float(row) + 0.5) * scale.y - 0.5, (Float(column) + 0.5) * scale.x - 0.5)
+                let share =
+                    weights[i]
+                    * smoothStep(changes.bilinear(y, x, 0), from: Self.change.none, to: Self.change.whole)
+                guard share > 0 else { continue }
+                let shift = origin.shift(atRow: y, column: x)
+                let (fromRow, fromColumn) = (
+                    Float(row) + shift.y / scale.y, Float(column) + shift.x / scale.x
+                )
+                let sure = sureness.bilinear(y, x, 0)
+                var colour = SIMD3<Float>()
+                for c in 0..<3 {
+                    let detail =
+                        source.bicubic(fromRow, fromColumn, c) - plain.bilinear(y + shift.y, x + shift.x, c)
+                    let new = edit.bilinear(y, x, c) + sure * detail
+                    colour[c] = source.values[3 * i + c] + share * (new - source.values[3 * i + c])
+                }
+                let covering = opacity.map { opacity -> Float in
+                    let moved = min(max(opacity.bicubic(fromRow, fromColumn, 0), 0), 1)
+                    let new = max(moved, (1 - sure) * self.difference(from: colour))
+                    return opacity.values[i] + share * (new - opacity.values[i])
+                }
+                store(colour, covering, atRow: row, column: column, in: &result)
+            }
+        }
+        return result
+    }
+
+    /// How plainly a colour differs from the matte, 0…1: new content over transparency is opaque where it does.
+    private func difference(from colour: SIMD3<Float>) -> Float {
+        smoothStep((0..<3).map { abs(colour[$0] - matte.level) }.max() ?? 0, from: 0.05, to: 0.2)
+    }
+
+    /// Takes the matte out of a colour and writes it.
+    private func store(
+        _ colour: SIMD3<Float>, _ opacity: Float?, atRow row: Int, column: Int, in image: inout Image
+    ) {
+        let i = (region.y + row) * image.width + region.x + column
+        let scale = Float(image.maximum)
+        func level(_ value: Float) -> UInt16 { UInt16((min(max(value, 0), 1) * scale + 0.5).rounded(.down)) }
+        for c in 0..<3 {
+            let plain = opacity.map { $0 > 0 ? (colour[c] - (1 - $0) * matte.level) / $0 : 0 } ?? colour[c]
+            image.samples[3 * i + c] = level(plain)
+        }
+        if let opacity { image.alpha?[i] = level(opacity) }
+    }
+}
+
+extension Correspondence {
+    /// The shift at a place between pixels: bilinear where the four neighbours agree, else the nearest one's.
+    fileprivate func shift(atRow row: Float, column: Float) -> SIMD2<Float> {
+        let (top, left) = (row.rounded(.down), column.rounded(.down))
+        func at(_ y: Int, _ x: Int) -> SIMD2<Float> {
+            shifts[min(max(y, 0), size.height - 1) * size.width + min(max(x, 0), size.width - 1)]
+        }
+        let (y, x) = (Int(top), Int(left))
+        let (a, b, c, d) = (at(y, x), at(y, x + 1), at(y + 1, x), at(y + 1, x + 1))
+        let (down, across) = (row - top, column - left)
+        let nearest = down < 0.5 ? (across < 0.5 ? a : b) : (across < 0.5 ? c : d)
+        for other in [a, b, c, d] {
+            let apart = other - nearest
+            guard (apart * apart).sum() <= 4 else { return nearest }
+        }
+        return (a + across * (b - a)) * (1 - down) + (c + across * (d - c)) * down
+    }
+}
+
+extension EditRegion {
+    /// Indices of the region's pixels in its picture, row by row.
+    func indices(in picture: Image) -> [Int] {
+        (0..<size.height).flatMap { row in
+            let start = (y + row) * picture.width + x
+            return Array(start..<start + size.width)
+        }
+    }
+
+    /// The region's part of a picture, with all that the picture carries.
+    public func cropped(_ picture: Image) -> Image {
+        let indices = indices(in: picture)
+        var part = Image(
+            width: size.width, height: size.height, depth: picture.depth,
+            samples: indices.flatMap { picture.samples[3 * $0..<3 * $0 + 3] },
+            alpha: picture.alpha.map { alpha in indices.map { alpha[$0] } })
+        (part.format, part.profile) = (picture.format, picture.profile)
+        return part
+    }
+}

@@ -1,0 +1,129 @@
+import Digests
+import DurableFiles
+import Foundation
+import Testing
+
+/// The cache's promises: what is found is what was put in, and it never grows beyond its limit.
+@Suite struct ContentCacheTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(
+        path: "clipdragd-\(UUID().uuidString)"
+    )
+    .path(percentEncoded: false)
+    private let files = PosixFileSystem()
+    private let keys = ["a", "b", "c"].map { Digest.sha256(Array($0.utf8)) }
+
+    private func cache(_ limit: Int = 1000) -> ContentCache {
+        ContentCache(folder: "\(folder)/cache", limit: limit)
+    }
+    private func names(_ folder: String) throws -> [String] { try files.list(folder).map(\.name) }
+
+    /// Puts a file's last change an hour back for each of `hours`.
+    private func age(_ path: String, hours: Double) throws {
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -3600 * hours)], ofItemAtPath: path)
+    }
+
+    @Test func `what was kept is found by its key alone, and a limit of 0 keeps nothing`() throws {
+        defer { try? files.removeTree(folder) }
+        #expect(cache().entry(keys[0]) == nil)
+        try cache().keep([1, 2, 3], as: keys[0])
+        #expect(cache().entry(keys[0])?.bytes == [1, 2, 3])
+        #expect(cache().entry(keys[1]) == nil)
+        #expect(cache(0).entry(keys[0]) == nil)
+        try cache(0).keep([4], as: keys[1])
+        #expect(cache().entry(keys[1]) == nil)
+    }
+
+    @Test func `an entry that is torn or has one wrong bit is not found, and removed`() throws {
+        defer { try? files.removeTree(folder) }
+        let bytes: [UInt8] = [1, 2, 3, 4]
+        for damaged: [UInt8] in [[1, 2], [], [1, 2, 3, 5], [1, 2, 3, 4, 0]] {
+            try cache().keep(bytes, as: keys[0])
+            let path = try #require(cache().entry(keys[0])).path
+            try files.replace(path, damaged, mode: 0o600)
+            #expect(cache().entry(keys[0]) == nil, "\(damaged)")
+            #expect(try files.status(path) == nil)
+            // It is made again, and there again.
+            try cache().keep(bytes, as: keys[0])
+            #expect(cache().entry(keys[0])?.bytes == bytes)
+        }
+    }
+
+    @Test func `what was of no use for longest goes first`() throws {
+        defer { try? files.removeTree(folder) }
+        let bytes = [[UInt8]](repeating: [], count: 3).indices.map {
+            [UInt8](repeating: UInt8($0), count: 100)
+        }
+        for i in 0..<2 {
+            try cache(250).keep(bytes[i], as: keys[i])
+            try age(try #require(cache().entry(keys[i])).path, hours: Double(3 - i))
+        }
+        // The older of the two was of use since.
+        try cache(250).markUsed(try #require(cache().entry(keys[0])))
+        try cache(250).keep(bytes[2], as: keys[2])
+        #expect(cache().entry(keys[0])?.bytes == bytes[0])
+        #expect(cache().entry(keys[1]) == nil)
+        #expect(cache().entry(keys[2])?.bytes == bytes[2])
+        // Nothing is left of the one that went; what killed writers left goes, too, once it is old.
+        try files.replace("\(folder)/cache/.x.1.tmp", [9], mode: 0o600)
+        try age("\(folder)/cache/.x.1.tmp", hours: 2)
+        try cache(100).keep(bytes[2], as: keys[2])
+        #expect(try names("\(folder)/cache") == [lastComponent(try #require(cache().entry(keys[2])).path)])
+    }
+
+    @Test
+    func `drawers of two workers are taken over, with the same entry in both, and nothing else of them`()
+        throws
+    {
+        defer { try? files.removeTree(folder) }
+        let drawers = ["1", "2"].map { "\(folder)/\($0)/\(ContentCache.drawerName)" }
+        for drawer in drawers { try cache().keep([7, 7], as: keys[0], drawer: drawer) }
+        try cache().keep([8], as: keys[1], drawer: drawers[1])
+        #expect(cache().entry(keys[0]) == nil)
+        for name in ["other", "\(keys[2])", ".\(keys[2]).tmp", "\(keys[2]).x", "\(keys[2]).\(keys[2]).used"] {
+            try files.replace("\(drawers[0])/\(name)", [1], mode: 0o600)
+        }
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(drawers[0])/\(keys[2]).\(keys[2])", withDestinationPath: "/etc/passwd")
+        for drawer in drawers { try cache().takeOver(drawer) }
+        try cache().takeOver(drawers[0])
+        #expect(cache().entry(keys[0])?.bytes == [7, 7])
+        #expect(cache().entry(keys[1])?.bytes == [8])
+        #expect(try names("\(folder)/cache").count == 2)
+        for drawer in drawers { #expect(try files.status(drawer) == nil) }
+    }
+
+    @Test func `an entry marked in a drawer counts as used once the drawer is taken over`() throws {
+        defer { try? files.removeTree(folder) }
+        for i in 0..<2 {
+            try cache().keep([UInt8](repeating: UInt8(i), count: 100), as: keys[i])
+            try age(try #require(cache().entry(keys[i])).path, hours: Double(3 - i))
+        }
+        let drawer = "\(folder)/job/\(ContentCache.drawerName)"
+        try cache().markUsed(try #require(cache().entry(keys[0])), drawer: drawer)
+        try cache(100).takeOver(drawer)
+        #expect(cache().entry(keys[0]) != nil)
+        #expect(cache().entry(keys[1]) == nil)
+    }
+
+    @Test func `workers whose drawers are taken over at once always find the whole entry`() async throws {
+        let (cache, key, folder) = (cache(), keys[0], folder)
+        let bytes = [UInt8](repeating: 5, count: 300)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for worker in 0..<4 {
+                group.addTask {
+                    var found = 0
+                    for _ in 0..<25 {
+                        let drawer = "\(folder)/\(worker)/\(ContentCache.drawerName)"
+                        try cache.keep(bytes, as: key, drawer: drawer)
+                        try cache.takeOver(drawer)
+                        if cache.entry(key)?.bytes == bytes { found += 1 }
+                    }
+                    return found
+                }
+            }
+            for try await found in group { #expect(found == 25) }
+        }
+        try files.removeTree(folder)
+    }
+}
