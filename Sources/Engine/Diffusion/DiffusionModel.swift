@@ -39,6 +39,8 @@ public struct DiffusionModel: Sendable {
 
     /// What was read of which file.
     let parts: [ModelPart]
+    /// Things worth knowing that are no errors, for people.
+    public let notes: [String]
 
     /// Reads a model folder; weights stay memory-mapped.
     ///
@@ -79,7 +81,11 @@ public struct DiffusionModel: Sendable {
             read.append(("CLIP", clip.weights))
         }
         (self.unet, self.vae, textEncoder) = (unet.network, vae.network, text.network)
-        if checksValues { for part in read { try part.weights.checkValues() } }
+        var notes: [String] = []
+        if checksValues {
+            for part in read { notes += try part.weights.checkValues() }
+        }
+        self.notes = notes
         parts = read.compactMap { $0.weights.part($0.name) }
     }
 

@@ -90,6 +90,12 @@ public struct SingleFile: Sendable {
         public let kind: NoiseSchedule.Prediction
         /// Where that was read.
         public let reason: String
+
+        /// A prediction, for a reason.
+        public init(kind: NoiseSchedule.Prediction, reason: String) {
+            self.kind = kind
+            self.reason = reason
+        }
     }
 
     /// What files of this kind call what a network predicts (`modelspec.prediction_type` and what programs made of it).
@@ -141,6 +147,11 @@ public struct SingleFile: Sendable {
             return Prediction(kind: .epsilon, reason: "its `global_step` is that of the 2.0 base model")
         }
         return Prediction(kind: .velocity, reason: "models of the 2.x family at 768 pixels predict velocity")
+    }
+
+    /// Whether the file itself says what it predicts.
+    public var saysPrediction: Bool {
+        files.metadata["modelspec.prediction_type"] != nil || files.shape("v_pred") != nil
     }
 
     /// Whether the file says that its last training timestep is pure noise: a tensor `ztsnr`.

@@ -136,9 +136,12 @@ struct TensorFiles: Sendable {
 
     /// Fails where a value of a tensor is NaN or infinite.
     ///
+    /// - Returns: whether all of them are 0.
     /// - Throws: `model.values` naming file and tensor.
-    func checkFinite(_ key: String) throws(ModelError) {
-        guard let found = content(key)?.nonFinite else { return }
+    @discardableResult
+    func checkFinite(_ key: String) throws(ModelError) -> Bool {
+        guard let content = content(key) else { return false }
+        guard let found = content.nonFinite else { return content.isZero }
         throw ModelError(
             code: "model.values",
             message:

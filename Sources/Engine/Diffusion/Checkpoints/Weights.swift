@@ -118,10 +118,19 @@ public struct Weights: Sendable {
 
     /// Fails where a value that the network has read is NaN or infinite. Every byte is looked at.
     ///
+    /// - Returns: a note on matrices that are all zero, as parts are that a download has not filled.
     /// - Throws: `model.values` naming file and tensor.
-    func checkValues() throws(ModelError) {
-        guard let contents = source.contents else { return }
-        for key in keysRead.sorted() { try contents.checkFinite(key) }
+    func checkValues() throws(ModelError) -> [String] {
+        guard let contents = source.contents else { return [] }
+        var zeros: [String] = []
+        for key in keysRead.sorted() {
+            let isZero = try contents.checkFinite(key)
+            if isZero, contents.shape(key)?.count ?? 0 > 1 { zeros.append(key) }
+        }
+        guard let first = zeros.first else { return [] }
+        return [
+            "\(source.path): all weights of `\(first)`\(zeros.count > 1 ? " and \(zeros.count - 1) more tensors" : "") are 0; was the file downloaded whole?"
+        ]
     }
 
     /// Fails naming the keys that nothing has read, but for known strays.
