@@ -2,6 +2,7 @@
 #
 #   make demo          install packages, build, run the daemon on an example pair, print the result's path
 #   make test          install packages, run every test
+#   make generate      rewrite what the tables of settings decide in schemas/ and docs/spec.md
 #   make build         build the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
 #                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
@@ -24,7 +25,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo test build packages torture fuzz results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test generate build packages torture fuzz results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -42,6 +43,9 @@ demo: packages
 test: packages
 	$(TEST_ENV) swift build --build-tests
 	$(TEST_ENV) swift test --skip-build
+
+generate: packages
+	swift run generate
 
 torture: build
 	python3 Tests/Torture/torture.py $(TORTURE)

@@ -104,9 +104,15 @@ let package = Package(
             ],
             path: "Sources/Daemon/clipdragd", swiftSettings: strict),
 
+        // `make generate`: writes what the tables say into schemas/ and docs/.
+        .executableTarget(
+            name: "generate", dependencies: ["JSON", "Settings", "SpecParser"], path: "Sources/Generate",
+            swiftSettings: strict),
+
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["DurableFiles", "TensorCore"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
@@ -130,14 +136,17 @@ let package = Package(
             name: "RegionEditingTests",
             dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Settings", "SpecParser"], exclude: ["Cases"],
+            name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
+            exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
             name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
             swiftSettings: strict),
         .testTarget(
             name: "ModelManagementTests",
-            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "TestSupport"],
+            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "Settings", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
@@ -149,7 +158,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
-                "clipdragd", "TestSupport",
+                "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),
     ],

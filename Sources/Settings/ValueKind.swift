@@ -71,7 +71,8 @@ public enum ValueKind: Sendable, Equatable {
     }
 }
 
-/// A number without needless decimals.
+/// A number without needless digits: 2 for 2.0, 1e-6 for 1e-06.
 public func plainNumber(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(value)
+    if value == value.rounded() && abs(value) < 1e9 { return String(Int(value)) }
+    return String(value).replacing("e-0", with: "e-")
 }

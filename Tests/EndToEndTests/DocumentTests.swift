@@ -78,6 +78,20 @@ import Testing
         }
     }
 
+    @Test func `no page and no source cites a document outside the repository`() throws {
+        let texts = try pages().map { ($0, try text($0)) } + sources().map { ($0.path, $0.text) }
+        for (path, text) in texts {
+            for outside in ["design/", "../shared", "/work/shared", "contract.md"] {
+                #expect(!text.contains(outside), "\(path) cites \(outside)")
+            }
+            for match in text.matches(of: /(\S*)algorithm\.md/) {
+                #expect(
+                    match.1.hasSuffix("docs/") || !path.contains("/Sources/"),
+                    "\(path): write docs/algorithm.md")
+            }
+        }
+    }
+
     @Test func `each promise of delivery names a test that is there`() throws {
         var links = 0
         for match in try text("docs/delivery.md").matches(of: /\[([^\]]+)\]\(\.\.\/(Tests\/[^)]+)\)/) {

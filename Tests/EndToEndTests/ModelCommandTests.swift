@@ -208,6 +208,7 @@ import TestSupport
         #expect(try result(model: named) != plain)
         #expect(try digest(named) != before)
         for (text, word) in [
+            (#"{"recommended": {"r1": -1}}"#, "`r1` is -1, which is out of range"),
             ("[]", "clipdrag.json must be a mapping"), (#"{"vae": 3}"#, "`vae` must be text"),
             (#"{"lora": []}"#, "`lora`"),
             (#"{"loras": [{"file": "x", "scale": "much"}]}"#, "`scale`"),

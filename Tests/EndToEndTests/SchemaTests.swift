@@ -3,6 +3,7 @@ import JobFiles
 import JSON
 import Settings
 import SpecParser
+import TestSupport
 import Testing
 
 @Suite struct SchemaTests {
@@ -47,6 +48,20 @@ import Testing
         }
         let keys = top.map(\.key).filter { $0 != "lora" } + lora.map { "lora.\($0.key)" }
         #expect(Set(keys) == Set(Setting.all.map(\.name)))
+    }
+
+    @Test func `the spec's schema refuses what the table of settings refuses`() throws {
+        let schema = try Schema("spec")
+        for bad in BadSetting.all where bad.isJSON {
+            guard let text = bad.text else { continue }
+            let parts = bad.setting.name.split(separator: ".")
+            let inner = "{\"\(parts[parts.count - 1])\": \(text)}"
+            let settings = parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
+            let spec = try json("{\"prompt\": \"x\", \"settings\": \(settings)}")
+            // A pattern cannot bound a duration.
+            if text == "\"9999999h\"" { continue }
+            #expect(schema.problems(spec) != [], "\(bad)")
+        }
     }
 
     @Test func `the parser and the engine know the same settings`() throws {

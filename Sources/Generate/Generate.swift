@@ -1,0 +1,52 @@
+import Foundation
+
+/// Writes what the tables say into the schemas and the documentation of a checkout: `generate [--check] [ROOT]`.
+///
+/// With `--check` it writes nothing, names the files that are stale, and ends with 1 if there are any.
+@main struct Generate {
+    static func main() throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        let isCheck = arguments.contains("--check")
+        let root = arguments.first { !$0.hasPrefix("--") } ?? "."
+        var stale: [String] = []
+        for file in GeneratedFile.all {
+            let path = "\(root)/\(file.path)"
+            let old = try String(contentsOfFile: path, encoding: .utf8)
+            let new = try file.update(old)
+            guard new != old else { continue }
+            stale.append(file.path)
+            if !isCheck { try new.write(toFile: path, atomically: true, encoding: .utf8) }
+        }
+        for path in stale { print(isCheck ? "\(path) is stale: run `make generate`" : "wrote \(path)") }
+        exit(isCheck && !stale.isEmpty ? 1 : 0)
+    }
+}
+
+/// A file with parts that the tables decide.
+struct GeneratedFile: Sendable {
+    let path: String
+    /// The file's text with its generated parts made anew.
+    let update: @Sendable (String) throws -> String
+
+    static let all = [
+        GeneratedFile(path: "schemas/spec.schema.json") {
+            try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
+                .replacing(member: "preset", indent: 4, with: Schemas.preset)
+        },
+        GeneratedFile(path: "schemas/trajectory.schema.json") {
+            try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
+                .replacing(member: "preset", indent: 4, with: Schemas.preset)
+        },
+        GeneratedFile(path: "schemas/configuration.schema.json") {
+            try $0.replacing(member: "preset", indent: 8, with: Schemas.preset)
+        },
+        GeneratedFile(path: "docs/spec.md") {
+            try $0.replacing(between: "settings", with: SettingsDocument.table)
+        },
+    ]
+}
+
+/// A generated part is not where it must be.
+struct MissingPart: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,34 @@
+import Settings
+
+/// The table of settings in docs/spec.md.
+enum SettingsDocument {
+    static var table: String {
+        let rows = Setting.all.map {
+            "| `\($0.name)` | \(shown($0.defaultValue)) | \(range($0)) | \($0.text) |"
+        }
+        return (["| key | default | takes | meaning |", "| --- | --- | --- | --- |"] + rows)
+            .joined(separator: "\n") + "\n"
+    }
+
+    private static func shown(_ value: SettingValue) -> String {
+        switch value {
+        case .integer(let n): String(n)
+        case .number(let x): plainNumber(x)
+        case .word(let word): word
+        case .flag(let flag): String(flag)
+        case .none: "null"
+        }
+    }
+
+    private static func range(_ setting: Setting) -> String {
+        let null = setting.isOptional ? " or null" : ""
+        return switch setting.kind {
+        case .integer(let range): "\(range.lowerBound) … \(range.upperBound), whole\(null)"
+        case .number(let range):
+            "\(plainNumber(range.lowerBound)) … \(plainNumber(range.upperBound))\(null)"
+        case .word(let words): words.joined(separator: ", ")
+        case .flag: "true, false"
+        case .duration: "a duration: 90s, 20m, 2h\(null)"
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Settings
+import SpecParser
+import TestSupport
+import Testing
+
+/// The same bad values, from the table of settings, on every path by which people set something.
+@Suite struct BadSettingTests {
+    private static let written = BadSetting.all.filter { $0.text != nil }
+    private static let codes: [SettingError.Kind: String] = [
+        .unknownName: "spec.unknown_key", .type: "spec.type", .range: "spec.range",
+        .notFinite: "spec.not_finite", .unknownWord: "spec.unknown_word",
+    ]
+
+    /// A mapping of one setting, on one line.
+    private static func mapping(_ name: String, _ text: String) -> String {
+        let parts = name.split(separator: ".")
+        let inner = "{\"\(parts[parts.count - 1])\": \(text)}"
+        return parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
+    }
+
+    private func check(_ error: SpecError?, _ bad: BadSetting) {
+        #expect(error?.code == Self.codes[bad.problem])
+        #expect(error?.message.contains("`\(bad.setting.name)`") == true)
+        switch (bad.problem, bad.setting.kind) {
+        case (.range, .integer(let range)):
+            #expect(error?.hint == "Write a value from \(range.lowerBound) to \(range.upperBound).")
+        case (.range, .number(let range)):
+            #expect(
+                error?.hint
+                    == "Write a value from \(plainNumber(range.lowerBound)) to \(plainNumber(range.upperBound))."
+            )
+        case (.unknownWord, .word(let words)):
+            #expect(words.allSatisfy { error?.hint.contains($0) == true })
+        default: #expect(error?.hint.isEmpty == false)
+        }
+    }
+
+    @Test(arguments: written)
+    func `a spec`(_ bad: BadSetting) throws {
+        let text = "prompt: x\nsettings: \(Self.mapping(bad.setting.name, try #require(bad.text)))\n"
+        let error = #expect(throws: SpecError.self) { try parseSpec(Array(text.utf8), file: "s.yaml") }
+        check(error, bad)
+        #expect(error?.mark.line == 2)
+    }
+
+    @Test(arguments: written)
+    func `--set`(_ bad: BadSetting) throws {
+        let plain = try #require(bad.text).replacing("\"", with: "")
+        let error = #expect(throws: SpecError.self) { try parseSetting("\(bad.setting.name)=\(plain)") }
+        check(error, bad)
+        #expect(error?.file == "--set")
+    }
+
+    @Test(arguments: written)
+    func `a model's clipdrag.json`(_ bad: BadSetting) throws {
+        let text = "{\"recommended\":\n\(Self.mapping(bad.setting.name, try #require(bad.text)))}"
+        let error = #expect(throws: SpecError.self) {
+            try parseModelFile(Array(text.utf8), file: "m/clipdrag.json")
+        }
+        check(error, bad)
+        #expect(error?.file == "m/clipdrag.json" && error?.mark.line == 2)
+    }
+
+    @Test(arguments: Setting.all.map(\.name))
+    func `a misspelt name, wherever it is written`(_ name: String) {
+        let wrong = Self.mapping(name + "x", "1")
+        let spec = Array("settings: \(wrong)".utf8)
+        let model = Array("{\"recommended\": \(wrong)}".utf8)
+        let errors = [
+            #expect(throws: SpecError.self) { try parseSpec(spec, file: "s.yaml") },
+            #expect(throws: SpecError.self) { try parseSetting("\(name)x=1") },
+            #expect(throws: SpecError.self) { try parseModelFile(model, file: "clipdrag.json") },
+        ]
+        let key = name.split(separator: ".").last ?? ""
+        for error in errors {
+            #expect(error?.code == "spec.unknown_key")
+            #expect(error?.message.contains("\(key)`?") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test(arguments: Setting.all.map(\.name))
+    func `a configuration's defaults hold no settings`(_ name: String) {
+        let texts = ["settings: \(Self.mapping(name, "1"))", "\"\(name)\": 1"]
+        for text in texts {
+            let error = #expect(throws: SpecError.self) {
+                try parseConfiguration(Array("defaults: {\(text)}".utf8), file: "c.yaml")
+            }
+            #expect(error?.code == "spec.unknown_key")
+        }
+    }
+}
