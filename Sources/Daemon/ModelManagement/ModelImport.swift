@@ -85,7 +85,9 @@ public struct ModelImport: Sendable {
                 error.message = error.message
                     .replacingOccurrences(of: "\(staging)/vae/other.safetensors", with: vae ?? "")
                     .replacingOccurrences(
-                        of: "\(staging)/vae/", with: vae.map { isFolder($0) ? "\($0)/" : "" } ?? "\(staging)/vae/")
+                        of: "\(staging)/vae/",
+                        with: vae.map { isFolder($0) ? "\($0)/" : "" } ?? "\(staging)/vae/"
+                    )
                     .replacingOccurrences(of: "\(staging)/clip/", with: "\(clip ?? "\(source)/clip")/")
                     .replacingOccurrences(of: "\(staging)/model.safetensors", with: source)
                     .replacingOccurrences(of: "\(staging)/", with: isFile ? "" : "\(source)/")
@@ -201,7 +203,8 @@ public struct ModelImport: Sendable {
                 "it predicts \(found.kind.rawValue): \(found.reason)"
                     + (prediction == nil && file.isSecond ? "; --prediction says otherwise" : ""))
             if file.endsInNoise {
-                notes.append("its last timestep is pure noise, as its tensor `ztsnr` says: betas are rescaled")
+                notes.append(
+                    "its last timestep is pure noise, as its tensor `ztsnr` says: betas are rescaled")
             }
             for (path, data) in try file.configurations(prediction: found.kind, vae: vae) {
                 try files.createDirectory(parent("\(staging)/\(path)"))
@@ -220,7 +223,8 @@ public struct ModelImport: Sendable {
     /// Where a file says of itself what the configurations of `--model-config`, which count, do not.
     private func contradictions(of file: SingleFile, _ config: String) -> [String] {
         let path = "\(config)/scheduler/scheduler_config.json"
-        guard let bytes = FileManager.default.contents(atPath: path), let said = JSONValue(parsing: Array(bytes))
+        guard let bytes = FileManager.default.contents(atPath: path),
+            let said = JSONValue(parsing: Array(bytes))
         else { return [] }
         var notes: [String] = []
         let prediction = said["prediction_type"]?.string ?? "epsilon"

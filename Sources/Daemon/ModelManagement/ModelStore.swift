@@ -158,12 +158,15 @@ public struct ModelStore: Sendable {
     public static func verify(_ folder: String) throws(JobFailure) -> Verified {
         let (model, loras) = try load(folder, checksValues: true)
         _ = try recommended(folder)
-        let described = loras.map { $0.scale == 1 ? $0.file.description : "\($0.file.description), times \($0.scale)" }
+        let described = loras.map {
+            $0.scale == 1 ? $0.file.description : "\($0.file.description), times \($0.scale)"
+        }
         return Verified(
             name: model.name, summary: model.summary(loras: described),
-            notes: model.notes + loras.filter { $0.file.doesNothing || $0.scale == 0 }.map {
-                "the LoRA \($0.file.path) does nothing"
-            })
+            notes: model.notes
+                + loras.filter { $0.file.doesNothing || $0.scale == 0 }.map {
+                    "the LoRA \($0.file.path) does nothing"
+                })
     }
 
     /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
