@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 
@@ -5,12 +6,12 @@ import Settings
 struct Decoder {
     let source: SourceText
 
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
+    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
     }
 
     /// A mapping whose keys are all known.
-    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(SpecError) -> [String: YAMLEntry] {
+    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String: YAMLEntry] {
         guard case .mapping(let entries, _) = node else {
             throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
         }
@@ -23,18 +24,18 @@ struct Decoder {
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
-    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> SpecError {
+    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> Failure {
         error(
             "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
     }
 
-    func list(_ node: YAMLNode, _ what: String) throws(SpecError) -> [YAMLNode] {
+    func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
         guard case .sequence(let items, _) = node else { throw wrongKind(node, what, "a list") }
         return items
     }
 
     /// Text, quoted or not; a bare number or truth value is no text.
-    func text(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    func text(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
         }
@@ -46,7 +47,7 @@ struct Decoder {
         return text
     }
 
-    func flag(_ node: YAMLNode, _ what: String) throws(SpecError) -> Bool {
+    func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
         if case .scalar(let text, true, _) = node {
             if text == "true" { return true }
             if text == "false" { return false }
@@ -55,7 +56,7 @@ struct Decoder {
     }
 
     /// A finite number.
-    func number(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+    func number(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
         let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(
             text.lowercased())
@@ -71,7 +72,7 @@ struct Decoder {
         return value
     }
 
-    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(SpecError) -> Double {
+    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(Failure) -> Double {
         let value = try number(node, what)
         guard range.contains(value) else {
             throw outside(
@@ -82,7 +83,7 @@ struct Decoder {
     }
 
     /// A whole number, written as digits.
-    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(SpecError) -> Int {
+    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(Failure) -> Int {
         guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a whole number") }
         let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
@@ -95,7 +96,7 @@ struct Decoder {
     }
 
     private func outside(_ what: String, _ value: String, _ mark: SourceMark, _ low: String, _ high: String)
-        -> SpecError
+        -> Failure
     {
         error(
             "spec.range", "\(what) is \(value), which is out of range", at: mark,
@@ -104,7 +105,7 @@ struct Decoder {
 
     /// One of some words.
     func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String])
-        throws(SpecError) -> String
+        throws(Failure) -> String
     {
         guard case .scalar(let text, _, _) = node, !node.isNull else {
             throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
@@ -118,7 +119,7 @@ struct Decoder {
     }
 
     /// A length of time: a number with s, m, h or d; in seconds.
-    func duration(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+    func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
             throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
         }
@@ -137,7 +138,7 @@ struct Decoder {
     }
 
     /// A count with an optional K, M, G (thousands) suffix.
-    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(SpecError) -> Int {
+    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(Failure) -> Int {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
         let unit = text.last.flatMap { units[$0] }

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 
@@ -15,8 +16,8 @@ public struct ParsedSpec: Sendable {
     }
 
     /// An error at a place of this spec.
-    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
-        SourceText(file: file, text: text).error(code, message, at: mark, do: hint)
+    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
+        SourceText(file: file, text: text, .badSpec).error(code, message, at: mark, do: hint)
     }
 }
 
@@ -26,8 +27,8 @@ public struct ParsedSpec: Sendable {
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
 /// - Throws: the first thing that is wrong.
-public func parseSpec(_ bytes: [UInt8], file: String) throws(SpecError) -> ParsedSpec {
-    let (root, source) = try YAMLReader.read(bytes, file: file)
+public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
+    let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
@@ -47,7 +48,7 @@ private struct SpecDecoder {
         "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
     ]
 
-    func spec(_ root: YAMLNode) throws(SpecError) -> EditSpec {
+    func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
@@ -84,7 +85,7 @@ private struct SpecDecoder {
         return spec
     }
 
-    private func fileName(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    private func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let name = try decoder.text(node, what)
         guard !name.isEmpty else {
             throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
@@ -96,7 +97,7 @@ private struct SpecDecoder {
         return name
     }
 
-    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(SpecError) {
+    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(Failure) {
         if node.isNull { return }
         guard case .mapping = node else {
             spec.editPrompt = try words(node, "`prompt`")
@@ -111,7 +112,7 @@ private struct SpecDecoder {
         }
     }
 
-    private func words(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    private func words(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let text = try decoder.text(node, what)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw decoder.error(
@@ -121,7 +122,7 @@ private struct SpecDecoder {
         return text
     }
 
-    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(SpecError) -> [EditSpec.Drag] {
+    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(Failure) -> [EditSpec.Drag] {
         let items = node.isNull ? [] : try decoder.list(node, "`drags`")
         guard items.count <= 64 else {
             throw decoder.error(
@@ -150,7 +151,7 @@ private struct SpecDecoder {
         return drags
     }
 
-    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(SpecError)
+    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(Failure)
         -> EditSpec.Point
     {
         let numbers = try numbers(node, what, count: 2, "[x, y]")
@@ -169,7 +170,7 @@ private struct SpecDecoder {
         return EditSpec.Point(x: numbers[0], y: numbers[1])
     }
 
-    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError)
+    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
         -> [Double]
     {
         guard case .sequence(let items, _) = node, items.count == count else {
@@ -180,7 +181,7 @@ private struct SpecDecoder {
         return numbers
     }
 
-    private func mask(_ node: YAMLNode) throws(SpecError) -> [Located<EditSpec.Region>] {
+    private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
         guard !items.isEmpty else {
             throw decoder.error(
@@ -192,7 +193,7 @@ private struct SpecDecoder {
         return regions
     }
 
-    private func region(_ node: YAMLNode) throws(SpecError) -> EditSpec.Region {
+    private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
         guard case .mapping(let written, _) = node else { return .file(try fileName(node, "`mask`")) }
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {
@@ -226,7 +227,7 @@ private struct SpecDecoder {
         }
     }
 
-    private func emptyShape(_ node: YAMLNode, _ what: String) -> SpecError {
+    private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {
         decoder.error("spec.mask_region", "\(what) has no extent", at: node.mark, do: "Write sizes above 0.")
     }
 }
@@ -234,7 +235,7 @@ private struct SpecDecoder {
 /// `output:` of a spec, and of a configuration's `defaults:`.
 func decodeOutput(
     _ node: YAMLNode, _ decoder: Decoder, onto earlier: EditSpec.Output = EditSpec.Output()
-) throws(SpecError) -> EditSpec.Output {
+) throws(Failure) -> EditSpec.Output {
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
     var output = earlier
     if let node = entries["format"]?.value {

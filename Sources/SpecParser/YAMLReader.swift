@@ -1,4 +1,5 @@
 internal import CYAML
+import Failures
 
 /// Reads one YAML document through libyaml: the only place that knows it.
 ///
@@ -14,10 +15,12 @@ struct YAMLReader {
     private var values = 0
 
     /// The value in a text, or nil when the text holds none.
-    static func read(_ bytes: [UInt8], file: String) throws(SpecError) -> (
+    ///
+    /// - Parameter kind: the kind of failure that a mistake in it is.
+    static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
-        let empty = SourceText(file: file, text: "")
+        let empty = SourceText(file: file, text: "", kind)
         guard bytes.count <= bytesMax else {
             throw empty.error(
                 "spec.too_large", "the file has \(bytes.count) bytes", at: .start,
@@ -33,7 +36,7 @@ struct YAMLReader {
                 "spec.encoding", "the text is not UTF-8", at: .start, do: "Save the file as UTF-8.")
         }
         let plain = text.unicodeScalars.first == "\u{feff}" ? String(text.unicodeScalars.dropFirst()) : text
-        let source = SourceText(file: file, text: plain)
+        let source = SourceText(file: file, text: plain, kind)
         var reader = YAMLReader(source: source, parser: Parser(Array(plain.utf8)))
         return (try reader.document(), source)
     }
@@ -74,7 +77,7 @@ struct YAMLReader {
         self.parser = parser
     }
 
-    private mutating func document() throws(SpecError) -> YAMLNode? {
+    private mutating func document() throws(Failure) -> YAMLNode? {
         var root: YAMLNode?
         while true {
             let (event, mark) = try next()
@@ -92,7 +95,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func node(_ event: Event, _ mark: SourceMark, depth: Int) throws(SpecError) -> YAMLNode {
+    private mutating func node(_ event: Event, _ mark: SourceMark, depth: Int) throws(Failure) -> YAMLNode {
         guard depth < Self.depthMax else {
             throw source.error(
                 "spec.too_deep", "values are nested too deeply", at: mark,
@@ -124,7 +127,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func entries(_ depth: Int) throws(SpecError) -> [YAMLEntry] {
+    private mutating func entries(_ depth: Int) throws(Failure) -> [YAMLEntry] {
         var entries: [YAMLEntry] = []
         var lines: [String: Int] = [:]  // of the keys so far: a file may have thousands
         while true {
@@ -150,7 +153,7 @@ struct YAMLReader {
         return node
     }
 
-    private mutating func count(_ more: Int, at mark: SourceMark) throws(SpecError) {
+    private mutating func count(_ more: Int, at mark: SourceMark) throws(Failure) {
         values += more
         guard values <= Self.valuesMax else {
             throw source.error(
@@ -167,7 +170,7 @@ struct YAMLReader {
         }
     }
 
-    private func next() throws(SpecError) -> (Event, SourceMark) {
+    private func next() throws(Failure) -> (Event, SourceMark) {
         var event = yaml_event_t()
         guard yaml_parser_parse(&parser.raw, &event) == 1 else { throw syntaxError() }
         defer { yaml_event_delete(&event) }
@@ -194,7 +197,7 @@ struct YAMLReader {
         }
     }
 
-    private func syntaxError() -> SpecError {
+    private func syntaxError() -> Failure {
         let raw = parser.raw
         let place =
             raw.problem_mark.line == 0 && raw.problem_mark.column == 0 ? raw.context_mark : raw.problem_mark

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 import TestSupport
@@ -106,9 +107,9 @@ import Testing
         let url = URL(filePath: "\(scratch.path)/merges.txt")
         let whole = try String(contentsOf: url, encoding: .utf8)
         let lines = whole.split(separator: "\n").map(String.init)
-        func error(_ text: String) throws -> ModelError? {
+        func error(_ text: String) throws -> Failure? {
             try text.write(to: url, atomically: true, encoding: .utf8)
-            return #expect(throws: ModelError.self) { try Tokenizer(folder: scratch.path) }
+            return #expect(throws: Failure.self) { try Tokenizer(folder: scratch.path) }
         }
         let empty = try error(lines[0] + "\n")
         #expect(empty?.code == "model.config" && empty?.message.contains("no merge makes") == true)
@@ -140,14 +141,14 @@ import Testing
             try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Int])
         words["<cattu>"] = 574
         try JSONSerialization.data(withJSONObject: words).write(to: url)
-        let error = #expect(throws: ModelError.self) { try Tokenizer(folder: scratch.path) }
+        let error = #expect(throws: Failure.self) { try Tokenizer(folder: scratch.path) }
         #expect(error?.message.contains("no merge makes `<cattu>`") == true)
         #expect(error?.hint.contains("added_tokens.json") == true)
         let added = URL(filePath: "\(scratch.path)/added_tokens.json")
         try Data(#"{"<cattu>": 574}"#.utf8).write(to: added)
         #expect(try Tokenizer(folder: scratch.path).ids("<cattu>")[1] == 574)
         try Data(#"{"<cattu>": 575}"#.utf8).write(to: added)
-        let twice = #expect(throws: ModelError.self) { try Tokenizer(folder: scratch.path) }
+        let twice = #expect(throws: Failure.self) { try Tokenizer(folder: scratch.path) }
         #expect(
             twice?.message.contains("`<cattu>` has two ids, 574 and 575") == true, "\(twice?.message ?? "")")
     }
@@ -156,7 +157,7 @@ import Testing
         let scratch = try ScratchFolder(copying: "starter/model")
         try Data(#"{"<cattu>": 574}"#.utf8).write(
             to: URL(filePath: "\(scratch.path)/tokenizer/added_tokens.json"))
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: scratch.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: scratch.path) }
         #expect(error?.message.contains("574 (`<cattu>`)") == true, "\(error?.message ?? "")")
     }
 
@@ -170,7 +171,7 @@ import Testing
             try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
         config[key] = value
         try JSONSerialization.data(withJSONObject: config).write(to: url)
-        let error = #expect(throws: ModelError.self) { try Tokenizer(folder: scratch.path) }
+        let error = #expect(throws: Failure.self) { try Tokenizer(folder: scratch.path) }
         #expect(error?.code == "model.unsupported" && error?.message.contains("`\(key)` is \(value)") == true)
     }
 
@@ -179,8 +180,13 @@ import Testing
     private struct Schedules: Decodable {
         struct Row: Decodable {
             let name, config, prediction: String
-            let alpha_bar: [Double]
+            let alphaBars: [Double]
             let final: Double
+
+            enum CodingKeys: String, CodingKey {
+                case name, config, prediction, final
+                case alphaBars = "alpha_bar"
+            }
         }
         let places: [Int]
         let schedules: [Row]
@@ -195,7 +201,7 @@ import Testing
         for row in file.schedules {
             try Data(row.config.utf8).write(to: URL(filePath: path))
             let schedule = try NoiseSchedule(try ConfigFile(path: path))
-            for (place, expected) in zip(file.places, row.alpha_bar) {
+            for (place, expected) in zip(file.places, row.alphaBars) {
                 let found = Double(schedule.alphaBars[place])
                 #expect(abs(found - expected) <= 2e-6 * max(expected, 1e-3), "\(row.name): ᾱ_\(place)")
             }
@@ -220,7 +226,7 @@ import Testing
             var config: [String: Any] = ["_class_name": "EulerDiscreteScheduler"]
             config[key] = value
             try JSONSerialization.data(withJSONObject: config).write(to: URL(filePath: path))
-            let error = #expect(throws: ModelError.self) { try NoiseSchedule(try ConfigFile(path: path)) }
+            let error = #expect(throws: Failure.self) { try NoiseSchedule(try ConfigFile(path: path)) }
             #expect(
                 error?.code == "model.unsupported" && error?.message.contains(word) == true,
                 "\(key): \(error?.message ?? "")")
@@ -260,7 +266,7 @@ import Testing
                 try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
             config[key] = value
             try JSONSerialization.data(withJSONObject: config).write(to: url)
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: scratch.path) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: scratch.path) }
             #expect(error?.code == "model.unsupported", "\(network) \(key): \(error?.message ?? "")")
             #expect(error?.message.contains("\(network)/config.json") == true, "\(error?.message ?? "")")
             #expect(error?.message.contains("`\(key)`") == true, "\(error?.message ?? "")")
@@ -281,7 +287,7 @@ import Testing
             #"{"lambda_min_clipped": -Infinity, "sigma_max":NaN, "tau_func": "Infinity \" NaN", "beta_end": 0.012}"#
         #expect(throws: Never.self) { try schedule(text) }
         #expect(try schedule("\u{feff}{}").alphaBars.count == 1000)
-        let error = #expect(throws: ModelError.self) { try schedule(#"{"beta_end": Infinity}"#) }
+        let error = #expect(throws: Failure.self) { try schedule(#"{"beta_end": Infinity}"#) }
         #expect(error?.message.contains("`beta_end` is Infinity") == true, "\(error?.message ?? "")")
     }
 
@@ -371,7 +377,7 @@ import Testing
         var empty = CheckpointFile([:])
         empty.metadata = ["format": "pt"]
         try empty.write(path)
-        let error = #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }
+        let error = #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }
         #expect(error?.message.contains("no tensors") == true)
     }
 
@@ -387,7 +393,7 @@ import Testing
             (try kohya(alpha: 1, dtype: "I32"), [".lora_down.weight`", "I32"]),
         ] {
             try file.write(path)
-            let error = #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }
+            let error = #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }
             for word in words + [path] {
                 #expect(error?.message.contains(word) == true, "\(word): \(error?.message ?? "")")
             }
@@ -410,7 +416,7 @@ import Testing
             var file = try kohya(alpha: 1)
             file.metadata = ["lora_adapter_metadata": said]
             try file.write(path)
-            let error = #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }
+            let error = #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }
             #expect(error?.message.contains(word) == true, "\(said): \(error?.message ?? "")")
         }
         var file = try kohya(alpha: 1)
@@ -450,7 +456,7 @@ import Testing
                 "lora_unet_\(original).lora_up.weight": [site.outputs, 2] + site.kernel.map { _ in 1 },
             ]).write(path)
             guard let name else {
-                #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }
+                #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }
                 continue
             }
             #expect(try Array(LoRAFile(path: path, for: model).unet.sites.keys) == [name], "\(original)")
@@ -478,7 +484,7 @@ import Testing
         file.entries[key] = .init(dtype: dtype, shape: shape, bytes: Data(bytes))
         try file.write(path)
         _ = try DiffusionModel(folder: scratch.path)
-        let error = #expect(throws: ModelError.self) {
+        let error = #expect(throws: Failure.self) {
             try DiffusionModel(folder: scratch.path, checksValues: true)
         }
         #expect(error?.code == "model.values")
@@ -496,7 +502,7 @@ import Testing
         let size = dtype == "I64" ? 8 : 1
         file.entries[key] = .init(dtype: dtype, shape: shape, bytes: Data(count: size * shape.reduce(1, *)))
         try file.write(path)
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: scratch.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: scratch.path) }
         #expect(error?.code == "model.unsupported")
         #expect(
             error?.message.contains("\(path): `\(key)` is stored as \(dtype)") == true,

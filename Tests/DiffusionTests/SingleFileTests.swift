@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -27,13 +28,12 @@ import TestSupport
         return folder
     }
 
-    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> ModelError?
-    {
+    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> Failure? {
         let path = "\(folder.path)/model.safetensors"
         var file = try CheckpointFile(path: path)
         body(&file)
         try file.write(path)
-        return #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        return #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }
     }
 
     @Test(arguments: families)
@@ -161,7 +161,7 @@ import TestSupport
         var file = try CheckpointFile(path: checkpoint("sd15"))
         file.metadata["modelspec.prediction_type"] = word
         try file.write(path)
-        let error = #expect(throws: ModelError.self) { try SingleFile(path: path).prediction() }
+        let error = #expect(throws: Failure.self) { try SingleFile(path: path).prediction() }
         #expect(error?.code == "model.unsupported")
         #expect(error?.message.contains("`modelspec.prediction_type: \(word)`") == true)
         #expect(error?.hint.contains("--prediction") == true)
@@ -174,7 +174,7 @@ import TestSupport
         file.metadata["modelspec.prediction_type"] = "epsilon"
         file.entries["v_pred"] = .init(dtype: "F16", shape: [0], bytes: Data())
         try file.write(path)
-        let error = #expect(throws: ModelError.self) { try SingleFile(path: path).prediction() }
+        let error = #expect(throws: Failure.self) { try SingleFile(path: path).prediction() }
         #expect(error?.code == "model.config" && error?.message.contains("v_pred") == true)
     }
 
@@ -313,7 +313,7 @@ import TestSupport
             #expect(error?.code == "model.shape", "\(key)")
             guard family == "sd15" else { continue }
             let single = try SingleFile(path: "\(folder.path)/model.safetensors")
-            let missing = #expect(throws: ModelError.self) {
+            let missing = #expect(throws: Failure.self) {
                 try single.configurations(prediction: .epsilon, vae: nil)
             }
             #expect(
@@ -324,13 +324,13 @@ import TestSupport
     @Test func `a truncated file, and two of them`() throws {
         let folder = try folder("sd15")
         try files.copyItem(atPath: checkpoint("sd21"), toPath: "\(folder.path)/other.safetensors")
-        let two = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        let two = #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }
         #expect(two?.message.contains("model.safetensors, other.safetensors") == true)
         try files.removeItem(atPath: "\(folder.path)/other.safetensors")
         let path = URL(filePath: "\(folder.path)/model.safetensors")
         try Data(contentsOf: path).prefix(5_000_000).write(to: path)
         #expect(
-            #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
+            #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
         )
     }
 
@@ -434,7 +434,7 @@ import TestSupport
             (wide, "16 channels"),
         ] {
             try file.write(path)
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder, vae: path) }
             #expect(error?.code == "model.unsupported")
             #expect(
                 error?.message.contains(word) == true && error?.message.contains(path) == true,
@@ -452,7 +452,7 @@ import TestSupport
             (Fixtures.path("sd15/lora.safetensors"), "model.key_missing"),
         ] {
             #expect(
-                #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }?.code
+                #expect(throws: Failure.self) { try DiffusionModel(folder: folder, vae: path) }?.code
                     == code,
                 "\(path)")
         }

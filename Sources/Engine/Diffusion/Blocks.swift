@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// A residual block, of the U-Net (with a time embedding) and of the VAE (without):
@@ -19,7 +20,7 @@ struct ResnetBlock: Sendable {
     init(
         _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float,
         recomputes: Bool = false
-    ) throws(ModelError) {
+    ) throws(Failure) {
         path = weights.path
         norm1 = try weights.groupNorm("norm1", channels: input, groups: groups, epsilon: epsilon, silu: true)
         conv1 = try weights.convolution("conv1", in: input, out: output)
@@ -73,7 +74,7 @@ struct Upsampler: Sendable {
     private let path: String
     private var convolution: ConvolutionParameters
 
-    init(_ weights: Weights, channels: Int) throws(ModelError) {
+    init(_ weights: Weights, channels: Int) throws(Failure) {
         path = weights.path
         convolution = try weights.convolution("conv", in: channels, out: channels)
     }

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -48,7 +49,7 @@ public struct DiffusionModel: Sendable {
     ///   - vae: another VAE in the place of the folder's own, by folder or file.
     ///   - checksValues: whether every weight is looked at, which takes as long as reading the files.
     /// - Throws: an error naming the file and key at fault; `model.values` for a weight that is NaN or infinite.
-    public init(folder: String, vae other: String? = nil, checksValues: Bool = false) throws(ModelError) {
+    public init(folder: String, vae other: String? = nil, checksValues: Bool = false) throws(Failure) {
         let layout = try ModelLayout(folder: folder)
         self.folder = folder
         var read: [(name: String, weights: Weights)] = []
@@ -57,8 +58,8 @@ public struct DiffusionModel: Sendable {
         let vae = try layout.vae(other)
         read.append(("VAE", vae.weights))
         guard vae.network.latentChannels == unet.network.latentChannels else {
-            throw ModelError(
-                code: "model.shape",
+            throw Failure(
+                .badModel, code: "model.shape",
                 message:
                     "\(other ?? folder): the VAE's latents have \(vae.network.latentChannels) channels, the U-Net's \(unet.network.latentChannels)",
                 hint: "Use a VAE of the same family of models.")
@@ -66,8 +67,8 @@ public struct DiffusionModel: Sendable {
         let text = try layout.textEncoder()
         read.append(("text encoder", text.weights))
         guard text.network.width == unet.network.textWidth else {
-            throw ModelError(
-                code: "model.shape",
+            throw Failure(
+                .badModel, code: "model.shape",
                 message:
                     "\(folder): the text encoder's states have \(text.network.width) values, the U-Net takes \(unet.network.textWidth)",
                 hint: "Use a text encoder of the same family of models.")
@@ -89,7 +90,7 @@ public struct DiffusionModel: Sendable {
         parts = read.compactMap { $0.weights.part($0.name) }
     }
 
-    private static func guide(_ folder: String) throws(ModelError) -> (guide: Guide, weights: Weights) {
+    private static func guide(_ folder: String) throws(Failure) -> (guide: Guide, weights: Weights) {
         let weights = Weights(try ModelLayout.files(folder, "model"))
         var mean: [Double] = [0.48145466, 0.4578275, 0.40821073]
         var deviation: [Double] = [0.26862954, 0.26130258, 0.27577711]
@@ -107,7 +108,7 @@ public struct DiffusionModel: Sendable {
     }
 
     /// How CLIP's pictures are normalised: in a file of its own, or, as transformers 5 writes it, in that of the whole processor.
-    private static func imageProcessor(_ folder: String) throws(ModelError) -> ConfigFile? {
+    private static func imageProcessor(_ folder: String) throws(Failure) -> ConfigFile? {
         for (name, section) in [
             ("preprocessor_config.json", nil), ("processor_config.json", "image_processor"),
         ] where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {

@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// A training timestep, 0…999.
@@ -30,20 +31,20 @@ public struct NoiseSchedule: Sendable {
     private let finalAlphaBar: Float
     private let offset: Int
 
-    init(_ config: ConfigFile) throws(ModelError) {
+    init(_ config: ConfigFile) throws(Failure) {
         let standard = try SchedulerDefaults(config)
         try config.check(.scheduler)
         let total: Int = try config.value("num_train_timesteps", default: 1000)
         guard total == 1000 else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): a schedule of \(total) training timesteps is not supported",
                 hint: "Use a model with 1000 of them, as all of Stable Diffusion 1.x and 2.x have.")
         }
         let name: String = try config.value("prediction_type", default: "epsilon")
         guard let prediction = Prediction(rawValue: name) else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): prediction_type `\(name)` is not supported",
                 hint: "Use a model that predicts `epsilon` or `v_prediction`.")
         }
@@ -59,8 +60,8 @@ public struct NoiseSchedule: Sendable {
         // x0 of predicted noise divides by √ᾱ; so small an ᾱ is what diffusers' EulerDiscreteScheduler takes for 0.
         if endsInNoise && prediction == .epsilon { alphaBars[total - 1] = 0x1p-24 }
         guard alphaBars.allSatisfy({ (0...1).contains($0) }) else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(config.path): `beta_start` and `beta_end` give no falling ᾱ between 0 and 1",
                 hint: "Copy the model again.")
         }
@@ -70,8 +71,9 @@ public struct NoiseSchedule: Sendable {
         finalAlphaBar = startsAtOne ? 1 : alphaBars[0]
         offset = try config.value("steps_offset", default: 0)
         guard (0..<total).contains(offset) else {
-            throw ModelError(
-                code: "model.config", message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
                 hint: "Copy the model again.")
         }
         let betaRange = try Self.betaRange(config, standard)
@@ -83,7 +85,7 @@ public struct NoiseSchedule: Sendable {
 
     private static func betaRange(
         _ config: ConfigFile, _ standard: SchedulerDefaults
-    ) throws(ModelError) -> (first: Double, last: Double, kind: String) {
+    ) throws(Failure) -> (first: Double, last: Double, kind: String) {
         (
             try config.value("beta_start", default: standard.betaStart),
             try config.value("beta_end", default: standard.betaEnd),
@@ -93,15 +95,15 @@ public struct NoiseSchedule: Sendable {
 
     private static func betas(
         _ config: ConfigFile, _ standard: SchedulerDefaults, count: Int
-    ) throws(ModelError) -> [Float] {
+    ) throws(Failure) -> [Float] {
         let (first, last, kind) = try betaRange(config, standard)
         switch kind {
         case "scaled_linear":
             return linearSpace(Float(first.squareRoot()), Float(last.squareRoot()), count).map { $0 * $0 }
         case "linear": return linearSpace(Float(first), Float(last), count)
         default:
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): beta_schedule `\(kind)` is not supported",
                 hint: "Use a model with `scaled_linear` or `linear`.")
         }
@@ -190,7 +192,7 @@ struct SchedulerDefaults {
         ]
 
     /// - Throws: `model.unsupported` for the scheduler of another family of models.
-    init(_ config: ConfigFile) throws(ModelError) {
+    init(_ config: ConfigFile) throws(Failure) {
         try config.checkClass(
             Self.known,
             hint:

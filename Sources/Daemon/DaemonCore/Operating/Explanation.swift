@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -101,7 +102,7 @@ public struct Explanation: Sendable {
             }
             if let pair {
                 guard pair.ambiguous.isEmpty else {
-                    let failure = JobFailure(ambiguous: pair.spec, among: pair.ambiguous)
+                    let failure = Failure(ambiguous: pair.spec, among: pair.ambiguous)
                     return Explanation(
                         .ready, "\(pair.spec) will fail: \(failure.message). \(failure.hint)")
                 }
@@ -194,16 +195,16 @@ public struct Explanation: Sendable {
             }
             let folder = record["folder"]?.string ?? ""
             let code = record["code"]?.string ?? ""
-            let bytes = try? files.read("\(folder)/error.json")
-            guard let error = bytes.flatMap({ JSONValue(parsing: $0) }) else {
+            let bytes = try? files.read("\(folder)/\(ErrorReport.fileName)")
+            guard let error = bytes.flatMap({ try? ErrorReport(reading: $0) }) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
-            let hint = error["hint"]?.string ?? ""
-            let retry = hint.contains("requeue") ? "" : "; `clipdragd requeue \(id)` tries again"
+            let kind = record["kind"]?.string.flatMap { Failure.Kind(rawValue: $0) }
+            let retry = kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(id)` tries again"
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error["message"]?.string ?? code). \(hint) It lies in \(folder)\(retry)."
+                    + "failed: \(error.message). \(error.hint) It lies in \(folder)\(retry)."
             )
         }
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// A token that stands for itself wherever it is written, and is no part of words.
@@ -34,7 +35,7 @@ struct AddedToken: Sendable, Equatable {
     }
 
     /// A special token in a configuration, written as a string or as an object with its `content`; nil where it is absent.
-    init?(_ config: ConfigFile, _ key: String) throws(ModelError) {
+    init?(_ config: ConfigFile, _ key: String) throws(Failure) {
         guard config.isSet(key) else { return nil }
         guard let content = config.text(key) ?? config.section(key).text("content") else { return nil }
         self.init(content: content, id: 0, isNormalized: false)

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -19,7 +20,7 @@ public struct CLIP: Sendable {
     private let normalisation: ChannelAffine
     private let shiftedNormalisation: ChannelAffine
 
-    init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(ModelError) {
+    init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(Failure) {
         try config.check(.clip)
         // Older files have a second section, which counts in the place of the first (transformers' CLIPConfig).
         func section(_ name: String) -> ConfigFile {
@@ -78,7 +79,7 @@ public struct CLIP: Sendable {
     }
 
     /// See `TextEncoder.check`.
-    func check(_ tokenizer: Tokenizer, of folder: String) throws(ModelError) {
+    func check(_ tokenizer: Tokenizer, of folder: String) throws(Failure) {
         try text.check(tokenizer, of: folder)
     }
 

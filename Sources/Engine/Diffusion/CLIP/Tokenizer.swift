@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// CLIP's byte-level byte-pair encoding.
@@ -22,7 +23,7 @@ public struct Tokenizer: Sendable {
     ///
     /// - Throws: `model.missing`, `model.config`, `model.unsupported` naming file and word: a vocabulary and merges that do not
     ///   belong together, a token with two ids, another kind of tokenizer.
-    public init(folder: String) throws(ModelError) {
+    public init(folder: String) throws(Failure) {
         let files = try TokenizerFiles(folder: folder)
         vocabulary = files.words
         // Of a merge that stands there twice the later place counts, as in the tokenizers library.

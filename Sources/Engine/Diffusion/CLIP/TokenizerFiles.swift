@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// What a tokenizer's folder holds: words, merges and added tokens, checked against each other.
@@ -28,11 +29,11 @@ struct TokenizerFiles {
     private static let again = "Copy the model's tokenizer folder again."
 
     /// - Throws: `model.missing`, `model.config`, `model.unsupported` naming file and word.
-    init(folder: String) throws(ModelError) {
+    init(folder: String) throws(Failure) {
         let config = try ConfigFile(path: folder + "/tokenizer_config.json")
         try Self.check(config)
         let map = try Self.optional(folder + "/special_tokens_map.json") ?? config
-        let json = try Self.optional(folder + "/tokenizer.json").map { file throws(ModelError) in
+        let json = try Self.optional(folder + "/tokenizer.json").map { file throws(Failure) in
             try TokenizerJSON(file)
         }
         let words: [String: Int]
@@ -41,8 +42,8 @@ struct TokenizerFiles {
             let all = try Self.merges(folder + "/merges.txt")
             let usable = Self.usable(all, words)
             if let json, !json.agrees(with: words, usable) {
-                throw ModelError(
-                    code: "model.config",
+                throw Failure(
+                    .badModel, code: "model.config",
                     message:
                         "\(folder): tokenizer.json has another vocabulary than vocab.json and merges.txt",
                     hint: "Leave the files of one tokenizer; copy the folder again.")
@@ -68,12 +69,12 @@ struct TokenizerFiles {
         // transformers writes 10³⁰ for “no limit”.
         self.length = length > 1e6 ? 77 : Int(length)
         guard self.length > 2, length == length.rounded() else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(config.path): `model_max_length` \(length) leaves no room for a text",
                 hint: Self.again)
         }
-        func name(_ key: String, _ standard: String) throws(ModelError) -> String {
+        func name(_ key: String, _ standard: String) throws(Failure) -> String {
             let (mapped, configured) = (try AddedToken(map, key), try AddedToken(config, key))
             return (mapped ?? configured)?.content ?? standard
         }
@@ -91,20 +92,21 @@ struct TokenizerFiles {
         for (key, token) in [
             ("bos_token", start), ("eos_token", end), ("pad_token", pad), ("unk_token", unknown),
         ] where words[token] == nil && !added.contains(where: { $0.content == token && $0.isDeclared }) {
-            throw ModelError(
-                code: "model.config", message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
                 hint: Self.again)
         }
     }
 
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
-    private static func optional(_ path: String) throws(ModelError) -> ConfigFile? {
+    private static func optional(_ path: String) throws(Failure) -> ConfigFile? {
         exists(path) ? try ConfigFile(path: path) : nil
     }
 
     /// Refuses what makes other ids of a prompt.
-    private static func check(_ config: ConfigFile) throws(ModelError) {
+    private static func check(_ config: ConfigFile) throws(Failure) {
         let known = [
             "CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend",
         ]
@@ -112,29 +114,31 @@ struct TokenizerFiles {
             ("tokenizer_class", known), ("padding_side", ["right"]), ("truncation_side", ["right"]),
         ] {
             guard let value = config.text(key), !accepted.contains(value) else { continue }
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): `\(key)` is \(value), which is not supported",
                 hint: "Use the tokenizer of a CLIP model.")
         }
         guard !config.isSet("split_special_tokens") else {
-            throw ModelError(
-                code: "model.unsupported", message: "\(config.path): `split_special_tokens` is not supported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(config.path): `split_special_tokens` is not supported",
                 hint: "Use the tokenizer of a CLIP model.")
         }
     }
 
     // MARK: words and merges
 
-    private static func vocabulary(_ path: String) throws(ModelError) -> [String: Int] {
+    private static func vocabulary(_ path: String) throws(Failure) -> [String: Int] {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw ModelError(
-                code: "model.missing", message: "\(path) is not there, and no tokenizer.json is",
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(path) is not there, and no tokenizer.json is",
                 hint: again)
         }
         guard let words = PythonJSON.value(data) as? [String: Int], !words.isEmpty else {
-            throw ModelError(
-                code: "model.config", message: "\(path) is no vocabulary: no JSON object of words and ids",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(path) is no vocabulary: no JSON object of words and ids",
                 hint: again)
         }
         return words
@@ -142,9 +146,9 @@ struct TokenizerFiles {
 
     /// The lines of merges.txt, two words each. Lines end in LF, CRLF or CR, whoever wrote them: Swift takes CRLF for one
     /// character, so that bytes are looked at.
-    private static func merges(_ path: String) throws(ModelError) -> [Merge] {
+    private static func merges(_ path: String) throws(Failure) -> [Merge] {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw ModelError(code: "model.missing", message: "\(path) is not there", hint: again)
+            throw Failure(.badModel, code: "model.missing", message: "\(path) is not there", hint: again)
         }
         let bytes = data.starts(with: [0xef, 0xbb, 0xbf]) ? data.dropFirst(3) : data
         var merges: [Merge] = []
@@ -153,14 +157,16 @@ struct TokenizerFiles {
         )
         .enumerated() where !line.isEmpty {
             guard let text = String(validating: line, as: UTF8.self) else {
-                throw ModelError(
-                    code: "model.config", message: "\(path):\(i + 1): is not UTF-8 text", hint: again)
+                throw Failure(
+                    .badModel, code: "model.config", message: "\(path):\(i + 1): is not UTF-8 text",
+                    hint: again)
             }
             if text.hasPrefix("#version") { continue }
             let words = text.split(separator: " ")
             guard words.count == 2 else {
-                throw ModelError(
-                    code: "model.config", message: "\(path): “\(text.prefix(40))” is no merge of two words",
+                throw Failure(
+                    .badModel, code: "model.config",
+                    message: "\(path): “\(text.prefix(40))” is no merge of two words",
                     hint: again)
             }
             merges.append(Merge(left: String(words[0]), right: String(words[1])))
@@ -180,7 +186,7 @@ struct TokenizerFiles {
     /// Fails where a word of the vocabulary is no byte and no merge makes it: no text becomes that word.
     private static func check(
         _ path: String, _ words: [String: Int], _ all: [Merge], _ usable: [Merge], but added: Set<String>
-    ) throws(ModelError) {
+    ) throws(Failure) {
         var made = Set(Tokenizer.byteNames.flatMap { [$0, $0 + "</w>"] })
         for merge in usable { made.insert(merge.left + merge.right) }
         let lost = words.keys.filter { !made.contains($0) && !added.contains($0) }
@@ -190,8 +196,8 @@ struct TokenizerFiles {
             usable.count < all.count
             ? "; its merge \(usable.count + 1), `\(all[usable.count].left) \(all[usable.count].right)`, makes no word of the vocabulary"
             : ""
-        throw ModelError(
-            code: "model.config",
+        throw Failure(
+            .badModel, code: "model.config",
             message:
                 "\(path): no merge makes `\(first)`\(lost.count > 1 ? " and \(lost.count - 1) more of the vocabulary's \(words.count) words" : ", a word of the vocabulary")\(stop)",
             hint:
@@ -203,7 +209,7 @@ struct TokenizerFiles {
 
     private static func addedNames(
         _ folder: String, _ config: ConfigFile, _ map: ConfigFile, _ json: TokenizerJSON?
-    ) throws(ModelError) -> Set<String> {
+    ) throws(Failure) -> Set<String> {
         var names: Set<String> = ["<|startoftext|>", "<|endoftext|>"]
         for file in [config, map] {
             for key in ["bos_token", "eos_token", "pad_token", "unk_token"] {
@@ -220,12 +226,12 @@ struct TokenizerFiles {
     /// - Throws: where two places give one token two ids.
     private static func added(
         _ folder: String, _ config: ConfigFile, _ json: TokenizerJSON?, _ words: [String: Int]
-    ) throws(ModelError) -> [AddedToken] {
+    ) throws(Failure) -> [AddedToken] {
         var all = json?.added ?? []
         for (id, value) in config.found("added_tokens_decoder") as? [String: Any] ?? [:] {
             guard let id = Int(id), let token = AddedToken(value, id: id) else {
-                throw ModelError(
-                    code: "model.config",
+                throw Failure(
+                    .badModel, code: "model.config",
                     message: "\(config.path): `added_tokens_decoder` has no token at \(id)",
                     hint: again)
             }
@@ -244,8 +250,8 @@ struct TokenizerFiles {
         for token in all {
             for other in [found[token.content]?.id, words[token.content]] {
                 guard let other, other != token.id else { continue }
-                throw ModelError(
-                    code: "model.config",
+                throw Failure(
+                    .badModel, code: "model.config",
                     message:
                         "\(folder): the token `\(token.content)` has two ids, \(min(other, token.id)) and \(max(other, token.id))",
                     hint: again)
@@ -265,7 +271,7 @@ struct TokenizerFiles {
     /// Special tokens stand for themselves wherever they are written; one that has no id yet gets the next.
     private static func addSpecials(
         _ folder: String, _ added: inout [AddedToken], _ words: [String: Int], named names: [String]
-    ) throws(ModelError) {
+    ) throws(Failure) {
         for name in names where !added.contains(where: { $0.content == name }) {
             let known = words[name]
             let next = max(words.count, (added.filter(\.isDeclared).map(\.id).max() ?? -1) + 1)
@@ -293,10 +299,11 @@ struct TokenizerJSON {
     }
 
     /// - Throws: `model.unsupported` for another kind of tokenizer than CLIP's; `model.config`.
-    init(_ file: ConfigFile) throws(ModelError) {
-        func unsupported(_ what: String) -> ModelError {
-            ModelError(
-                code: "model.unsupported", message: "\(file.path): \(what), which is not CLIP's way",
+    init(_ file: ConfigFile) throws(Failure) {
+        func unsupported(_ what: String) -> Failure {
+            Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(file.path): \(what), which is not CLIP's way",
                 hint: "Use the tokenizer of a CLIP model.")
         }
         let model = file.section("model")
@@ -323,8 +330,9 @@ struct TokenizerJSON {
         guard let words = model.found("vocab") as? [String: Int], !words.isEmpty,
             let merges = model.found("merges") as? [Any]
         else {
-            throw ModelError(
-                code: "model.config", message: "\(file.path): its model has no `vocab` or no `merges`",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(file.path): its model has no `vocab` or no `merges`",
                 hint: "Copy the model's tokenizer folder again.")
         }
         self.words = words
@@ -334,8 +342,9 @@ struct TokenizerJSON {
             // Two words, or, before tokenizers 0.20, a text with a space in between.
             let pair = merge as? [String] ?? (merge as? String)?.split(separator: " ").map(String.init) ?? []
             guard pair.count == 2 else {
-                throw ModelError(
-                    code: "model.config", message: "\(file.path): \(merge) is no merge of two words",
+                throw Failure(
+                    .badModel, code: "model.config",
+                    message: "\(file.path): \(merge) is no merge of two words",
                     hint: "Copy the model's tokenizer folder again.")
             }
             pairs.append(TokenizerFiles.Merge(left: pair[0], right: pair[1]))

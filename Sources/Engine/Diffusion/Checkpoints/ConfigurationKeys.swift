@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// What the keys of one kind of configuration mean to this program: each is applied, changes nothing that is computed here, or is
@@ -181,18 +182,19 @@ extension ConfigFile {
     /// Refuses values that are not computed here, and keys that nobody knows.
     ///
     /// - Throws: `model.unsupported` naming file and key.
-    func check(_ keys: ConfigurationKeys) throws(ModelError) {
+    func check(_ keys: ConfigurationKeys) throws(Failure) {
         for key in self.keys where !key.hasPrefix("_") {
             guard let found = found(key) else { continue }
             if let (accepted, reason) = keys.limited[key] {
                 guard accepted.accepts(found) else {
-                    throw ModelError(
-                        code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",
+                    throw Failure(
+                        .badModel, code: "model.unsupported",
+                        message: "\(path): `\(key)` is \(found): \(reason)",
                         hint: "Use a Stable Diffusion 1.x or 2.x model.")
                 }
             } else if !keys.applied.contains(key), !keys.harmless.contains(key) {
-                throw ModelError(
-                    code: "model.unsupported",
+                throw Failure(
+                    .badModel, code: "model.unsupported",
                     message:
                         "\(path): the key `\(key)` (\(found)) is not known here, and may change what is computed",
                     hint:
@@ -203,10 +205,11 @@ extension ConfigFile {
     }
 
     /// Refuses another class than these; without a class all is well.
-    func checkClass(_ names: [String], hint: String) throws(ModelError) {
+    func checkClass(_ names: [String], hint: String) throws(Failure) {
         guard let found = found("_class_name") as? String, !names.contains(found) else { return }
-        throw ModelError(
-            code: "model.unsupported", message: "\(path): `_class_name` is \(found), which is not supported",
+        throw Failure(
+            .badModel, code: "model.unsupported",
+            message: "\(path): `_class_name` is \(found), which is not supported",
             hint: hint)
     }
 }

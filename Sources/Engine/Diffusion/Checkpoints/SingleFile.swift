@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -20,7 +21,7 @@ public struct SingleFile: Sendable {
     ///
     /// - Throws: `model.file`; `model.unsupported` for what is no Stable Diffusion 1.x or 2.x, saying what it is;
     ///   `model.key_missing`, `model.key_unknown`.
-    public init(path: String) throws(ModelError) {
+    public init(path: String) throws(Failure) {
         files = try TensorFiles(file: path)
         try ForeignModel.refuse(files)
         let unknown = files.keys.filter { key in
@@ -28,8 +29,8 @@ public struct SingleFile: Sendable {
                 && !Weights.isStray(key) && !Self.isTrainingState(key)
         }.sorted()
         if let first = unknown.first {
-            throw ModelError(
-                code: "model.key_unknown",
+            throw Failure(
+                .badModel, code: "model.key_unknown",
                 message: "\(path): no network has a tensor `\(first)`"
                     + (unknown.count > 1 ? " and \(unknown.count - 1) more" : ""),
                 hint: "Use a checkpoint of Stable Diffusion 1.x or 2.x.")
@@ -45,11 +46,12 @@ public struct SingleFile: Sendable {
     /// Fails where a network is not in it.
     ///
     /// - Throws: `model.key_missing` naming the first.
-    public func require(vae: Bool = true) throws(ModelError) {
+    public func require(vae: Bool = true) throws(Failure) {
         for (prefix, name) in [(Self.unet, "U-Net"), (Self.vae, "VAE"), (Self.text, "text encoder")]
         where (vae || prefix != Self.vae) && !has(prefix) {
-            throw ModelError(
-                code: "model.key_missing", message: "\(path): there is no \(name) (`\(prefix)…`) in it",
+            throw Failure(
+                .badModel, code: "model.key_missing",
+                message: "\(path): there is no \(name) (`\(prefix)…`) in it",
                 hint: prefix == Self.vae
                     ? "Give another VAE: `models import \(path) --vae DIR|FILE`."
                     : "Use a whole checkpoint of Stable Diffusion 1.x or 2.x.")
@@ -66,17 +68,17 @@ public struct SingleFile: Sendable {
 
     // MARK: the networks
 
-    func unetWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func unetWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         Weights(files, names: .unet(try UNetShape(config)))
     }
 
-    func vaeWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func vaeWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         try require()
         let widths: [Int] = try config.value("block_out_channels", default: [64])
         return Weights(files, names: .vae(levels: widths.count, layers: files.vaeAttentionLayers))
     }
 
-    func textWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func textWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         guard isSecond else { return Weights(files, names: .clipText) }
         return Weights(
             files, names: .openCLIPText(layers: try config.value("num_hidden_layers", default: 12)))
@@ -110,7 +112,7 @@ public struct SingleFile: Sendable {
     /// base model, known by its `global_step` of 875000, predicts noise, all others the velocity.
     ///
     /// - Throws: `model.unsupported` where the metadata say something that is neither, or the opposite of the tensor.
-    public func prediction() throws(ModelError) -> Prediction {
+    public func prediction() throws(Failure) -> Prediction {
         let hint = "If you know what it predicts, say it: --prediction epsilon or --prediction v_prediction."
         let hasMark = files.shape("v_pred") != nil
         if let said = files.metadata["modelspec.prediction_type"] {
@@ -118,15 +120,16 @@ public struct SingleFile: Sendable {
             guard
                 let kind = Self.predictionWords[said.lowercased().trimmingCharacters(in: .whitespaces)]
             else {
-                throw ModelError(
-                    code: "model.unsupported",
+                throw Failure(
+                    .badModel, code: "model.unsupported",
                     message:
                         "\(path): \(reason), which is neither epsilon nor v",
                     hint: hint)
             }
             guard kind == .velocity || !hasMark else {
-                throw ModelError(
-                    code: "model.config", message: "\(path): \(reason), but it has a tensor `v_pred`",
+                throw Failure(
+                    .badModel, code: "model.config",
+                    message: "\(path): \(reason), but it has a tensor `v_pred`",
                     hint: hint)
             }
             return Prediction(kind: kind, reason: reason)
@@ -162,13 +165,13 @@ public struct SingleFile: Sendable {
     /// - Parameters:
     ///   - prediction: what the network predicts, where the user knows better.
     ///   - other: the folder or file of the VAE that takes the place of the file's own.
-    public func configurations(prediction: NoiseSchedule.Prediction, vae other: String?) throws(ModelError)
+    public func configurations(prediction: NoiseSchedule.Prediction, vae other: String?) throws(Failure)
         -> [String: Data]
     {
         let vae =
             hasVAE
             ? try VAEFile(files, prefix: Self.vae).sizes
-            : try other.map { path throws(ModelError) in try VAEFile(path: path)?.sizes ?? [:] } ?? [:]
+            : try other.map { path throws(Failure) in try VAEFile(path: path)?.sizes ?? [:] } ?? [:]
         let objects: [String: [String: Any]] = [
             "unet/config.json": try unetConfiguration(prediction),
             "vae/config.json": vae.merging([
@@ -189,8 +192,7 @@ public struct SingleFile: Sendable {
         }
     }
 
-    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Any]
-    {
+    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(Failure) -> [String: Any] {
         let blocks = Self.unet + "input_blocks."
         let input = try files.required("\(blocks)0.0.weight", dimensions: 4)
         let output = try files.required("\(Self.unet)out.2.weight")
@@ -213,8 +215,8 @@ public struct SingleFile: Sendable {
         guard let layers = depths.first, depths.allSatisfy({ $0 == layers }),
             let first = attends.firstIndex(of: true)
         else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(path): its U-Net's blocks are not those of Stable Diffusion 1.x or 2.x",
                 hint: "Use a checkpoint of Stable Diffusion 1.x or 2.x.")
         }
@@ -236,7 +238,7 @@ public struct SingleFile: Sendable {
         ]
     }
 
-    private func textConfiguration() throws(ModelError) -> [String: Any] {
+    private func textConfiguration() throws(Failure) -> [String: Any] {
         // Conversions from transformers 5 leave out `text_model.`.
         let nested = "transformer.text_model."
         let model =
@@ -265,15 +267,17 @@ public struct SingleFile: Sendable {
 
 extension TensorFiles {
     /// The shape of a tensor that must be there, with so many dimensions at least.
-    func required(_ key: String, dimensions: Int = 1) throws(ModelError) -> [Int] {
+    func required(_ key: String, dimensions: Int = 1) throws(Failure) -> [Int] {
         let hint = "The download is incomplete, or this is another kind of model."
         guard let shape = shape(key) else {
-            throw ModelError(
-                code: "model.key_missing", message: "\(path): there is no tensor `\(key)`", hint: hint)
+            throw Failure(
+                .badModel, code: "model.key_missing", message: "\(path): there is no tensor `\(key)`",
+                hint: hint)
         }
         guard shape.count >= dimensions else {
-            throw ModelError(
-                code: "model.shape", message: "\(path): `\(key)` has the shape \(shape)", hint: hint)
+            throw Failure(
+                .badModel, code: "model.shape", message: "\(path): `\(key)` has the shape \(shape)",
+                hint: hint)
         }
         return shape
     }

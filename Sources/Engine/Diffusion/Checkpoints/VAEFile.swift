@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -16,11 +17,12 @@ struct VAEFile {
     private static let hint = "Use the whole VAE of a Stable Diffusion 1.x or 2.x model (AutoencoderKL)."
 
     /// A VAE file; nil for a folder.
-    init?(path: String) throws(ModelError) {
+    init?(path: String) throws(Failure) {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ModelError(
-                code: "model.missing", message: "\(path) is not there", hint: "Give a VAE's folder or file.")
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(path) is not there",
+                hint: "Give a VAE's folder or file.")
         }
         if isFolder.boolValue { return nil }
         try ForeignModel.refuse(pickle: path)
@@ -32,8 +34,8 @@ struct VAEFile {
                     by: { $0.count < $1.count })
         else {
             let isTiny = files.keys.contains { $0.contains("decoder.layers.") }
-            throw ModelError(
-                code: isTiny ? "model.unsupported" : "model.key_missing",
+            throw Failure(
+                .badModel, code: isTiny ? "model.unsupported" : "model.key_missing",
                 message: isTiny
                     ? "\(path) is a VAE of another kind (AutoencoderTiny), which is not supported"
                     : "\(path) is no VAE: there is no tensor `\(mark)`", hint: Self.hint)
@@ -42,11 +44,11 @@ struct VAEFile {
     }
 
     /// - Throws: `model.unsupported` for a part of a VAE, or another kind; `model.key_missing`.
-    init(_ files: TensorFiles, prefix: String) throws(ModelError) {
+    init(_ files: TensorFiles, prefix: String) throws(Failure) {
         self.files = files
         self.prefix = prefix
-        func unsupported(_ what: String) -> ModelError {
-            ModelError(code: "model.unsupported", message: "\(files.path) \(what)", hint: Self.hint)
+        func unsupported(_ what: String) -> Failure {
+            Failure(.badModel, code: "model.unsupported", message: "\(files.path) \(what)", hint: Self.hint)
         }
         guard files.shape("\(prefix)encoder.conv_in.weight") != nil else {
             throw unsupported(
@@ -67,8 +69,9 @@ struct VAEFile {
             widths.append(try files.required(block(widths.count, 0))[0])
         }
         guard !widths.isEmpty else {
-            throw ModelError(
-                code: "model.key_missing", message: "\(files.path): there is no tensor `\(block(0, 0))`",
+            throw Failure(
+                .badModel, code: "model.key_missing",
+                message: "\(files.path): there is no tensor `\(block(0, 0))`",
                 hint: Self.hint)
         }
         let latent = try files.required("\(prefix)decoder.conv_in.weight", dimensions: 2)[1]
@@ -118,8 +121,7 @@ extension VAE {
     ///
     /// A file's sizes are read off its shapes; what no shape shows (groups of the norms, the scaling factor) the `config.json`
     /// beside it says, or else `model`, the configuration of the VAE in whose place it comes.
-    static func alone(path: String, like model: ConfigFile) throws(ModelError) -> (vae: VAE, weights: Weights)
-    {
+    static func alone(path: String, like model: ConfigFile) throws(Failure) -> (vae: VAE, weights: Weights) {
         let (config, weights): (ConfigFile, Weights)
         if let file = try VAEFile(path: path) {
             let beside = URL(filePath: path).deletingLastPathComponent().appending(path: "config.json").path(

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -55,18 +56,19 @@ public struct LoRAFile: Sendable {
     /// - Parameter path: a file, or a folder as peft or diffusers writes it.
     /// - Throws: `model.file`; `model.unsupported` for other methods than plain LoRA; `model.key_unknown` naming a key that fits no
     ///   layer; `model.shape`; `model.config` for scales that contradict each other; `model.values`.
-    public init(path: String, for model: DiffusionModel) throws(ModelError) {
+    public init(path: String, for model: DiffusionModel) throws(Failure) {
         try self.init(path: path, unet: model.unet.loraLayers, text: model.textEncoder.linearSites)
     }
 
     /// Reads a file for layers of the given names and sizes.
-    init(path: String, unet: [LoRASite], text: [LoRASite]) throws(ModelError) {
+    init(path: String, unet: [LoRASite], text: [LoRASite]) throws(Failure) {
         let path = Self.file(path)
         try ForeignModel.refuse(pickle: path)
         let file = try TensorFiles(file: path)
         guard !file.keys.isEmpty else {
-            throw ModelError(
-                code: "model.file", message: "\(path) has no tensors, only metadata: it is no LoRA",
+            throw Failure(
+                .badModel, code: "model.file",
+                message: "\(path) has no tensors, only metadata: it is no LoRA",
                 hint: "Download the file again, or use another.")
         }
         let scales = try LoRAScales(file, path: path)
@@ -91,8 +93,8 @@ public struct LoRAFile: Sendable {
                 throw Self.unknownKey(path, key)
             }
             if let other {
-                throw ModelError(
-                    code: "model.config",
+                throw Failure(
+                    .badModel, code: "model.config",
                     message: "\(path): `\(other)` and `\(key)` are the same factor of one layer",
                     hint: "The file was joined of two; use one of them.")
             }
@@ -110,37 +112,37 @@ public struct LoRAFile: Sendable {
             .first { FileManager.default.fileExists(atPath: $0) } ?? path
     }
 
-    private static func refuse(_ path: String, _ key: String) throws(ModelError) {
+    private static func refuse(_ path: String, _ key: String) throws(Failure) {
         let method =
             otherMethods.first { key.contains($0.0) }?.1 ?? otherEnds.first { key.hasSuffix($0.0) }?.1
         guard let method else { return }
-        throw ModelError(
-            code: "model.unsupported",
+        throw Failure(
+            .badModel, code: "model.unsupported",
             message: "\(path): `\(key)` is of a file made by \(method), not a plain LoRA",
             hint: "Use a LoRA with `lora_down`/`lora_up` or `lora_A`/`lora_B` factors alone.")
     }
 
-    private static func unknownKey(_ path: String, _ key: String) -> ModelError {
-        ModelError(
-            code: "model.key_unknown", message: "\(path): `\(key)` fits no layer of this model",
+    private static func unknownKey(_ path: String, _ key: String) -> Failure {
+        Failure(
+            .badModel, code: "model.key_unknown", message: "\(path): `\(key)` fits no layer of this model",
             hint: "Give a LoRA in the layout of diffusers or kohya, made for this family of models.")
     }
 
     /// Joins what was found of each site.
     private static func lora(_ path: String, _ found: [LoRASite: Found], _ config: PeftConfiguration?)
-        throws(ModelError) -> LoRA
+        throws(Failure) -> LoRA
     {
         var sites: [String: LoRA.Factors] = [:]
         for (site, factors) in found.sorted(by: { $0.key.name < $1.key.name }) {
             guard let down = factors[.down]?.tensor, let up = factors[.up]?.tensor else {
-                throw ModelError(
-                    code: "model.key_missing",
+                throw Failure(
+                    .badModel, code: "model.key_missing",
                     message: "\(path): one of the two factors of `\(site.name)` is missing",
                     hint: "The file is incomplete; copy it again.")
             }
             guard let (down, up) = matrices(down, up, factors[.mid]?.tensor, site) else {
-                throw ModelError(
-                    code: "model.shape",
+                throw Failure(
+                    .badModel, code: "model.shape",
                     message:
                         "\(path): the factors of `\(site.name)` are \(down.shape) and \(up.shape); its layer has \(site.inputs) inputs and \(site.outputs) outputs\(site.isConvolution ? ", and kernels of \(site.kernel)" : "")",
                     hint: "The LoRA was made for another family of models.")
@@ -157,18 +159,19 @@ public struct LoRAFile: Sendable {
     private static func scale(
         _ path: String, _ site: LoRASite, _ alpha: (key: String, tensor: Tensor)?, _ rank: Int,
         _ config: PeftConfiguration?
-    ) throws(ModelError) -> Float {
+    ) throws(Failure) -> Float {
         let said = try config?.scale(of: site.name, rank: rank)
         guard let (key, tensor) = alpha else { return said ?? 1 }
         guard tensor.count == 1, let alpha = tensor.values.first else {
-            throw ModelError(
-                code: "model.shape", message: "\(path): `\(key)` has \(tensor.count) values, not one",
+            throw Failure(
+                .badModel, code: "model.shape",
+                message: "\(path): `\(key)` has \(tensor.count) values, not one",
                 hint: "The file is damaged; copy it again.")
         }
         let own = alpha / Float(rank)
         if let said, abs(said - own) > 1e-6 * max(abs(said), abs(own)) {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(path): `\(key)` gives the scale \(own), the file's configuration \(said)",
                 hint: "The weights and what is said of them do not belong together; use another file.")
         }
@@ -324,7 +327,7 @@ private struct CheckpointLevels {
 
 extension LoRA {
     /// The U-Net's part of a LoRA file.
-    public init(path: String, sites: [LoRASite]) throws(ModelError) {
+    public init(path: String, sites: [LoRASite]) throws(Failure) {
         self = try LoRAFile(path: path, unet: sites, text: []).unet
     }
 }

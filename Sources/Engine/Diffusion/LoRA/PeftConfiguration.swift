@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// What peft says of an adapter: which scale each layer's factors have.
@@ -28,11 +29,11 @@ struct PeftConfiguration {
     ///   - config: keys of one network.
     ///   - text: the JSON that they are from: of two patterns that match, the first one written counts.
     /// - Throws: `model.unsupported` for what is no plain LoRA; `model.config`.
-    init(_ config: ConfigFile, text: String) throws(ModelError) {
+    init(_ config: ConfigFile, text: String) throws(Failure) {
         place = config.path
-        func unsupported(_ key: String, _ value: Any) -> ModelError {
-            ModelError(
-                code: "model.unsupported",
+        func unsupported(_ key: String, _ value: Any) -> Failure {
+            Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): `\(key)` is \(value), which a plain LoRA has not",
                 hint: "Use a plain LoRA, or merge the adapter into the model with peft.")
         }
@@ -54,20 +55,21 @@ struct PeftConfiguration {
         rankPatterns = try Self.patterns(config, "rank_pattern", text)
     }
 
-    private static func number(_ config: ConfigFile, _ key: String, _ standard: Double) throws(ModelError)
+    private static func number(_ config: ConfigFile, _ key: String, _ standard: Double) throws(Failure)
         -> Double
     {
         guard let found = config.found(key) else { return standard }
         guard let number = (found as? NSNumber)?.doubleValue, number.isFinite else {
-            throw ModelError(
-                code: "model.config", message: "\(config.path): `\(key)` is \(found), which is no number",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): `\(key)` is \(found), which is no number",
                 hint: "Copy the adapter again.")
         }
         return number
     }
 
     /// A pattern's table in the order in which it is written.
-    private static func patterns(_ config: ConfigFile, _ key: String, _ text: String) throws(ModelError) -> [(
+    private static func patterns(_ config: ConfigFile, _ key: String, _ text: String) throws(Failure) -> [(
         pattern: String, value: Double
     )] {
         let table = config.section(key)
@@ -88,11 +90,11 @@ struct PeftConfiguration {
     ///
     /// - Parameter rank: that of the factors themselves.
     /// - Throws: `model.config` where it is another than the configuration says.
-    func scale(of layer: String, rank: Int) throws(ModelError) -> Float {
+    func scale(of layer: String, rank: Int) throws(Failure) -> Float {
         let said = try Self.value(layer, rankPatterns, place) ?? self.rank
         guard said == Double(rank) else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message:
                     "\(place): the rank of `\(layer)` is \(said.formatted()), that of its factors \(rank)",
                 hint: "The weights and what is said of them do not belong together; copy the adapter again.")
@@ -105,11 +107,12 @@ struct PeftConfiguration {
     /// `get_pattern_key`). Patterns are regular expressions.
     private static func value(
         _ layer: String, _ patterns: [(pattern: String, value: Double)], _ place: String
-    ) throws(ModelError) -> Double? {
+    ) throws(Failure) -> Double? {
         for (pattern, value) in patterns {
             guard let expression = try? NSRegularExpression(pattern: "^(.*\\.)?(\(pattern))$") else {
-                throw ModelError(
-                    code: "model.config", message: "\(place): `\(pattern)` is no pattern of layers",
+                throw Failure(
+                    .badModel, code: "model.config",
+                    message: "\(place): `\(pattern)` is no pattern of layers",
                     hint: "Copy the adapter again.")
             }
             let whole = NSRange(layer.startIndex..., in: layer)
@@ -128,14 +131,15 @@ struct LoRAScales {
     private static let key = "lora_adapter_metadata"
 
     /// - Parameter path: the LoRA file, beside which peft keeps its configuration.
-    init(_ file: TensorFiles, path: String) throws(ModelError) {
+    init(_ file: TensorFiles, path: String) throws(Failure) {
         if let said = file.metadata[Self.key] {
             let place = "\(path): \(Self.key)"
             guard let object = PythonJSON.value(Data(said.utf8)) as? [String: Any] else {
-                throw ModelError(
-                    code: "model.config", message: "\(place) is no JSON object", hint: "Copy the LoRA again.")
+                throw Failure(
+                    .badModel, code: "model.config", message: "\(place) is no JSON object",
+                    hint: "Copy the LoRA again.")
             }
-            func part(_ network: String) throws(ModelError) -> PeftConfiguration? {
+            func part(_ network: String) throws(Failure) -> PeftConfiguration? {
                 let own = object.filter { $0.key.hasPrefix("\(network).") }
                 guard !own.isEmpty else { return nil }
                 let keys = own.map { (String($0.key.dropFirst(network.count + 1)), $0.value) }

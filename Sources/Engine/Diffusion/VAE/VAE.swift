@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -18,15 +19,15 @@ public struct VAE: Sendable {
     private let decoder: VAEDecoder
     private let quant, postQuant: ConvolutionParameters?
 
-    init(_ config: ConfigFile, _ weights: Weights) throws(ModelError) {
+    init(_ config: ConfigFile, _ weights: Weights) throws(Failure) {
         try config.checkClass(
             ["AutoencoderKL"], hint: "Use the VAE of a Stable Diffusion 1.x or 2.x model (AutoencoderKL).")
         try config.check(.vae)
         let widths = try config.counts("block_out_channels", default: [64])
         for key in ["down_block_types", "up_block_types"] {
             guard let types = config.found(key) as? [Any], types.count != widths.count else { continue }
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message:
                     "\(config.path): `\(key)` has \(types.count) blocks, `block_out_channels` \(widths.count)",
                 hint: "Copy the model again.")
@@ -86,7 +87,7 @@ private struct VAEEncoder: Sendable {
 
     init(
         _ w: Weights, widths: [Int], layers: Int, groups: Int, latentChannels: Int, attends: Bool
-    ) throws(ModelError) {
+    ) throws(Failure) {
         convIn = try w.convolution("conv_in", in: 3, out: widths[0])
         var width = widths[0]
         for (i, output) in widths.enumerated() {
@@ -136,7 +137,7 @@ private struct VAEDecoder: Sendable {
 
     init(
         _ w: Weights, widths: [Int], layers: Int, groups: Int, latentChannels: Int, attends: Bool
-    ) throws(ModelError) {
+    ) throws(Failure) {
         var width = widths[widths.count - 1]
         convIn = try w.convolution("conv_in", in: latentChannels, out: width)
         mid = try VAEMidBlock(w["mid_block"], channels: width, groups: groups, attends: attends)
@@ -175,8 +176,8 @@ private struct VAEMidBlock: Sendable {
     private let first, second: ResnetBlock
     private let attention: VAEAttention?
 
-    init(_ w: Weights, channels: Int, groups: Int, attends: Bool) throws(ModelError) {
-        func resnet(_ i: Int) throws(ModelError) -> ResnetBlock {
+    init(_ w: Weights, channels: Int, groups: Int, attends: Bool) throws(Failure) {
+        func resnet(_ i: Int) throws(Failure) -> ResnetBlock {
             try ResnetBlock(
                 w["resnets.\(i)"], in: channels, out: channels, timeWidth: nil, groups: groups, epsilon: 1e-6)
         }
@@ -196,7 +197,7 @@ private struct VAEAttention: Sendable {
     private let norm: GroupNorm
     private let q, k, v, out: Linear
 
-    init(_ w: Weights, channels: Int, groups: Int) throws(ModelError) {
+    init(_ w: Weights, channels: Int, groups: Int) throws(Failure) {
         norm = try w.groupNorm("group_norm", channels: channels, groups: groups, epsilon: 1e-6, silu: false)
         let old = w.has("query.weight")
         let names = old ? ["query", "key", "value", "proj_attn"] : ["to_q", "to_k", "to_v", "to_out.0"]

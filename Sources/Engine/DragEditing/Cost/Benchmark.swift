@@ -42,6 +42,7 @@ public struct Benchmark {
     private let latentSize: Size
     private let pairs: Int
     private let settings: EditSettings
+    private let method: any DragMethod
     private let latent, text: Tensor
 
     /// Measurements on a latent of a size.
@@ -49,10 +50,15 @@ public struct Benchmark {
     /// - Parameters:
     ///   - pairs: drags of the drag loop.
     ///   - settings: of the drag loop (as many iterations as `dragStepLimit` says) and of fine-tuning (one step).
-    public init(_ model: DiffusionModel, latent size: Size, pairs: Int, settings: EditSettings) {
+    ///   - method: whose steps a drag iteration is.
+    public init(
+        _ model: DiffusionModel, latent size: Size, pairs: Int, settings: EditSettings,
+        method: any DragMethod = DragMethods.standard
+    ) {
         self.model = model
         self.pairs = pairs
         self.settings = settings
+        self.method = method
         latentSize = size
         var generator = SeededGenerator(seed: 1)
         latent = generator.normal([1, size.height, size.width, model.unet.latentChannels])
@@ -168,17 +174,11 @@ public struct Benchmark {
 
     private func drag(_ settings: EditSettings) throws -> Int {
         let grid = FeatureGrid(working: size, image: size)
-        let guide = settings.fusion == .drag ? nil : model.guide
-        let input = DragLoop.Input(
-            latent: latent, timestep: 681, text: text,
-            guidance: guide.map {
-                ClipGuidance(
-                    $0.clip, target: Tensor([1, $0.clip.embeddingWidth], repeating: 1),
-                    weight: settings.clipWeight)
-            },
-            handles: drags.map { HandlePoint($0, on: grid) }, grid: grid, mask: nil)
-        return try DragLoop(model, settings).run(
-            input, record: { _, _ in }, isOutOfTime: { false }, report: { _ in }
-        ).record.steps
+        let guide = method.needs(settings).guide ? model.guide : nil
+        let task = DragTask(
+            inverted: latent, timestep: 681, text: text,
+            wish: guide.map { Tensor([1, $0.clip.embeddingWidth], repeating: 1) }, hasEditPrompt: false,
+            handles: drags.map { HandlePoint($0, on: grid) }, grid: grid)
+        return try method.edit(task, settings, model, MethodRun()).record.steps
     }
 }

@@ -8,20 +8,20 @@ import TensorCore
 ///
 /// `q` runs over the patch around the handle, `q⁰` over the same offsets around the handle's start; `d_i` points to the
 /// target. Source: docs/algorithm.md section 3, step 4; oracle `motion_loss`.
-public struct MotionSupervision: Sendable {
+struct MotionSupervision: Sendable {
     let radius: Int
     let reach: Double
     let stepLength: EditSettings.StepLength
 
     /// Supervision over patches of `2·radius+1` cells, for handles at least `reach` cells from their targets.
-    public init(radius: Int, reach: Double, stepLength: EditSettings.StepLength) {
+    init(radius: Int, reach: Double, stepLength: EditSettings.StepLength) {
         self.radius = radius
         self.reach = reach
         self.stepLength = stepLength
     }
 
     /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`).
-    public func loss(
+    func loss(
         _ features: FeatureMap, initial: FeatureMap, handles: [HandlePoint]
     ) -> (value: Double, gradient: Tensor) {
         var gradient = [Float](repeating: 0, count: features.features.count)
@@ -33,7 +33,7 @@ public struct MotionSupervision: Sendable {
     }
 
     /// d_i as (rows, columns), in cells.
-    public func step(_ handle: HandlePoint) -> (rows: Double, columns: Double) {
+    func step(_ handle: HandlePoint) -> (rows: Double, columns: Double) {
         let distance = handle.position.distance(to: handle.target)
         let length = stepLength == .unit ? 1 : min(4, distance)
         return (

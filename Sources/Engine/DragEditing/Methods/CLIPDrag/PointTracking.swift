@@ -6,18 +6,18 @@ import Settings
 /// to the start's feature in F0. `fast` admits only cells strictly nearer to the target; `guarded` also keeps the
 /// handle when the best of them matches worse than the present place does; `nearest` admits all.
 /// Ties go to the first cell in row-major order. Source: docs/algorithm.md section 3, step 2; oracle `track`.
-public struct PointTracking: Sendable {
+struct PointTracking: Sendable {
     let radius: Int
     let mode: EditSettings.Tracking
 
     /// Tracking in squares of `2·radius+1` cells.
-    public init(radius: Int, mode: EditSettings.Tracking) {
+    init(radius: Int, mode: EditSettings.Tracking) {
         self.radius = radius
         self.mode = mode
     }
 
     /// Where the handle is now.
-    public func track(
+    func track(
         _ handle: HandlePoint, in features: FeatureMap, initial: FeatureMap
     ) -> GridCell {
         let wanted = initial.feature(at: handle.start)

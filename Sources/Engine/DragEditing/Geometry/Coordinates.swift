@@ -133,13 +133,4 @@ public struct FeatureGrid: Sendable, Equatable {
     public var pixelsPerCell: Double {
         (Double(image.width) / Double(size.width) + Double(image.height) / Double(size.height)) / 2
     }
-
-    /// Radii of motion supervision and tracking on this grid, in cells: what is set, or 4 and 12 scaled by the longer
-    /// side over 256, halves up, at least 1 and 3.
-    public func radii(_ settings: EditSettings) -> (supervision: Int, tracking: Int) {
-        func scaled(_ radius: Double, _ least: Int) -> Int {
-            max(least, Int((radius * Double(size.longerSide) / 256 + 0.5).rounded(.down)))
-        }
-        return (settings.supervisionRadius ?? scaled(4, 1), settings.trackingRadius ?? scaled(12, 3))
-    }
 }

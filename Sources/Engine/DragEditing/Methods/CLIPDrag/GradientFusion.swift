@@ -7,20 +7,20 @@ import TensorCore
 ///     add        G_l + λ·G_g
 ///     prograd    c ≥ 0: G_l                      c < 0: G_l − λ·(⟨G_l,G_g⟩/‖G_g‖²)·G_g
 ///     drag       G_l                             text: G_g
-public struct GradientFusion: Sendable {
+struct GradientFusion: Sendable {
     let kind: EditSettings.Fusion
     let conflict: EditSettings.FusionConflict
     let weight: Double
 
     /// The fusion that the settings name.
-    public init(_ settings: EditSettings) {
+    init(_ settings: EditSettings) {
         kind = settings.fusion
         conflict = settings.fusionConflict
         weight = settings.fusionWeight
     }
 
     /// The fused gradient, and the cosine when there is a text gradient.
-    public func fuse(drag: Tensor, text: Tensor?) -> (gradient: Tensor, cosine: Double?) {
+    func fuse(drag: Tensor, text: Tensor?) -> (gradient: Tensor, cosine: Double?) {
         guard kind != .drag, let text else { return (drag, nil) }
         let c = cosineSimilarity(text, drag).value
         switch kind {

@@ -1,7 +1,7 @@
 import TensorCore
 
 /// The part of eq. 5 that holds still what may not change: weight · Σ |change ⊙ (1 − M)|.
-public struct MaskTerm: Sendable {
+struct MaskTerm: Sendable {
     /// 1 where the latent may not change, `(1, h, w, channels)`.
     let frozen: Tensor
     let weight: Double
@@ -9,7 +9,7 @@ public struct MaskTerm: Sendable {
     /// - Parameters:
     ///   - mask: `h·w` values at the latent's size, true where editing is allowed.
     ///   - channels: of the latent.
-    public init(mask: [Bool], size: Size, channels: Int, weight: Double) {
+    init(mask: [Bool], size: Size, channels: Int, weight: Double) {
         precondition(mask.count == size.height * size.width, "mask of \(mask.count) values for \(size)")
         frozen = Tensor(
             [1, size.height, size.width, channels],
@@ -18,7 +18,7 @@ public struct MaskTerm: Sendable {
     }
 
     /// The term's value, and its gradient to `current`.
-    public func loss(_ current: Tensor, initial: Tensor) -> (value: Double, gradient: Tensor) {
+    func loss(_ current: Tensor, initial: Tensor) -> (value: Double, gradient: Tensor) {
         var sum = 0.0
         let slope = Float(weight)
         let gradient = Tensor(current.shape) { out in

@@ -24,23 +24,33 @@ public struct EditPace: Sendable, Equatable {
         self.dragMemory = dragMemory
     }
 
+    /// Estimates from one pass alone. What has not been measured is priced generously, because a budget reserves time by
+    /// it: a pull-back as a pass, a decoding as eight.
+    init(estimatingFrom pass: Double, _ cost: EditCost) {
+        self.init(
+            pass: pass, decode: 8 * pass, fineTuningStep: 0, dragStep: 0, fineTuningMemory: 0, dragMemory: 0)
+        fineTuningStep = seconds(cost.stages[.fineTuning]?.step ?? Work())
+        dragStep = seconds(cost.stages[.dragging]?.step ?? Work())
+    }
+
     /// Measures a model: every figure once, after one pass that only warms up; of a step of fine-tuning one part of its batch.
     ///
     /// - Parameters:
     ///   - size: of the latent.
     ///   - settings: what a step is.
+    ///   - method: whose step is measured.
     ///   - now: the seconds of a clock.
     ///   - peak: the process's largest size so far, bytes: what came before the steps is part of an edit too.
     /// - Throws: what the steps throw: nothing that depends on values.
     public init(
-        measuring model: DiffusionModel, latent size: Size, settings: EditSettings,
+        measuring model: DiffusionModel, latent size: Size, settings: EditSettings, method: any DragMethod,
         now: () -> Double = monotonicSeconds, peak: () -> Int
     ) throws {
         var oneStep = settings
         oneStep.dragStepLimit = 1
         // A batch is taken in parts that cost the same: one of them tells the whole step's time, and its memory.
         oneStep.lora.batch = FineTuning.samplesAtOnce(size, of: settings.lora.batch)
-        let steps = Benchmark(model, latent: size, pairs: 1, settings: oneStep)
+        let steps = Benchmark(model, latent: size, pairs: 1, settings: oneStep, method: method)
         func seconds(_ work: () throws -> Void) rethrows -> Double {
             let begun = now()
             try work()
@@ -60,9 +70,16 @@ public struct EditPace: Sendable, Equatable {
         releaseIdleMemory()
     }
 
-    /// The settings that decide what a step is: a pace holds for those that have the same.
-    public static func key(_ settings: EditSettings) -> String {
-        "\(settings.lora.batch) \(settings.lora.rank) \(settings.fusion == .drag) \(settings.guidanceDecoder) \(settings.featureBlock)"
+    /// Names the method and the settings that decide what a step is: a pace holds for those that have the same.
+    public static func key(_ settings: EditSettings, _ method: any DragMethod) -> String {
+        let names = Set(["lora.batch", "lora.rank"] + method.cost(settings).stepSettingNames)
+        let values = settings.values.filter { names.contains($0.name) }.map { "\($0.name)=\($0.value)" }
+        return ([method.name] + values).joined(separator: " ")
+    }
+
+    /// Seconds that work takes.
+    func seconds(_ work: Work) -> Double {
+        Double(work.passes + work.pullBacks) * pass + Double(work.decodes) * decode
     }
 
     /// Seconds and bytes that an edit takes.
@@ -75,20 +92,20 @@ public struct EditPace: Sendable, Equatable {
         public var seconds: Double { stages.values.reduce(0, +) }
     }
 
-    /// Forecasts an edit that does every step its settings allow; a `budget` cuts it.
+    /// Forecasts an edit that does every step its settings allow; a budget cuts it.
     ///
-    /// - Parameter known: stages that are restored, or not done.
-    public func forecast(_ settings: EditSettings, without known: Set<EditProgress.Stage> = []) -> Forecast {
-        let steps = max(1, (settings.inversionStrength * Double(settings.stepCount)).rounded())
-        var stages: [EditProgress.Stage: Double] = [
-            .fineTuning: Double(settings.lora.steps) * fineTuningStep,
-            .inverting: steps * pass,
-            .dragging: (settings.warp > 0 ? steps * pass : 0) + Double(settings.dragStepLimit) * dragStep,
-            .sampling: steps * 2 * pass,
-            .judging: 8 * pass + 2 * decode,
-        ]
-        for stage in known { stages[stage] = nil }
-        if let budget = settings.budget {
+    /// - Parameters:
+    ///   - budget: seconds; nil: as long as it takes.
+    ///   - known: stages that are restored, or not done.
+    public func forecast(
+        _ cost: EditCost, budget: Double?, without known: Set<EditProgress.Stage> = []
+    ) -> Forecast {
+        let stepSeconds: [EditProgress.Stage: Double] = [.fineTuning: fineTuningStep, .dragging: dragStep]
+        var stages: [EditProgress.Stage: Double] = [:]
+        for (stage, work) in cost.stages where !known.contains(stage) {
+            stages[stage] = seconds(work.fixed) + Double(work.steps) * (stepSeconds[stage] ?? 0)
+        }
+        if let budget {
             let excess = stages.values.reduce(0, +) - budget
             let cuttable = (stages[.fineTuning] ?? 0) + (stages[.dragging] ?? 0)
             if excess > 0 && cuttable > 0 {
@@ -96,7 +113,7 @@ public struct EditPace: Sendable, Equatable {
                 for stage in [EditProgress.Stage.fineTuning, .dragging] { stages[stage]? *= kept }
             }
         }
-        let isFineTuning = !known.contains(.fineTuning) && settings.lora.steps > 0
+        let isFineTuning = !known.contains(.fineTuning) && (cost.stages[.fineTuning]?.steps ?? 0) > 0
         return Forecast(stages: stages, memory: max(dragMemory, isFineTuning ? fineTuningMemory : 0))
     }
 }
