@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
@@ -83,7 +84,7 @@ public struct Explanation: Sendable {
                     if InboxNames.isIgnored(name) {
                         "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
-                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
+                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg .jpe .jfif)."
                     } else {
                         nil
                     }
@@ -155,14 +156,14 @@ public struct Explanation: Sendable {
             }
             let active = daemon.active
             if daemon.isAlive,
-                let row = active.first(where: { $0["id"]?.string == job.id && $0["pid"] != nil })
+                let row = active.first(where: { $0["id"]?.string == job.id && $0["executor"] != nil })
             {
                 let stage = row["stage"]?.string.map {
                     ": \($0), step \(row["step"]?.integer ?? 0) of \(row["total"]?.integer ?? 0)"
                 }
                 return Explanation(.running, start + "is being edited\(stage ?? "").")
             }
-            let queue = active.filter { $0["pid"] == nil }
+            let queue = active.filter { $0["executor"] == nil }
             let place = queue.firstIndex { $0["id"]?.string == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }

@@ -1,0 +1,130 @@
+import Failures
+import DurableFiles
+import Foundation
+import JobFiles
+import JSON
+internal import CLinux
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A child process that makes one edit. It writes JSON lines: `{"stage":…, "step":…, "total":…}` for progress, and
+/// before it fails `{"failure": {…}}` (`WorkerFailure`).
+final class WorkerProcess {
+    let pid: Int32
+    /// The ID of its job.
+    let job: String
+    /// Where its lines come from.
+    let descriptor: Int32
+    /// Whether it has closed that, and will say no more.
+    private(set) var isSilent = false
+    /// Its last line of progress.
+    private(set) var progress: RunProgress?
+    /// When it last told of a stage or a step that was new.
+    private var lastProgress: ContinuousClock.Instant
+    /// The limit that it was killed at.
+    private var exceeded: RunLimit?
+    private let started: ContinuousClock.Instant
+    /// When it was first killed.
+    private(set) var killed: ContinuousClock.Instant?
+    private var buffer: [UInt8] = []
+    private var failure: Failure?
+
+    /// Starts a program with arguments, and a bound on its memory in bytes.
+    init(_ command: [String], job: String, memory: Int? = nil) throws(FileError) {
+        self.job = job
+        started = .now
+        lastProgress = .now
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) }
+        words.append(nil)
+        defer { for word in words { free(word) } }
+        let child = cl_spawn(command[0], words, "/dev/null", ends[1])
+        let number = errno
+        close(ends[1])
+        guard child > 0 else {
+            close(ends[0])
+            throw FileError("posix_spawn", command[0], number)
+        }
+        pid = child
+        ChildProcesses.expect(child)
+        // A backstop: the daemon looks at what is used every half second, and much can be taken in between.
+        if let memory { _ = cl_limit_data(child, UInt64(memory) + UInt64(memory) / 4 + (256 << 20)) }
+        descriptor = ends[0]
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Reads the lines that wait.
+    func readLines() {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count == 0 { isSilent = true }
+            if count <= 0 { break }
+            buffer.append(contentsOf: chunk[..<count])
+            // a worker that never ends a line says nothing of use
+            if buffer.count > 1 << 20 { buffer.removeAll() }
+        }
+        while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = Array(buffer[..<end])
+            buffer.removeSubrange(...end)
+            if let told = WorkerFailure(line) {
+                failure = told.failure
+                continue
+            }
+            guard let json = JSONValue(parsing: line) else { continue }
+            if let stage = json["stage"]?.string {
+                let news = RunProgress(
+                    stage: stage, step: json["step"]?.integer, total: json["total"]?.integer)
+                if news != progress { lastProgress = .now }
+                progress = news
+            }
+        }
+    }
+
+    /// Kills it once it exceeds a limit.
+    func enforce(_ limits: RunLimits) {
+        guard exceeded == nil else { return }
+        let now = ContinuousClock.now
+        if let seconds = limits.seconds, now - started > .seconds(seconds) {
+            exceeded = .time
+        } else if let memory = limits.memory, (Self.residentBytes(pid) ?? 0) > memory {
+            exceeded = .memory
+        } else if (now - lastProgress) / .seconds(1) > limits.stalledAfter {
+            exceeded = .stalled
+        }
+        if exceeded != nil { signal(SIGKILL) }
+    }
+
+    /// Bytes of memory that a process has taken for itself; mapped weights do not count.
+    static func residentBytes(_ pid: Int32) -> Int? {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
+        else { return nil }
+        return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+            .map { $0 * 1024 }
+    }
+
+    /// Sends a signal to the worker and what it has started.
+    func signal(_ number: Int32) {
+        if number == SIGKILL { killed = killed ?? .now }
+        kill(-pid, number)
+    }
+
+    /// How it ended, once waitpid has told its status.
+    func end(_ status: Int32) -> RunEnd {
+        readLines()
+        kill(-pid, SIGKILL)  // what it had started, a captioning program say, does not outlive it
+        let signal = status & 0x7f
+        if let exceeded { return .exceeded(exceeded) }
+        if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
+        let code = (status >> 8) & 0xff
+        if code == 0 { return .succeeded }
+        return failure.map { .failed($0) } ?? .crashed("the worker ended with code \(code) and said nothing")
+    }
+}

@@ -1,0 +1,25 @@
+import Failures
+import JobFiles
+
+extension RunLimit {
+    /// What the job's folder below `failed` says.
+    var failure: Failure {
+        switch self {
+        case .time:
+            Failure(
+                .workerStopped, code: "worker.time_limit",
+                message: "the edit took longer than limits.seconds",
+                hint: "Raise limits.seconds, or ask for fewer steps.")
+        case .memory:
+            Failure(
+                .workerStopped, code: "worker.memory_limit",
+                message: "the edit took more memory than limits.memory",
+                hint: "Raise limits.memory, or make the picture smaller.")
+        case .stalled:
+            Failure(
+                .workerStopped, code: "worker.stalled",
+                message: "the edit made no progress for limits.stalled_after",
+                hint: "Raise limits.stalled_after if this machine is slow; else please report this.")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import DurableFiles
+import Failures
+import JobFiles
+import ServiceConfiguration
+
+/// Where a folder lies: the device and the path within its file system. Two paths to one folder, by symbolic links or by
+/// bind mounts, have the same place.
+struct FolderPlace: Equatable {
+    private let device: String
+    private let parts: [String]
+
+    /// The place of a folder, or of where it would be made.
+    init(_ path: String, mounts: [UInt8] = FolderPlace.mountTable) {
+        // What is not there yet lies in what is.
+        var (known, rest) = (path, [String]())
+        var real = Self.resolved(known)
+        while real == nil && known != "/" && known != "." {
+            rest.insert(lastComponent(known), at: 0)
+            known = parent(known)
+            real = Self.resolved(known)
+        }
+        let whole = (real ?? []) + rest
+        var best: (device: String, root: [String], point: [String])?
+        for line in mounts.split(separator: UInt8(ascii: "\n")) {
+            // 36 35 98:0 /mnt1 /mnt2 rw,noatime …: its device, its root in the file system, and where it is mounted
+            let fields = line.split(separator: UInt8(ascii: " "))
+            guard fields.count > 4 else { continue }
+            let (root, point) = (Self.unescaped(fields[3]), Self.unescaped(fields[4]))
+            // Of mounts at one point the last is on top.
+            if whole.starts(with: point), point.count >= best?.point.count ?? 0 {
+                best = (PathCoding.text(fields[2]), root, point)
+            }
+        }
+        device = best?.device ?? ""
+        parts = (best?.root ?? []) + whole.dropFirst(best?.point.count ?? 0)
+    }
+
+    /// Whether one of two folders is the other or lies in it.
+    func overlaps(_ other: FolderPlace) -> Bool {
+        device == other.device && (parts.starts(with: other.parts) || other.parts.starts(with: parts))
+    }
+
+    static var mountTable: [UInt8] { (try? PosixFileSystem().read("/proc/self/mountinfo")) ?? [] }
+
+    private static func resolved(_ path: String) -> [String]? {
+        PathCoding.resolved(path).map { parts(PathCoding.bytes($0)) }
+    }
+
+    private static func parts(_ path: [UInt8]) -> [String] {
+        path.split(separator: UInt8(ascii: "/")).map { PathCoding.text($0) }
+    }
+
+    /// The components of a path in the table of mounts: some bytes are three octal digits after a backslash there.
+    private static func unescaped(_ path: some Collection<UInt8>) -> [String] {
+        var (bytes, rest) = ([UInt8](), Array(path)[...])
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            if byte == UInt8(ascii: "\\"), digits.count == 3,
+                let code = UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
+            {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return parts(bytes)
+    }
+}
+
+extension Configuration {
+    /// Why its folders cannot be used together: what is put into one would come back as new work in another. The paths tell
+    /// only some of it; symbolic links and bind mounts are followed.
+    public var folderClash: Failure? {
+        let mounts = FolderPlace.mountTable
+        let places = inboxes.map { (path: $0.path, place: FolderPlace($0.path, mounts: mounts)) }
+        func clash(_ what: String, _ hint: String) -> Failure {
+            Failure(.badConfiguration, code: "config.overlap", message: what, hint: hint)
+        }
+        for (i, inbox) in places.enumerated() {
+            if let other = places[..<i].first(where: { $0.place.overlaps(inbox.place) }) {
+                return clash(
+                    "the inboxes \(other.path) and \(inbox.path) overlap",
+                    "Choose folders that do not contain each other.")
+            }
+            if let outbox, FolderPlace(outbox, mounts: mounts).overlaps(inbox.place) {
+                return clash(
+                    "the outbox \(outbox) and the inbox \(inbox.path) overlap",
+                    "Choose an outbox outside every inbox.")
+            }
+            for folder in [archive, failed].compactMap({ $0 })
+            where FolderPlace(folder, mounts: mounts) == inbox.place {
+                return clash(
+                    "what is put away into \(folder) would be new work: it is the inbox \(inbox.path)",
+                    "Choose a folder that is no inbox for `archive` and `failed`.")
+            }
+        }
+        return nil
+    }
+}

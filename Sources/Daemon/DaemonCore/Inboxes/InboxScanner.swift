@@ -1,0 +1,231 @@
+import DurableFiles
+import JobFiles
+import ServiceConfiguration
+import SpecParser
+import YAMLDocuments
+
+/// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
+/// content is whole: a picture up to its end marker, a spec that parses. See `SettlingFile`.
+///
+/// A value without a clock of its own: the time is an argument.
+struct InboxScanner: Sendable {
+    /// Asks whether a picture's bytes are all there.
+    typealias CompletenessCheck = @Sendable ([UInt8]) -> PictureCompleteness
+
+    /// What one look at an inbox found.
+    struct Findings: Sendable, Equatable {
+        /// Ready pairs, and specs that are ready to fail.
+        var pairs: [Pair] = []
+        /// Halves that wait for their other half, and since when.
+        var waiting: [String: Double] = [:]
+        /// Files that are still being written.
+        var settling: [String] = []
+        /// Files that wait because they cannot be read, and the errno of that.
+        var unreadable: [String: Int32] = [:]
+        /// Pictures and masks that specs in the inbox name.
+        var named = NamedInputs()
+        /// The earliest time at which something may have become ready.
+        var lookAgain: Double?
+    }
+
+    /// The files of one look.
+    private struct Names {
+        var pictures: [String]
+        var index: PictureIndex
+        var known: Set<String>
+    }
+
+    let inbox: Configuration.Inbox
+    /// Seconds after which a file that does not change is looked at.
+    var quiet: Double
+    private let isComplete: CompletenessCheck
+    private var seen: [String: SettlingFile] = [:]
+    private var arrivals: [String: Arrival] = [:]
+    private var ownMoves: Set<String> = []
+    /// Files whose writers have said that they are done, by a marker.
+    private var markers: Set<String> = []
+
+    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping CompletenessCheck) {
+        self.inbox = inbox
+        self.quiet = quiet
+        self.isComplete = isComplete
+    }
+
+    /// Takes what events told since the last look; of several about a name, the last.
+    mutating func note(_ news: [String: Arrival]) {
+        for (name, arrival) in news where !(arrival == .moved && ownMoves.remove(name) != nil) {
+            arrivals[name] = arrival
+        }
+    }
+
+    /// A file was moved back by the daemon itself: that is no sign that its writer is done.
+    mutating func movedBack(_ name: String) {
+        ownMoves.insert(name)
+        seen[name] = nil
+    }
+
+    /// Looks at the inbox at a time, in seconds since 1970.
+    mutating func scan(_ files: some FileSystem, now: Double) throws(FileError) -> Findings {
+        var findings = Findings()
+        // A symbolic link could lead out of the inbox: none is followed.
+        let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
+        markers = Set(all.filter(InboxNames.isMarker))
+        let pictures = all.filter(InboxNames.isPicture)
+        let names = Names(pictures: pictures, index: PictureIndex(pictures), known: Set(all))
+        seen = seen.filter { names.known.contains($0.key) }
+        var unsettled: [String: [String]] = [:]
+        for name in all where InboxNames.isSpec(name) {
+            guard let file = try examine(name, files, now) else { continue }
+            guard file.isReady(quiet: quiet, now: now) else {
+                settle(name, file, now, &findings)
+                unsettled[name] = picturesNamed(by: name, names, files)
+                continue
+            }
+            guard case .parsed(let parsed)? = file.spec else {
+                findings.pairs.append(
+                    pair(name, file, image: names.index.candidates(for: name).first, others: []))
+                continue
+            }
+            try addPair(name, parsed.spec, file, names, files, now, &findings)
+        }
+        for picture in pictures where !findings.named.contains(picture) {
+            if let file = try look(picture, files, now) { findings.waiting[picture] = file.stamp.modified }
+        }
+        for (spec, names) in unsettled { findings.named.add(names, of: spec) }
+        arrivals = arrivals.filter { names.known.contains($0.key) }
+        for i in findings.pairs.indices where !markers.isEmpty {
+            let pair = findings.pairs[i]
+            findings.pairs[i].markers = Set(pair.stamps.keys.flatMap(InboxNames.markers)).intersection(
+                markers
+            )
+            .sorted()
+        }
+        return findings
+    }
+
+    /// Pictures that a spec names which may still be written: another job must not take them away meanwhile.
+    private func picturesNamed(by name: String, _ names: Names, _ files: some FileSystem) -> [String] {
+        let bytes = (try? files.read("\(inbox.path)/\(name)")) ?? []
+        let spec = (try? parseSpec(bytes, file: name))?.spec
+        if let spec, let image = spec.image?.value {
+            return ([image] + spec.references.map(\.value)).map { PathCoding.text(of: $0) }
+        }
+        return names.index.candidates(for: name)
+    }
+
+    private mutating func addPair(
+        _ name: String, _ spec: EditSpec, _ file: SettlingFile, _ names: Names, _ files: some FileSystem,
+        _ now: Double, _ findings: inout Findings
+    ) throws(FileError) {
+        let candidates =
+            spec.image.map { [PathCoding.text(of: $0.value)] } ?? names.index.candidates(for: name)
+        let others = spec.references.map { PathCoding.text(of: $0.value) }.filter { !candidates.contains($0) }
+        findings.named.add(others + candidates, of: name)
+        guard let image = candidates.first else {
+            findings.waiting[name] = file.stamp.modified
+            return
+        }
+        var found = pair(name, file, image: image, others: others, specPriority: spec.priority)
+        guard candidates.count == 1 else {
+            (found.image, found.others, found.ambiguous) = (nil, [], candidates)
+            findings.pairs.append(found)
+            return
+        }
+        for needed in [image] + others {
+            guard InboxNames.isInput(needed) else { continue }
+            guard names.known.contains(needed) else {
+                findings.waiting[name] = file.stamp.modified
+                return
+            }
+            guard let picture = try examine(needed, files, now) else { return }
+            guard picture.isReady(quiet: quiet, now: now) else {
+                settle(needed, picture, now, &findings)
+                return
+            }
+            found.stamps[needed] = picture.stamp
+            found.since = max(found.since, picture.since)
+            if picture.isHeldOpen { found.heldOpen.insert(needed) }
+        }
+        findings.pairs.append(found)
+    }
+
+    private func pair(
+        _ spec: String, _ file: SettlingFile, image: String?, others: [String], specPriority: Int = 0
+    ) -> Pair {
+        Pair(
+            inbox: inbox.path, spec: spec, image: image, others: others,
+            priority: specPriority + inbox.priority, dropped: file.stamp.modified, stamps: [spec: file.stamp],
+            since: file.since, heldOpen: file.isHeldOpen ? [spec] : [])
+    }
+
+    private func settle(_ name: String, _ file: SettlingFile, _ now: Double, _ findings: inout Findings) {
+        if let refusal = file.lastingRefusal(quiet: quiet, now: now) {
+            findings.unreadable[name] = refusal
+            findings.waiting[name] = file.stamp.modified
+            return
+        }
+        findings.settling.append(name)
+        let next = file.next(quiet: quiet, now: now)
+        findings.lookAgain = min(findings.lookAgain ?? next, next)
+    }
+
+    /// What is known of a file, renewed when it has changed.
+    private mutating func look(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
+        -> SettlingFile?
+    {
+        guard let status = try files.status("\(inbox.path)/\(name)") else { return nil }
+        var file = seen[name] ?? SettlingFile(status, since: now)
+        if file.stamp != FileStamp(status) { file = SettlingFile(status, since: now) }
+        if let arrival = arrivals.removeValue(forKey: name) { file.arrived(arrival) }
+        if !markers.isEmpty, InboxNames.markers(of: name).contains(where: markers.contains) { file.marked() }
+        seen[name] = file
+        return file
+    }
+
+    /// The same, and its content too if it may be whole.
+    private mutating func examine(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
+        -> SettlingFile?
+    {
+        guard var file = try look(name, files, now) else { return nil }
+        try file.examine(
+            "\(inbox.path)/\(name)", isSpec: InboxNames.isSpec(name), quiet: quiet, now: now, files,
+            isComplete)
+        seen[name] = file
+        return file
+    }
+}
+
+/// Which files the specs of an inbox name. Asking takes no time in proportion to all.
+struct NamedInputs: Sendable, Equatable {
+    private var bySpec: [String: Set<String>] = [:]
+    private var counts: [String: Int] = [:]
+
+    /// A spec names these.
+    mutating func add(_ names: [String], of spec: String) {
+        for name in names where bySpec[spec, default: []].insert(name).inserted {
+            counts[name, default: 0] += 1
+        }
+    }
+
+    /// A spec is there no more.
+    mutating func remove(of spec: String) {
+        for name in bySpec.removeValue(forKey: spec) ?? [] {
+            counts[name] = (counts[name] ?? 0) > 1 ? (counts[name] ?? 0) - 1 : nil
+        }
+    }
+
+    /// Whether any spec names it.
+    func contains(_ name: String) -> Bool { counts[name] != nil }
+}
+
+/// Whether a picture's bytes are all there.
+public enum PictureCompleteness: Sendable {
+    /// It has its end marker.
+    case complete
+    /// It has, and checksums vouch for all before it.
+    case sealed
+    /// More has to come.
+    case incomplete
+    /// It is no picture.
+    case notAnImage
+}

@@ -1,0 +1,158 @@
+import DurableFiles
+import Foundation
+import ServiceConfiguration
+import SpecParser
+import YAMLDocuments
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One inbox: its lock, its watcher and what was last found in it. It is attached to one folder, not to a path: what is
+/// mounted there later, or made anew, is another inbox of the same path.
+final class WatchedInbox {
+    static let rescanSeconds = 60.0
+    static let pollSeconds = 2.0
+
+    /// What asked for a look.
+    enum Reason: String, CaseIterable {
+        case start, event, overflow, mounts
+        /// A file that was still being written may be ready.
+        case settling
+        /// Nothing: it is done now and then.
+        case regular
+    }
+
+    private struct Attachment {
+        let device, inode: UInt64
+        let lock: InboxLock
+        let watcher: Watcher
+    }
+
+    let path: String
+    private(set) var findings = InboxScanner.Findings()
+    private(set) var hasScanned = false
+    private(set) var nextLook = 0.0
+    /// What asks for the next look.
+    private(set) var reason = Reason.start
+    /// Whether a claim has failed, or another daemon may have left claims half done.
+    var hasLeftovers = false
+    /// How often the kernel's queue of events ran over.
+    private(set) var overflows = 0
+    private let settings: Configuration.Inbox
+    /// Seconds after which a file that does not change is looked at.
+    var quiet: Double {
+        didSet {
+            scanner.quiet = quiet
+            lookNow()
+        }
+    }
+    private let isComplete: InboxScanner.CompletenessCheck
+    private var scanner: InboxScanner
+    private var attachment: Attachment?
+    private var mayBeGone = false
+    /// Whether the path was another folder, or none, when it was last checked.
+    private(set) var isGone = false
+    /// Files that were reported as unreadable.
+    private var reported: Set<String> = []
+
+    init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
+        path = inbox.path
+        settings = inbox
+        self.quiet = quiet
+        self.isComplete = isComplete
+        scanner = InboxScanner(inbox, quiet: quiet, isComplete: isComplete)
+    }
+
+    /// Whether its folder is there and ours.
+    var isAttached: Bool { attachment != nil }
+    /// What the IDs of its jobs carry; nil while it is not there.
+    var mark: String? { attachment?.lock.mark }
+    /// How it is watched; nil while it is not there.
+    var mode: Watcher.Mode? { attachment?.watcher.mode }
+    /// Why it is polled although that was not asked for.
+    var refusal: FileError? { attachment?.watcher.refusal }
+    /// Readable when events wait; nil where there are none.
+    var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
+
+    /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
+    func attach(_ files: some FileSystem) throws {
+        guard let real = PathCoding.resolved(path) else { throw FileError("open", path) }
+        guard let status = try files.status(real) else { throw FileError("open", path, ENOENT) }
+        // Whoever may write into the inbox may have put there what leads elsewhere.
+        guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
+            throw FileError("open", "\(path)/.clipdragd", ELOOP)
+        }
+        attachment = Attachment(
+            device: status.device, inode: status.inode,
+            lock: try InboxLock("\(path)/.clipdragd/lock"), watcher: try Watcher(path, settings.watch))
+        scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
+        (mayBeGone, nextLook, reason) = (false, 0, .start)
+    }
+
+    /// Forgets the folder and what was found in it.
+    func detach() {
+        (attachment, isGone) = (nil, false)
+        (findings, nextLook) = (.init(), 0)
+    }
+
+    /// The folder may be gone: the mounts have changed.
+    func suspectGone() {
+        (mayBeGone, reason) = (true, .mounts)
+        if !isAttached { nextLook = 0 }
+    }
+
+    /// Finds out whether the path still is the folder that was attached. The file system is asked after a sign that it may
+    /// not be, and before each look.
+    func checkFolder(_ files: some FileSystem) {
+        guard let attachment, mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return }
+        mayBeGone = false
+        let status = PathCoding.resolved(path).flatMap { try? files.status($0) }
+        isGone = status?.device != attachment.device || status?.inode != attachment.inode
+    }
+
+    /// Reads the events that wait.
+    ///
+    /// - Returns: whether there were any.
+    @discardableResult func readEvents() -> Bool {
+        guard let news = attachment?.watcher.drain(), news.isAny else { return false }
+        scanner.note(news.arrivals)
+        if news.isOverflow { overflows += 1 }
+        if news.isGone { mayBeGone = true }
+        (nextLook, reason) = (0, news.isOverflow ? .overflow : .event)
+        return true
+    }
+
+    /// Whether events or the time ask for a look.
+    func isDue(_ now: Double) -> Bool { isAttached && now >= nextLook }
+
+    /// Makes the next look due at once.
+    func lookNow() { nextLook = 0 }
+
+    /// A spec was moved back by the daemon itself.
+    func movedBack(_ name: String) { scanner.movedBack(name) }
+
+    /// Looks at the inbox.
+    func scan(_ files: some FileSystem, _ now: Double) throws(FileError) {
+        findings = try scanner.scan(files, now: now)
+        hasScanned = true
+        let regular = now + (mode == .inotify ? Self.rescanSeconds : Self.pollSeconds)
+        nextLook = min(findings.lookAgain ?? regular, regular)
+        reason = nextLook < regular ? .settling : .regular
+        // they are claimed next: look again for what else there is
+        if !findings.pairs.isEmpty { nextLook = now }
+    }
+
+    /// Takes the files that cannot be read and were not reported yet.
+    func takeNewlyUnreadable() -> [FileError] {
+        defer { reported = Set(findings.unreadable.keys) }
+        return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
+            .map { FileError("open", "\(path)/\($0.key)", $0.value) }
+    }
+
+    /// A pair has left the inbox: its spec needs nothing there any more.
+    func claimed(_ pair: Pair) { findings.named.remove(of: pair.spec) }
+
+    /// Makes the next look due soon: the inbox could not be read, or is not there.
+    func retryLater(_ now: Double) { nextLook = now + Self.pollSeconds }
+}

@@ -1,0 +1,92 @@
+import DurableFiles
+import Foundation
+import ServiceConfiguration
+internal import CLinux
+
+/// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
+/// overlays) the folder is polled too, and where the kernel has no more watches to give, only polled; by the configuration
+/// it is only polled, or only watched.
+final class Watcher {
+    /// How a folder is watched.
+    enum Mode: String { case inotify, poll, both }
+
+    /// What the events said.
+    struct News {
+        /// Something happened.
+        var isAny = false
+        /// Events were lost: only a look at the whole folder tells what happened.
+        var isOverflow = false
+        /// The folder was removed, moved or unmounted.
+        var isGone = false
+        /// Files that came, and how.
+        var arrivals: [String: Arrival] = [:]
+    }
+
+    let mode: Mode
+    /// Readable when events wait; −1 where the folder is only polled.
+    let descriptor: Int32
+    /// Why it is polled although inotify was wished for.
+    let refusal: FileError?
+
+    /// Watches a folder as asked.
+    init(_ path: String, _ wish: Configuration.Inbox.Watch) throws(FileError) {
+        guard wish != .poll else {
+            (mode, descriptor, refusal) = (.poll, -1, nil)
+            return
+        }
+        do throws(FileError) {
+            descriptor = try Self.watch(path)
+            mode = wish == .auto && cl_may_be_silent(PathCoding.cString(path)) != 0 ? .both : .inotify
+            refusal = nil
+        } catch {
+            guard wish == .auto, [EMFILE, ENFILE, ENOSPC, ENOMEM, ENOSYS].contains(error.number) else {
+                throw error
+            }
+            (mode, descriptor, refusal) = (.poll, -1, error)
+        }
+    }
+
+    private static func watch(_ path: String) throws(FileError) -> Int32 {
+        let opened = cl_inotify_open()
+        guard opened >= 0 else { throw FileError("inotify_init", path) }
+        guard cl_inotify_watch(opened, PathCoding.cString(path)) >= 0 else {
+            let number = errno
+            close(opened)
+            throw FileError("inotify_add_watch", path, number)
+        }
+        return opened
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Takes all waiting events.
+    func drain() -> News {
+        var news = News()
+        guard descriptor >= 0 else { return news }
+        _ = withUnsafeMutablePointer(to: &news) { target in
+            cl_inotify_drain(descriptor, target) { target, kind, name in
+                guard let news = target?.assumingMemoryBound(to: News.self), let name else { return }
+                news.pointee.isAny = true
+                switch kind {
+                case CL_OVERFLOW: news.pointee.isOverflow = true
+                case CL_GONE: news.pointee.isGone = true
+                case CL_MOVED_IN, CL_CLOSED:
+                    let bytes = UnsafeBufferPointer(start: name, count: strlen(name)).map {
+                        UInt8(bitPattern: $0)
+                    }
+                    news.pointee.arrivals[PathCoding.text(bytes)] = kind == CL_CLOSED ? .closed : .moved
+                default: break
+                }
+            }
+        }
+        return news
+    }
+}
+
+/// Wakes the daemon when anything is mounted or unmounted. A mount over a watched folder gives it no event.
+final class MountWatcher {
+    /// Has POLLPRI when the mounts have changed; −1 where that cannot be told.
+    let descriptor = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+}
