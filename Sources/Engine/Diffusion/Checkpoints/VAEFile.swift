@@ -124,8 +124,8 @@ extension VAE {
     static func alone(path: String, like model: ConfigFile) throws(Failure) -> (vae: VAE, weights: Weights) {
         let (config, weights): (ConfigFile, Weights)
         if let file = try VAEFile(path: path) {
-            let beside = URL(filePath: path).deletingLastPathComponent().appending(path: "config.json").path(
-                percentEncoded: false)
+            let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+            let beside = "\(folder.hasSuffix("/") ? String(folder.dropLast()) : folder)/config.json"
             let said =
                 beside != model.path && FileManager.default.fileExists(atPath: beside)
                 ? try ConfigFile(path: beside) : nil
