@@ -67,7 +67,7 @@ results: build
 	.results-venv/bin/python scripts/results.py all --out .results
 	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
 
-ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
+ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
