@@ -1,5 +1,5 @@
-internal import CYAML
 import Failures
+internal import CYAML
 
 /// Reads one YAML document through libyaml: the only place that knows it.
 ///
