@@ -98,6 +98,7 @@ let package = Package(
             name: "EditJobs",
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "RegionEditing",
                 "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
                 "TensorCore", "Imaging", system,
             ],
