@@ -135,9 +135,13 @@ let package = Package(
         .target(
             name: "HostileInput",
             dependencies: [
-                "Failures", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging", "TensorCore",
+                "Failures", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging", "Settings",
+                "TensorCore",
             ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(
+            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
