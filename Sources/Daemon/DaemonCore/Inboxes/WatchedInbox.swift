@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import JobFiles
 import ServiceConfiguration
 import SpecParser
 import SystemPackage
@@ -56,6 +57,8 @@ final class WatchedInbox {
     private(set) var isGone = false
     /// Files that were reported as unreadable.
     private var reported: Set<String> = []
+    /// Specs that were reported as empty.
+    private var reportedPlaceholders: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
         path = inbox.path
@@ -83,12 +86,12 @@ final class WatchedInbox {
             throw FileError("open", path, .noSuchFileOrDirectory)
         }
         // Whoever may write into the inbox may have put there what leads elsewhere.
-        guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
-            throw FileError("open", "\(path)/.clipdragd", .tooManySymbolicLinkLevels)
+        guard try files.status(InboxLayout(path).claims)?.kind == .directory else {
+            throw FileError("open", InboxLayout(path).claims, .tooManySymbolicLinkLevels)
         }
         attachment = Attachment(
             device: status.device, inode: status.inode,
-            lock: try InboxLock("\(path)/.clipdragd/lock"), watcher: try Watcher(path, settings.watch))
+            lock: try InboxLock(InboxLayout(path).lock), watcher: try Watcher(path, settings.watch))
         scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
         (mayBeGone, nextLook, reason) = (false, 0, .start)
     }
@@ -151,6 +154,12 @@ final class WatchedInbox {
         defer { reported = Set(findings.unreadable.keys) }
         return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
             .map { FileError("open", "\(path)/\($0.key)", $0.value) }
+    }
+
+    /// Takes the empty specs that were not reported yet.
+    func takeNewPlaceholders() -> [String] {
+        defer { reportedPlaceholders = findings.placeholders }
+        return findings.placeholders.subtracting(reportedPlaceholders).sorted()
     }
 
     /// A pair has left the inbox: its spec needs nothing there any more.

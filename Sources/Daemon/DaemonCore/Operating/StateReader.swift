@@ -1,5 +1,6 @@
 import DurableFiles
 import JSON
+import JobFiles
 
 #if canImport(Glibc)
     import Glibc
@@ -15,21 +16,21 @@ public struct StateReader: Sendable {
     /// Reads a state folder.
     public init(_ folder: String) {
         self.folder = folder
-        status = (try? PosixFileSystem().read("\(folder)/status.json")).flatMap {
+        status = (try? PosixFileSystem().read(StateLayout(folder).status)).flatMap {
             try? DaemonStatus(reading: $0)
         }
     }
 
-    /// Whether the daemon that wrote the status is alive. Another user's can be asked for only by name.
+    /// Whether the daemon that wrote the status is alive. kill(2) reaches no other user's process, so its name decides.
     public var isAlive: Bool {
         guard let pid = status.flatMap({ Int32(exactly: $0.pid) }), pid > 0 else { return false }
         guard kill(pid, 0) == 0 || errno == EPERM else { return false }
-        // Its number may be another program's by now.
+        // Another program may have its process ID by now.
         guard let name = try? PosixFileSystem().read("/proc/\(pid)/comm") else { return true }
         return name == Array("clipdragd\n".utf8)
     }
 
-    /// Why nothing is started now: `paused`, `draining`, or the place that does not work.
+    /// Why the daemon starts nothing now: `paused`, `draining`, or the place that does not work.
     public var hindrance: String? { status?.why }
 
     /// The running job of an ID.
@@ -46,13 +47,13 @@ public struct StateReader: Sendable {
 
     /// IDs of jobs that have ended, oldest first.
     public var ended: [String] {
-        let names = (try? PosixFileSystem().list("\(folder)/history").map(\.name)) ?? []
+        let names = (try? PosixFileSystem().list(StateLayout(folder).history).map(\.name)) ?? []
         return names.filter { $0.hasSuffix(".json") }.map { stem($0) }.sorted()
     }
 
     /// The record of a job that has ended.
     public func record(_ id: String) -> EndedJob? {
-        let path = "\(folder)/history/\(lastComponent(id)).json"
+        let path = StateLayout(folder).history(of: lastComponent(id))
         return (try? PosixFileSystem().read(path)).flatMap { try? EndedJob(reading: $0) }
     }
 }

@@ -2,7 +2,7 @@ import DurableFiles
 import JobFiles
 import ServiceConfiguration
 
-/// What all parts of the daemon share: the file system, the log, the counters, and the configuration in force with what
+/// What all parts of the daemon share: the file system, the log, the counters, the configuration in force, and what
 /// follows from it.
 final class DaemonContext {
     let setup: DaemonSetup
@@ -34,7 +34,7 @@ final class DaemonContext {
     }
 
     private static func cache(_ setup: DaemonSetup, _ configuration: Configuration) -> ContentCache {
-        ContentCache(folder: "\(setup.stateFolder)/cache", limit: configuration.limits.cache)
+        ContentCache(folder: StateLayout(setup.stateFolder).cache, limit: configuration.limits.cache)
     }
 }
 
@@ -45,5 +45,8 @@ extension Configuration {
     }
 
     /// Where an inbox's failed jobs go.
-    func failedFolder(of inbox: String) -> String { failed ?? "\(inbox)/failed" }
+    func failedFolder(of inbox: String) -> String { failed ?? InboxLayout(inbox).failed }
+
+    /// Where the inputs of an inbox's published jobs go.
+    func archiveFolder(of inbox: String) -> String { archive ?? InboxLayout(inbox).archive }
 }
