@@ -51,11 +51,13 @@ extension ModelsCommand {
                         JSONValue.object([
                             ("name", .string(made.name)), ("folder", .string(made.folder)),
                             ("notes", .array(made.notes.map { .string($0) })),
+                            ("understood", ModelsCommand.understood(made.facts)),
                         ]).line)
                     return
                 }
                 for note in made.notes { print("note: \(note)") }
                 print("\(made.name)\t\(made.folder)")
+                for (name, text) in made.facts { print("  \(name): \(text)") }
             }
         }
     }
