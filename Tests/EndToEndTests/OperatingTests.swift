@@ -291,7 +291,7 @@ import Testing
         read(until: "the old configuration stays: what is put away")
         try reload(
             config.replacingOccurrences(of: "outbox: \(place.outbox)", with: "outbox: \(place.outbox)2"))
-        read(until: "taken at the next start only")
+        read(until: "take effect at the next start")
         read(until: "configuration reloaded")
         daemon.terminate()
         daemon.waitUntilExit()
