@@ -32,6 +32,9 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What people may see of a text from outside.
+        .target(name: "PrintableText", swiftSettings: strict),
+
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", swiftSettings: strict),
 
@@ -54,7 +57,7 @@ let package = Package(
             path: "Sources/Engine/RegionEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML", "Settings"], swiftSettings: strict),
+        .target(name: "SpecParser", dependencies: ["CYAML", "PrintableText", "Settings"], swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),

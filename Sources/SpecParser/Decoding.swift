@@ -16,16 +16,59 @@ struct Decoder {
         }
         for entry in entries where !keys.contains(entry.key) {
             let near = suggestion(for: entry.key, among: keys)
-            throw error(
-                "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
-                do: "Known keys: \(keys.joined(separator: ", ")).")
+            throw oddKey(entry, what, keys)
+                ?? error(
+                    "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
+                    do: "Known keys: \(keys.joined(separator: ", ")).")
         }
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
-    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> SpecError {
-        error(
-            "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
+    /// The error of a key that is unknown for a character that looks like another one, or like nothing.
+    private func oddKey(_ entry: YAMLEntry, _ what: String, _ keys: [String]) -> SpecError? {
+        guard let odd = OddCharacter.first(in: entry.key) else { return nil }
+        let repaired = OddCharacter.repaired(entry.key)
+        let mark = SourceMark(line: entry.keyMark.line, column: entry.keyMark.column + odd.offset)
+        if odd.isSpace, odd.offset == 0 {
+            return error(
+                "spec.unknown_key", "\(odd.name) stands in the indentation of `\(repaired)`", at: mark,
+                do: "Indent with plain spaces.")
+        }
+        return error(
+            "spec.unknown_key", "\(what) has no key `\(entry.key)`, which holds \(odd.name)", at: mark,
+            do: keys.contains(repaired)
+                ? "Write `\(repaired)` in plain letters."
+                : "\(odd.remedy) Known keys: \(keys.joined(separator: ", ")).")
+    }
+
+    /// The error of a value of another kind.
+    ///
+    /// - Parameter hint: what to write, where that is known better than by the kind.
+    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil) -> SpecError {
+        if hint == nil, case .scalar(let text, true, _) = node, let odd = OddCharacter.first(in: text) {
+            return error(
+                "spec.type", "\(what) must be \(wanted), not `\(text)`, which holds \(odd.name)",
+                at: node.mark, do: odd.remedy)
+        }
+        return error(
+            "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark,
+            do: hint ?? "Write \(wanted).")
+    }
+
+    /// The error of a value that is no number, or no whole one, of the form that is wanted.
+    private func noNumber(_ node: YAMLNode, _ what: String, _ wanted: String, isWhole: Bool) -> SpecError {
+        guard case .scalar(let text, let isPlain, _) = node else { return wrongKind(node, what, wanted) }
+        if !isPlain, isPlainNumber(text) {
+            return wrongKind(node, what, wanted, do: "Write \(text) without quotes.")
+        }
+        if isPlain, ["None", "nil", "undefined"].contains(text) {
+            return wrongKind(node, what, wanted, do: "Write null, or leave the key out.")
+        }
+        guard isPlain, let number = ForeignNumber(text, isWhole: isWhole) else {
+            return wrongKind(node, what, wanted)
+        }
+        return error(
+            "spec.type", "\(what) must be \(wanted), not \(number.kind)", at: node.mark, do: number.hint)
     }
 
     func list(_ node: YAMLNode, _ what: String) throws(SpecError) -> [YAMLNode] {
@@ -38,6 +81,9 @@ struct Decoder {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
         }
+        if isPlain, let quote = text.unicodeScalars.first, Self.isOpeningQuote(quote) {
+            try refuseCurlyQuotes(text, what, node.mark)
+        }
         if isPlain && (Double(text) != nil || ["true", "false"].contains(text)) {
             throw error(
                 "spec.type", "\(what) must be text, not \(node.kind)", at: node.mark,
@@ -46,17 +92,48 @@ struct Decoder {
         return text
     }
 
-    func flag(_ node: YAMLNode, _ what: String) throws(SpecError) -> Bool {
-        if case .scalar(let text, true, _) = node {
-            if text == "true" { return true }
-            if text == "false" { return false }
+    private static func isOpeningQuote(_ character: Unicode.Scalar) -> Bool {
+        character.properties.generalCategory == .initialPunctuation || character == "\u{201e}"
+            || character == "\u{201a}" || character == "\u{201d}" || character == "\u{2019}"
+    }
+
+    /// Refuses a text that stands in curly quotes as a whole, or whose curly quote nothing closes: they would be a part of
+    /// the text. Within a text, and around a part of it, they are.
+    private func refuseCurlyQuotes(_ text: String, _ what: String, _ mark: SourceMark) throws(SpecError) {
+        guard let odd = OddCharacter.first(in: text), odd.offset == 0 else { return }
+        let inner = text.unicodeScalars.dropFirst()
+        func isQuote(_ c: Unicode.Scalar) -> Bool {
+            [.initialPunctuation, .finalPunctuation].contains(c.properties.generalCategory)
         }
-        throw wrongKind(node, what, "true or false")
+        let closing = inner.firstIndex(where: isQuote)
+        guard closing == nil || closing == inner.index(before: inner.endIndex) else { return }
+        let words = String(String.UnicodeScalarView(inner.filter { !isQuote($0) }))
+        throw error(
+            "spec.type", "\(what) begins with the curly quote \(odd.name), which YAML takes for text",
+            at: mark, do: "Write plain quotes: \"\(words)\".")
+    }
+
+    func flag(_ node: YAMLNode, _ what: String) throws(SpecError) -> Bool {
+        guard case .scalar(let text, let isPlain, _) = node else {
+            throw wrongKind(node, what, "true or false")
+        }
+        if isPlain && text == "true" { return true }
+        if isPlain && text == "false" { return false }
+        let meant: [String: Bool] = [
+            "true": true, "yes": true, "on": true, "1": true, "y": true, "false": false, "no": false,
+            "off": false, "0": false, "n": false,
+        ]
+        guard let flag = meant[text.lowercased()] else { throw wrongKind(node, what, "true or false") }
+        throw error(
+            "spec.type", "\(what) must be true or false, not `\(text)`", at: node.mark,
+            do: isPlain ? "Write \(flag), in small letters." : "Write \(flag), without quotes.")
     }
 
     /// A finite number.
     func number(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
-        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
+        guard case .scalar(let text, true, _) = node else {
+            throw noNumber(node, what, "a number", isWhole: false)
+        }
         let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(
             text.lowercased())
         guard !special, let value = Double(text), value.isFinite,
@@ -66,7 +143,7 @@ struct Decoder {
                 throw error(
                     "spec.not_finite", "\(what) is \(text)", at: node.mark, do: "Write a finite number.")
             }
-            throw wrongKind(node, what, "a decimal number")
+            throw noNumber(node, what, "a decimal number", isWhole: false)
         }
         return value
     }
@@ -83,10 +160,12 @@ struct Decoder {
 
     /// A whole number, written as digits.
     func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(SpecError) -> Int {
-        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a whole number") }
+        guard case .scalar(let text, true, _) = node else {
+            throw noNumber(node, what, "a whole number", isWhole: true)
+        }
         let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
-            throw wrongKind(node, what, "a whole number written as digits")
+            throw noNumber(node, what, "a whole number written as digits", isWhole: true)
         }
         guard let value = Int(text), range.contains(value) else {
             throw outside(what, text, node.mark, String(range.lowerBound), String(range.upperBound))
@@ -110,6 +189,14 @@ struct Decoder {
             throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
         }
         guard words.contains(text) else {
+            if let odd = OddCharacter.first(in: text) {
+                let repaired = OddCharacter.repaired(text).filter { $0 != "\"" && $0 != "'" }
+                throw error(
+                    code, "\(what) is `\(text)`, which holds \(odd.name)", at: node.mark,
+                    do: words.contains(repaired)
+                        ? "Write \(repaired) in plain letters."
+                        : "Write one of: \(words.joined(separator: ", ")).")
+            }
             throw error(
                 code, "\(what) is `\(text)`\(suggestion(for: text, among: words))", at: node.mark,
                 do: "Write one of: \(words.joined(separator: ", ")).")

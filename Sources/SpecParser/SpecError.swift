@@ -1,3 +1,5 @@
+import PrintableText
+
 /// A place in a text: line and column, both from 1; columns count characters.
 public struct SourceMark: Sendable, Equatable {
     /// Line, from 1.
@@ -63,29 +65,17 @@ public struct SpecError: Error, Sendable, Equatable, CustomStringConvertible {
     ///             ^
     ///     what to do
     public var description: String {
-        let head = "\(file):\(mark.line):\(mark.column): error: \(message)"
-        let characters = sourceLine.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? " " : String($0) }
-        if characters.isEmpty { return "\(head)\n\(hint)" }
+        let head = "\(file.printable):\(mark.line):\(mark.column): error: \(message.printable)"
+        // A tab takes one column here as any other character; what is not printable takes the columns of its escape.
+        let characters = sourceLine.unicodeScalars.map { $0 == "\t" ? " " : String($0).printable }
+        if characters.isEmpty { return "\(head)\n\(hint.printable)" }
         // A long line is shown around the caret.
         let first = max(0, min(mark.column - 1, characters.count) - 60)
+        let before = characters[first...].prefix(mark.column - 1 - first).joined().unicodeScalars.count
         let shown = characters[first...].prefix(100).joined()
-        let caret = String(repeating: " ", count: mark.column - 1 - first) + "^"
-        return "\(head)\n    \(first > 0 ? "…" : "")\(shown)\n    \(first > 0 ? " " : "")\(caret)\n\(hint)"
-    }
-}
-
-/// The text of a file, to make errors from.
-struct SourceText {
-    let file: String
-    private let lines: [Substring]
-
-    init(file: String, text: String) {
-        self.file = file
-        lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-    }
-
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
-        let line = mark.line >= 1 && mark.line <= lines.count ? String(lines[mark.line - 1]) : ""
-        return SpecError(code: code, message: message, hint: hint, file: file, mark: mark, sourceLine: line)
+        let beyond = max(0, mark.column - 1 - max(first, characters.count))
+        let caret = String(repeating: " ", count: before + beyond) + "^"
+        return
+            "\(head)\n    \(first > 0 ? "…" : "")\(shown)\n    \(first > 0 ? " " : "")\(caret)\n\(hint.printable)"
     }
 }

@@ -5,18 +5,16 @@ import Settings
 public struct ParsedSpec: Sendable {
     /// What was written.
     public let spec: EditSpec
-    private let text: String
-    private let file: String
+    let source: SourceText
 
-    init(spec: EditSpec, text: String, file: String) {
+    init(spec: EditSpec, source: SourceText) {
         self.spec = spec
-        self.text = text
-        self.file = file
+        self.source = source
     }
 
     /// An error at a place of this spec.
     public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
-        SourceText(file: file, text: text).error(code, message, at: mark, do: hint)
+        source.error(code, message, at: mark, do: hint)
     }
 }
 
@@ -34,10 +32,7 @@ public func parseSpec(_ bytes: [UInt8], file: String) throws(SpecError) -> Parse
             do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
     let spec = try SpecDecoder(decoder: Decoder(source: source)).spec(root)
-    return ParsedSpec(
-        spec: spec,
-        text: String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\u{feff}", with: ""),
-        file: file)
+    return ParsedSpec(spec: spec, source: source)
 }
 
 private struct SpecDecoder {
@@ -66,7 +61,7 @@ private struct SpecDecoder {
                 node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
         }
         if let node = entries["seed"]?.value {
-            spec.seed = UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
+            spec.seed = try seed(node)
         }
         if let node = entries["priority"]?.value {
             spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
@@ -82,6 +77,15 @@ private struct SpecDecoder {
                 do: "Write `drags:`, or `prompt: {edit: …}`, or both.")
         }
         return spec
+    }
+
+    private func seed(_ node: YAMLNode) throws(SpecError) -> UInt64 {
+        if case .scalar("-1", isPlain: true, let mark) = node {
+            throw decoder.error(
+                "spec.range", "`seed` is -1, which is out of range", at: mark,
+                do: "Write a value from 0 to \(Int.max). No value draws a seed by chance.")
+        }
+        return UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
     }
 
     private func fileName(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
@@ -113,6 +117,18 @@ private struct SpecDecoder {
 
     private func words(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
         let text = try decoder.text(node, what)
+        if case .scalar(_, isPlain: true, let mark) = node,
+            let comment = decoder.source.commentCutting(text, at: mark)
+        {
+            throw decoder.source.error(
+                Complaint(
+                    code: "spec.unquoted",
+                    message: "\(what) ends before `\(comment.words)`, which YAML takes for a comment",
+                    index: comment.index,
+                    hint:
+                        "Quote the whole text: \"\(text) \(comment.words)\". Before a comment write two spaces."
+                ))
+        }
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw decoder.error(
                 "spec.empty_prompt", "\(what) is empty", at: node.mark,
@@ -172,16 +188,37 @@ private struct SpecDecoder {
     private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError)
         -> [Double]
     {
-        guard case .sequence(let items, _) = node, items.count == count else {
-            throw decoder.wrongKind(node, what, form)
+        guard case .sequence(let items, _) = node else { throw decoder.wrongKind(node, what, form) }
+        guard items.count == count else {
+            throw decoder.error(
+                "spec.type", "\(what) must be \(form), not a list of \(items.count)", at: node.mark,
+                do: decimalComma(items).map { "A comma separates numbers. Write a decimal point: \($0)." }
+                    ?? "Write \(form).")
         }
         var numbers: [Double] = []
         for item in items { numbers.append(try decoder.number(item, "a number of \(what)")) }
         return numbers
     }
 
+    /// The number that two items of a list were meant as: digits with nothing but a comma between.
+    private func decimalComma(_ items: [YAMLNode]) -> String? {
+        for (left, right) in zip(items, items.dropFirst()) {
+            guard case .scalar(let whole, true, let mark) = left, case .scalar(let part, true, let next) = right,
+                isPlainNumber(whole), !part.isEmpty, part.allSatisfy({ $0.isASCII && $0.isNumber }),
+                mark.line == next.line, next.column == mark.column + whole.count + 1
+            else { continue }
+            return "\(whole).\(part)"
+        }
+        return nil
+    }
+
     private func mask(_ node: YAMLNode) throws(SpecError) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
+        if let shape = bareShape(items) {
+            throw decoder.error(
+                "spec.type", "`mask` is a list of numbers, which names no shape", at: node.mark,
+                do: "Write mask: \(shape).")
+        }
         guard !items.isEmpty else {
             throw decoder.error(
                 "spec.empty_mask", "`mask` is an empty list", at: node.mark,
@@ -192,8 +229,41 @@ private struct SpecDecoder {
         return regions
     }
 
+    /// The shape that a list of numbers or points was meant as.
+    private func bareShape(_ items: [YAMLNode]) -> String? {
+        func numbers(_ items: [YAMLNode]) -> String? {
+            let texts = items.compactMap { item -> String? in
+                guard case .scalar(let text, _, _) = item, isPlainNumber(text) else { return nil }
+                return text
+            }
+            return texts.count == items.count ? "[\(texts.joined(separator: ", "))]" : nil
+        }
+        if let list = numbers(items), !items.isEmpty {
+            switch items.count {
+            case 3: return "{circle: \(list)}"
+            case 4: return "{rect: \(list)}"
+            default: return "{rect: [x, y, width, height]}"
+            }
+        }
+        let corners = items.compactMap { item -> String? in
+            guard case .sequence(let pair, _) = item, pair.count == 2 else { return nil }
+            return numbers(pair)
+        }
+        guard corners.count == items.count, let first = corners.first else { return nil }
+        return corners.count == 1 ? "{circle: [x, y, radius]}" : "{polygon: [\(first), …]}"
+    }
+
     private func region(_ node: YAMLNode) throws(SpecError) -> EditSpec.Region {
-        guard case .mapping(let written, _) = node else { return .file(try fileName(node, "`mask`")) }
+        guard case .mapping(let written, _) = node else {
+            if case .scalar(let text, let isPlain, _) = node, !node.isNull,
+                !isPlain || (!isPlainNumber(text) && !["true", "false"].contains(text.lowercased()))
+            {
+                return .file(try fileName(node, "`mask`"))
+            }
+            throw decoder.wrongKind(
+                node, "a region of `mask`", "a picture's name, {rect: …}, {circle: …} or {polygon: …}",
+                do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}.")
+        }
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {
             throw decoder.error(
