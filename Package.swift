@@ -35,6 +35,9 @@ let package = Package(
         // What people may see of a text from outside.
         .target(name: "PrintableText", swiftSettings: strict),
 
+        // What every module throws.
+        .target(name: "Failures", dependencies: ["PrintableText"], swiftSettings: strict),
+
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", swiftSettings: strict),
 
@@ -43,21 +46,23 @@ let package = Package(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
             swiftSettings: strict),
         .target(
-            name: "Imaging", dependencies: ["CImageCodecs"], path: "Sources/Engine/Imaging",
+            name: "Imaging", dependencies: ["CImageCodecs", "Failures"], path: "Sources/Engine/Imaging",
             swiftSettings: strict),
         .target(
-            name: "Diffusion", dependencies: ["TensorCore"], path: "Sources/Engine/Diffusion",
+            name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Settings", "TensorCore"],
+            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(
-            name: "RegionEditing", dependencies: ["DragEditing", "Imaging", "TensorCore"],
+            name: "RegionEditing", dependencies: ["DragEditing", "Failures", "Imaging", "TensorCore"],
             path: "Sources/Engine/RegionEditing", swiftSettings: strict),
 
         // What people write.
-        .target(name: "SpecParser", dependencies: ["CYAML", "PrintableText", "Settings"], swiftSettings: strict),
+        .target(
+            name: "SpecParser", dependencies: ["CYAML", "Failures", "PrintableText", "Settings"],
+            swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
@@ -74,34 +79,35 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["DurableFiles", "JSON"], path: "Sources/Daemon/JobFiles",
-            swiftSettings: strict),
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            path: "Sources/Daemon/JobFiles", swiftSettings: strict),
         .target(
             name: "ModelManagement",
             dependencies: [
-                "CCurl", "Diffusion", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
+                "CCurl", "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Settings",
+                "SpecParser",
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
-                "Digests", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes", "Settings",
-                "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
-                "CLinux", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes", "SpecParser",
+                "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "SpecParser",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "JSON", "JobFiles", "ModelManagement", "Processes",
-                "Settings",
-                "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
+                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
+                "Processes", "Settings", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -118,26 +124,31 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
-            name: "HostileInput", dependencies: ["SpecParser", "Imaging", "TensorCore"],
+            name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
         .testTarget(
             name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Pictures", "make_pictures.py"],
+            name: "ImagingTests", dependencies: ["Failures", "Imaging"],
+            exclude: ["Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
-            name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"],
+            name: "DiffusionTests", dependencies: ["Diffusion", "Failures", "TensorCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DragEditingTests",
-            dependencies: ["DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport"],
+            dependencies: [
+                "Failures", "DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "RegionEditingTests",
-            dependencies: ["RegionEditing", "DragEditing", "Imaging", "TensorCore"], swiftSettings: strict),
+            dependencies: ["Failures", "RegionEditing", "DragEditing", "Imaging", "TensorCore"],
+            swiftSettings: strict),
         .testTarget(
             name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -149,7 +160,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ModelManagementTests",
-            dependencies: ["DurableFiles", "JobFiles", "ModelManagement", "Settings", "TestSupport"],
+            dependencies: [
+                "DurableFiles", "Failures", "JobFiles", "ModelManagement", "Settings", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DaemonCoreTests",
@@ -160,6 +173,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
+                "Failures",
                 "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
                 "clipdragd", "generate", "TestSupport",
             ],

@@ -1,3 +1,5 @@
+import Failures
+
 /// One of the files that a configuration is read from.
 public struct ConfigurationFile: Sendable, Equatable {
     /// Its path, as messages name it.
@@ -15,17 +17,17 @@ public struct ConfigurationFile: Sendable, Equatable {
 /// Reads a configuration of one file.
 ///
 /// - Throws: the first thing that is wrong, codes `config.…` where specs have none of the kind.
-public func parseConfiguration(_ bytes: [UInt8], file: String) throws(SpecError) -> Configuration {
+public func parseConfiguration(_ bytes: [UInt8], file: String) throws(Failure) -> Configuration {
     try parseConfiguration([ConfigurationFile(path: file, bytes: bytes)])
 }
 
 /// Reads a configuration of several files in their order: a key that is given again counts, inboxes are added up.
 ///
 /// - Throws: the first thing that is wrong; of what does not go together in two files, at its place in the later one.
-public func parseConfiguration(_ files: [ConfigurationFile]) throws(SpecError) -> Configuration {
+public func parseConfiguration(_ files: [ConfigurationFile]) throws(Failure) -> Configuration {
     var reading = ConfigurationReading()
     for file in files {
-        let (root, source) = try YAMLReader.read(file.bytes, file: file.path)
+        let (root, source) = try YAMLReader.read(file.bytes, file: file.path, .badConfiguration)
         guard let root, !root.isNull else { continue }
         try reading.read(root, Decoder(source: source))
     }
@@ -47,7 +49,7 @@ private struct ConfigurationReading {
     private var outboxPlace: Place?
     private var file = 0
 
-    mutating func read(_ root: YAMLNode, _ decoder: Decoder) throws(SpecError) {
+    mutating func read(_ root: YAMLNode, _ decoder: Decoder) throws(Failure) {
         file += 1
         let entries = try decoder.mapping(
             root, "the configuration",
@@ -104,7 +106,7 @@ private struct ConfigurationReading {
     }
 
     /// An outbox in an inbox makes work of results. Of two files the later one is told.
-    func checkOutbox() throws(SpecError) {
+    func checkOutbox() throws(Failure) {
         guard let outbox = configuration.outbox, let outboxPlace else { return }
         for (inbox, place) in zip(configuration.inboxes, inboxPlaces) where pathsOverlap(inbox.path, outbox) {
             let (later, earlier) =
@@ -115,7 +117,7 @@ private struct ConfigurationReading {
         }
     }
 
-    private func clash(_ folders: String, _ later: Place, _ earlier: Place, _ hint: String) -> SpecError {
+    private func clash(_ folders: String, _ later: Place, _ earlier: Place, _ hint: String) -> Failure {
         let other =
             earlier.file == later.file ? "" : " (see \(earlier.decoder.source.file):\(earlier.mark.line))"
         return later.decoder.error(
@@ -132,7 +134,7 @@ private struct ConfigurationReading {
         return nil
     }
 
-    private mutating func addInboxes(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) {
+    private mutating func addInboxes(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) {
         for item in try decoder.list(node, "`inboxes`") {
             let entries = try decoder.mapping(item, "an inbox", keys: ["path", "watch", "priority"])
             guard let node = entries["path"]?.value else {
@@ -160,7 +162,7 @@ private struct ConfigurationReading {
         }
     }
 
-    private mutating func readLimits(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) {
+    private mutating func readLimits(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) {
         let entries = try decoder.mapping(
             node, "`limits`",
             keys: [
@@ -192,7 +194,7 @@ private struct ConfigurationReading {
         }
     }
 
-    private mutating func readRetention(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) {
+    private mutating func readRetention(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) {
         let entries = try decoder.mapping(node, "`retention`", keys: ["archive", "failed", "outbox"])
         let places: [(String, WritableKeyPath<Configuration, Double?>)] = [
             ("archive", \.retention.archive), ("failed", \.retention.failed), ("outbox", \.retention.outbox),
@@ -204,7 +206,7 @@ private struct ConfigurationReading {
         }
     }
 
-    private mutating func readDefaults(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) {
+    private mutating func readDefaults(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) {
         let entries = try decoder.mapping(node, "`defaults`", keys: ["preset", "output"])
         if let node = entries["preset"]?.value {
             configuration.preset = try decoder.word(
@@ -216,7 +218,7 @@ private struct ConfigurationReading {
     }
 }
 
-private func path(_ node: YAMLNode, _ what: String, _ decoder: Decoder) throws(SpecError) -> String {
+private func path(_ node: YAMLNode, _ what: String, _ decoder: Decoder) throws(Failure) -> String {
     let path = try decoder.text(node, what)
     guard path.hasPrefix("/") else {
         throw decoder.error(
@@ -226,7 +228,7 @@ private func path(_ node: YAMLNode, _ what: String, _ decoder: Decoder) throws(S
     return path
 }
 
-private func captions(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> [Configuration.Captioner] {
+private func captions(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) -> [Configuration.Captioner] {
     var captioners: [Configuration.Captioner] = []
     for item in try decoder.list(node, "`captions`") {
         guard case .mapping = item else {
@@ -253,7 +255,7 @@ private func captions(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) ->
     return captioners
 }
 
-private func mode(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> Int {
+private func mode(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) -> Int {
     guard case .scalar(let text, _, _) = node, text.hasPrefix("0"), text.count <= 5,
         let mode = Int(text, radix: 8), mode <= 0o777,
         mode & 0o400 != 0

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 
@@ -5,16 +6,23 @@ import Settings
 struct Decoder {
     let source: SourceText
 
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
+    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
     }
 
     /// A mapping whose keys are all known.
-    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(SpecError) -> [String: YAMLEntry] {
+    func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String: YAMLEntry] {
         guard case .mapping(let entries, _) = node else {
             throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
         }
-        for entry in entries where !keys.contains(entry.key) {
+        for (i, entry) in entries.enumerated() where !keys.contains(entry.key) {
+            if i > 0, case .scalar(let whole, true, let mark) = entries[i - 1].value, entry.value.isNull,
+                let number = decimalComma(whole, mark, entry.key, entry.keyMark)
+            {
+                throw error(
+                    "spec.type", "`\(entries[i - 1].key)` is \(whole),\(entry.key), and a comma ends a value",
+                    at: mark, do: "Write a decimal point: \(number).")
+            }
             let near = suggestion(for: entry.key, among: keys)
             throw oddKey(entry, what, keys)
                 ?? error(
@@ -24,8 +32,16 @@ struct Decoder {
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
+    /// The number that two parts were meant as: digits with nothing but a comma between.
+    func decimalComma(_ whole: String, _ mark: SourceMark, _ part: String, _ next: SourceMark) -> String? {
+        guard isPlainNumber(whole), !part.isEmpty, part.allSatisfy({ $0.isASCII && $0.isNumber }),
+            mark.line == next.line, next.column == mark.column + whole.count + 1
+        else { return nil }
+        return "\(whole).\(part)"
+    }
+
     /// The error of a key that is unknown for a character that looks like another one, or like nothing.
-    private func oddKey(_ entry: YAMLEntry, _ what: String, _ keys: [String]) -> SpecError? {
+    private func oddKey(_ entry: YAMLEntry, _ what: String, _ keys: [String]) -> Failure? {
         guard let odd = OddCharacter.first(in: entry.key) else { return nil }
         let repaired = OddCharacter.repaired(entry.key)
         let mark = SourceMark(line: entry.keyMark.line, column: entry.keyMark.column + odd.offset)
@@ -44,11 +60,13 @@ struct Decoder {
     /// The error of a value of another kind.
     ///
     /// - Parameter hint: what to write, where that is known better than by the kind.
-    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil) -> SpecError {
-        if hint == nil, case .scalar(let text, true, _) = node, let odd = OddCharacter.first(in: text) {
+    func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil) -> Failure {
+        if hint == nil, case .scalar(let text, true, let mark) = node, let odd = OddCharacter.first(in: text) {
+            let isOnLine = source.character(at: mark, plus: odd.offset) == odd.character
             return error(
                 "spec.type", "\(what) must be \(wanted), not `\(text)`, which holds \(odd.name)",
-                at: node.mark, do: odd.remedy)
+                at: isOnLine ? SourceMark(line: mark.line, column: mark.column + odd.offset) : mark,
+                do: odd.remedy)
         }
         return error(
             "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark,
@@ -56,7 +74,7 @@ struct Decoder {
     }
 
     /// The error of a value that is no number, or no whole one, of the form that is wanted.
-    private func noNumber(_ node: YAMLNode, _ what: String, _ wanted: String, isWhole: Bool) -> SpecError {
+    private func noNumber(_ node: YAMLNode, _ what: String, _ wanted: String, isWhole: Bool) -> Failure {
         guard case .scalar(let text, let isPlain, _) = node else { return wrongKind(node, what, wanted) }
         if !isPlain, isPlainNumber(text) {
             return wrongKind(node, what, wanted, do: "Write \(text) without quotes.")
@@ -71,13 +89,13 @@ struct Decoder {
             "spec.type", "\(what) must be \(wanted), not \(number.kind)", at: node.mark, do: number.hint)
     }
 
-    func list(_ node: YAMLNode, _ what: String) throws(SpecError) -> [YAMLNode] {
+    func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
         guard case .sequence(let items, _) = node else { throw wrongKind(node, what, "a list") }
         return items
     }
 
     /// Text, quoted or not; a bare number or truth value is no text.
-    func text(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    func text(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
         }
@@ -99,7 +117,7 @@ struct Decoder {
 
     /// Refuses a text that stands in curly quotes as a whole, or whose curly quote nothing closes: they would be a part of
     /// the text. Within a text, and around a part of it, they are.
-    private func refuseCurlyQuotes(_ text: String, _ what: String, _ mark: SourceMark) throws(SpecError) {
+    private func refuseCurlyQuotes(_ text: String, _ what: String, _ mark: SourceMark) throws(Failure) {
         guard let odd = OddCharacter.first(in: text), odd.offset == 0 else { return }
         let inner = text.unicodeScalars.dropFirst()
         func isQuote(_ c: Unicode.Scalar) -> Bool {
@@ -113,7 +131,7 @@ struct Decoder {
             at: mark, do: "Write plain quotes: \"\(words)\".")
     }
 
-    func flag(_ node: YAMLNode, _ what: String) throws(SpecError) -> Bool {
+    func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
         guard case .scalar(let text, let isPlain, _) = node else {
             throw wrongKind(node, what, "true or false")
         }
@@ -126,11 +144,13 @@ struct Decoder {
         guard let flag = meant[text.lowercased()] else { throw wrongKind(node, what, "true or false") }
         throw error(
             "spec.type", "\(what) must be true or false, not `\(text)`", at: node.mark,
-            do: isPlain ? "Write \(flag), in small letters." : "Write \(flag), without quotes.")
+            do: !isPlain
+                ? "Write \(flag) without quotes."
+                : text.lowercased() == String(flag) ? "Write \(flag), in small letters." : "Write \(flag).")
     }
 
     /// A finite number.
-    func number(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+    func number(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, true, _) = node else {
             throw noNumber(node, what, "a number", isWhole: false)
         }
@@ -148,7 +168,7 @@ struct Decoder {
         return value
     }
 
-    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(SpecError) -> Double {
+    func number(_ node: YAMLNode, _ what: String, in range: ClosedRange<Double>) throws(Failure) -> Double {
         let value = try number(node, what)
         guard range.contains(value) else {
             throw outside(
@@ -159,7 +179,7 @@ struct Decoder {
     }
 
     /// A whole number, written as digits.
-    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(SpecError) -> Int {
+    func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(Failure) -> Int {
         guard case .scalar(let text, true, _) = node else {
             throw noNumber(node, what, "a whole number", isWhole: true)
         }
@@ -174,7 +194,7 @@ struct Decoder {
     }
 
     private func outside(_ what: String, _ value: String, _ mark: SourceMark, _ low: String, _ high: String)
-        -> SpecError
+        -> Failure
     {
         error(
             "spec.range", "\(what) is \(value), which is out of range", at: mark,
@@ -183,7 +203,7 @@ struct Decoder {
 
     /// One of some words.
     func word(_ node: YAMLNode, _ what: String, code: String = "spec.unknown_word", among words: [String])
-        throws(SpecError) -> String
+        throws(Failure) -> String
     {
         guard case .scalar(let text, _, _) = node, !node.isNull else {
             throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
@@ -205,7 +225,7 @@ struct Decoder {
     }
 
     /// A length of time: a number with s, m, h or d; in seconds.
-    func duration(_ node: YAMLNode, _ what: String) throws(SpecError) -> Double {
+    func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
             throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
         }
@@ -224,7 +244,7 @@ struct Decoder {
     }
 
     /// A count with an optional K, M, G (thousands) suffix.
-    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(SpecError) -> Int {
+    func size(_ node: YAMLNode, _ what: String, least: Int = 1) throws(Failure) -> Int {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         guard case .scalar(let text, _, _) = node else { throw wrongKind(node, what, "a size such as 64M") }
         let unit = text.last.flatMap { units[$0] }

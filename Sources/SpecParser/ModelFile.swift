@@ -1,3 +1,4 @@
+import Failures
 import Settings
 
 /// A model folder's `clipdrag.json` as written.
@@ -26,8 +27,8 @@ public struct ModelFile: Sendable {
 /// Reads a model folder's `clipdrag.json`. The spec parser's rules for settings hold here too.
 ///
 /// - Throws: the first thing that is wrong.
-public func parseModelFile(_ bytes: [UInt8], file: String) throws(SpecError) -> ModelFile {
-    let (root, source) = try YAMLReader.read(bytes, file: file)
+public func parseModelFile(_ bytes: [UInt8], file: String) throws(Failure) -> ModelFile {
+    let (root, source) = try YAMLReader.read(bytes, file: file, .badModel)
     let decoder = Decoder(source: source)
     var model = ModelFile()
     guard let root else {
@@ -45,7 +46,7 @@ public func parseModelFile(_ bytes: [UInt8], file: String) throws(SpecError) -> 
     return model
 }
 
-private func lora(_ node: YAMLNode, _ decoder: Decoder) throws(SpecError) -> ModelFile.AddedLoRA {
+private func lora(_ node: YAMLNode, _ decoder: Decoder) throws(Failure) -> ModelFile.AddedLoRA {
     guard case .mapping = node else { return ModelFile.AddedLoRA(file: try decoder.text(node, "a LoRA")) }
     let entries = try decoder.mapping(node, "a LoRA", keys: ["file", "scale"])
     guard let file = entries["file"]?.value else {

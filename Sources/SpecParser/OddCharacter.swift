@@ -35,9 +35,15 @@ struct OddCharacter: Equatable {
     static func name(_ character: Unicode.Scalar) -> String {
         let digits = String(character.value, radix: 16, uppercase: true)
         let number = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-        let name = character.properties.name ?? character.properties.nameAlias
+        let name = controlNames[character.value] ?? character.properties.name
         return name.map { "\(number) (\($0))" } ?? number
     }
+
+    /// Unicode has no names for control characters, and an odd one for the byte order mark.
+    private static let controlNames: [UInt32: String] = [
+        0x09: "TAB", 0x0b: "VERTICAL TAB", 0x0c: "FORM FEED", 0x1b: "ESCAPE", 0x7f: "DELETE",
+        0x85: "NEXT LINE", 0xfeff: "BYTE ORDER MARK",
+    ]
 
     /// What to do about it alone.
     var remedy: String {

@@ -1,3 +1,4 @@
+import Failures
 import Settings
 
 /// A setting that a spec, the command line or a model gives.
@@ -12,7 +13,7 @@ public struct SettingAssignment: Sendable, Equatable {
 
 extension Decoder {
     /// A mapping of settings, those of a group in a mapping of their own.
-    func settings(_ node: YAMLNode, _ what: String) throws(SpecError) -> [SettingAssignment] {
+    func settings(_ node: YAMLNode, _ what: String) throws(Failure) -> [SettingAssignment] {
         let top = Setting.ungrouped
         let entries = try mapping(node, what, keys: top.map(\.name) + Setting.groups.map(\.name))
         var found = try assignments(top.map { ($0.name, $0) }, entries)
@@ -26,7 +27,7 @@ extension Decoder {
 
     private func assignments(
         _ settings: [(key: String, setting: Setting)], _ entries: [String: YAMLEntry]
-    ) throws(SpecError) -> [SettingAssignment] {
+    ) throws(Failure) -> [SettingAssignment] {
         var found: [SettingAssignment] = []
         for (key, setting) in settings {
             guard let node = entries[key]?.value else { continue }
@@ -38,13 +39,13 @@ extension Decoder {
     }
 
     /// A setting's value: its type, then its range.
-    func value(_ node: YAMLNode, of setting: Setting) throws(SpecError) -> SettingValue {
+    func value(_ node: YAMLNode, of setting: Setting) throws(Failure) -> SettingValue {
         if setting.isOptional && node.isNull { return .none }
         return try value(node, "`\(setting.name)`", setting.kind)
     }
 
     /// A value of a kind.
-    func value(_ node: YAMLNode, _ what: String, _ kind: ValueKind) throws(SpecError) -> SettingValue {
+    func value(_ node: YAMLNode, _ what: String, _ kind: ValueKind) throws(Failure) -> SettingValue {
         switch kind {
         case .integer(let range): .integer(try integer(node, what, in: range))
         case .number(let range): .number(try number(node, what, in: range))
@@ -58,8 +59,8 @@ extension Decoder {
 /// Reads `KEY=VALUE` of `--set`.
 ///
 /// - Throws: what is wrong, shown as a place in `--set`.
-public func parseSetting(_ text: String) throws(SpecError) -> SettingAssignment {
-    let decoder = Decoder(source: SourceText(file: "--set", text: text))
+public func parseSetting(_ text: String) throws(Failure) -> SettingAssignment {
+    let decoder = Decoder(source: SourceText(file: "--set", text: text, .usage))
     guard let split = text.firstIndex(of: "=") else {
         throw decoder.error(
             "spec.set", "there is no `=` in `\(text)`", at: .start,

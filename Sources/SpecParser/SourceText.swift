@@ -1,21 +1,63 @@
+import Failures
+
+/// A place in a text: line and column, both from 1; columns count characters.
+public struct SourceMark: Sendable, Equatable {
+    /// Line, from 1.
+    public let line: Int
+    /// Column, from 1.
+    public let column: Int
+
+    /// The place at `line` and `column`.
+    public init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+
+    /// The beginning.
+    public static let start = SourceMark(line: 1, column: 1)
+}
+
+/// A value and where it was written.
+public struct Located<Value: Sendable & Equatable>: Sendable, Equatable {
+    /// The value.
+    public let value: Value
+    /// Where it begins.
+    public let mark: SourceMark
+
+    /// A value at a place.
+    public init(_ value: Value, at mark: SourceMark) {
+        self.value = value
+        self.mark = mark
+    }
+}
+
 /// The text of a file, to make errors from.
 struct SourceText {
     let file: String
+    /// What the text is, and so what kind of failure its mistakes are.
+    let kind: Failure.Kind
     let text: CharacterMap
 
-    init(file: String, text: String) {
+    init(file: String, text: String, _ kind: Failure.Kind) {
         self.file = file
+        self.kind = kind
         self.text = CharacterMap(text)
     }
 
-    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
-        SpecError(
-            code: code, message: message, hint: hint, file: file, mark: mark,
-            sourceLine: text.line(number: mark.line).map { text.text($0) } ?? "")
+    func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
+        let line = text.line(number: mark.line).map { text.text($0) } ?? ""
+        return Failure(
+            kind, code: code, message: message,
+            at: Failure.Place(file: file, line: mark.line, column: mark.column, excerpt: line), hint: hint)
+    }
+
+    /// The character some columns behind a place.
+    func character(at mark: SourceMark, plus offset: Int) -> Unicode.Scalar? {
+        text.line(number: mark.line).flatMap { text[$0.lowerBound + mark.column - 1 + offset] }
     }
 
     /// The error of a complaint about this text.
-    func error(_ complaint: Complaint) -> SpecError {
+    func error(_ complaint: Complaint) -> Failure {
         error(complaint.code, complaint.message, at: text.mark(at: complaint.index), do: complaint.hint)
     }
 

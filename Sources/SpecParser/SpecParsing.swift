@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 
@@ -13,7 +14,7 @@ public struct ParsedSpec: Sendable {
     }
 
     /// An error at a place of this spec.
-    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> SpecError {
+    public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
     }
 }
@@ -24,8 +25,8 @@ public struct ParsedSpec: Sendable {
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
 /// - Throws: the first thing that is wrong.
-public func parseSpec(_ bytes: [UInt8], file: String) throws(SpecError) -> ParsedSpec {
-    let (root, source) = try YAMLReader.read(bytes, file: file)
+public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
+    let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
@@ -42,7 +43,7 @@ private struct SpecDecoder {
         "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
     ]
 
-    func spec(_ root: YAMLNode) throws(SpecError) -> EditSpec {
+    func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
@@ -79,7 +80,7 @@ private struct SpecDecoder {
         return spec
     }
 
-    private func seed(_ node: YAMLNode) throws(SpecError) -> UInt64 {
+    private func seed(_ node: YAMLNode) throws(Failure) -> UInt64 {
         if case .scalar("-1", isPlain: true, let mark) = node {
             throw decoder.error(
                 "spec.range", "`seed` is -1, which is out of range", at: mark,
@@ -88,7 +89,7 @@ private struct SpecDecoder {
         return UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
     }
 
-    private func fileName(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
+    private func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let name = try decoder.text(node, what)
         guard !name.isEmpty else {
             throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
@@ -100,7 +101,7 @@ private struct SpecDecoder {
         return name
     }
 
-    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(SpecError) {
+    private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(Failure) {
         if node.isNull { return }
         guard case .mapping = node else {
             spec.editPrompt = try words(node, "`prompt`")
@@ -115,9 +116,8 @@ private struct SpecDecoder {
         }
     }
 
-    private func words(_ node: YAMLNode, _ what: String) throws(SpecError) -> String {
-        let text = try decoder.text(node, what)
-        if case .scalar(_, isPlain: true, let mark) = node,
+    private func words(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
+        if case .scalar(let text, isPlain: true, let mark) = node,
             let comment = decoder.source.commentCutting(text, at: mark)
         {
             throw decoder.source.error(
@@ -129,6 +129,7 @@ private struct SpecDecoder {
                         "Quote the whole text: \"\(text) \(comment.words)\". Before a comment write two spaces."
                 ))
         }
+        let text = try decoder.text(node, what)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw decoder.error(
                 "spec.empty_prompt", "\(what) is empty", at: node.mark,
@@ -137,7 +138,7 @@ private struct SpecDecoder {
         return text
     }
 
-    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(SpecError) -> [EditSpec.Drag] {
+    private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(Failure) -> [EditSpec.Drag] {
         let items = node.isNull ? [] : try decoder.list(node, "`drags`")
         guard items.count <= 64 else {
             throw decoder.error(
@@ -166,7 +167,7 @@ private struct SpecDecoder {
         return drags
     }
 
-    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(SpecError)
+    private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(Failure)
         -> EditSpec.Point
     {
         let numbers = try numbers(node, what, count: 2, "[x, y]")
@@ -185,34 +186,51 @@ private struct SpecDecoder {
         return EditSpec.Point(x: numbers[0], y: numbers[1])
     }
 
-    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(SpecError)
+    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
         -> [Double]
     {
-        guard case .sequence(let items, _) = node else { throw decoder.wrongKind(node, what, form) }
-        guard items.count == count else {
-            throw decoder.error(
-                "spec.type", "\(what) must be \(form), not a list of \(items.count)", at: node.mark,
-                do: decimalComma(items).map { "A comma separates numbers. Write a decimal point: \($0)." }
-                    ?? "Write \(form).")
+        guard case .sequence(let items, _) = node else {
+            let meant = bareNumbers(node).map { "Write [\($0)]." }
+            throw decoder.wrongKind(node, what, form, do: meant)
         }
+        guard items.count == count else { throw wrongCount(node, items, what, form) }
         var numbers: [Double] = []
         for item in items { numbers.append(try decoder.number(item, "a number of \(what)")) }
         return numbers
     }
 
-    /// The number that two items of a list were meant as: digits with nothing but a comma between.
-    private func decimalComma(_ items: [YAMLNode]) -> String? {
-        for (left, right) in zip(items, items.dropFirst()) {
-            guard case .scalar(let whole, true, let mark) = left, case .scalar(let part, true, let next) = right,
-                isPlainNumber(whole), !part.isEmpty, part.allSatisfy({ $0.isASCII && $0.isNumber }),
-                mark.line == next.line, next.column == mark.column + whole.count + 1
-            else { continue }
-            return "\(whole).\(part)"
+    /// A list of too few or too many numbers.
+    private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure {
+        for item in items {
+            guard case .scalar(let text, true, _) = item, OddCharacter.first(in: text) != nil else { continue }
+            return decoder.wrongKind(item, "a number of \(what)", "a number")
         }
-        return nil
+        var hint = "Write \(form)."
+        for (left, right) in zip(items, items.dropFirst()) {
+            if case .scalar(let whole, true, let mark) = left, case .scalar(let part, true, let next) = right,
+                let number = decoder.decimalComma(whole, mark, part, next)
+            {
+                hint = "A comma separates numbers. Write a decimal point: \(number)."
+                break
+            }
+        }
+        if items.count == 1, let numbers = bareNumbers(items[0]), numbers.contains(",") {
+            hint = "Write a comma between numbers: [\(numbers)]."
+        }
+        return decoder.error(
+            "spec.type",
+            "\(what) must be \(form), not a list of \(items.count) \(items.count == 1 ? "value" : "values")",
+            at: node.mark, do: hint)
     }
 
-    private func mask(_ node: YAMLNode) throws(SpecError) -> [Located<EditSpec.Region>] {
+    /// The numbers of a text that holds nothing else, as `1, 2`, `1 2` and `(1, 2)` do.
+    private func bareNumbers(_ node: YAMLNode) -> String? {
+        guard case .scalar(let text, _, _) = node else { return nil }
+        let parts = text.split { " ,;()".contains($0) }.map(String.init)
+        return !parts.isEmpty && parts.allSatisfy(isPlainNumber) ? parts.joined(separator: ", ") : nil
+    }
+
+    private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
         if let shape = bareShape(items) {
             throw decoder.error(
@@ -253,7 +271,7 @@ private struct SpecDecoder {
         return corners.count == 1 ? "{circle: [x, y, radius]}" : "{polygon: [\(first), …]}"
     }
 
-    private func region(_ node: YAMLNode) throws(SpecError) -> EditSpec.Region {
+    private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
         guard case .mapping(let written, _) = node else {
             if case .scalar(let text, let isPlain, _) = node, !node.isNull,
                 !isPlain || (!isPlainNumber(text) && !["true", "false"].contains(text.lowercased()))
@@ -296,7 +314,7 @@ private struct SpecDecoder {
         }
     }
 
-    private func emptyShape(_ node: YAMLNode, _ what: String) -> SpecError {
+    private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {
         decoder.error("spec.mask_region", "\(what) has no extent", at: node.mark, do: "Write sizes above 0.")
     }
 }
@@ -304,7 +322,7 @@ private struct SpecDecoder {
 /// `output:` of a spec, and of a configuration's `defaults:`.
 func decodeOutput(
     _ node: YAMLNode, _ decoder: Decoder, onto earlier: EditSpec.Output = EditSpec.Output()
-) throws(SpecError) -> EditSpec.Output {
+) throws(Failure) -> EditSpec.Output {
     let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
     var output = earlier
     if let node = entries["format"]?.value {

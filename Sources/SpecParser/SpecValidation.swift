@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 
@@ -7,7 +8,7 @@ extension ParsedSpec {
     /// - Parameters:
     ///   - width: of the upright picture, pixels.
     ///   - height: likewise.
-    public func validate(width: Int, height: Int) throws(SpecError) {
+    public func validate(width: Int, height: Int) throws(Failure) {
         for drag in spec.drags {
             for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
@@ -55,7 +56,7 @@ extension ParsedSpec {
     /// - Parameter realPath: where a file of a folder really is, or the folder itself; nil: not there.
     /// - Throws: the spec's error at the name's place.
     public func resolve(_ reference: Located<String>, realPath: (_ name: String?) -> String?)
-        throws(SpecError) -> String
+        throws(Failure) -> String
     {
         let name = reference.value
         guard !name.hasPrefix("/"), !name.hasPrefix("~") else {

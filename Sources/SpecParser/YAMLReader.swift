@@ -1,4 +1,5 @@
 internal import CYAML
+import Failures
 
 /// Reads one YAML or JSON document. What is JSON is read as JSON, all else through libyaml: the only place that knows it.
 ///
@@ -16,19 +17,23 @@ struct YAMLReader {
     private var read = 0
 
     /// The value in a text, or nil when the text holds none.
-    static func read(_ bytes: [UInt8], file: String) throws(SpecError) -> (
+    ///
+    /// - Parameter kind: the kind of failure that a mistake in it is.
+    static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
         guard bytes.count <= bytesMax else {
-            throw SourceText(file: file, text: "").error(
+            throw SourceText(file: file, text: "", kind).error(
                 "spec.too_large", "the file has \(bytes.count) bytes", at: .start,
                 do: "At most 1 MiB is read.")
         }
         let text: String
         do { text = try documentText(bytes) } catch {
-            throw SourceText(file: file, text: shownText(bytes)).error(error)
+            // Of what is no text at all no line is shown.
+            let isText = error.index > 0 || error.code == "spec.syntax"
+            throw SourceText(file: file, text: isText ? shownText(bytes) : "", kind).error(error)
         }
-        let source = SourceText(file: file, text: text)
+        let source = SourceText(file: file, text: text, kind)
         var json = JSONReader(source.text, depthMax: depthMax, valuesMax: valuesMax)
         let notJSON: Complaint
         do { return (try json.document(), source) } catch {
@@ -37,7 +42,7 @@ struct YAMLReader {
             case .notJSON(let complaint): notJSON = complaint
             }
         }
-        do throws(SpecError) {
+        do throws(Failure) {
             if let complaint = characterUnfitForYAML(source.text) { throw source.error(complaint) }
             var reader = YAMLReader(source: source, parser: Parser(Array(text.utf8)))
             return (try reader.document(), source)
@@ -84,7 +89,7 @@ struct YAMLReader {
         self.parser = parser
     }
 
-    private mutating func document() throws(SpecError) -> YAMLNode? {
+    private mutating func document() throws(Failure) -> YAMLNode? {
         var root: YAMLNode?
         while true {
             let (event, mark) = try next()
@@ -104,7 +109,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func node(_ event: Event, _ mark: SourceMark, depth: Int) throws(SpecError) -> YAMLNode {
+    private mutating func node(_ event: Event, _ mark: SourceMark, depth: Int) throws(Failure) -> YAMLNode {
         guard depth < Self.depthMax else {
             throw source.error(
                 "spec.too_deep", "values are nested too deeply", at: mark,
@@ -137,7 +142,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func entries(_ depth: Int) throws(SpecError) -> [YAMLEntry] {
+    private mutating func entries(_ depth: Int) throws(Failure) -> [YAMLEntry] {
         var entries: [YAMLEntry] = []
         var lines: [String: Int] = [:]  // of the keys so far: a file may have thousands
         while true {
@@ -168,7 +173,7 @@ struct YAMLReader {
         return node
     }
 
-    private mutating func count(_ more: Int, at mark: SourceMark) throws(SpecError) {
+    private mutating func count(_ more: Int, at mark: SourceMark) throws(Failure) {
         values += more
         guard values <= Self.valuesMax else {
             throw source.error(
@@ -185,7 +190,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func next() throws(SpecError) -> (Event, SourceMark) {
+    private mutating func next() throws(Failure) -> (Event, SourceMark) {
         var event = yaml_event_t()
         guard yaml_parser_parse(&parser.raw, &event) == 1 else { throw source.error(syntaxError) }
         defer { yaml_event_delete(&event) }
@@ -232,7 +237,7 @@ struct YAMLReader {
 extension YAMLReader {
     /// The anchor of the node at an index, noted until an alias uses it. A tag is refused: to a spec `!include x`, `!!str 1`
     /// or `!important` mean nothing, and dropping them changes what was written.
-    private mutating func anchor(_ name: String?, at start: Int) throws(SpecError) -> String? {
+    private mutating func anchor(_ name: String?, at start: Int) throws(Failure) -> String? {
         let text = source.text
         var i = start
         if text[i] == "&" {
@@ -245,14 +250,14 @@ extension YAMLReader {
     }
 
     /// An anchor that no alias uses was meant as text.
-    private func refuseUnusedAnchor() throws(SpecError) {
+    private func refuseUnusedAnchor() throws(Failure) {
         guard let anchor = unusedAnchors.first else { return }
         throw source.error(YAMLSyntax.unquoted("an anchor", at: anchor.index, source.text))
     }
 
     /// Refuses a comment that begins right behind a quote, a bracket or a comma: YAML asks for a blank before it, and libyaml
     /// drops the rest of the line without.
-    private func refuseGluedComment(upTo end: Int) throws(SpecError) {
+    private func refuseGluedComment(upTo end: Int) throws(Failure) {
         var i = read
         while i < end {
             guard source.text[i] == "#" else {

@@ -61,14 +61,19 @@ struct YAMLSyntax {
         return nil
     }
 
-    /// A full-width colon, comma or bracket.
+    /// A full-width colon, comma or bracket, or another space than the plain one behind an indicator.
     private func fullWidthPunctuation(in line: Range<Int>) -> Complaint? {
-        guard
-            let i = line.first(where: { i in
-                text[i].map { (0xff01...0xff5e).contains($0.value) && !$0.properties.isAlphabetic } ?? false
-            }), let odd = OddCharacter.first(in: text.text(i..<i + 1))
-        else { return nil }
-        return complaint("\(odd.name) stands here", at: i, do: odd.remedy)
+        for i in line {
+            guard let odd = OddCharacter.first(in: text.text(i..<i + 1)) else { continue }
+            if odd.isSpace, let before = text[i - 1], ":-?,".unicodeScalars.contains(before) {
+                return complaint(
+                    "\(odd.name) stands behind `\(before)`, where a plain space must", at: i, do: odd.remedy)
+            }
+            if (0xff01...0xff5e).contains(odd.character.value), !odd.character.properties.isAlphabetic {
+                return complaint("\(odd.name) stands here", at: i, do: odd.remedy)
+            }
+        }
+        return nil
     }
 
     private var unclosedQuote: Complaint? {
@@ -111,8 +116,12 @@ struct YAMLSyntax {
             return Self.unquoted("an alias", at: contextIndex ?? index, text)
         case (_, "found character that cannot start any token"):
             guard text[index] == "\t" else { break }
+            return complaint("a tab stands in the indentation", at: index, do: "Indent with spaces alone.")
+        case (_, "found a tab character that violates indentation"),
+            (_, "found a tab character where an indentation space is expected"):
+            let tab = text.line(at: index).first { text[$0] == "\t" }
             return complaint(
-                "a tab stands in the indentation", at: index, do: "Indent with spaces alone.")
+                "a tab stands in the indentation", at: tab ?? index, do: "Indent with spaces alone.")
         case ("while scanning a block scalar", "did not find expected comment or line break"):
             return complaint(
                 "text stands behind `\(contextIndex.map { text.text($0..<$0 + 1) } ?? "|")`",
@@ -134,9 +143,16 @@ struct YAMLSyntax {
     /// - Parameter what: "a tag", "an anchor", "an alias".
     static func unquoted(_ what: String, at index: Int, _ text: CharacterMap) -> Complaint {
         let written = word(at: index, text)
+        var hint = "Quote the text: \(quoted(text, from: index)). Otherwise remove `\(written)`."
+        if written.hasPrefix("!!") || written.hasPrefix("!<") || written == "!" {
+            var rest = index + written.unicodeScalars.count
+            while text.isBlank(rest) { rest += 1 }
+            let value = text.isLineEnd(rest) ? "\"…\"" : quoted(text, from: rest)
+            hint = "Remove `\(written)`. If the value is text, quote it: \(value)."
+        }
         return Complaint(
             code: "spec.unquoted", message: "YAML takes `\(written)` for \(what), not for text", index: index,
-            hint: "Quote the text: \(quoted(text, from: index)). Otherwise remove `\(written)`.")
+            hint: hint)
     }
 
     /// What stands at an index up to the next blank.
@@ -171,10 +187,27 @@ struct YAMLSyntax {
         let opening = text.text(bracket.opening..<bracket.opening + 1)
         let place = bracket.mismatch.map { text.mark(at: $0) }
         let mismatch = bracket.mismatch.map { text.text($0..<$0 + 1) } ?? ""
+        if let comment = commentHidingBracket(from: bracket.opening) {
+            return Complaint(
+                code: "spec.unquoted",
+                message:
+                    "YAML takes `\(text.text(comment))` for a comment, and the bracket `\(opening)` stays open",
+                index: comment.lowerBound, hint: "Quote the text that holds `#`.")
+        }
         return complaint(
             "the bracket `\(opening)` is not closed"
                 + (place.map { ": `\(mismatch)` at \($0.line):\($0.column) closes another kind" } ?? ""),
             at: bracket.opening, do: "Write `\(opening == "[" ? "]" : "}")` where it ends.")
+    }
+
+    /// A comment behind an opening bracket on its line that holds a closing one.
+    private func commentHidingBracket(from opening: Int) -> Range<Int>? {
+        let line = text.line(at: opening)
+        guard
+            let start = (opening..<line.upperBound).first(where: { text[$0] == "#" && text.isBlank($0 - 1) }),
+            text.text(start..<line.upperBound).contains(where: { "]}".contains($0) })
+        else { return nil }
+        return start..<line.upperBound
     }
 
     /// A line without a colon, or with two.
@@ -193,6 +226,15 @@ struct YAMLSyntax {
         if let above = lineWithoutColon {
             return complaint("this line has no `: `", at: above, do: "Write `key: value`.")
         }
+        let mark = text.mark(at: index)
+        let line = text.line(at: index)
+        if !text.text(line.lowerBound..<index).contains(":"), mark.line > 1,
+            let start = line.first(where: { !text.isBlank($0) })
+        {
+            return complaint(
+                "this line is indented more than line \(mark.line - 1), whose text it would go on with",
+                at: start, do: "Indent it as line \(mark.line - 1).")
+        }
         return complaint(
             "a second `:` stands in this line", at: index,
             do: "Quote a text that holds a colon, and begin a mapping on a line of its own.")
@@ -210,9 +252,10 @@ struct YAMLSyntax {
 
     /// Text behind a value, wrong indentation, commas.
     private var structure: Complaint? {
-        let found = text[index].map { "`\($0)`" }
+        let found = text[index].map { _ in "`\(Self.word(at: index, text))`" }
         switch problem {
         case "did not find expected key", "did not find expected '-' indicator":
+            if text[index] == "]" || text[index] == "}" { return closingNothing }
             if let end = valueBefore {
                 return complaint(
                     "text stands behind `\(text.text(end..<end + 1))`, which ends the value", at: index,
@@ -226,11 +269,10 @@ struct YAMLSyntax {
                     "Indent it as the line it belongs with: by \(start.column - 1) as line \(start.line), or more."
             )
         case "did not find expected <document start>":
-            let isBracket = text[index] == "]" || text[index] == "}"
+            if text[index] == "]" || text[index] == "}" { return closingNothing }
             return complaint(
-                isBracket ? "\(found ?? "") closes no bracket" : "text stands behind the whole value",
-                at: shownIndex,
-                do: isBracket ? "Remove it." : "Write one mapping, with `key: value` on each line.")
+                "text stands behind the whole value", at: shownIndex,
+                do: "Write one mapping, with `key: value` on each line.")
         case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
             guard let found else { return nil }
             return complaint(
@@ -238,6 +280,10 @@ struct YAMLSyntax {
                 at: index, do: "Write `,` between values, and quote a text that holds brackets or quotes.")
         default: return nil
         }
+    }
+
+    private var closingNothing: Complaint {
+        complaint("`\(text.text(index..<index + 1))` closes no bracket", at: index, do: "Remove it.")
     }
 
     /// The end of a quoted text or of brackets on the same line before the problem's place, with nothing but blanks between.

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import SpecParser
@@ -108,7 +109,7 @@ import TestSupport
     }
 
     @Test func `a death while a job is set aside leaves it failed or queued, and its inputs whole`() throws {
-        let failure = JobFailure(code: "image.truncated", message: "m", hint: "h", exit: .badData)
+        let failure = Failure(.badJob, code: "image.truncated", message: "m", hint: "h")
         func failing(_ place: Place, _ files: some FileSystem) throws(FileError) {
             let store = ClaimStore(files: files, configuration: place.configuration)
             guard let job = try store.claim(pair(place.inbox), id: "id-1") else { return }

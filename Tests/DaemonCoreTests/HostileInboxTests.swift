@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -136,7 +137,7 @@ import TestSupport
         let store = store(files)
         let job = try claim(try pair("x.yaml", "other.yaml", others: [".mask.png"]), store)
         #expect(job.inputs.isEmpty)
-        let failure = JobFailure(code: "image.format", message: "no", hint: "do", exit: .badData)
+        let failure = Failure(.badJob, code: "image.format", message: "no", hint: "do")
         try store.fail(job, failure, attempts: 1, stillNeeded: [])
         #expect(try names("in") == [".clipdragd", ".mask.png", "failed", "other.yaml", "x.png"])
         // It starts, and its own check says what is wrong.
@@ -207,8 +208,9 @@ import TestSupport
     }
 
     @Test func `what a worker calls a code is one`() {
-        func failure(_ code: String) -> JobFailure? {
-            JobFailure(json: .object([("code", .string(code)), ("message", .string("no"))]), exit: 65)
+        func failure(_ code: String) -> Failure? {
+            let told = WorkerFailure(Failure(.badSpec, code: code, message: "no", hint: "do"))
+            return WorkerFailure(Array(told.line.utf8))?.failure
         }
         #expect(failure("spec.unknown_key")?.code == "spec.unknown_key")
         for code in ["", "a\"} 1\nb", "a b", "A"] { #expect(failure(code) == nil) }
@@ -223,7 +225,7 @@ import TestSupport
         let store = store(files) {
             if isElsewhere { ($0.archive, $0.failed) = ("\(other)/archive", "\(other)/failed") }
         }
-        let failure = JobFailure(code: "image.corrupt", message: "no", hint: "do", exit: .badData)
+        let failure = Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")
         let (spec, image) = (
             String(repeating: "n", count: 250) + ".yaml", String(repeating: "n", count: 251) + ".png"
         )
@@ -264,7 +266,7 @@ import TestSupport
         #expect(try files.status(other)?.device != files.status(folder)?.device)
         try link("failed", to: other)
         let store = store(files) { $0.failed = "\(folder)/failed" }
-        let failure = JobFailure(code: "image.corrupt", message: "no", hint: "do", exit: .badData)
+        let failure = Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")
         try store.fail(try claim(try pair(), store), failure, attempts: 1, stillNeeded: [])
         #expect(try files.list(other).map(\.name) == ["x"])
         #expect(try files.list("\(other)/x").map(\.name) == ["error.json", "error.txt", "x.png", "x.yaml"])

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -45,7 +46,7 @@ import Testing
         if isElsewhere { (configuration.archive, configuration.failed) = ("/else/archive", "/else/failed") }
         let pair = Pair(
             inbox: "/in", spec: "x.yaml", image: "x.png", others: [], priority: 0, dropped: 0)
-        let failure = JobFailure(code: "image.corrupt", message: "no", hint: "do", exit: .badData)
+        let failure = Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")
         for (at, isGood) in (1...40).flatMap({ [($0, true), ($0, false)] }) {
             for seed in 0..<8 {
                 let disk = ModelDisk(seed: UInt64(seed), devices: ["else"])
@@ -347,8 +348,8 @@ private final class ModelDaemon {
             try store.makeReady(&job)
             let spec = try files.read("\(job.claim)/\(job.spec)")
             let text = String(decoding: spec, as: UTF8.self)
-            if text.contains("REFUSED") { return setAside(job, "spec.test") }
-            if text.contains("BROKEN") { return setAside(job, "image.corrupt") }
+            if text.contains("REFUSED") { return setAside(job, .badSpec, "spec.test") }
+            if text.contains("BROKEN") { return setAside(job, .badJob, "image.corrupt") }
             let result = try files.read("\(job.claim)/\(job.image ?? "")") + spec
             try files.create("\(store.making(job))/result.png", result, mode: 0o644)
             let trajectory = JSONValue.object([
@@ -380,11 +381,12 @@ private final class ModelDaemon {
         }
     }
 
-    private func setAside(_ job: Job, _ code: String) -> Bool {
-        let failure = JobFailure(code: code, message: "no", hint: "do", exit: .badData)
+    private func setAside(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
+        let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
             try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
-                (folder) throws(FileError) in try records.remember(job, outcome: .failed(code, folder), files)
+                (folder) throws(FileError) in
+                try records.remember(job, outcome: .failed(failure, folder), files)
             }
             return true
         } catch {

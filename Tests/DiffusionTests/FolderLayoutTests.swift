@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -83,7 +84,7 @@ import TestSupport
         try shard(network, stem, into: 4)
         let lost = [0, 2].map { Self.shard(stem, $0, 4) }
         for name in lost { try files.removeItem(atPath: "\(model.path)/\(network)/\(name)") }
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: model.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: model.path) }
         #expect(error?.code == "model.missing")
         for name in lost { #expect(error?.message.contains(name) == true) }
         #expect(error?.message.contains(Self.shard(stem, 1, 4)) == false)
@@ -98,7 +99,7 @@ import TestSupport
         let lost = part.entries.keys.sorted().prefix(7)
         for key in lost { part.entries[key] = nil }
         try part.write(path)
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: model.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: model.path) }
         #expect(error?.code == "model.key_missing")
         #expect(error?.message.contains("7 tensors") == true)
         #expect(error?.message.contains("`\(lost[0])` in \(name)") == true)
@@ -111,7 +112,7 @@ import TestSupport
         var part = try CheckpointFile(path: path)
         part.entries["decoder.extra"] = .init(dtype: "F16", shape: [1], bytes: Data(count: 2))
         try part.write(path)
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: model.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: model.path) }
         #expect(error?.code == "model.key_unknown")
         #expect(error?.message.contains("`decoder.extra`") == true)
     }
@@ -124,11 +125,11 @@ import TestSupport
             (#"{"weight_map": {"a": "../../secret.safetensors"}}"#, "model.config"),
         ] {
             try Data(text.utf8).write(to: URL(filePath: index))
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: model.path) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: model.path) }
             #expect(error?.code == code, "\(text)")
         }
         try files.removeItem(atPath: index)
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: model.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: model.path) }
         #expect(error?.code == "model.missing")
         #expect(error?.message.contains("index is not there") == true)
     }

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -190,7 +191,7 @@ import TestSupport
             (["\(layer).lora_down.weight", "\(layer).lora_up.weight"], "model.shape", "[3, 3]"),
         ] as [([String], String, String)] {
             try write(Dictionary(uniqueKeysWithValues: keys.map { ($0, Tensor.zeros([3, 3])) }))
-            let error = #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }
+            let error = #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }
             #expect(error?.code == code, "\(keys)")
             #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
             #expect(error?.hint.isEmpty == false)
@@ -201,10 +202,10 @@ import TestSupport
             "\(layer).lora_up.weight": .zeros([site.outputs, 0]),
         ])
         #expect(
-            #expect(throws: ModelError.self) { try LoRAFile(path: path, for: model) }?.code == "model.shape")
+            #expect(throws: Failure.self) { try LoRAFile(path: path, for: model) }?.code == "model.shape")
         let pickle = "\(scratch.path)/lora.pt"
         try Data("x".utf8).write(to: URL(filePath: pickle))
-        let error = #expect(throws: ModelError.self) { try LoRAFile(path: pickle, for: model) }
+        let error = #expect(throws: Failure.self) { try LoRAFile(path: pickle, for: model) }
         #expect(error?.code == "model.unsupported" && error?.message.contains("pickle") == true)
     }
 }

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Foundation
 import Testing
 import TestSupport
@@ -47,7 +48,7 @@ import TestSupport
     func `a checkpoint of another kind is told by its keys and shapes`(_ index: Int) throws {
         let kind = Self.kinds[index]
         try CheckpointFile(zeros: kind.keys.mapValues { $0.map { min($0, 16) } }).write(file)
-        let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+        let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
         #expect(error?.code == "model.unsupported", "\(kind.keys)")
         #expect(error?.message.contains(kind.word) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains(file) == true)
@@ -62,7 +63,7 @@ import TestSupport
             var whole = try CheckpointFile(path: Fixtures.path("single_file/sd15.safetensors"))
             whole.entries = whole.entries.filter { !$0.key.hasPrefix(prefix) }
             try whole.write(file)
-            let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+            let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
             // Without a U-Net it is a VAE, and a text encoder.
             #expect(
                 error?.message.contains(prefix.hasPrefix("model.") ? "a VAE alone" : "no \(word)") == true)
@@ -78,7 +79,7 @@ import TestSupport
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
         }
-        let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }
         #expect(error?.code == "model.unsupported")
         #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
         #expect(error?.hint.contains("1.x or 2.x") == true)
@@ -86,7 +87,7 @@ import TestSupport
 
     @Test(arguments: ["model.ckpt", "pytorch_model.bin", "x.PT"])
     func `a pickle file is refused by its name, there or not`(_ name: String) throws {
-        let error = #expect(throws: ModelError.self) { try DiffusionModel.refuse(path: "/models/\(name)") }
+        let error = #expect(throws: Failure.self) { try DiffusionModel.refuse(path: "/models/\(name)") }
         #expect(error?.code == "model.unsupported")
         #expect(error?.message.contains("pickle") == true)
         #expect(error?.hint.contains(".safetensors") == true)
@@ -96,7 +97,7 @@ import TestSupport
         try CheckpointFile([
             "model.diffusion_model.out.2.weight": .init(dtype: "F8_E4M3", shape: [4], bytes: Data(count: 4))
         ]).write(file)
-        let error = #expect(throws: ModelError.self) { try SingleFile(path: file) }
+        let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
         #expect(error?.code == "model.file")
         #expect(error?.message.contains("F8_E4M3") == true)
     }

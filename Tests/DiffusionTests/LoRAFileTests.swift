@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -32,7 +33,7 @@ import TestSupport
         let file = folder.appending(path: "x.safetensors")
         for key in ["unet.down_blocks.9.attn1.to_q.lora_A.weight", "something_else"] {
             try Data(SafeTensors.encoded([key: .zeros([4, 4])])).write(to: file)
-            let error = #expect(throws: ModelError.self) {
+            let error = #expect(throws: Failure.self) {
                 try LoRA(path: file.path(percentEncoded: false), sites: sites)
             }
             #expect(error?.code == "model.key_unknown")

@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -14,9 +15,9 @@ import TestSupport
         try files.copyItem(atPath: Fixtures.path("starter/model"), toPath: folder)
     }
 
-    private func error() -> ModelError? {
+    private func error() -> Failure? {
         defer { try? files.removeItem(atPath: folder) }
-        return #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+        return #expect(throws: Failure.self) { try DiffusionModel(folder: folder) }
     }
 
     private func change(_ network: String, _ file: String, _ body: (inout [String: Tensor]) -> Void) throws {
@@ -68,7 +69,7 @@ import TestSupport
         let bytes = try Data(contentsOf: URL(filePath: path))
         for count in [bytes.count - 100, 1000, 4, 0] {
             try bytes.prefix(count).write(to: URL(filePath: path))
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder) }
             #expect(error?.code == "model.file", "\(count) bytes")
         }
         try Data("a text that is no weights file at all".utf8).write(to: URL(filePath: path))
@@ -84,7 +85,7 @@ import TestSupport
             let url = URL(filePath: "\(folder)/\(network)/config.json")
             let before = try Data(contentsOf: url)
             try configure(network, key, value)
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder) }
             #expect(error?.code == "model.unsupported", "\(key)")
             #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
             #expect(error?.hint.isEmpty == false)
@@ -102,7 +103,7 @@ import TestSupport
             let url = URL(filePath: "\(folder)/\(network)/config.json")
             let before = try Data(contentsOf: url)
             try configure(network, key, value)
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder) }
             #expect(error?.code == "model.config", "\(key)")
             #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
             try before.write(to: url)
@@ -126,7 +127,7 @@ import TestSupport
             let url = URL(filePath: "\(folder)/\(network)/\(file).json")
             let before = try Data(contentsOf: url)
             try configure(network, key, value, file: file)
-            let error = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder) }
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder) }
             #expect(error?.code == "model.config", "\(network) \(key)")
             #expect(error?.message.contains(network) == true, "\(error?.message ?? "")")
             try before.write(to: url)
@@ -156,7 +157,7 @@ import TestSupport
 
     @Test func `a folder that is missing, and one in it`() throws {
         #expect(
-            #expect(throws: ModelError.self) { try DiffusionModel(folder: "/nowhere") }?.code
+            #expect(throws: Failure.self) { try DiffusionModel(folder: "/nowhere") }?.code
                 == "model.missing")
         try files.removeItem(atPath: "\(folder)/scheduler")
         #expect(error()?.code == "model.missing")

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 import Testing
@@ -27,13 +28,12 @@ import TestSupport
         return folder
     }
 
-    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> ModelError?
-    {
+    private func change(_ folder: ScratchFolder, _ body: (inout CheckpointFile) -> Void) throws -> Failure? {
         let path = "\(folder.path)/model.safetensors"
         var file = try CheckpointFile(path: path)
         body(&file)
         try file.write(path)
-        return #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        return #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }
     }
 
     @Test(arguments: families)
@@ -176,7 +176,7 @@ import TestSupport
             #expect(error?.code == "model.shape", "\(key)")
             guard family == "sd15" else { continue }
             let single = try SingleFile(path: "\(folder.path)/model.safetensors")
-            let missing = #expect(throws: ModelError.self) {
+            let missing = #expect(throws: Failure.self) {
                 try single.configurations(prediction: .epsilon)
             }
             #expect(
@@ -187,13 +187,13 @@ import TestSupport
     @Test func `a truncated file, and two of them`() throws {
         let folder = try folder("sd15")
         try files.copyItem(atPath: checkpoint("sd21"), toPath: "\(folder.path)/other.safetensors")
-        let two = #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }
+        let two = #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }
         #expect(two?.message.contains("model.safetensors, other.safetensors") == true)
         try files.removeItem(atPath: "\(folder.path)/other.safetensors")
         let path = URL(filePath: "\(folder.path)/model.safetensors")
         try Data(contentsOf: path).prefix(5_000_000).write(to: path)
         #expect(
-            #expect(throws: ModelError.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
+            #expect(throws: Failure.self) { try DiffusionModel(folder: folder.path) }?.code == "model.file"
         )
     }
 
@@ -248,7 +248,7 @@ import TestSupport
             (Fixtures.path("sd15/lora.safetensors"), "model.key_missing"),
         ] {
             #expect(
-                #expect(throws: ModelError.self) { try DiffusionModel(folder: folder, vae: path) }?.code
+                #expect(throws: Failure.self) { try DiffusionModel(folder: folder, vae: path) }?.code
                     == code,
                 "\(path)")
         }

@@ -1,9 +1,10 @@
-import DragEditing
 import Foundation
 import Settings
 import TensorCore
 import Testing
 import TestSupport
+
+@testable import DragEditing
 
 /// Parts of the drag loop on given feature maps (drag_units.*): rel 1e-5, cells equal.
 @Suite struct DragUnitTests {

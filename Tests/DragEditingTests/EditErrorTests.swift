@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Failures
 import Foundation
 import Settings
 import TensorCore
@@ -29,12 +30,12 @@ import TestSupport
     }
 
     @Test func `settings that leave no step, and steps that leave the numbers, are errors of the edit`() {
-        let empty = #expect(throws: EditError.self) { try edit { $0.inversionStrength = 0 } }
+        let empty = #expect(throws: Failure.self) { try edit { $0.inversionStrength = 0 } }
         #expect(empty?.code == "edit.settings")
-        let wild = #expect(throws: EditError.self) { try edit { $0.latentLearningRate = .infinity } }
+        let wild = #expect(throws: Failure.self) { try edit { $0.latentLearningRate = .infinity } }
         #expect(wild?.code == "edit.not_finite")
         // the schedule's offset puts the last of 1000 steps behind the last timestep
-        let late = #expect(throws: EditError.self) {
+        let late = #expect(throws: Failure.self) {
             try edit {
                 $0.stepCount = 1000
                 $0.inversionStrength = 1
@@ -50,7 +51,7 @@ import TestSupport
         file.entries["decoder.conv_out.bias"] = .init(
             dtype: "F32", shape: [3], bytes: Data(repeating: 0xff, count: 12))
         try file.write(path)
-        let error = #expect(throws: EditError.self) { try edit(folder.path) }
+        let error = #expect(throws: Failure.self) { try edit(folder.path) }
         #expect(error?.code == "edit.not_finite" && error?.message.contains("picture") == true)
     }
 

@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Failures
 import Settings
 import TensorCore
 import Testing
@@ -121,7 +122,7 @@ private final class Memory: StageMemory {
     }
 
     @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
-        let error = #expect(throws: EditError.self) { try edit(budget: 20) }
+        let error = #expect(throws: Failure.self) { try edit(budget: 20) }
         #expect(error?.code == "edit.budget")
         #expect(error?.message.contains("20 s") == true)
         #expect(error?.hint.contains("budget") == true)
@@ -138,7 +139,7 @@ private final class Memory: StageMemory {
             time += 1
             return time
         }
-        #expect(throws: EditError.self) { try editor.edit(warped) }
+        #expect(throws: Failure.self) { try editor.edit(warped) }
         warped.settings.warp = 0
         time = 0
         #expect(try editor.edit(warped).record.outcome == .budget)
@@ -158,21 +159,48 @@ private final class Memory: StageMemory {
         var settings = request.settings
         (settings.stepCount, settings.inversionStrength, settings.dragStepLimit) = (10, 0.7, 4)
         settings.lora.steps = 6
-        let plain = pace.forecast(settings)
+        func forecast(
+            _ settings: EditSettings, without known: Set<EditProgress.Stage> = []
+        ) -> EditPace.Forecast {
+            let cost = EditCost(settings, CLIPDrag(), isStretched: settings.stretches(request.drags))
+            return pace.forecast(cost, budget: settings.budget, without: known)
+        }
+        let plain = forecast(settings)
         #expect(
             plain.stages == [.fineTuning: 54, .inverting: 7, .dragging: 140, .sampling: 14, .judging: 28])
         #expect(plain.memory == 300)
-        let begun = pace.forecast(settings, without: [.fineTuning, .inverting])
+        let begun = forecast(settings, without: [.fineTuning, .inverting])
         #expect(begun.stages == [.dragging: 140, .sampling: 14, .judging: 28])
         #expect(begun.memory == 200)
         settings.warp = 1
-        let warped = pace.forecast(settings, without: [.fineTuning, .inverting])
+        let warped = forecast(settings, without: [.fineTuning, .inverting])
         #expect(warped.stages == [.dragging: 7 + 140, .sampling: 14, .judging: 28])
         settings.warp = 0
         settings.budget = 60
-        #expect(abs(pace.forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
+        #expect(abs(forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)
         settings.lora.steps = 0
-        #expect(pace.forecast(settings).memory == 200)
+        #expect(forecast(settings).memory == 200)
+    }
+
+    @Test func `the forecast rounds half a step to even, as the edit itself does`() {
+        let pace = EditPace(
+            pass: 1, decode: 10, fineTuningStep: 9, dragStep: 35, fineTuningMemory: 300, dragMemory: 200)
+        var settings = request.settings
+        for (strength, steps) in [(0.25, 2), (0.35, 4), (0.45, 4)] {
+            (settings.stepCount, settings.inversionStrength) = (10, strength)
+            let forecast = pace.forecast(
+                EditCost(settings, CLIPDrag(), isStretched: false), budget: nil)
+            #expect(forecast.stages[.inverting] == Double(steps))
+            #expect(settings.invertedStepCount == steps)
+        }
+    }
+
+    @Test func `a stretched drag counts a second inversion, and a stretch without drags counts none`() {
+        var settings = request.settings
+        settings.warp = 1
+        #expect(settings.stretches(request.drags) && !settings.stretches([]))
+        let cost = EditCost(settings, CLIPDrag(), isStretched: true)
+        #expect(cost.stages[.dragging]?.fixed == Work(passes: 7))
     }
 
     @Test func `a calibration by a clock that is a second later at every look finds a second for all`()
@@ -181,6 +209,7 @@ private final class Memory: StageMemory {
         var (time, bytes) = (0.0, 0)
         let pace = try EditPace(
             measuring: model, latent: Size(height: 8, width: 12), settings: request.settings,
+            method: CLIPDrag(),
             now: {
                 time += 1
                 return time

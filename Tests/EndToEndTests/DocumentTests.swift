@@ -115,7 +115,7 @@ import Testing
             #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 430, "\(path)")
             for (library, owner) in [
                 ("CYAML", "SpecParser/YAMLReader"), ("CImageCodecs", "Engine/Imaging/"),
-                ("CKernels", "Engine/TensorCore/"), ("CCurl", "EditJobs/HTTPDownload"),
+                ("CKernels", "Engine/TensorCore/"), ("CCurl", "ModelManagement/HTTPDownload"),
             ] {
                 if text.contains("import \(library)\n") {
                     #expect(path.contains(owner), "\(path) imports \(library)")

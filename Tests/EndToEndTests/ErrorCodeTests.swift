@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JSON
@@ -92,7 +93,7 @@ import Testing
         let words = arguments + (arguments.first == "edit-worker" ? [] : ["--json"])
         let (_, output, _) = try Program.run(words, launcher: launcher)
         return output.split(separator: "\n").compactMap { JSONValue(parsing: Array($0.utf8)) }
-            .compactMap { ($0["error"] ?? $0)["code"]?.string }.first
+            .compactMap { ($0["failure"] ?? $0)["code"]?.string }.first
     }
 
     /// A spec x.yaml with a picture x.png in a folder of its own.

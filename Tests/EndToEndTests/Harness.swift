@@ -100,13 +100,13 @@ final class Place {
             echo '{"stage":"drag","step":1,"total":2}'
             if grep -q CRASH "$spec"; then kill -9 $$; fi
             if grep -q REFUSE "$spec"; then
-              echo '{"error":{"code":"spec.test","message":"no","hint":"do","file":"x","line":1,"column":2},"exit":65}'; exit 65
+              echo '{"failure":{"kind":"badSpec","code":"spec.test","message":"no","hint":"do","place":{"file":"x","line":1,"column":2},"retryable":false}}'; exit 65
             fi
             if grep -q DISKFULL "$spec" && [ ! -e '\(folder.path)/space' ]; then
-              echo '{"error":{"code":"file.write","message":"no space left","hint":"wait","retryable":true},"exit":73}'; exit 73
+              echo '{"failure":{"kind":"badOutput","code":"file.write","message":"no space left","hint":"wait","retryable":true}}'; exit 73
             fi
             if grep -q MISCONFIGURED "$spec" && [ ! -e '\(folder.path)/space' ]; then
-              echo '{"error":{"code":"config.test","message":"no such key","hint":"mend it"},"exit":78}'; exit 78
+              echo '{"failure":{"kind":"badConfiguration","code":"config.test","message":"no such key","hint":"mend it","retryable":false}}'; exit 78
             fi
             if grep -q SLOW "$spec"; then sleep 20; fi
             if grep -q SILENT "$spec"; then exec >&-; sleep 20; fi

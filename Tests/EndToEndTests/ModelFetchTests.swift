@@ -60,7 +60,7 @@ import TestSupport
     private func code(_ words: String...) throws -> String? {
         let run = try Program.run(["models"] + words + ["--state", state, "--json"])
         return run.output.split(separator: "\n").compactMap { JSONValue(parsing: Array($0.utf8)) }
-            .compactMap { ($0["error"] ?? $0)["code"]?.string }.last
+            .compactMap { ($0["failure"] ?? $0)["code"]?.string }.last
     }
 
     private func expectWhole() {

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -33,7 +34,7 @@ import Testing
         }
         for text in bad {
             #expect(schema.problems(try json(text)) != [], "\(text)")
-            #expect(throws: SpecError.self) { try parseSpec(Array(text.utf8), file: "s") }
+            #expect(throws: Failure.self) { try parseSpec(Array(text.utf8), file: "s") }
         }
     }
 

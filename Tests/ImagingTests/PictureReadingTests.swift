@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import Testing
@@ -51,7 +52,7 @@ enum Pictures {
         #expect(FileSignature.completeness(of: bytes) == .complete)
         for count in stride(from: 0, to: bytes.count - 2, by: 7) {
             let part = Array(bytes[..<count])
-            let error = #expect(throws: ImageError.self) { try Image(decoding: part) }
+            let error = #expect(throws: Failure.self) { try Image(decoding: part) }
             if count > 8 {
                 #expect(
                     ["image.truncated", "image.corrupt"].contains(error?.code ?? ""),
@@ -95,7 +96,7 @@ enum Pictures {
             ("GIF89a……", "GIF"), ("RIFFxxxxWEBPVP8 ", "WebP"), ("%PDF-1.7", "PDF"), ("BM......", "BMP"),
             ("", "empty"), ("hello", "another kind"),
         ] {
-            let error = #expect(throws: ImageError.self) { try Image(decoding: Array(bytes.utf8)) }
+            let error = #expect(throws: Failure.self) { try Image(decoding: Array(bytes.utf8)) }
             #expect(error?.code == "image.format")
             #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
             #expect(
@@ -109,12 +110,12 @@ enum Pictures {
         // a lying header: 60,000 × 60,000 pixels, with a right checksum
         bytes.replaceSubrange(16..<24, with: [0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60])
         bytes.replaceSubrange(29..<33, with: crc(Array(bytes[12..<29])))
-        #expect(#expect(throws: ImageError.self) { try Image(decoding: bytes) }?.code == "image.too_large")
-        let small = #expect(throws: ImageError.self) {
+        #expect(#expect(throws: Failure.self) { try Image(decoding: bytes) }?.code == "image.too_large")
+        let small = #expect(throws: Failure.self) {
             try Image(decoding: try Pictures.bytes("rgb8.png"), limits: .init(shortestSide: 64))
         }
         #expect(small?.code == "image.too_small")
-        let limited = #expect(throws: ImageError.self) {
+        let limited = #expect(throws: Failure.self) {
             try Image(decoding: try Pictures.bytes("baseline.jpg"), limits: .init(pixels: 1000))
         }
         #expect(limited?.code == "image.too_large")
@@ -124,7 +125,7 @@ enum Pictures {
         var bytes = try Pictures.bytes("rgb8-profile.png")
         let profile = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("iCCP".utf8)) })
         bytes.replaceSubrange(profile - 4..<profile, with: [0x3b, 0, 0, 12])  // nearly a gigabyte
-        let error = #expect(throws: ImageError.self) { try Image(decoding: bytes) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
         #expect(error?.code == "image.truncated")
         #expect(error?.message.contains("a chunk reaches beyond the end") == true)
     }
@@ -142,7 +143,7 @@ enum Pictures {
         var bomb = Array(bytes[..<start])
         for _ in 0..<3000 { bomb += scan }
         bomb += [0xff, 0xd9]
-        let error = #expect(throws: ImageError.self) { try Image(decoding: bomb) }
+        let error = #expect(throws: Failure.self) { try Image(decoding: bomb) }
         #expect(["image.too_large", "image.corrupt"].contains(error?.code ?? ""))
     }
 

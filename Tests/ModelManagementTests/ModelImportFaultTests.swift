@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import ModelManagement
@@ -31,7 +32,7 @@ import TestSupport
         let calls = (1...counter.count).filter { $0 < 12 || $0 > counter.count - 12 || $0 % 7 == 0 }
         for n in calls {
             let faulty = FaultyFileSystem(failing: n, dieAfter: after)
-            #expect(throws: JobFailure.self) { try work.run(into: models, faulty) }
+            #expect(throws: Failure.self) { try work.run(into: models, faulty) }
             let isThere = FileManager.default.fileExists(atPath: "\(models)/x")
             // The last call gives the name; only what died after it has published.
             #expect(isThere == (after && n == counter.count), "call \(n)")
@@ -51,7 +52,7 @@ import TestSupport
         let scratch = try ScratchFolder()
         var work = ModelImport(source: source)
         work.name = "x"
-        let error = #expect(throws: JobFailure.self) {
+        let error = #expect(throws: Failure.self) {
             try work.run(
                 into: "\(scratch.path)/models", FaultyFileSystem(failing: 40, error: 28 /* ENOSPC */))
         }

@@ -1,3 +1,4 @@
+import Failures
 import ModelManagement
 import Foundation
 import JobFiles
@@ -6,13 +7,13 @@ import TestSupport
 import Testing
 
 @Suite struct ModelSettingsTests {
-    private func failure(_ text: String) throws -> (JobFailure?, String) {
+    private func failure(_ text: String) throws -> (Failure?, String) {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.path(percentEncoded: false)
         try Data(text.utf8).write(to: folder.appending(path: "clipdrag.json"))
-        return (#expect(throws: JobFailure.self) { try ModelSettings(folder: path) }, "\(path)/clipdrag.json")
+        return (#expect(throws: Failure.self) { try ModelSettings(folder: path) }, "\(path)/clipdrag.json")
     }
 
     @Test func `a bad value of any setting is an error that names file, key and what is allowed`() throws {
@@ -23,7 +24,7 @@ import Testing
             let settings = parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
             let (failure, path) = try failure("{\"recommended\": \(settings)}")
             #expect(failure?.code == "model.config" && failure?.exit == .modelUnavailable, "\(bad)")
-            #expect(failure?.file == path && failure?.line == 1, "\(bad)")
+            #expect(failure?.place?.file == path && failure?.place?.line == 1, "\(bad)")
             #expect(failure?.message.contains("`\(bad.setting.name)`") == true, "\(bad)")
             #expect(failure?.hint.isEmpty == false, "\(bad)")
         }
@@ -32,7 +33,7 @@ import Testing
     @Test(arguments: ["", "[]", "recommended: {r1: 3}", "{\"recommended\": {\"r\": 1}}", "{\"vae\": null}"])
     func `what is no clipdrag.json is refused`(_ text: String) throws {
         let (failure, path) = try failure(text)
-        #expect(failure?.code == "model.config" && failure?.file == path)
+        #expect(failure?.code == "model.config" && failure?.place?.file == path)
         #expect(failure?.exit == .modelUnavailable)
     }
 }

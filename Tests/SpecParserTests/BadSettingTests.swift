@@ -1,3 +1,4 @@
+import Failures
 import Settings
 import SpecParser
 import TestSupport
@@ -18,7 +19,7 @@ import Testing
         return parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
     }
 
-    private func check(_ error: SpecError?, _ bad: BadSetting) {
+    private func check(_ error: Failure?, _ bad: BadSetting) {
         #expect(error?.code == Self.codes[bad.problem])
         #expect(error?.message.contains("`\(bad.setting.name)`") == true)
         switch (bad.problem, bad.setting.kind) {
@@ -38,27 +39,27 @@ import Testing
     @Test(arguments: written)
     func `a spec`(_ bad: BadSetting) throws {
         let text = "prompt: x\nsettings: \(Self.mapping(bad.setting.name, try #require(bad.text)))\n"
-        let error = #expect(throws: SpecError.self) { try parseSpec(Array(text.utf8), file: "s.yaml") }
+        let error = #expect(throws: Failure.self) { try parseSpec(Array(text.utf8), file: "s.yaml") }
         check(error, bad)
-        #expect(error?.mark.line == 2)
+        #expect(error?.place?.line == 2)
     }
 
     @Test(arguments: written)
     func `--set`(_ bad: BadSetting) throws {
         let plain = try #require(bad.text).replacing("\"", with: "")
-        let error = #expect(throws: SpecError.self) { try parseSetting("\(bad.setting.name)=\(plain)") }
+        let error = #expect(throws: Failure.self) { try parseSetting("\(bad.setting.name)=\(plain)") }
         check(error, bad)
-        #expect(error?.file == "--set")
+        #expect(error?.place?.file == "--set")
     }
 
     @Test(arguments: written)
     func `a model's clipdrag.json`(_ bad: BadSetting) throws {
         let text = "{\"recommended\":\n\(Self.mapping(bad.setting.name, try #require(bad.text)))}"
-        let error = #expect(throws: SpecError.self) {
+        let error = #expect(throws: Failure.self) {
             try parseModelFile(Array(text.utf8), file: "m/clipdrag.json")
         }
         check(error, bad)
-        #expect(error?.file == "m/clipdrag.json" && error?.mark.line == 2)
+        #expect(error?.place?.file == "m/clipdrag.json" && error?.place?.line == 2)
     }
 
     @Test(arguments: Setting.all.map(\.name))
@@ -67,9 +68,9 @@ import Testing
         let spec = Array("settings: \(wrong)".utf8)
         let model = Array("{\"recommended\": \(wrong)}".utf8)
         let errors = [
-            #expect(throws: SpecError.self) { try parseSpec(spec, file: "s.yaml") },
-            #expect(throws: SpecError.self) { try parseSetting("\(name)x=1") },
-            #expect(throws: SpecError.self) { try parseModelFile(model, file: "clipdrag.json") },
+            #expect(throws: Failure.self) { try parseSpec(spec, file: "s.yaml") },
+            #expect(throws: Failure.self) { try parseSetting("\(name)x=1") },
+            #expect(throws: Failure.self) { try parseModelFile(model, file: "clipdrag.json") },
         ]
         let key = name.split(separator: ".").last ?? ""
         for error in errors {
@@ -82,7 +83,7 @@ import Testing
     func `a configuration's defaults hold no settings`(_ name: String) {
         let texts = ["settings: \(Self.mapping(name, "1"))", "\"\(name)\": 1"]
         for text in texts {
-            let error = #expect(throws: SpecError.self) {
+            let error = #expect(throws: Failure.self) {
                 try parseConfiguration(Array("defaults: {\(text)}".utf8), file: "c.yaml")
             }
             #expect(error?.code == "spec.unknown_key")

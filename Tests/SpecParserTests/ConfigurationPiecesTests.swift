@@ -1,15 +1,16 @@
+import Failures
 import SpecParser
 import Testing
 
 /// A configuration of several files.
 @Suite struct ConfigurationPiecesTests {
-    private func read(_ texts: String...) throws(SpecError) -> Configuration {
+    private func read(_ texts: String...) throws(Failure) -> Configuration {
         try parseConfiguration(
             texts.enumerated().map { ConfigurationFile(path: "\($0).yaml", bytes: Array($1.utf8)) })
     }
 
-    private func error(_ texts: String...) -> SpecError? {
-        #expect(throws: SpecError.self) {
+    private func error(_ texts: String...) -> Failure? {
+        #expect(throws: Failure.self) {
             try parseConfiguration(
                 texts.enumerated().map { ConfigurationFile(path: "\($0).yaml", bytes: Array($1.utf8)) })
         }
@@ -51,9 +52,11 @@ import Testing
                 Choose folders apart from each other.
                 """)
         let outbox = error("inboxes: [{path: /srv/in}]\noutbox: /o\n", "outbox: /srv/in/out\n")
-        #expect(outbox?.code == "config.overlap" && outbox?.file == "1.yaml" && outbox?.mark.column == 9)
+        #expect(
+            outbox?.code == "config.overlap" && outbox?.place?.file == "1.yaml" && outbox?.place?.column == 9)
         let inbox = error("outbox: /srv/out\n", "inboxes: [{path: /srv}]\n")
-        #expect(inbox?.code == "config.overlap" && inbox?.file == "1.yaml" && inbox?.mark.column == 18)
+        #expect(
+            inbox?.code == "config.overlap" && inbox?.place?.file == "1.yaml" && inbox?.place?.column == 18)
         // What a later file puts right is right.
         #expect(try read("inboxes: [{path: /a}]\noutbox: /a/o\n", "outbox: /o\n").outbox == "/o")
         #expect(try read("inboxes: [{path: /a}]\noutbox: /a/o\n", "outbox: null\n").outbox == nil)
@@ -61,7 +64,9 @@ import Testing
 
     @Test func `a later file is as strict as the first`() {
         let unknown = error("workers: 1\n", "# more\nworker: 2\n")
-        #expect(unknown?.code == "spec.unknown_key" && unknown?.file == "1.yaml" && unknown?.mark.line == 2)
+        #expect(
+            unknown?.code == "spec.unknown_key" && unknown?.place?.file == "1.yaml"
+                && unknown?.place?.line == 2)
         #expect(error("workers: 1\n", "workers: 2\nworkers: 3\n")?.code == "spec.duplicate_key")
     }
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Settings
 import SpecParser
@@ -7,14 +8,14 @@ import Testing
     @Test(arguments: Cases.all("bad"))
     func `a bad spec gets its one message`(_ name: String) throws {
         let bytes = try Cases.bytes("bad", name)
-        let error = #expect(throws: SpecError.self) { try parseSpec(bytes, file: name) }
+        let error = #expect(throws: Failure.self) { try parseSpec(bytes, file: name) }
         #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad", name)))
     }
 
     @Test(arguments: Cases.all("bad-configurations"))
     func `a bad configuration gets its one message`(_ name: String) throws {
         let bytes = try Cases.bytes("bad-configurations", name)
-        let error = #expect(throws: SpecError.self) { try parseConfiguration(bytes, file: name) }
+        let error = #expect(throws: Failure.self) { try parseConfiguration(bytes, file: name) }
         #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad-configurations", name)))
     }
 
@@ -74,23 +75,23 @@ import Testing
     }
 
     @Test func `a file of more than 1 MiB is refused at its beginning`() {
-        let error = #expect(throws: SpecError.self) {
+        let error = #expect(throws: Failure.self) {
             try parseSpec([UInt8](repeating: UInt8(ascii: "#"), count: (1 << 20) + 1), file: "big.yaml")
         }
         #expect(error?.code == "spec.too_large")
-        #expect(error?.mark == .start)
+        #expect(error?.place?.line == 1 && error?.place?.column == 1)
     }
 
     @Test func `points and masks outside the picture are found where they are written`() throws {
         let text = "drags:\n  - {from: [10, 20], to: [128, 20]}\nmask: {rect: [200, 0, 5, 5]}\n"
         let parsed = try parseSpec(Array(text.utf8), file: "p.yaml")
         try parsed.validate(width: 300, height: 100)
-        let point = #expect(throws: SpecError.self) { try parsed.validate(width: 128, height: 128) }
+        let point = #expect(throws: Failure.self) { try parsed.validate(width: 128, height: 128) }
         #expect(point?.code == "spec.point_outside")
-        #expect(point?.mark == SourceMark(line: 2, column: 26))
-        let mask = #expect(throws: SpecError.self) { try parsed.validate(width: 200, height: 100) }
+        #expect(point?.place?.line == 2 && point?.place?.column == 26)
+        let mask = #expect(throws: Failure.self) { try parsed.validate(width: 200, height: 100) }
         #expect(mask?.code == "spec.mask_outside")
-        #expect(mask?.mark.line == 3)
+        #expect(mask?.place?.line == 3)
     }
 
     @Test func `files outside the spec's folder, absolute or missing are refused, links followed`() throws {
@@ -121,7 +122,7 @@ import Testing
                         return String(cString: real)
                     }
                     return nil
-                } catch let error as SpecError { return error.code }
+                } catch let error as Failure { return error.code }
             }
             #expect(codes[0] == codes[1], "a mask is named under the same rule")
             return codes[0]
@@ -143,7 +144,7 @@ import Testing
             ("max_steps", "spec.set"), ("max_step=3", "spec.unknown_key"), ("max_steps=3.5", "spec.type"),
             ("reach=0", "spec.range"),
         ] {
-            #expect(#expect(throws: SpecError.self) { try parseSetting(text) }?.code == code)
+            #expect(#expect(throws: Failure.self) { try parseSetting(text) }?.code == code)
         }
     }
 
@@ -170,7 +171,7 @@ import Testing
             do { _ = try parseSpec(bytes, file: "m.yaml") } catch {
                 refused += 1
                 #expect(
-                    error.mark.line >= 1 && error.mark.column >= 1 && !error.message.isEmpty
+                    error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1 && !error.message.isEmpty
                         && !error.hint.isEmpty)
             }
         }

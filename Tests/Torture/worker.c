@@ -57,8 +57,10 @@ static const char *plain(const char *name) {
     return word;
 }
 
-static void refuse(const char *code, const char *where) {
-    printf("{\"error\":{\"code\":\"%s\",\"message\":\"no\",\"hint\":\"do\",\"file\":\"x\"%s},\"exit\":65}\n", code, where);
+static void refuse(const char *kind, const char *code, const char *where) {
+    printf("{\"failure\":{\"kind\":\"%s\",\"code\":\"%s\",\"message\":\"no\",\"hint\":\"do\","
+           "\"place\":{\"file\":\"x\"%s},\"retryable\":false}}\n",
+           kind, code, where);
     exit(65);
 }
 
@@ -90,9 +92,9 @@ int main(int argc, char **argv) {
     puts("{\"stage\":\"drag\",\"step\":1,\"total\":2}");
     const char *hold = getenv("TORTURE_HOLD"), *crashed = getenv("TORTURE_CRASHED");
     while (hold && access(hold, F_OK) == 0) usleep(20000);
-    if (image && !is_there) refuse("spec.reference_missing", "");
-    if (strstr(text, "REFUSED")) refuse("spec.test", ",\"line\":1,\"column\":2");
-    if (strstr(text, "BROKEN")) refuse("image.corrupt", "");
+    if (image && !is_there) refuse("badSpec", "spec.reference_missing", "");
+    if (strstr(text, "REFUSED")) refuse("badSpec", "spec.test", ",\"line\":1,\"column\":2");
+    if (strstr(text, "BROKEN")) refuse("badJob", "image.corrupt", "");
     if (strstr(text, "CRASHES") && crashed && access(crashed, F_OK) != 0) {
         close(open(crashed, O_WRONLY | O_CREAT, 0644));
         raise(SIGKILL);

@@ -1,6 +1,7 @@
 import Diffusion
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -45,21 +46,19 @@ public struct EditJob {
     private let added: (file: LoRAFile, scale: Float)?
 
     /// Jobs on a loaded model; a LoRA of the options is read, and its text encoder's part added.
-    public init(_ model: DiffusionModel, _ options: JobOptions) throws(JobFailure) {
+    public init(_ model: DiffusionModel, _ options: JobOptions) throws(Failure) {
         self.options = options
         guard let path = options.lora else {
             self.model = model
             added = nil
             return
         }
-        do {
-            let file = try LoRAFile(path: path, for: model)
-            let scale = Float(options.loraScale)
-            var changed = model
-            changed.textEncoder = model.textEncoder.merging(file.text.scaled(by: scale))
-            self.model = changed
-            added = (file, scale)
-        } catch { throw JobFailure(error) }
+        let file = try LoRAFile(path: path, for: model)
+        let scale = Float(options.loraScale)
+        var changed = model
+        changed.textEncoder = model.textEncoder.merging(file.text.scaled(by: scale))
+        self.model = changed
+        added = (file, scale)
     }
 
     /// Runs a job.
@@ -70,7 +69,7 @@ public struct EditJob {
     ///   - trace: when given, receives the trace of the run.
     ///   - announce: told what the edit will take, before it begins; with a cache alone.
     ///   - report: called after every step; what it throws ends the job.
-    /// - Throws: `JobFailure`, or what `report` throws.
+    /// - Throws: `Failure`, or what `report` throws.
     public func run(
         _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
@@ -85,7 +84,7 @@ public struct EditJob {
         var request = EditRequest(
             image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt,
             drags: plan.drags,
-            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed)
+            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed, method: plan.method)
         let textLoRA = added.map { added in
             request.lora = added.file.unet.scaled(by: added.scale)
             return added.file.text.scaled(by: added.scale)
@@ -99,18 +98,14 @@ public struct EditJob {
             var known = stages?.known ?? []
             if request.lora != nil { known.insert(.fineTuning) }
             forecast = try RememberedPace(
-                of: model, modelIdentity, size: size, settings: request.settings, cache: cache
-            ).pace.forecast(request.settings, without: known)
+                of: model, modelIdentity, size: size, plan: plan, cache: cache
+            ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
         request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
-        var result: EditResult
-        do {
-            result = try DragEditor(model).edit(
-                request, memory: stages,
-                record: { trace?.record($0, $1) }, report: report)
-        } catch let error as EditError { throw JobFailure(error) }
+        var result = try DragEditor(model).edit(
+            request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
 
         var plan = plan
@@ -132,7 +127,7 @@ public struct EditJob {
                     name: "result.\(format.fileExtension)",
                     bytes: try edited.bytes(as: format, quality: plan.output.quality ?? 95)))
             products += try extras(plan, image, edited, result)
-        } catch { throw JobFailure(error, file: plan.imageName) }
+        } catch { throw error.inFile(plan.imageName) }
         products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
         let trajectory = Trajectory(
             job: identity, started: started, plan: plan, caption: caption, model: model,
@@ -171,7 +166,7 @@ public struct EditJob {
     }
 
     private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult)
-        throws(ImageError) -> [JobProduct]
+        throws(Failure) -> [JobProduct]
     {
         var products: [JobProduct] = []
         let wanted = plan.output.extras ?? []

@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -16,9 +17,9 @@ public struct RememberedPace: Sendable {
     public let pace: EditPace
 
     /// What an earlier edit has measured; nil where none has, with this model at this size on this machine.
-    public init?(modelFolder: String, size: Size, settings: EditSettings, cache: JobCache) {
+    public init?(modelFolder: String, size: Size, plan: JobPlan, cache: JobCache) {
         guard let model = ModelIdentity(remembered: modelFolder, cache: cache) else { return nil }
-        self.init(Self.key(model, size, settings), cache)
+        self.init(Self.key(model, size, plan), cache)
     }
 
     private init?(_ key: String, _ cache: JobCache) {
@@ -35,24 +36,25 @@ public struct RememberedPace: Sendable {
 
     /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
     ///
-    /// - Throws: `JobFailure` where the model's folder cannot be read.
-    public init(of model: DiffusionModel, size: Size, settings: EditSettings, cache: JobCache) throws {
+    /// - Throws: `Failure` where the model's folder cannot be read.
+    public init(of model: DiffusionModel, size: Size, plan: JobPlan, cache: JobCache) throws {
         try self.init(
-            of: model, ModelIdentity(folder: model.folder, cache: cache), size: size, settings: settings,
+            of: model, ModelIdentity(folder: model.folder, cache: cache), size: size, plan: plan,
             cache: cache)
     }
 
     /// The same where the model's identity is known already.
     init(
-        of model: DiffusionModel, _ identity: ModelIdentity, size: Size, settings: EditSettings,
+        of model: DiffusionModel, _ identity: ModelIdentity, size: Size, plan: JobPlan,
         cache: JobCache
     ) throws {
-        let key = Self.key(identity, size, settings)
+        let key = Self.key(identity, size, plan)
         if let known = Self(key, cache) {
             self = known
             return
         }
-        pace = try EditPace(measuring: model, latent: size, settings: settings, peak: peakMemory)
+        pace = try EditPace(
+            measuring: model, latent: size, settings: plan.settings, method: plan.method, peak: peakMemory)
         let json = JSONValue.object([
             ("pass", .number(pace.pass)), ("decode", .number(pace.decode)),
             ("fine_tuning_step", .number(pace.fineTuningStep)), ("drag_step", .number(pace.dragStep)),
@@ -62,11 +64,12 @@ public struct RememberedPace: Sendable {
         cache.keep(Array(json.line.utf8), as: key)
     }
 
-    private static func key(_ model: ModelIdentity, _ size: Size, _ settings: EditSettings) -> String {
+    private static func key(_ model: ModelIdentity, _ size: Size, _ plan: JobPlan) -> String {
         let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
             .first { $0.hasPrefix("model name") }
         let parts = [
-            "pace/2", model.content, "\(size.height)×\(size.width)", EditPace.key(settings),
+            "pace/3", model.content, "\(size.height)×\(size.width)",
+            EditPace.key(plan.settings, plan.method),
             String(cpu ?? ""),
             Kernels.instructionSet.description, Kernels.precision.rawValue, String(Kernels.threads),
             Version.current,
@@ -76,6 +79,9 @@ public struct RememberedPace: Sendable {
 }
 
 extension JobPlan {
+    /// What the edit computes.
+    public var cost: EditCost { EditCost(settings, method, isStretched: settings.stretches(drags)) }
+
     /// The latent's size of this job, from the model's configs alone; nil where it is not known yet.
     public func latentSize(_ modelFolder: String) -> Size? {
         guard let image, let grid = ModelStore.workingGrid(modelFolder) else { return nil }

@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -52,6 +53,8 @@ public struct JobPlan: Sendable {
     public let imageDigest: String
     /// The preset's name.
     public let preset: String
+    /// How the latent is edited.
+    public let method: any DragMethod
     /// All settings.
     public let settings: EditSettings
     /// Drags in pixels of the upright picture.
@@ -73,25 +76,18 @@ public struct JobPlan: Sendable {
     public init(
         spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
-    ) throws(JobFailure) {
-        let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(path) } catch {
-            throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError)
-        }
-        do { parsed = try parseSpec(bytes, file: name ?? path) } catch { throw JobFailure(error) }
+    ) throws(Failure) {
+        parsed = try parseSpec(try Self.read(path), file: name ?? path)
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
         for reference in spec.references {
-            do {
-                resolved[PathCoding.text(of: reference.value)] = try parsed.resolve(reference) { name in
-                    PathCoding.resolved(name.map { "\(folder)/\(PathCoding.text(of: $0))" } ?? folder)
-                }
-            } catch {
-                throw JobFailure(error)
+            resolved[PathCoding.text(of: reference.value)] = try parsed.resolve(reference) { name in
+                PathCoding.resolved(name.map { "\(folder)/\(PathCoding.text(of: $0))" } ?? folder)
             }
         }
         preset = spec.preset ?? options.preset
+        method = DragMethods.standard
         settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
         output = spec.output.filled(from: options.output)
         notes = []
@@ -99,11 +95,11 @@ public struct JobPlan: Sendable {
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
             if isImageNeeded {
-                throw JobFailure(
-                    code: "image.missing", message: "there is no picture for this spec", file: name ?? path,
+                throw Failure(
+                    .missingInput, code: "image.missing", message: "there is no picture for this spec",
+                    file: name ?? path,
                     hint:
-                        "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.",
-                    exit: .noInput)
+                        "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.")
             }
             (image, imageName, imageDigest, mask) = (nil, "", "", nil)
             drags = spec.units == .pixels ? Self.drags(spec, width: 1, height: 1) : []
@@ -112,44 +108,43 @@ public struct JobPlan: Sendable {
         }
         let picture = try Self.picture(
             picturePath, shownAs: PathCoding.shown(imagePath ?? picturePath), options.limits)
-        do { try parsed.validate(width: picture.image.width, height: picture.image.height) } catch {
-            throw JobFailure(error)
-        }
+        try parsed.validate(width: picture.image.width, height: picture.image.height)
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
-        if let grid = ModelStore.workingGrid(model), Self.allArrived(drags, picture.image, grid, settings) {
-            notes.append(
-                "every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used"
-            )
+        if let grid = ModelStore.workingGrid(model) {
+            notes += method.notes(Self.handles(drags, picture.image, grid), settings)
         }
     }
 
     private static func picture(
         _ path: String, shownAs name: String, _ limits: Image.Limits
-    ) throws(JobFailure) -> (image: Image, digest: String) {
-        let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(path) } catch {
-            throw JobFailure(error, exit: error.number == 2 ? .noInput : .ioError)
-        }
+    ) throws(Failure) -> (image: Image, digest: String) {
+        let bytes = try read(path)
         do { return (try Image(decoding: bytes, limits: limits), Digest.sha256(bytes)) } catch {
-            throw JobFailure(error, file: name)
+            throw error.inFile(name)
+        }
+    }
+
+    private static func read(_ path: String) throws(Failure) -> [UInt8] {
+        do { return try PosixFileSystem().read(path) } catch {
+            throw Failure(error, error.number == 2 /* ENOENT */ ? .missingInput : .badPlace)
         }
     }
 
     /// The picture that the spec's name fits, in its folder.
-    private static func pictureBeside(_ spec: String) throws(JobFailure) -> String? {
+    private static func pictureBeside(_ spec: String) throws(Failure) -> String? {
         let folder = parent(spec)
         let pictures: [String]
         do {
             pictures = try PosixFileSystem().list(folder).filter { $0.kind == .file }.map(\.name)
                 .filter { PictureIndex.extensions.contains(fileExtension($0)) }
-        } catch { throw JobFailure(error) }
+        } catch { throw Failure(error) }
         let name = PathCoding.text(PathCoding.bytes(lastComponent(spec)))
         let candidates = PictureIndex(pictures).candidates(for: name)
-        guard candidates.count <= 1 else { throw JobFailure(ambiguous: name, among: candidates) }
+        guard candidates.count <= 1 else { throw Failure(ambiguous: name, among: candidates) }
         return candidates.first.map { "\(folder)/\($0)" }
     }
 
@@ -157,23 +152,25 @@ public struct JobPlan: Sendable {
         _ name: String, _ assignments: [SettingAssignment],
         _ recommended: [(name: String, value: SettingValue)], _ model: String,
         _ parsed: ParsedSpec
-    ) throws(JobFailure) -> EditSettings {
+    ) throws(Failure) -> EditSettings {
         var settings: EditSettings
         do {
             settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
             for assignment in assignments {
                 try settings.set(assignment.name, to: assignment.value)
             }
-        } catch { throw JobFailure(error, model: model) }
-        let count = (settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven)
-        guard count >= 1 else {
+        } catch {
+            throw Failure(
+                .badModel, code: "model.config", message: error.message, file: "\(model)/clipdrag.json",
+                hint: error.hint)
+        }
+        guard settings.invertedStepCount >= 1 else {
             let mark =
                 assignments.last { ["inversion_strength", "num_steps"].contains($0.name) }?.mark ?? .start
-            throw JobFailure(
-                parsed.error(
-                    "spec.range",
-                    "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves no step",
-                    at: mark, do: "Raise one of the two."))
+            throw parsed.error(
+                "spec.range",
+                "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves no step",
+                at: mark, do: "Raise one of the two.")
         }
         return settings
     }
@@ -184,22 +181,19 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// Whether all handles begin nearer to their targets than `reach`: the drag loop then ends before its first step.
-    private static func allArrived(
-        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int), _ settings: EditSettings
-    ) -> Bool {
+    /// The drags' handle points on the model's feature grid.
+    private static func handles(
+        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int)
+    ) -> [HandlePoint] {
         let size = Size(height: image.height, width: image.width)
         let working = WorkingSize.of(size, native: model.native, multiple: model.multiple)
         let grid = FeatureGrid(working: working, image: size)
-        return !drags.isEmpty
-            && drags.allSatisfy {
-                grid.cell(of: $0.handle).distance(to: grid.cell(of: $0.target)) < settings.reach
-            }
+        return drags.map { HandlePoint($0, on: grid) }
     }
 
     private static func mask(
         _ parsed: ParsedSpec, _ files: [String: String], _ image: Image, _ limits: Image.Limits
-    ) throws(JobFailure) -> EditMask? {
+    ) throws(Failure) -> EditMask? {
         let regions = parsed.spec.mask
         guard !regions.isEmpty else { return nil }
         let scale = parsed.spec.units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)

@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -41,7 +42,7 @@ struct ModelIdentity: Sendable {
     let content: String
 
     /// Reads a model folder. The digests are remembered for as long as no file changes size, time or inode.
-    init(folder: String, cache: JobCache?) throws(JobFailure) {
+    init(folder: String, cache: JobCache?) throws(Failure) {
         if let known = cache.flatMap({ Self(remembered: folder, cache: $0) }) {
             self = known
             return
@@ -64,13 +65,13 @@ struct ModelIdentity: Sendable {
         (self.weights, self.content) = (weights, content)
     }
 
-    private static func files(_ folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+    private static func files(_ folder: String) throws(Failure) -> [(name: String, path: String)] {
         try ModelStore.files(of: folder).filter {
             ["safetensors", "json", "txt"].contains(fileExtension(lastComponent($0.name)))
         }.map { ($0.name, URL(filePath: $0.path).resolvingSymlinksInPath().path(percentEncoded: false)) }
     }
 
-    private static func key(_ folder: String) throws(JobFailure) -> String {
+    private static func key(_ folder: String) throws(Failure) -> String {
         let states = try files(folder).map { name, path in
             let status = try? PosixFileSystem().status(path)
             return

@@ -14,10 +14,17 @@ public final class TraceRecorder {
     /// The LoRA that was trained or given.
     public private(set) var lora: LoRA?
 
-    /// An empty trace.
-    public init() {}
+    private let wantsTensors: Bool
 
-    func record(_ name: String, _ tensor: Tensor) {
+    /// An empty trace.
+    ///
+    /// - Parameter wantsTensors: false for the LoRA alone: then no tensor is computed for the trace.
+    public init(wantsTensors: Bool) { self.wantsTensors = wantsTensors }
+
+    /// Where the edit sends its tensors.
+    var receiver: Trace.Receiver? { wantsTensors ? { self.record($0, $1) } : nil }
+
+    private func record(_ name: String, _ tensor: Tensor) {
         tensors[name] = tensor.shape.count == 4 ? tensor.channelsFirst : tensor
         if name == "mask.latent" { bytes.insert(name) }
     }

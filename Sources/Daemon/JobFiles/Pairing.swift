@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 
 /// The pictures of a folder by their stems: which of them a spec means that names none.
 public struct PictureIndex: Sendable {
@@ -27,14 +28,14 @@ public struct PictureIndex: Sendable {
     }
 }
 
-extension JobFailure {
+extension Failure {
     /// A spec whose name fits several pictures.
     public init(ambiguous spec: String, among pictures: [String]) {
         let shown = pictures.map { PathCoding.shown($0) }.sorted()
         self.init(
-            code: "spec.ambiguous_image",
+            .badSpec, code: "spec.ambiguous_image",
             message: "the spec's name fits \(shown.count) pictures: \(shown.joined(separator: ", "))",
             file: PathCoding.shown(spec),
-            hint: "Write `image: \(shown[0])` into the spec, or call it \(shown[0]).yaml.", exit: .badData)
+            hint: "Write `image: \(shown[0])` into the spec, or call it \(shown[0]).yaml.")
     }
 }

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 
@@ -40,15 +41,14 @@ public struct ModelFetch {
     ///
     /// - Parameter source: a manifest's address or path, or a name: `NAME.fetch.json` in one of the folders of models.
     /// - Returns: the model's name and folder.
-    public func run(_ source: String, folders: [String]) throws(JobFailure) -> (name: String, folder: String)
-    {
+    public func run(_ source: String, folders: [String]) throws(Failure) -> (name: String, folder: String) {
         let manifest = try manifest(source, folders)
         let (place, staging) = ("\(models)/\(manifest.name)", "\(models)/.\(manifest.name).fetch")
         do {
             guard try files.status(place) == nil else {
-                throw JobFailure(
-                    code: "model.exists", message: "there is a model \(place) already",
-                    hint: "Remove that folder to fetch it anew.", exit: .cannotCreate)
+                throw Failure(
+                    .badOutput, code: "model.exists", message: "there is a model \(place) already",
+                    hint: "Remove that folder to fetch it anew.")
             }
             try files.createDirectory(models)
             let lock = try ModelStore.lock(models)
@@ -59,15 +59,16 @@ public struct ModelFetch {
             _ = try ModelStore.load(staging)
             try files.rename(staging, to: place)
             return (manifest.name, place)
-        } catch let failure as JobFailure { throw failure } catch let error as FileError {
-            throw JobFailure(error, exit: .cannotCreate)
+        } catch let failure as Failure {
+            throw failure
+        } catch let error as FileError {
+            throw Failure(error, .badOutput)
         } catch {
-            throw JobFailure(
-                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+            throw Failure(unexpected: error)
         }
     }
 
-    private func manifest(_ source: String, _ folders: [String]) throws(JobFailure) -> ModelManifest {
+    private func manifest(_ source: String, _ folders: [String]) throws(Failure) -> ModelManifest {
         if let url = URL(string: source), ["http", "https"].contains(url.scheme) {
             var body: [UInt8] = []
             do {
@@ -85,25 +86,26 @@ public struct ModelFetch {
         guard let path = places.first(where: { FileManager.default.fileExists(atPath: $0) }),
             let bytes = FileManager.default.contents(atPath: path)
         else {
-            throw JobFailure(
-                code: "file.missing", message: "there is no manifest `\(source)`", file: source,
-                hint: "Give a manifest's address or path, or put \(source).fetch.json into \(models).",
-                exit: .noInput)
+            throw Failure(
+                .missingInput, code: "file.missing", message: "there is no manifest `\(source)`",
+                file: source,
+                hint: "Give a manifest's address or path, or put \(source).fetch.json into \(models).")
         }
         return try ModelManifest(Array(bytes), place: path)
     }
 
-    private static func failure(_ error: any Error, _ url: URL) -> JobFailure {
-        if let failure = error as? JobFailure { return failure }
-        if let error = error as? FileError { return JobFailure(error, exit: .cannotCreate) }
+    private static func failure(_ error: any Error, _ url: URL) -> Failure {
+        if let failure = error as? Failure { return failure }
+        if let error = error as? FileError { return Failure(error, .badOutput) }
         let failure = error as? HTTPDownload.Failure
         let isTransient = failure?.isTransient == true
-        return JobFailure(
-            code: "model.fetch", message: "\(url.absoluteString): \(failure?.message ?? "\(error)")",
+        return Failure(
+            isTransient ? .tryLater : .badModel, code: "model.fetch",
+            message: "\(url.absoluteString): \(failure?.message ?? "\(error)")",
             hint: isTransient
                 ? "What has arrived is kept; fetch again to go on."
                 : "Check the manifest against the server.",
-            retryable: isTransient, exit: isTransient ? .tryLater : .modelUnavailable)
+            isRetryable: isTransient)
     }
 
     /// What another version of the manifest left is no part of the model.
@@ -129,13 +131,13 @@ public struct ModelFetch {
         let digest = try Digest.sha256(files: [part], files)
         guard digest == file.sha256 else {
             try files.remove(part)
-            throw JobFailure(
-                code: "model.digest",
+            throw Failure(
+                .badModel, code: "model.digest",
                 message:
                     "\(file.url.absoluteString) has the SHA-256 \(digest), not \(file.sha256) as the manifest says",
                 hint:
-                    "It was removed. Fetch again; if that gives the same, the manifest or the server is wrong.",
-                exit: .modelUnavailable)
+                    "It was removed. Fetch again; if that gives the same, the manifest or the server is wrong."
+            )
         }
         try files.rename(part, to: path)
     }

@@ -1,5 +1,6 @@
 import Diffusion
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -44,16 +45,16 @@ public struct ModelImport: Sendable {
     ///
     /// - Parameter models: the folder of models, made if absent.
     /// - Throws: `file.missing`, `model.…`, `file.…`; then nothing is left behind.
-    public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(JobFailure)
+    public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(Failure)
         -> Outcome
     {
         for path in [source, clip, vae, config].compactMap({ $0 })
         where !FileManager.default.fileExists(atPath: path) {
-            throw JobFailure(
-                code: "file.missing", message: "\(path) is not there", file: path, hint: "Check the path.",
-                exit: .noInput)
+            throw Failure(
+                .missingInput, code: "file.missing", message: "\(path) is not there", file: path,
+                hint: "Check the path.")
         }
-        do { try DiffusionModel.refuse(path: source) } catch { throw JobFailure(error) }
+        try DiffusionModel.refuse(path: source)
         let name = try checkedName()
         let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")
         do throws(FileError) {
@@ -74,8 +75,7 @@ public struct ModelImport: Sendable {
             try? files.removeTree(staging)
             switch error {
             case let error as FileError: throw Self.failure(error, place)
-            case let error as ModelError: throw JobFailure(error)
-            case var error as JobFailure:
+            case var error as Failure:
                 // The user knows the files by where they came from.
                 let isFile = !isFolder(source)
                 error.message = error.message
@@ -84,8 +84,7 @@ public struct ModelImport: Sendable {
                     .replacingOccurrences(of: "\(staging)/", with: isFile ? "" : "\(source)/")
                 throw error
             default:
-                throw JobFailure(
-                    code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+                throw Failure(unexpected: error)
             }
         }
     }
@@ -100,22 +99,22 @@ public struct ModelImport: Sendable {
         name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]*/) != nil
     }
 
-    private func checkedName() throws(JobFailure) -> String {
+    private func checkedName() throws(Failure) -> String {
         let base = lastComponent(source)
         let name = self.name ?? (isFolder(source) ? base : stem(base))
         guard Self.isName(name) else {
-            throw JobFailure(
-                code: "model.name", message: "`\(name)` cannot be a model's name",
-                hint: "Give one of letters, digits, `-`, `_` and `.` by --name.", exit: .usage)
+            throw Failure(
+                .usage, code: "model.name", message: "`\(name)` cannot be a model's name",
+                hint: "Give one of letters, digits, `-`, `_` and `.` by --name.")
         }
         return name
     }
 
-    private static func failure(_ error: FileError, _ place: String) -> JobFailure {
-        guard error.number == 17 /* EEXIST */ else { return JobFailure(error, exit: .cannotCreate) }
-        return JobFailure(
-            code: "model.exists", message: "there is a model \(place) already",
-            hint: "Give another name by --name, or remove that folder.", exit: .cannotCreate)
+    private static func failure(_ error: FileError, _ place: String) -> Failure {
+        guard error.number == 17 /* EEXIST */ else { return Failure(error, .badOutput) }
+        return Failure(
+            .badOutput, code: "model.exists", message: "there is a model \(place) already",
+            hint: "Give another name by --name, or remove that folder.")
     }
 
     // MARK: putting together
@@ -156,11 +155,11 @@ public struct ModelImport: Sendable {
             folder: source, withVAE: vae == nil && settings.vae == nil)
         try copy(weights, from: source, staging, files)
         for place in settings.placesElsewhere where place.hasPrefix("\(source)/") {
-            throw JobFailure(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "clipdrag.json names \(place), outside its folder, by a path that leads from there",
                 file: "\(source)/clipdrag.json",
-                hint: "Put it into the folder, or write its whole path.", exit: .modelUnavailable)
+                hint: "Put it into the folder, or write its whole path.")
         }
         for place in settings.placesInside {
             let names = FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? []
@@ -174,12 +173,12 @@ public struct ModelImport: Sendable {
         let file = try SingleFile(path: source)
         let tokenizer = config.map { "\($0)/tokenizer" }.flatMap { isFolder($0) ? $0 : nil } ?? clip
         guard let tokenizer else {
-            throw JobFailure(
-                code: "model.missing",
+            throw Failure(
+                .badModel, code: "model.missing",
                 message: "a checkpoint of one file has no tokenizer, and \(source) needs one",
                 hint:
-                    "Give a CLIP model's folder, which has the same, by --clip, or one with tokenizer/ by --model-config.",
-                exit: .modelUnavailable)
+                    "Give a CLIP model's folder, which has the same, by --clip, or one with tokenizer/ by --model-config."
+            )
         }
         var notes: [String] = []
         if let config {

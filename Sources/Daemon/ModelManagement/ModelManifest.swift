@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -30,11 +31,11 @@ struct ModelManifest {
     ///
     /// - Parameter place: its path or address, for messages and relative addresses.
     /// - Throws: `model.manifest`.
-    init(_ bytes: [UInt8], place: String) throws(JobFailure) {
-        func failure(_ message: String) -> JobFailure {
-            JobFailure(
-                code: "model.manifest", message: message, file: place,
-                hint: "docs/models.md has the form of a manifest.", exit: .badData)
+    init(_ bytes: [UInt8], place: String) throws(Failure) {
+        func failure(_ message: String) -> Failure {
+            Failure(
+                .badJob, code: "model.manifest", message: message, file: place,
+                hint: "docs/models.md has the form of a manifest.")
         }
         guard let json = JSONValue(parsing: bytes), json["schema"]?.string == "clipdrag-model/1" else {
             throw failure("is no manifest: it has no \"schema\": \"clipdrag-model/1\"")

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -27,17 +28,15 @@ public struct ModelSettings: Sendable {
     /// Reads a model folder's file; without one nothing is set.
     ///
     /// - Throws: `model.config`, with the file, the place in it and what is allowed there.
-    public init(folder: String) throws(JobFailure) {
+    public init(folder: String) throws(Failure) {
         self.folder = folder
         let path = "\(folder)/clipdrag.json"
         let file: ModelFile
         do {
             file = try Self.contents(path)
         } catch {
-            throw JobFailure(
-                code: "model.config", message: error.message, file: path, line: error.mark.line,
-                column: error.mark.column, hint: error.hint, exit: .modelUnavailable,
-                rendered: error.description)
+            throw Failure(
+                .badModel, code: "model.config", message: error.message, at: error.place, hint: error.hint)
         }
         func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
         recommended = file.recommended.map { ($0.name, $0.value) }
@@ -46,15 +45,15 @@ public struct ModelSettings: Sendable {
     }
 
     /// The file as the spec parser reads it, whose errors name the place; and JSON it must be.
-    private static func contents(_ path: String) throws(SpecError) -> ModelFile {
+    private static func contents(_ path: String) throws(Failure) -> ModelFile {
         guard let data = FileManager.default.contents(atPath: path) else { return ModelFile() }
         let bytes = Array(data)
         let file = try parseModelFile(bytes, file: path)
         guard JSONValue(parsing: bytes) != nil else {
-            throw SpecError(
-                code: "model.config", message: "clipdrag.json is not JSON",
-                hint: "Write {\"recommended\": {…settings…}}, every key in quotes.", file: path, mark: .start,
-                sourceLine: "")
+            throw Failure(
+                .badModel, code: "model.config", message: "clipdrag.json is not JSON",
+                at: Failure.Place(file: path, line: 1, column: 1),
+                hint: "Write {\"recommended\": {…settings…}}, every key in quotes.")
         }
         return file
     }

@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -49,7 +50,7 @@ public struct ModelStore: Sendable {
     }
 
     /// The folder of a model given by path or name.
-    public func folder(of model: String) throws(JobFailure) -> String {
+    public func folder(of model: String) throws(Failure) -> String {
         if model.contains("/") {
             let path = URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
             if isModel(path) { return path.hasSuffix("/") ? String(path.dropLast()) : path }
@@ -60,26 +61,26 @@ public struct ModelStore: Sendable {
         }
         try Self.refuse(path: model)
         let known = all.map(\.name).joined(separator: ", ")
-        throw JobFailure(
-            code: "model.missing", message: "there is no model `\(model)`",
+        throw Failure(
+            .badModel, code: "model.missing", message: "there is no model `\(model)`",
             hint:
-                "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/.",
-            exit: .modelUnavailable)
+                "Models found: \(known.isEmpty ? "none" : known). Give a folder with unet/, vae/, text_encoder/, tokenizer/, scheduler/."
+        )
     }
 
     /// Refuses a path that is something known, but no model folder, saying what to do with it.
-    private static func refuse(path: String) throws(JobFailure) {
-        do { try DiffusionModel.refuse(path: path) } catch { throw JobFailure(error) }
+    private static func refuse(path: String) throws(Failure) {
+        try DiffusionModel.refuse(path: path)
         guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
-        throw JobFailure(
-            code: "model.missing", message: "\(path) is a checkpoint of one file, which lacks a tokenizer",
-            hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER",
-            exit: .modelUnavailable)
+        throw Failure(
+            .badModel, code: "model.missing",
+            message: "\(path) is a checkpoint of one file, which lacks a tokenizer",
+            hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER")
     }
 
     /// Where a model's files really lie: its folder, what its clipdrag.json names besides, and the targets of links in
     /// them (as download caches have them).
-    public static func places(of folder: String) throws(JobFailure) -> [String] {
+    public static func places(of folder: String) throws(Failure) -> [String] {
         let roots = [folder] + (try ModelSettings(folder: folder)).placesElsewhere
         let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
         let links = (roots + names.map { "\(folder)/\($0)" }).filter {
@@ -89,7 +90,7 @@ public struct ModelStore: Sendable {
     }
 
     /// A model's own values of `recommended`, from its clipdrag.json; none without that file.
-    public static func recommended(_ folder: String) throws(JobFailure) -> [(
+    public static func recommended(_ folder: String) throws(Failure) -> [(
         name: String, value: SettingValue
     )] { try ModelSettings(folder: folder).recommended }
 
@@ -112,30 +113,28 @@ public struct ModelStore: Sendable {
     public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
 
     /// Keeps others from importing or fetching into a folder of models.
-    static func lock(_ models: String) throws(JobFailure) -> FolderLock {
+    static func lock(_ models: String) throws(Failure) -> FolderLock {
         do { return try FolderLock(models) } catch {
-            guard error.number == 11 /* EWOULDBLOCK */ else { throw JobFailure(error, exit: .cannotCreate) }
-            throw JobFailure(
-                code: "model.busy", message: "another import or fetch into \(models) is under way",
-                hint: "Wait for it to end.", retryable: true, exit: .tryLater)
+            guard error.number == 11 /* EWOULDBLOCK */ else { throw Failure(error, .badOutput) }
+            throw Failure(
+                .tryLater, code: "model.busy", message: "another import or fetch into \(models) is under way",
+                hint: "Wait for it to end.", isRetryable: true)
         }
     }
 
     /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.
-    public static func load(_ folder: String) throws(JobFailure) -> DiffusionModel {
+    public static func load(_ folder: String) throws(Failure) -> DiffusionModel {
         let settings = try ModelSettings(folder: folder)
-        do {
-            var model = try DiffusionModel(folder: folder, vae: settings.vae)
-            for lora in settings.loras {
-                model = model.merging(try LoRAFile(path: lora.path, for: model), scale: lora.scale)
-            }
-            return model
-        } catch { throw JobFailure(error) }
+        var model = try DiffusionModel(folder: folder, vae: settings.vae)
+        for lora in settings.loras {
+            model = model.merging(try LoRAFile(path: lora.path, for: model), scale: lora.scale)
+        }
+        return model
     }
 
     /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
     /// clipdrag.json names elsewhere, by their whole paths.
-    public static func files(of folder: String) throws(JobFailure) -> [(name: String, path: String)] {
+    public static func files(of folder: String) throws(Failure) -> [(name: String, path: String)] {
         func files(_ root: String) -> [String] {
             (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()
         }
@@ -146,8 +145,8 @@ public struct ModelStore: Sendable {
     }
 
     /// SHA-256 over all weights of a model, file by file.
-    public static func weightsDigest(_ folder: String) throws(JobFailure) -> String {
+    public static func weightsDigest(_ folder: String) throws(Failure) -> String {
         let weights = try files(of: folder).filter { $0.name.hasSuffix(".safetensors") }
-        do { return try Digest.sha256(files: weights.map(\.path)) } catch { throw JobFailure(error) }
+        do { return try Digest.sha256(files: weights.map(\.path)) } catch { throw Failure(error) }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EditJobs
+import Failures
 import JobFiles
 import JSON
 import Processes
@@ -36,9 +37,9 @@ struct Clipdragd: ParsableCommand {
         } catch {
             // Commands have told of their own failures.
             if isJSON, !(error is ExitCode), exitCode(for: error) == .validationFailure {
-                let failure = JobFailure(
-                    code: "command.usage", message: message(for: error), hint: "See `clipdragd --help`.",
-                    exit: .usage)
+                let failure = Failure(
+                    .usage, code: "command.usage", message: message(for: error),
+                    hint: "See `clipdragd --help`.")
                 print(failure.json(attempts: 0).line)
             }
             exit(withError: error)

@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// A residual block, of the U-Net (with a time embedding) and of the VAE (without):
@@ -18,7 +19,7 @@ struct ResnetBlock: Sendable {
     init(
         _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float,
         recomputes: Bool = false
-    ) throws(ModelError) {
+    ) throws(Failure) {
         norm1 = try weights.groupNorm("norm1", channels: input, groups: groups, epsilon: epsilon, silu: true)
         conv1 = try weights.convolution("conv1", in: input, out: output)
         norm2 = try weights.groupNorm("norm2", channels: output, groups: groups, epsilon: epsilon, silu: true)
@@ -56,7 +57,7 @@ struct ResnetBlock: Sendable {
 struct Upsampler: Sendable {
     private let convolution: ConvolutionParameters
 
-    init(_ weights: Weights, channels: Int) throws(ModelError) {
+    init(_ weights: Weights, channels: Int) throws(Failure) {
         convolution = try weights.convolution("conv", in: channels, out: channels)
     }
 

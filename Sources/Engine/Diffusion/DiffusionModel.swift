@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -41,22 +42,22 @@ public struct DiffusionModel: Sendable {
     ///
     /// - Parameter vae: another VAE in the place of the folder's own, by folder or file.
     /// - Throws: an error naming the file and key at fault.
-    public init(folder: String, vae other: String? = nil) throws(ModelError) {
+    public init(folder: String, vae other: String? = nil) throws(Failure) {
         let layout = try ModelLayout(folder: folder)
         self.folder = folder
         unet = try layout.unet()
         vae = try layout.vae(other)
         guard vae.latentChannels == unet.latentChannels else {
-            throw ModelError(
-                code: "model.shape",
+            throw Failure(
+                .badModel, code: "model.shape",
                 message:
                     "\(other ?? folder): the VAE's latents have \(vae.latentChannels) channels, the U-Net's \(unet.latentChannels)",
                 hint: "Use a VAE of the same family of models.")
         }
         textEncoder = try layout.textEncoder()
         guard textEncoder.width == unet.textWidth else {
-            throw ModelError(
-                code: "model.shape",
+            throw Failure(
+                .badModel, code: "model.shape",
                 message:
                     "\(folder): the text encoder's states have \(textEncoder.width) values, the U-Net takes \(unet.textWidth)",
                 hint: "Use a text encoder of the same family of models.")
@@ -68,7 +69,7 @@ public struct DiffusionModel: Sendable {
             FileManager.default.fileExists(atPath: folder + "/clip") ? try Self.guide(folder + "/clip") : nil
     }
 
-    private static func guide(_ folder: String) throws(ModelError) -> Guide {
+    private static func guide(_ folder: String) throws(Failure) -> Guide {
         let weights = Weights(try ModelLayout.files(folder, "model"))
         var mean: [Double] = [0.48145466, 0.4578275, 0.40821073]
         var deviation: [Double] = [0.26862954, 0.26130258, 0.27577711]

@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// A training timestep, 0…999.
@@ -24,12 +25,12 @@ public struct NoiseSchedule: Sendable {
     private let finalAlphaBar: Float
     private let offset: Int
 
-    init(_ config: ConfigFile) throws(ModelError) {
+    init(_ config: ConfigFile) throws(Failure) {
         try config.refuse("trained_betas", because: "a schedule given as a list is not supported")
         let total: Int = try config.value("num_train_timesteps", default: 1000)
         guard total == 1000 else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): a schedule of \(total) training timesteps is not supported",
                 hint: "Use a model with 1000 of them, as all of Stable Diffusion 1.x and 2.x have.")
         }
@@ -44,8 +45,8 @@ public struct NoiseSchedule: Sendable {
             }
         case "linear": betas = Self.linearSpace(Float(first), Float(last), total)
         default:
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): beta_schedule `\(kind)` is not supported",
                 hint: "Use a model with `scaled_linear` or `linear`.")
         }
@@ -59,14 +60,15 @@ public struct NoiseSchedule: Sendable {
         finalAlphaBar = startsAtOne ? 1 : alphaBars[0]
         offset = try config.value("steps_offset", default: 0)
         guard (0..<total).contains(offset) else {
-            throw ModelError(
-                code: "model.config", message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
                 hint: "Copy the model again.")
         }
         let name: String = try config.value("prediction_type", default: "epsilon")
         guard let prediction = Prediction(rawValue: name) else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): prediction_type `\(name)` is not supported",
                 hint: "Use a model that predicts `epsilon` or `v_prediction`.")
         }

@@ -29,20 +29,3 @@ public struct EditProgress: Sendable, Equatable {
 
 /// Told of every step. What it throws ends the edit: this is how an edit is cancelled.
 public typealias ProgressReport = (EditProgress) throws -> Void
-
-/// An edit could not be made.
-public struct EditError: Error, Sendable, Equatable {
-    /// Stable and dotted: `edit.settings`, `edit.no_guide`, `edit.not_finite`, `edit.budget`.
-    public let code: String
-    /// What is wrong.
-    public let message: String
-    /// What to do.
-    public let hint: String
-
-    /// An error of the given code.
-    public init(code: String, message: String, hint: String) {
-        self.code = code
-        self.message = message
-        self.hint = hint
-    }
-}

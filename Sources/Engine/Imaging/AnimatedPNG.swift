@@ -1,4 +1,5 @@
 internal import CImageCodecs
+import Failures
 
 /// An animated PNG (APNG 1.0): ordinary PNG frames whose data chunks are wrapped and numbered.
 public enum AnimatedPNG {
@@ -6,7 +7,7 @@ public enum AnimatedPNG {
     ///
     /// - Parameters:
     ///   - milliseconds: how long each frame stands; the last one stands `lastMilliseconds`.
-    public static func bytes(frames: [Image], milliseconds: Int, lastMilliseconds: Int) throws(ImageError)
+    public static func bytes(frames: [Image], milliseconds: Int, lastMilliseconds: Int) throws(Failure)
         -> [UInt8]
     {
         precondition(!frames.isEmpty, "an animation without frames")

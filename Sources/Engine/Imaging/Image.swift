@@ -1,4 +1,5 @@
 internal import CImageCodecs
+import Failures
 
 /// A picture in memory, upright: RGB samples, perhaps alpha, and what has to survive an edit.
 public struct Image: Sendable, Equatable {
@@ -87,10 +88,10 @@ public struct Image: Sendable, Equatable {
     ///
     /// - Throws: `image.format` when they are neither PNG nor JPEG, `image.truncated`, `image.corrupt`,
     ///   `image.too_large`, `image.too_small`.
-    public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(ImageError) {
+    public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(Failure) {
         guard let format = FileSignature.format(of: bytes) else {
-            throw ImageError(
-                code: "image.format",
+            throw Failure(
+                .badJob, code: "image.format",
                 message: "this is \(FileSignature.name(of: bytes)), neither PNG nor JPEG",
                 hint: "Save the picture as PNG or JPEG.")
         }
@@ -103,34 +104,35 @@ public struct Image: Sendable, Equatable {
         defer { ci_release(&raw) }
         guard status == CI_OK else { throw Self.error(status, message, raw, limits) }
         guard min(raw.width, raw.height) >= limits.shortestSide else {
-            throw ImageError(
-                code: "image.too_small", message: "the picture has \(raw.width)×\(raw.height) pixels",
+            throw Failure(
+                .badJob, code: "image.too_small",
+                message: "the picture has \(raw.width)×\(raw.height) pixels",
                 hint: "Sides must have at least \(limits.shortestSide) pixels; enlarge it first.")
         }
         self = Self.upright(raw, format)
     }
 
     private static func error(_ status: ci_status, _ message: [CChar], _ raw: ci_image, _ limits: Limits)
-        -> ImageError
+        -> Failure
     {
         let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         switch status {
         case CI_TRUNCATED:
-            return ImageError(
-                code: "image.truncated", message: "the picture ends too early (\(text))",
+            return Failure(
+                .badJob, code: "image.truncated", message: "the picture ends too early (\(text))",
                 hint: "Copy it again.")
         case CI_TOO_LARGE:
-            return ImageError(
-                code: "image.too_large",
+            return Failure(
+                .badJob, code: "image.too_large",
                 message: "the picture is too large: \(raw.width)×\(raw.height) pixels (\(text))",
                 hint: "At most \(limits.pixels) pixels are taken (limits.pixels); make it smaller.")
         case CI_NO_MEMORY:
-            return ImageError(
-                code: "image.memory", message: "there is not enough memory to decode the picture",
+            return Failure(
+                .badJob, code: "image.memory", message: "there is not enough memory to decode the picture",
                 hint: "Make it smaller.")
         default:
-            return ImageError(
-                code: "image.corrupt", message: "the picture is damaged (\(text))",
+            return Failure(
+                .badJob, code: "image.corrupt", message: "the picture is damaged (\(text))",
                 hint: "Save or copy it again.")
         }
     }

@@ -1,4 +1,5 @@
 internal import CImageCodecs
+import Failures
 
 #if canImport(Glibc)
     import Glibc
@@ -6,7 +7,7 @@ internal import CImageCodecs
 
 extension Image {
     /// The bytes of a PNG: RGB or RGBA, 8 or 16 bits as the picture has, with its profile.
-    public func pngBytes() throws(ImageError) -> [UInt8] {
+    public func pngBytes() throws(Failure) -> [UInt8] {
         let channels = alpha == nil ? 3 : 4
         var interleaved: [UInt16]
         if let alpha {
@@ -29,14 +30,14 @@ extension Image {
     /// The bytes of a JPEG with the picture's profile. JPEG has 8 bits and no transparency: alpha is dropped.
     ///
     /// - Parameter quality: 1…100.
-    public func jpegBytes(quality: Int) throws(ImageError) -> [UInt8] {
+    public func jpegBytes(quality: Int) throws(Failure) -> [UInt8] {
         // 65535 → 255 exactly: v / 257, rounded
         let narrow = samples.map { UInt8(truncatingIfNeeded: depth == 16 ? (Int($0) + 128) / 257 : Int($0)) }
         return try encode(narrow, 3, depth: 8) { ci_write_jpeg(&$0, Int32(quality), &$1, &$2, &$3) }
     }
 
     /// The bytes in a format.
-    public func bytes(as format: Format, quality: Int = 95) throws(ImageError) -> [UInt8] {
+    public func bytes(as format: Format, quality: Int = 95) throws(Failure) -> [UInt8] {
         format == .png ? try pngBytes() : try jpegBytes(quality: quality)
     }
 
@@ -45,7 +46,7 @@ extension Image {
 
     private func encode<Sample>(
         _ samples: [Sample], _ channels: Int, depth: Int, _ encoder: Encoder
-    ) throws(ImageError) -> [UInt8] {
+    ) throws(Failure) -> [UInt8] {
         var (samples, icc) = (samples, profile)
         var out: UnsafeMutablePointer<UInt8>?
         var size = 0
@@ -61,8 +62,8 @@ extension Image {
             }
         }
         guard status == CI_OK, let out else {
-            throw ImageError(
-                code: "image.memory", message: "the picture could not be encoded",
+            throw Failure(
+                .badJob, code: "image.memory", message: "the picture could not be encoded",
                 hint: "There may be too little memory.")
         }
         defer { free(out) }

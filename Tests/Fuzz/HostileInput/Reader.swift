@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Imaging
 import SpecParser
@@ -29,8 +30,8 @@ public enum Reader: String, CaseIterable, Sendable {
 }
 
 private func readSpec(_ bytes: [UInt8]) -> Bool {
-    do throws(SpecError) { _ = try parseConfiguration(bytes, file: "config.yaml") } catch { check(error) }
-    do throws(SpecError) {
+    do throws(Failure) { _ = try parseConfiguration(bytes, file: "config.yaml") } catch { check(error) }
+    do throws(Failure) {
         let parsed = try parseSpec(bytes, file: "x.yaml")
         checkWriting(parsed.spec)
         try parsed.validate(width: 640, height: 480)
@@ -42,8 +43,9 @@ private func readSpec(_ bytes: [UInt8]) -> Bool {
 }
 
 /// An error can be shown, and says what is wrong and what to do.
-private func check(_ error: SpecError) {
-    demand(!error.message.isEmpty && !error.hint.isEmpty && error.mark.line >= 1 && error.mark.column >= 1)
+private func check(_ error: Failure) {
+    demand(!error.message.isEmpty && !error.hint.isEmpty)
+    demand(error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
     demand(error.description.hasSuffix(error.hint))
 }
 
@@ -53,7 +55,7 @@ private func checkWriting(_ spec: EditSpec) {
         spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a",
         preset: spec.preset ?? "recommended",
         settings: spec.settings.map { ($0.name, $0.value) }, output: spec.output)
-    do throws(SpecError) {
+    do throws(Failure) {
         let again = try parseSpec(Array(text.utf8), file: "spec.yaml").spec
         demand(again.drags.map(\.from.value) == spec.drags.map(\.from.value), text)
         demand(again.drags.map(\.to.value) == spec.drags.map(\.to.value), text)
@@ -79,7 +81,7 @@ private func bytes(_ text: String?) -> [UInt8]? { text.map { Array($0.utf8) } }
 private func readPicture(_ bytes: [UInt8], _ format: Image.Format) -> Bool {
     _ = FileSignature.completeness(of: bytes)
     guard FileSignature.format(of: bytes) == format else { return false }
-    do throws(ImageError) {
+    do throws(Failure) {
         let image = try Image(decoding: bytes, limits: .init(pixels: Reader.pixelsMax, shortestSide: 1))
         demand(image.samples.count == 3 * image.width * image.height)
         demand(image.width * image.height <= Reader.pixelsMax)

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -46,7 +47,7 @@ public struct InboxAddition {
     public init(
         _ written: String, watch: Configuration.Inbox.Watch, priority: Int, files: ConfigurationFiles,
         unitName: String?, stateFolder: String?
-    ) throws(JobFailure) {
+    ) throws(Failure) {
         folder = try InboxFolder(written)
         inbox = Configuration.Inbox(path: folder.path, watch: watch, priority: priority)
         self.files = files
@@ -81,14 +82,14 @@ public struct InboxAddition {
     /// Whether it goes together with the rest of the configuration.
     ///
     /// - Parameter others: the configuration without this inbox's piece.
-    public func check(beside others: Configuration) throws(JobFailure) {
+    public func check(beside others: Configuration) throws(Failure) {
         let place = FolderPlace(inbox.path)
         if let same = others.inboxes.first(where: { FolderPlace($0.path) == place }) {
-            throw JobFailure(
-                code: "config.overlap", message: "the configuration has this inbox already, as \(same.path)",
+            throw Failure(
+                .badConfiguration, code: "config.overlap",
+                message: "the configuration has this inbox already, as \(same.path)",
                 file: inbox.path,
-                hint: "If the service does not see it, take it out there and say this again.",
-                exit: .badConfiguration)
+                hint: "If the service does not see it, take it out there and say this again.")
         }
         var whole = others
         whole.inboxes.append(inbox)
@@ -96,56 +97,58 @@ public struct InboxAddition {
     }
 
     /// Does it.
-    public func run() throws(JobFailure) -> Answer {
+    public func run() throws(Failure) -> Answer {
         let unit = unitName.flatMap { SystemdUnit($0) }
         let dropIn = unit.map { self.dropIn(of: $0) }
         let start = Date().timeIntervalSince1970
         var changes = FileChanges()
         var watch: String?
-        do throws(JobFailure) {
-            try write(unit, dropIn, &changes)
-            if let unit, unit.isActive {
-                watch = try watched(by: unit, isNews: changes.isAny, since: start)
-            } else {
-                _ = unit?.reloadManager()
-            }
-        } catch {
+        do throws(Failure) { try write(unit, dropIn, &changes) } catch {
             changes.takeBack()
-            guard error.code == Self.refused, let unit else { throw error }
-            var failure = error
-            let isBack = unit.reloadManager() && unit.restart()
-            failure.hint =
-                "All is as it was before"
-                + (isBack
-                    ? ", and the service runs."
-                    : ", but it does not run: see `systemctl status \(unit.name)`.")
-            throw failure
+            throw error
+        }
+        if let unit, unit.isActive {
+            do throws(Failure) { watch = try watched(by: unit, isNews: changes.isAny, since: start) } catch {
+                changes.takeBack()
+                throw Self.restored(unit, after: error)
+            }
+        } else {
+            _ = unit?.reloadManager()
         }
         return Answer(
             inbox: inbox, ownership: folder.ownership, piece: piece, unit: unit?.name, dropIn: dropIn?.path,
             watch: watch, notes: notes(unit, dropIn, watch))
     }
 
-    private static let refused = "inbox.refused"
+    /// Starts the service as it was before; its refusal, with what came of that.
+    private static func restored(_ unit: SystemdUnit, after refusal: Failure) -> Failure {
+        var failure = refusal
+        let isBack = unit.reloadManager() && unit.restart()
+        failure.hint =
+            "All is as it was before"
+            + (isBack
+                ? ", and the service runs." : ", but it does not run: see `systemctl status \(unit.name)`.")
+        return failure
+    }
 
     /// One at a time: else one would test what another is about to take back. Where there is no folder there is no
     /// configuration, which whoever reads it next is told.
-    private static func hold(_ folder: String) throws(JobFailure) -> FolderLock? {
+    private static func hold(_ folder: String) throws(Failure) -> FolderLock? {
         do { return try FolderLock(folder) } catch {
             guard error.operation == "flock" else { return nil }
-            throw JobFailure(
-                code: "file.flock", message: "another add-inbox is at work", file: folder,
+            throw Failure(
+                .tryLater, code: "file.flock", message: "another add-inbox is at work", file: folder,
                 hint: "Wait for it.",
-                retryable: true, exit: .tryLater)
+                isRetryable: true)
         }
     }
 
     private func write(
         _ unit: SystemdUnit?, _ dropIn: (path: String, content: InboxDropIn)?, _ changes: inout FileChanges
-    ) throws(JobFailure) {
+    ) throws(Failure) {
         let service = unit.flatMap { ServiceUser($0) }
         do throws(FileError) { changes.made = try folder.make(for: service) } catch {
-            throw JobFailure(error, exit: .cannotCreate)
+            throw Failure(error, .badOutput)
         }
         if let service, let dropIn,
             let refusal = folder.refusal(of: service, isBound: dropIn.content.access != .named)
@@ -156,7 +159,7 @@ public struct InboxAddition {
             // In this order: a service that can see more starts; one whose inbox it cannot see does not.
             if let dropIn { try changes.write(dropIn.path, dropIn.content.text) }
             try changes.write(piece, "# Written by `clipdragd add-inbox`.\n\(inbox.yaml)")
-        } catch { throw JobFailure(error, exit: .cannotCreate) }
+        } catch { throw Failure(error, .badOutput) }
     }
 
     /// How the service says that it watches the inbox, or why it does not.
@@ -166,8 +169,7 @@ public struct InboxAddition {
     }
 
     /// How the service watches it, which is started anew if need be.
-    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(JobFailure) -> String
-    {
+    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(Failure) -> String {
         var unit = unit
         var look = isNews ? Look.not("") : ask(unit)
         if case .not = look {
@@ -179,9 +181,9 @@ public struct InboxAddition {
         case .not(let why, _):
             unit.refresh()
             let said = unit.lastWords(since: start).map { "; it says: \($0)" } ?? ""
-            throw JobFailure(
-                code: Self.refused, message: "\(unit.name) does not watch it: \(why)\(said)",
-                file: inbox.path, hint: "", exit: .cannotCreate)
+            throw Failure(
+                .badOutput, code: "inbox.refused", message: "\(unit.name) does not watch it: \(why)\(said)",
+                file: inbox.path, hint: "")
         }
     }
 

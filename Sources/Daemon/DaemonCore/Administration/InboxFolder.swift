@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import JobFiles
 internal import CLinux
 
@@ -39,12 +40,12 @@ struct InboxFolder {
     private let files = PosixFileSystem()
 
     /// - Parameter written: an absolute path.
-    init(_ written: String) throws(JobFailure) {
+    init(_ written: String) throws(Failure) {
         guard written.hasPrefix("/") else {
-            throw JobFailure(
-                code: "config.relative_path",
+            throw Failure(
+                .usage, code: "config.relative_path",
                 message: "the inbox is `\(PathCoding.shown(written))`, a relative path",
-                hint: "Write a path that begins with /.", exit: .usage)
+                hint: "Write a path that begins with /.")
         }
         // What is not there yet lies in what is.
         var (known, rest) = (written, [String]())
@@ -59,10 +60,10 @@ struct InboxFolder {
         guard let text = String(validating: PathCoding.bytes(whole), as: UTF8.self),
             text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
         else {
-            throw JobFailure(
-                code: "command.usage", message: "no unit of systemd can name this folder",
+            throw Failure(
+                .usage, code: "command.usage", message: "no unit of systemd can name this folder",
                 file: PathCoding.shown(written),
-                hint: "Choose a path of UTF-8 without control characters.", exit: .usage)
+                hint: "Choose a path of UTF-8 without control characters.")
         }
         path = text == "/" ? text : "/" + text.split(separator: "/").joined(separator: "/")
     }
@@ -112,7 +113,7 @@ struct InboxFolder {
     /// Why a service cannot use it, and what to do; nil where it can, or that cannot be asked.
     ///
     /// - Parameter isBound: the service gets the folder itself, whatever those above it allow.
-    func refusal(of service: ServiceUser, isBound: Bool) -> JobFailure? {
+    func refusal(of service: ServiceUser, isBound: Bool) -> Failure? {
         func access(_ isBound: Bool) -> Int32 {
             cl_folder_access(
                 PathCoding.cString(path), isBound ? 1 : 0, service.user, service.group, service.groups,
@@ -121,7 +122,7 @@ struct InboxFolder {
         let number = access(isBound)
         guard number > 0 else { return nil }
         let error = FileError("access", path, number)
-        var failure = JobFailure(error, exit: .cannotCreate)
+        var failure = Failure(error, .badOutput)
         guard number == EACCES else { return failure }
         let quoted = "'\(path.replacing("'", with: "'\\''"))'"
         if !isBound && access(true) == 0 {

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -316,15 +317,15 @@ struct ClaimStore<Files: FileSystem>: Sendable {
     ///
     /// - Parameter remember: is given that folder.
     func fail(
-        _ job: Job, _ failure: JobFailure, attempts: Int, stillNeeded: Set<String>,
+        _ job: Job, _ failure: Failure, attempts: Int, stillNeeded: Set<String>,
         remember: (String) throws(FileError) -> Void = { _ in }
     ) throws(FileError) {
         try files.removeTree(making(job))
         let report = failure.json(attempts: attempts, of: job.id)
         try files.replace("\(job.claim)/error.json", Array(report.lines.utf8), mode: 0o644)
-        try files.replace("\(job.claim)/error.txt", Array((failure.text + "\n").utf8), mode: 0o644)
+        try files.replace("\(job.claim)/error.txt", Array((failure.description + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
-        if !failure.code.hasPrefix("spec.") {
+        if !failure.kind.keepsPicture {
             for name in job.inputs where !stillNeeded.contains(name) {
                 try remove("\(job.inbox)/\(name)", isOurs: try isSameFile(job, name))
             }

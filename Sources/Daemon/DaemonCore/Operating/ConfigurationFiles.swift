@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import JobFiles
 import SpecParser
 
@@ -17,7 +18,7 @@ public struct ConfigurationFiles: Sendable {
     }
 
     /// The pieces, in the order of their names' bytes.
-    public func pieces() throws(JobFailure) -> [String] {
+    public func pieces() throws(Failure) -> [String] {
         let files = PosixFileSystem()
         do {
             guard try files.status(folder) != nil else { return [] }
@@ -32,15 +33,14 @@ public struct ConfigurationFiles: Sendable {
 
     /// Reads them all.
     ///
-    /// - Parameter missing: the exit code where there is no main file.
-    public func read(missing: JobFailure.Exit = .badConfiguration) throws(JobFailure) -> [ConfigurationFile] {
+    /// - Parameter missing: the kind of failure where there is no main file.
+    public func read(missing: Failure.Kind = .badConfiguration) throws(Failure) -> [ConfigurationFile] {
         var files = [try Self.read(main, missing: missing)]
         for piece in try pieces() { files.append(try Self.read(piece, missing: .badConfiguration)) }
         return files
     }
 
-    private static func read(_ path: String, missing: JobFailure.Exit) throws(JobFailure) -> ConfigurationFile
-    {
+    private static func read(_ path: String, missing: Failure.Kind) throws(Failure) -> ConfigurationFile {
         do {
             return ConfigurationFile(path: PathCoding.shown(path), bytes: try PosixFileSystem().read(path))
         } catch {
@@ -48,8 +48,8 @@ public struct ConfigurationFiles: Sendable {
         }
     }
 
-    private static func missing(_ error: FileError, _ exit: JobFailure.Exit) -> JobFailure {
-        JobFailure(
-            code: "config.missing", message: error.reason, file: error.path, hint: error.remedy, exit: exit)
+    private static func missing(_ error: FileError, _ kind: Failure.Kind) -> Failure {
+        Failure(
+            kind, code: "config.missing", message: error.reason, file: error.path, hint: error.remedy)
     }
 }

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -101,7 +102,7 @@ public struct Explanation: Sendable {
             }
             if let pair {
                 guard pair.ambiguous.isEmpty else {
-                    let failure = JobFailure(ambiguous: pair.spec, among: pair.ambiguous)
+                    let failure = Failure(ambiguous: pair.spec, among: pair.ambiguous)
                     return Explanation(
                         .ready, "\(pair.spec) will fail: \(failure.message). \(failure.hint)")
                 }
@@ -199,7 +200,8 @@ public struct Explanation: Sendable {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
             let hint = error["hint"]?.string ?? ""
-            let retry = hint.contains("requeue") ? "" : "; `clipdragd requeue \(id)` tries again"
+            let kind = record["kind"]?.string.flatMap { Failure.Kind(rawValue: $0) }
+            let retry = kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(id)` tries again"
             return Explanation(
                 .failed,
                 start

@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JSON
 
@@ -8,7 +9,7 @@ final class Records {
     /// How a job ended.
     enum Outcome {
         case published(String)
-        case failed(String, String)
+        case failed(Failure, String)
     }
 
     /// A file without its other half.
@@ -67,8 +68,11 @@ final class Records {
         switch outcome {
         case .published(let name):
             fields += [("state", .string("published")), ("published_as", .string(name))]
-        case .failed(let code, let folder):
-            fields += [("state", .string("failed")), ("code", .string(code)), ("folder", .string(folder))]
+        case .failed(let failure, let folder):
+            fields += [
+                ("state", .string("failed")), ("kind", .string(failure.kind.rawValue)),
+                ("code", .string(failure.code)), ("folder", .string(folder)),
+            ]
         }
         let record = JSONValue.object(fields)
         return (isShown ? record.shown : record).lines

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -58,9 +59,9 @@ extension Daemon {
         tell(.cancelled, "cancelled", job, level: .notice)
         return setAside(
             job,
-            JobFailure(
-                code: "job.cancelled", message: "the job was cancelled",
-                hint: "`clipdragd requeue \(id)` runs it after all.", exit: .tryLater))
+            Failure(
+                .cancelled, code: "job.cancelled", message: "the job was cancelled",
+                hint: "`clipdragd requeue \(id)` runs it after all."))
     }
 
     /// A failed job's inputs go back to where they came from. What cannot, for another file has its name there, stays.

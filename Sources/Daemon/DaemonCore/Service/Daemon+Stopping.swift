@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import JobFiles
 import Logging
@@ -11,7 +12,7 @@ internal import CLinux
 /// The end of a run, and what is told of the state.
 extension Daemon {
     /// Ends: workers are asked, then killed; their jobs and all that wait go back to the inboxes.
-    func finish() -> JobFailure.Exit {
+    func finish() -> ExitStatus {
         notifier.stopping()
         for worker in workers { worker.signal(stop == .atOnce ? SIGKILL : SIGTERM) }
         // Together with what giving back may take, below two seconds.

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import Logging
@@ -25,7 +26,7 @@ extension Daemon {
             else { return }
             queue.remove(job.id)
             guard job.ambiguous.isEmpty else {
-                setAside(job, JobFailure(ambiguous: job.spec, among: job.ambiguous))
+                setAside(job, Failure(ambiguous: job.spec, among: job.ambiguous))
                 continue
             }
             do {
@@ -80,15 +81,13 @@ extension Daemon {
         keepStages(of: job)
         switch end {
         case .succeeded: succeeded(job, worker.stage, now)
-        case .failed(let failure)
-        where failure.retryable
-            || [.cannotCreate, .ioError, .tryLater, .badConfiguration].contains(failure.exit):
+        case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
             // The place is at fault, or whoever is just writing the configuration; not the job: no attempt is charged.
             job.state = .claimed
             // The pause is shorter: of several jobs another is tried next.
             retryAt[job.id] = now + 2 * Self.pauseSeconds
             queue.add(job)
-            let reason = [failure.file, failure.message].compactMap { $0 }.joined(separator: ": ")
+            let reason = [failure.place?.file, failure.message].compactMap { $0 }.joined(separator: ": ")
             tell(
                 .postponed, "put off: \(reason)", job, level: .warning,
                 told(failure.code, .place, worker.stage))
@@ -99,9 +98,9 @@ extension Daemon {
             job.crashes += 1
             setAside(job, bound.failure, worker.stage)
         case .crashed(let reason):
-            let failure = JobFailure(
-                code: "worker.crashed", message: reason,
-                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.", exit: .internalError)
+            let failure = Failure(
+                .crash, code: "worker.crashed", message: reason,
+                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.")
             retry(job, failure, worker.stage, now)
         }
     }
@@ -115,7 +114,7 @@ extension Daemon {
     }
 
     /// Charges a try for a worker that died, and tries again a little later or no more. Neighbours go on.
-    private func retry(_ job: Job, _ failure: JobFailure, _ stage: String?, _ now: Double) {
+    private func retry(_ job: Job, _ failure: Failure, _ stage: String?, _ now: Double) {
         var job = job
         job.crashes += 1
         job.state = .claimed
@@ -136,9 +135,10 @@ extension Daemon {
     func succeeded(_ job: Job, _ stage: String?, _ now: Double) {
         do {
             guard let damaged = try store.damagedResult(of: job) else { return complete(job) }
-            let failure = JobFailure(
-                code: "worker.damaged_result", message: "\(damaged) does not read back as it was written",
-                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.", exit: .ioError)
+            let failure = Failure(
+                .crash, code: "worker.damaged_result",
+                message: "\(damaged) does not read back as it was written",
+                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.")
             retry(job, failure, stage, now)
         } catch {
             queue.add(job)
@@ -193,17 +193,17 @@ extension Daemon {
     /// Sets a job aside that cannot be done.
     ///
     /// - Returns: whether that was possible; else the job waits in the queue.
-    @discardableResult func setAside(_ job: Job, _ failure: JobFailure, _ stage: String? = nil) -> Bool {
+    @discardableResult func setAside(_ job: Job, _ failure: Failure, _ stage: String? = nil) -> Bool {
         do {
             var named = failure
-            named.file = failure.file.map(lastComponent)
+            named.place?.file = lastComponent(failure.place?.file ?? "")
             // Crashes are counted as they happen; any other failure ends one more try.
-            let isCrash = failure.code.hasPrefix("worker.")
+            let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
             try store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
-                try concluded(job, .failed(failure.code, folder))
+                try concluded(job, .failed(failure, folder))
             }
             dismiss(job)
             failures += 1

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import Logging
@@ -71,12 +72,13 @@ public final class Daemon {
     ///
     /// - Returns: the exit code.
     /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
-    public func run() throws(JobFailure) -> JobFailure.Exit {
+    public func run() throws(Failure) -> ExitStatus {
         do { try begin() } catch let error as FileError {
-            throw JobFailure(error, exit: .cannotCreate)
-        } catch let failure as JobFailure { throw failure } catch {
-            throw JobFailure(
-                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+            throw Failure(error, .badOutput)
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(unexpected: error)
         }
         // What was dropped meanwhile is claimed before anyone is told that the service is up.
         notifier.stillBusy()
@@ -112,11 +114,10 @@ public final class Daemon {
 
     private func begin() throws {
         guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
-            throw JobFailure(
-                code: "config.incomplete",
+            throw Failure(
+                .badConfiguration, code: "config.incomplete",
                 message: "there is no \(configuration.outbox == nil ? "outbox" : "inbox")",
-                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.",
-                exit: .badConfiguration)
+                hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.")
         }
         if let clash = configuration.folderClash { throw clash }
         if let why = Sandbox.whyUnavailable {
@@ -134,10 +135,9 @@ public final class Daemon {
         // Two daemons on one would take each other's requests and write over each other's status.
         do { stateLock = try FolderLock(setup.stateFolder) } catch {
             guard error.number == EWOULDBLOCK else { throw error }
-            throw JobFailure(
-                code: "state.locked", message: "another clipdragd keeps its state here",
-                file: setup.stateFolder, hint: "Give this one a state folder of its own (--state).",
-                exit: .tryLater)
+            throw Failure(
+                .tryLater, code: "state.locked", message: "another clipdragd keeps its state here",
+                file: setup.stateFolder, hint: "Give this one a state folder of its own (--state).")
         }
         // Everything is this daemon's from here on.
         for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
@@ -163,7 +163,7 @@ public final class Daemon {
     private func reload() {
         guard let reload = setup.reload else { return }
         notifier.reloading()
-        do throws(JobFailure) {
+        do throws(Failure) {
             var fresh = try reload()
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
             let isMoved = fresh.inboxes != configuration.inboxes || fresh.outbox != configuration.outbox
@@ -214,7 +214,7 @@ public final class Daemon {
         return true
     }
 
-    private func sleep() throws(JobFailure) {
+    private func sleep() throws(Failure) {
         let now = Date().timeIntervalSince1970
         var deadline = now + 60
         for inbox in inboxes { deadline = min(deadline, inbox.nextLook) }
@@ -249,10 +249,10 @@ public final class Daemon {
         {
             // Else the loop would turn without end, and give signs of life.
             notifier.brokenDown()
-            throw JobFailure(
-                code: "internal",
+            throw Failure(
+                .internalError, code: "internal",
                 message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
-                hint: "Please report this.", exit: .internalError)
+                hint: "Please report this.")
         }
         isChoreTurn = ready == 0 && choreTime < deadline
         if descriptors.last?.revents != 0 { for inbox in inboxes { inbox.doubt() } }

@@ -1,3 +1,4 @@
+import Failures
 import JobFiles
 import SpecParser
 
@@ -16,14 +17,14 @@ public struct DaemonSetup: Sendable {
     /// Asks whether a picture's bytes are all there.
     public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
     /// Reads the configuration again; nil where there is no file.
-    public var reload: (@Sendable () throws(JobFailure) -> Configuration)?
+    public var reload: (@Sendable () throws(Failure) -> Configuration)?
 
     /// A set-up.
     public init(
         configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
         version: String,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
-        reload: (@Sendable () throws(JobFailure) -> Configuration)? = nil
+        reload: (@Sendable () throws(Failure) -> Configuration)? = nil
     ) {
         self.configuration = configuration
         self.stateFolder = stateFolder

@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import JobFiles
 internal import CLinux
 
@@ -17,10 +18,10 @@ final class InboxLock {
         guard descriptor >= 0 else { throw FileError("open", path) }
         guard cl_lock(descriptor) == 0 else {
             close(descriptor)
-            throw JobFailure(
-                code: "inbox.locked", message: "another clipdragd watches this inbox",
+            throw Failure(
+                .tryLater, code: "inbox.locked", message: "another clipdragd watches this inbox",
                 file: parent(parent(path)),
-                hint: "Stop it first, or give this one another inbox.", exit: .tryLater)
+                hint: "Stop it first, or give this one another inbox.")
         }
         do throws(FileError) { mark = try Self.mark(path, descriptor) } catch {
             close(descriptor)

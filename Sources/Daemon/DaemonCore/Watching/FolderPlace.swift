@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import JobFiles
 import SpecParser
 
@@ -70,11 +71,11 @@ struct FolderPlace: Equatable {
 extension Configuration {
     /// Why its folders cannot be used together: what is put into one would come back as new work in another. The paths tell
     /// only some of it; symbolic links and bind mounts are followed.
-    public var folderClash: JobFailure? {
+    public var folderClash: Failure? {
         let mounts = FolderPlace.mountTable
         let places = inboxes.map { (path: $0.path, place: FolderPlace($0.path, mounts: mounts)) }
-        func clash(_ what: String, _ hint: String) -> JobFailure {
-            JobFailure(code: "config.overlap", message: what, hint: hint, exit: .badConfiguration)
+        func clash(_ what: String, _ hint: String) -> Failure {
+            Failure(.badConfiguration, code: "config.overlap", message: what, hint: hint)
         }
         for (i, inbox) in places.enumerated() {
             if let other = places[..<i].first(where: { $0.place.overlaps(inbox.place) }) {

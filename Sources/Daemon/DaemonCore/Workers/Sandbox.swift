@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import Processes
@@ -50,7 +51,7 @@ public struct Sandbox: Sendable, Equatable {
     /// would be left out. Returns at once in the program started anew.
     ///
     /// - Throws: `worker.sandbox` when the kernel has what it takes and refuses all the same.
-    public func enter() throws(JobFailure) {
+    public func enter() throws(Failure) {
         guard getenv(Self.marker) == nil else { return }
         // A kernel without Landlock: the daemon has said so at its start.
         if Self.whyUnavailable == nil { try denyFiles() }
@@ -66,7 +67,7 @@ public struct Sandbox: Sendable, Equatable {
         throw Self.failure("execv")
     }
 
-    private func denyFiles() throws(JobFailure) {
+    private func denyFiles() throws(Failure) {
         let allowed =
             readable.map { ($0, CL_READ) } + executable.map { ($0, CL_EXECUTE) }
             + writable.map { ($0, CL_WRITE) }
@@ -90,10 +91,10 @@ public struct Sandbox: Sendable, Equatable {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     }
 
-    private static func failure(_ call: String) -> JobFailure {
-        JobFailure(
-            code: "worker.sandbox",
+    private static func failure(_ call: String) -> Failure {
+        Failure(
+            .workerStopped, code: "worker.sandbox",
             message: "the worker could not lock itself in: \(call): \(String(cString: strerror(errno)))",
-            hint: "See “The worker's sandbox” in docs/operations.md.", exit: .internalError)
+            hint: "See “The worker's sandbox” in docs/operations.md.")
     }
 }

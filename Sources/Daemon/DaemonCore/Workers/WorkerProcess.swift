@@ -1,4 +1,5 @@
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -10,13 +11,13 @@ internal import CLinux
 #endif
 
 /// A child process that makes one edit. It writes JSON lines: `{"stage":…, "step":…, "total":…}` for progress, and
-/// before it fails `{"error": {…error.json…}, "exit": code}`.
+/// before it fails `{"failure": {…}}` (`WorkerFailure`).
 final class WorkerProcess {
     /// How a worker ended.
     enum End: Equatable {
         case succeeded
         /// It said why it cannot be done.
-        case failed(JobFailure)
+        case failed(Failure)
         /// It died of a signal or said nothing.
         case crashed(String)
         /// The daemon killed it.
@@ -43,7 +44,7 @@ final class WorkerProcess {
     /// When it was first told to die at once.
     private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
-    private var failure: JobFailure?
+    private var failure: Failure?
 
     /// Starts a program with arguments, and a bound on its memory in bytes.
     init(_ command: [String], job: Job, memory: Int? = nil) throws(FileError) {
@@ -86,10 +87,12 @@ final class WorkerProcess {
         while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(buffer[..<end])
             buffer.removeSubrange(...end)
+            if let told = WorkerFailure(line) {
+                failure = told.failure
+                continue
+            }
             guard let json = JSONValue(parsing: line) else { continue }
-            if let error = json["error"] {
-                failure = JobFailure(json: error, exit: json["exit"]?.integer ?? 70)
-            } else if json["stage"] != nil {
+            if json["stage"] != nil {
                 if json != progress { lastProgress = .now }
                 progress = json
             }
@@ -135,23 +138,5 @@ final class WorkerProcess {
         let code = (status >> 8) & 0xff
         if code == 0 { return .succeeded }
         return failure.map { .failed($0) } ?? .crashed("the worker ended with code \(code) and said nothing")
-    }
-}
-
-extension JobFailure {
-    /// A failure as a worker tells it.
-    init?(json: JSONValue, exit: Int) {
-        // The code goes into metrics and logs: a worker that has been taken over writes nothing else into them by it.
-        guard let code = json["code"]?.string, code.wholeMatch(of: /[a-z_0-9.]+/) != nil,
-            let message = json["message"]?.string
-        else { return nil }
-        var retryable = false
-        if case .bool(true)? = json["retryable"] { retryable = true }
-        self.init(
-            code: code, message: message, file: json["file"]?.string, line: json["line"]?.integer,
-            column: json["column"]?.integer,
-            hint: json["hint"]?.string ?? "", retryable: retryable,
-            exit: Exit(rawValue: Int32(exit)) ?? .internalError,
-            rendered: json["rendered"]?.string)
     }
 }

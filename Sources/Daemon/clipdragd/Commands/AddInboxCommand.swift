@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonCore
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -45,10 +46,10 @@ struct AddInboxCommand: ParsableCommand {
             // The service has to read what is written here.
             umask(0o022)
             guard let main else {
-                throw JobFailure(
-                    code: "config.missing",
+                throw Failure(
+                    .badConfiguration, code: "config.missing",
                     message: "there is no configuration that an inbox could be added to",
-                    hint: "Make /etc/clipdragd/config.yaml, or give --config FILE.", exit: .badConfiguration)
+                    hint: "Make /etc/clipdragd/config.yaml, or give --config FILE.")
             }
             let files = ConfigurationFiles(absolutePath(main))
             let addition = try InboxAddition(
@@ -56,11 +57,8 @@ struct AddInboxCommand: ParsableCommand {
                 watch: Configuration.Inbox.Watch(rawValue: watch.rawValue) ?? .auto, priority: priority,
                 files: files, unitName: unit ?? unitThatReads(files.main),
                 stateFolder: places.state.map { absolutePath($0) })
-            let read = try files.read(missing: places.config == nil ? .badConfiguration : .noInput)
-            let others: Configuration
-            do { others = try parseConfiguration(read.filter { $0.path != addition.piece }) } catch let error
-                as SpecError
-            { throw JobFailure(error, exit: .badConfiguration) }
+            let read = try files.read(missing: places.config == nil ? .badConfiguration : .missingInput)
+            let others = try parseConfiguration(read.filter { $0.path != addition.piece })
             try addition.check(beside: others)
             tell(try addition.run())
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -40,9 +41,9 @@ struct CaptionCommand: ParsableCommand {
         }
     }
 
-    private func picture() throws(JobFailure) -> Image {
+    private func picture() throws(Failure) -> Image {
         let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(image) } catch { throw JobFailure(error, exit: .noInput) }
-        do { return try Image(decoding: bytes) } catch { throw JobFailure(error, file: image) }
+        do { bytes = try PosixFileSystem().read(image) } catch { throw Failure(error, .missingInput) }
+        do { return try Image(decoding: bytes) } catch { throw error.inFile(image) }
     }
 }

@@ -3,6 +3,7 @@ import Diffusion
 import DragEditing
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -38,7 +39,7 @@ struct CheckCommand: ParsableCommand {
             let folder = try model.folder(configuration, state: places.stateFolder)
             model.apply(folder)
             let recommended = try ModelStore.recommended(folder)
-            var worst: JobFailure?
+            var worst: Failure?
             var loaded: DiffusionModel?
             for path in specs {
                 do {
@@ -49,7 +50,7 @@ struct CheckCommand: ParsableCommand {
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
-                } catch let failure as JobFailure {
+                } catch let failure as Failure {
                     output.say(failure)
                     worst = worst ?? failure
                 }
@@ -65,14 +66,13 @@ struct CheckCommand: ParsableCommand {
         throws -> EditPace.Forecast?
     {
         guard let size = plan.latentSize(folder) else { return nil }
-        let settings = plan.settings
-        var known = RememberedPace(modelFolder: folder, size: size, settings: settings, cache: cache)
+        var known = RememberedPace(modelFolder: folder, size: size, plan: plan, cache: cache)
         if known == nil && measure {
             let model = try loaded ?? ModelStore.load(folder)
             loaded = model
-            known = try RememberedPace(of: model, size: size, settings: settings, cache: cache)
+            known = try RememberedPace(of: model, size: size, plan: plan, cache: cache)
         }
-        return known?.pace.forecast(settings)
+        return known?.pace.forecast(plan.cost, budget: plan.settings.budget)
     }
 
     private func explain(_ path: String, _ plan: JobPlan, model: String, _ forecast: EditPace.Forecast?) {

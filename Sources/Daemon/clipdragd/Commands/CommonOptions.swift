@@ -4,6 +4,7 @@ import Diffusion
 import DragEditing
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -19,16 +20,16 @@ struct OutputOptions: ParsableArguments {
 
     /// Runs a command's work; a failure is printed and becomes the exit code.
     func report(_ work: () throws -> Void) throws {
-        do { try work() } catch let failure as JobFailure {
+        do { try work() } catch let failure as Failure {
             say(failure)
             throw ArgumentParser.ExitCode(failure.exit.rawValue)
         }
     }
 
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
-    func say(_ failure: JobFailure) {
+    func say(_ failure: Failure) {
         if json { print(failure.json(attempts: 0).line) }
-        StandardStream.errors.tell(failure.text + "\n")
+        StandardStream.errors.tell(failure.description + "\n")
     }
 }
 
@@ -56,7 +57,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// The model's folder.
-    func folder(_ configuration: Configuration, state: String?) throws(JobFailure) -> String {
+    func folder(_ configuration: Configuration, state: String?) throws(Failure) -> String {
         try ModelStore(stateFolder: state).folder(of: model ?? configuration.model ?? ModelStore.defaultName)
     }
 
@@ -117,13 +118,11 @@ struct PlaceOptions: ParsableArguments {
     var configurationFiles: ConfigurationFiles? { configurationFile.map { ConfigurationFiles($0) } }
 
     /// The configuration in force.
-    func configuration() throws(JobFailure) -> Configuration {
+    func configuration() throws(Failure) -> Configuration {
         guard let files = configurationFiles else { return Configuration() }
         // A path of the command line that is not there is the caller's mistake, not the file's.
-        let read = try files.read(missing: config == nil ? .badConfiguration : .noInput)
-        do { return try parseConfiguration(read) } catch {
-            throw JobFailure(error, exit: .badConfiguration)
-        }
+        let read = try files.read(missing: config == nil ? .badConfiguration : .missingInput)
+        return try parseConfiguration(read)
     }
 }
 

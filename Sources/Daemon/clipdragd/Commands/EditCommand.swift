@@ -3,6 +3,7 @@ import Diffusion
 import DragEditing
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -58,17 +59,14 @@ struct EditCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             var options = JobOptions(configuration)
-            do { options.overrides = try settings.map { try parseSetting($0) } } catch let error as SpecError
-            {
-                throw JobFailure(error, exit: .usage)
-            }
+            options.overrides = try settings.map { try parseSetting($0) }
             options.lora = lora
             options.loraScale = loraScale
             for path in [image, spec] + (lora.map { [$0] } ?? [])
             where !FileManager.default.fileExists(atPath: path) {
-                throw JobFailure(
-                    code: "file.missing", message: "\(path) is not there", file: path,
-                    hint: "Check the path.", exit: .noInput)
+                throw Failure(
+                    .missingInput, code: "file.missing", message: "\(path) is not there", file: path,
+                    hint: "Check the path.")
             }
             let files = PosixFileSystem()
             try checkOut(files)
@@ -81,7 +79,7 @@ struct EditCommand: ParsableCommand {
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
-            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder()
+            let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder(wantsTensors: trace != nil)
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
@@ -98,27 +96,29 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    private func checkOut(_ files: PosixFileSystem) throws(JobFailure) {
+    private func checkOut(_ files: PosixFileSystem) throws(Failure) {
         do {
             if let status = try files.status(out) {
                 let entries = status.kind == .directory ? try files.list(out) : nil
                 guard entries?.isEmpty == true else {
-                    throw JobFailure(
-                        code: "out.not_empty", message: "\(out) is not an empty folder", file: out,
-                        hint: "Give a new folder, or empty this one.", exit: .cannotCreate)
+                    throw Failure(
+                        .badOutput, code: "out.not_empty", message: "\(out) is not an empty folder",
+                        file: out,
+                        hint: "Give a new folder, or empty this one.")
                 }
             }
             try files.createDirectory(out)
-        } catch let error as FileError { throw JobFailure(error, exit: .cannotCreate) } catch let failure
-            as JobFailure
-        { throw failure } catch {
-            throw JobFailure(
-                code: "internal", message: "\(error)", hint: "Please report this.", exit: .internalError)
+        } catch let error as FileError {
+            throw Failure(error, .badOutput)
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(unexpected: error)
         }
     }
 
     private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
-        throws(JobFailure)
+        throws(Failure)
     {
         do {
             for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
@@ -126,7 +126,7 @@ struct EditCommand: ParsableCommand {
             if let saveLora, let lora = recorder?.lora {
                 try files.replace(saveLora, lora.encoded(), mode: 0o644)
             }
-        } catch { throw JobFailure(error, exit: .cannotCreate) }
+        } catch { throw Failure(error, .badOutput) }
     }
 }
 

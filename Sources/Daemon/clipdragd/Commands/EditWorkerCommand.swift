@@ -3,6 +3,7 @@ import DaemonCore
 import DragEditing
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -32,14 +33,14 @@ struct EditWorkerCommand: ParsableCommand {
         do {
             try sandbox().enter()
             try edit()
-        } catch let failure as JobFailure {
+        } catch let failure as Failure {
             tell(failure)
             throw ExitCode(failure.exit.rawValue)
         }
     }
 
     /// It reads its job, its model and the state folder's caches, and writes into the folder of its results.
-    private func sandbox() throws(JobFailure) -> Sandbox {
+    private func sandbox() throws(Failure) -> Sandbox {
         let configuration = try places.configuration()
         let folder = try model.folder(configuration, state: places.stateFolder)
         let runsPrograms = configuration.captions.contains { if case .command = $0 { true } else { false } }
@@ -73,7 +74,7 @@ struct EditWorkerCommand: ParsableCommand {
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
-                throw JobFailure(error, exit: .cannotCreate)
+                throw Failure(error, .badOutput)
             }
         }
     }
@@ -86,10 +87,8 @@ struct EditWorkerCommand: ParsableCommand {
             ]))
     }
 
-    private func tell(_ failure: JobFailure) {
-        guard case .object(let fields) = failure.json(attempts: attempt) else { return }
-        let error = fields + [("rendered", JSONValue.optional(failure.rendered))]
-        say(.object([("error", .object(error)), ("exit", .integer(Int(failure.exit.rawValue)))]))
+    private func tell(_ failure: Failure) {
+        StandardStream.output.tell(WorkerFailure(failure).line + "\n")
     }
 
     private func say(_ value: JSONValue) { StandardStream.output.tell(value.line + "\n") }

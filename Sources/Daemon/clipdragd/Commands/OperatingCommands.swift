@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonCore
 import DurableFiles
 import EditJobs
+import Failures
 import Foundation
 import JobFiles
 import JSON
@@ -27,9 +28,10 @@ struct StatusCommand: ParsableCommand {
             repeat {
                 let daemon = places.daemon
                 guard let status = daemon.status else {
-                    throw JobFailure(
-                        code: "status.none", message: "no daemon has written to \(places.stateFolder)",
-                        hint: "Start it with `clipdragd run`, or give its --state.", exit: .tryLater)
+                    throw Failure(
+                        .tryLater, code: "status.none",
+                        message: "no daemon has written to \(places.stateFolder)",
+                        hint: "Start it with `clipdragd run`, or give its --state.")
                 }
                 let text = output.json ? line(status, daemon) : text(status, daemon)
                 // A terminal shows the present; elsewhere each change is told once.
@@ -148,10 +150,10 @@ struct ExplainCommand: ParsableCommand {
     }
 }
 
-private func unknownJob(_ id: String) -> JobFailure {
-    JobFailure(
-        code: "job.unknown", message: "there is no job \(id)", hint: "`clipdragd list` shows all.",
-        exit: .noInput)
+private func unknownJob(_ id: String) -> Failure {
+    Failure(
+        .missingInput, code: "job.unknown", message: "there is no job \(id)",
+        hint: "`clipdragd list` shows all.")
 }
 
 /// Tells that what was asked for has to wait for a daemon.
@@ -172,12 +174,12 @@ struct JobArguments: ParsableArguments {
             let (ended, active) = (daemon.record(id), daemon.active.first { $0["id"]?.string == id })
             guard ended != nil || active != nil else { throw unknownJob(id) }
             if let why = refusal(verb, id, ended: ended, active: active) {
-                throw JobFailure(
-                    code: "job.state", message: "the job \(id) \(why.0)", hint: why.1, exit: .usage)
+                throw Failure(
+                    .usage, code: "job.state", message: "the job \(id) \(why.0)", hint: why.1)
             }
             do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
                 as FileError
-            { throw JobFailure(error) }
+            { throw Failure(error) }
             tellIfAlone(daemon, output)
             if output.json {
                 print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
@@ -215,7 +217,7 @@ private func set(
     try output.report {
         do {
             for flag in flags { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) }
-        } catch let error as FileError { throw JobFailure(error) }
+        } catch let error as FileError { throw Failure(error) }
         tellIfAlone(places.daemon, output)
         if output.json { print(JSONValue.object([("request", .string(word))]).line) }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonCore
 import EditJobs
+import Failures
 import Foundation
 import Imaging
 import JobFiles
@@ -45,7 +46,7 @@ struct RunCommand: ParsableCommand {
     }
 
     /// The configuration with the flags' values, which win.
-    private func merged() throws(JobFailure) -> Configuration {
+    private func merged() throws(Failure) -> Configuration {
         var configuration = try places.configuration()
         if !inbox.isEmpty {
             configuration.inboxes = inbox.map { Configuration.Inbox(path: absolutePath($0)) }
@@ -65,10 +66,10 @@ struct RunCommand: ParsableCommand {
         return words
     }
 
-    private func reload() -> (@Sendable () throws(JobFailure) -> Configuration)? {
+    private func reload() -> (@Sendable () throws(Failure) -> Configuration)? {
         guard places.configurationFile != nil else { return nil }
         let command = self
-        return { () throws(JobFailure) in try command.merged() }
+        return { () throws(Failure) in try command.merged() }
     }
 }
 

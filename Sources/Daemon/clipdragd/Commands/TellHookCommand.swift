@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonCore
 import DurableFiles
+import Failures
 import JobFiles
 
 /// `clipdragd tell-hook`: gives what comes on standard input to the hook behind a socket. The daemon starts it, as it starts
@@ -14,6 +15,6 @@ struct TellHookCommand: ParsableCommand {
 
     func run() throws {
         let json = try PosixFileSystem().read("/dev/stdin")
-        if !CompletionHook.tell(json, socket) { throw ExitCode(JobFailure.Exit.tryLater.rawValue) }
+        if !CompletionHook.tell(json, socket) { throw ExitCode(ExitStatus.tryLater.rawValue) }
     }
 }

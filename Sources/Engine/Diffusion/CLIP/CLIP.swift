@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -19,7 +20,7 @@ public struct CLIP: Sendable {
     private let normalisation: ChannelAffine
     private let shiftedNormalisation: ChannelAffine
 
-    init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(ModelError) {
+    init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(Failure) {
         let textConfig = config.section("text_config")
         let vision = config.section("vision_config")
         let width: Int = try vision.value("hidden_size", default: 768)
@@ -72,7 +73,7 @@ public struct CLIP: Sendable {
     }
 
     /// See `TextEncoder.check`.
-    func check(_ tokenizer: Tokenizer, of folder: String) throws(ModelError) {
+    func check(_ tokenizer: Tokenizer, of folder: String) throws(Failure) {
         try text.check(tokenizer, of: folder)
     }
 

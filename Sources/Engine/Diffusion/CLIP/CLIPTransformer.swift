@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// The stack that CLIP's text and picture encoders share, n times:
@@ -14,7 +15,7 @@ struct CLIPTransformer: Sendable {
     private let activation: Activation
 
     /// - Parameter config: `hidden_size num_attention_heads num_hidden_layers intermediate_size hidden_act`.
-    init(_ w: Weights, _ config: ConfigFile, isCausal: Bool) throws(ModelError) {
+    init(_ w: Weights, _ config: ConfigFile, isCausal: Bool) throws(Failure) {
         let width: Int = try config.value("hidden_size", default: isCausal ? 512 : 768)
         let inner: Int = try config.value("intermediate_size", default: isCausal ? 2048 : 3072)
         let count = try config.count("num_hidden_layers", default: 12)
@@ -25,8 +26,9 @@ struct CLIPTransformer: Sendable {
         case "quick_gelu": activation = Activation(.quickGELU)
         case "gelu": activation = Activation(.gelu)
         default:
-            throw ModelError(
-                code: "model.unsupported", message: "\(config.path): hidden_act `\(name)` is not supported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(config.path): hidden_act `\(name)` is not supported",
                 hint: "Use a CLIP model with `quick_gelu` or `gelu`.")
         }
         try w.divides(heads, width, "heads of `\(w.path)`")

@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// CLIP's text encoder: ids ─ token + position embeddings ─ causal transformer ─ final layer norm.
@@ -11,7 +12,7 @@ public struct TextEncoder: Sendable {
     public var width: Int { tokens.shape[1] }
 
     /// - Parameter weights: those under `text_model`, or at the top of newer files.
-    init(_ weights: Weights, _ config: ConfigFile) throws(ModelError) {
+    init(_ weights: Weights, _ config: ConfigFile) throws(Failure) {
         let isNested = weights.has("text_model.embeddings.token_embedding.weight")
         let w = isNested ? weights["text_model"] : weights
         let width: Int = try config.value("hidden_size", default: 512)
@@ -27,12 +28,12 @@ public struct TextEncoder: Sendable {
     }
 
     /// Fails where a tokenizer gives other ids, or more of them, than there are embeddings for.
-    func check(_ tokenizer: Tokenizer, of folder: String) throws(ModelError) {
+    func check(_ tokenizer: Tokenizer, of folder: String) throws(Failure) {
         let (vocabulary, length) = (tokens.shape[0], positions.shape[0])
         guard tokenizer.ids.lowerBound >= 0, tokenizer.ids.upperBound < vocabulary, tokenizer.length <= length
         else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message:
                     "\(folder): the tokenizer gives \(tokenizer.length) ids from \(tokenizer.ids.lowerBound) to \(tokenizer.ids.upperBound); its encoder takes \(length) from 0 to \(vocabulary - 1)",
                 hint: "Copy the tokenizer that belongs to the text encoder.")

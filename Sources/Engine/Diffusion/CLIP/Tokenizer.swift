@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// CLIP's byte-level byte-pair encoding.
@@ -16,7 +17,7 @@ public struct Tokenizer: Sendable {
     let ids: ClosedRange<Int>
 
     /// Reads a tokenizer's folder.
-    public init(folder: String) throws(ModelError) {
+    public init(folder: String) throws(Failure) {
         let config = try ConfigFile(path: folder + "/tokenizer_config.json")
         let mapPath = folder + "/special_tokens_map.json"
         let map = FileManager.default.fileExists(atPath: mapPath) ? try ConfigFile(path: mapPath) : config
@@ -24,13 +25,14 @@ public struct Tokenizer: Sendable {
             let vocabulary = (try? JSONSerialization.jsonObject(with: data)) as? [String: Int],
             let least = vocabulary.values.min(), let most = vocabulary.values.max()
         else {
-            throw ModelError(
-                code: "model.missing", message: "\(folder)/vocab.json is not there or no vocabulary",
+            throw Failure(
+                .badModel, code: "model.missing",
+                message: "\(folder)/vocab.json is not there or no vocabulary",
                 hint: "Copy the model's tokenizer folder again.")
         }
         guard let merges = try? String(contentsOfFile: folder + "/merges.txt", encoding: .utf8) else {
-            throw ModelError(
-                code: "model.missing", message: "\(folder)/merges.txt is not there",
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(folder)/merges.txt is not there",
                 hint: "Copy the model's tokenizer folder again.")
         }
         self.vocabulary = vocabulary
@@ -42,18 +44,18 @@ public struct Tokenizer: Sendable {
         self.ranks = ranks
         length = try config.count("model_max_length", default: 77)
         guard length > 2 else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(config.path): `model_max_length` \(length) leaves no room for a text",
                 hint: "Copy the model's tokenizer folder again.")
         }
         var specials: [String: Int] = [:]
-        func id(_ key: String, _ standard: String) throws(ModelError) -> Int {
+        func id(_ key: String, _ standard: String) throws(Failure) -> Int {
             let (mapped, configured) = (try Self.token(map, key), try Self.token(config, key))
             let token = mapped ?? configured ?? standard
             guard let id = vocabulary[token] else {
-                throw ModelError(
-                    code: "model.config",
+                throw Failure(
+                    .badModel, code: "model.config",
                     message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
                     hint: "Copy the model's tokenizer folder again.")
             }
@@ -68,7 +70,7 @@ public struct Tokenizer: Sendable {
     }
 
     /// A special token, written as a string or as an object with its `content`.
-    private static func token(_ config: ConfigFile, _ key: String) throws(ModelError) -> String? {
+    private static func token(_ config: ConfigFile, _ key: String) throws(Failure) -> String? {
         guard config.isSet(key) else { return nil }
         if let content = config.section(key).text("content") { return content }
         return config.text(key)

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// A config.json, by key; absent keys take diffusers' and transformers' defaults where they are read.
@@ -5,18 +6,19 @@ struct ConfigFile {
     let path: String
     private let object: [String: Any]
 
-    init(path: String) throws(ModelError) {
+    init(path: String) throws(Failure) {
         self.path = path
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw ModelError(
-                code: "model.missing", message: "\(path) is not there or cannot be read",
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(path) is not there or cannot be read",
                 hint:
                     "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
             )
         }
         guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
-            throw ModelError(
-                code: "model.config", message: "\(path) is not a JSON object", hint: "Copy the model again.")
+            throw Failure(
+                .badModel, code: "model.config", message: "\(path) is not a JSON object",
+                hint: "Copy the model again.")
         }
         self.object = object
     }
@@ -38,7 +40,7 @@ struct ConfigFile {
     }
 
     /// The value of a key, or the default when it is absent or null.
-    func value<T>(_ key: String, default standard: T) throws(ModelError) -> T {
+    func value<T>(_ key: String, default standard: T) throws(Failure) -> T {
         guard let found = object[key], !(found is NSNull) else { return standard }
         if let value = found as? T { return value }
         if T.self == Float.self, let number = found as? NSNumber, let value = number.floatValue as? T {
@@ -47,9 +49,10 @@ struct ConfigFile {
         throw unexpected(key, found)
     }
 
-    private func unexpected(_ key: String, _ found: Any) -> ModelError {
-        ModelError(
-            code: "model.config", message: "\(path): `\(key)` is \(found), which is not of the expected kind",
+    private func unexpected(_ key: String, _ found: Any) -> Failure {
+        Failure(
+            .badModel, code: "model.config",
+            message: "\(path): `\(key)` is \(found), which is not of the expected kind",
             hint: "The model is of a kind that is not supported, or its config.json is damaged.")
     }
 
@@ -59,14 +62,14 @@ struct ConfigFile {
     private static let possibleCounts = 1...1 << 20
 
     /// A size or a number of parts, within what can be.
-    func count(_ key: String, default standard: Int) throws(ModelError) -> Int {
+    func count(_ key: String, default standard: Int) throws(Failure) -> Int {
         let count: Int = try value(key, default: standard)
         guard Self.possibleCounts.contains(count) else { throw unexpected(key, count) }
         return count
     }
 
     /// The same per level, or one for all.
-    func counts(_ key: String, default standard: [Int]) throws(ModelError) -> [Int] {
+    func counts(_ key: String, default standard: [Int]) throws(Failure) -> [Int] {
         let counts: [Int] =
             if let one = object[key] as? Int { [one] } else { try value(key, default: standard) }
         guard !counts.isEmpty, counts.allSatisfy(Self.possibleCounts.contains) else {
@@ -83,11 +86,11 @@ struct ConfigFile {
 
     /// Refuses what is not computed here.
     func refuse(_ key: String, because reason: String, unless acceptable: (Any) -> Bool = { _ in false })
-        throws(ModelError)
+        throws(Failure)
     {
         guard isSet(key), let found = object[key], !acceptable(found) else { return }
-        throw ModelError(
-            code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",
+        throw Failure(
+            .badModel, code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",
             hint: "Use a Stable Diffusion 1.x or 2.x model.")
     }
 }

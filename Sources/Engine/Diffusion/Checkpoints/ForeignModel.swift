@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -24,10 +25,11 @@ enum ForeignModel {
     ]
 
     /// Refuses a checkpoint that is something else than a Stable Diffusion 1.x or 2.x.
-    static func refuse(_ files: TensorFiles) throws(ModelError) {
-        func unsupported(_ what: String, _ hint: String) -> ModelError {
-            ModelError(
-                code: "model.unsupported", message: "\(files.path) is \(what), which is not supported here",
+    static func refuse(_ files: TensorFiles) throws(Failure) {
+        func unsupported(_ what: String, _ hint: String) -> Failure {
+            Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(files.path) is \(what), which is not supported here",
                 hint: hint)
         }
         for sign in signs where files.keys.contains(where: { $0.hasPrefix(sign.start) }) {
@@ -62,7 +64,7 @@ enum ForeignModel {
     }
 
     /// Refuses a folder of another family, told by its parts.
-    static func refuse(folder: String) throws(ModelError) {
+    static func refuse(folder: String) throws(Failure) {
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
         let what =
             has("text_encoder_3")
@@ -73,18 +75,19 @@ enum ForeignModel {
                     ? "Stable Diffusion XL"
                     : has("prior") ? "a model with a prior" : nil
         guard let what else { return }
-        throw ModelError(
-            code: "model.unsupported", message: "\(folder) is \(what), which is not supported here",
+        throw Failure(
+            .badModel, code: "model.unsupported",
+            message: "\(folder) is \(what), which is not supported here",
             hint: "Use a Stable Diffusion 1.x or 2.x model.")
     }
 
     /// Refuses a pickle file, by its name.
-    static func refuse(pickle path: String) throws(ModelError) {
+    static func refuse(pickle path: String) throws(Failure) {
         guard ["ckpt", "bin", "pt", "pth"].contains(URL(filePath: path).pathExtension.lowercased()) else {
             return
         }
-        throw ModelError(
-            code: "model.unsupported", message: "\(path) is a pickle file, which can run any code",
+        throw Failure(
+            .badModel, code: "model.unsupported", message: "\(path) is a pickle file, which can run any code",
             hint:
                 "Download the model's .safetensors files, or convert it with diffusers' `safe_serialization`."
         )
@@ -94,7 +97,7 @@ enum ForeignModel {
 extension DiffusionModel {
     /// Refuses what is known and can be no model: a pickle file, a folder of another family of models. What is not there,
     /// or not known, passes.
-    public static func refuse(path: String) throws(ModelError) {
+    public static func refuse(path: String) throws(Failure) {
         try ForeignModel.refuse(pickle: path)
         try ForeignModel.refuse(folder: path)
     }

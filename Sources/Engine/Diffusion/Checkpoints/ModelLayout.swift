@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 
 /// Where the networks of a model folder lie: each in its own folder, or all in one checkpoint file at the top, beside the
@@ -6,11 +7,11 @@ struct ModelLayout {
     private let folder: String
     private let single: SingleFile?
 
-    init(folder: String) throws(ModelError) {
+    init(folder: String) throws(Failure) {
         self.folder = folder
         guard FileManager.default.fileExists(atPath: folder) else {
-            throw ModelError(
-                code: "model.missing", message: "\(folder) is not there",
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(folder) is not there",
                 hint: "Give a model's folder or name; `clipdragd models list` shows those that are found.")
         }
         try ForeignModel.refuse(folder: folder)
@@ -21,8 +22,8 @@ struct ModelLayout {
             return
         }
         guard checkpoints.count == 1 else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(folder) has several checkpoints: \(checkpoints.joined(separator: ", "))",
                 hint: "Leave the one to be used; make a model of each with `clipdragd models import FILE`.")
         }
@@ -31,9 +32,9 @@ struct ModelLayout {
 
     private static let stem = "diffusion_pytorch_model"
 
-    func unet() throws(ModelError) -> UNet {
+    func unet() throws(Failure) -> UNet {
         let config = try ConfigFile(path: folder + "/unet/config.json")
-        let weights = try weights("unet", Self.stem) { file throws(ModelError) in try file.unetWeights(config)
+        let weights = try weights("unet", Self.stem) { file throws(Failure) in try file.unetWeights(config)
         }
         let unet = try UNet(config, weights)
         try weights.finish()
@@ -41,18 +42,18 @@ struct ModelLayout {
     }
 
     /// - Parameter other: the folder or file of another VAE.
-    func vae(_ other: String?) throws(ModelError) -> VAE {
+    func vae(_ other: String?) throws(Failure) -> VAE {
         let config = try ConfigFile(path: folder + "/vae/config.json")
         if let other { return try VAE(path: other, like: config) }
-        let weights = try weights("vae", Self.stem) { file throws(ModelError) in try file.vaeWeights(config) }
+        let weights = try weights("vae", Self.stem) { file throws(Failure) in try file.vaeWeights(config) }
         let vae = try VAE(config, weights)
         try weights.finish()
         return vae
     }
 
-    func textEncoder() throws(ModelError) -> TextEncoder {
+    func textEncoder() throws(Failure) -> TextEncoder {
         let config = try ConfigFile(path: folder + "/text_encoder/config.json")
-        let weights = try weights("text_encoder", "model") { file throws(ModelError) in
+        let weights = try weights("text_encoder", "model") { file throws(Failure) in
             try file.textWeights(config)
         }
         let encoder = try TextEncoder(weights, config)
@@ -61,14 +62,14 @@ struct ModelLayout {
     }
 
     private func weights(
-        _ network: String, _ stem: String, of file: (SingleFile) throws(ModelError) -> Weights
-    ) throws(ModelError) -> Weights {
+        _ network: String, _ stem: String, of file: (SingleFile) throws(Failure) -> Weights
+    ) throws(Failure) -> Weights {
         if let files = try TensorFiles(folder: "\(folder)/\(network)", stem: stem) { return Weights(files) }
         if let single { return try file(single) }
         return Weights(try Self.files("\(folder)/\(network)", stem))
     }
 
-    func weightsFiles(withVAE: Bool) throws(ModelError) -> [String] {
+    func weightsFiles(withVAE: Bool) throws(Failure) -> [String] {
         var paths: Set<String> = []
         for (network, stem) in [("unet", Self.stem), ("vae", Self.stem), ("text_encoder", "model")]
         where withVAE || network != "vae" {
@@ -83,14 +84,14 @@ struct ModelLayout {
     }
 
     /// The weights of one network's folder.
-    static func files(_ folder: String, _ stem: String) throws(ModelError) -> TensorFiles {
+    static func files(_ folder: String, _ stem: String) throws(Failure) -> TensorFiles {
         if let files = try TensorFiles(folder: folder, stem: stem) { return files }
         for name in ["\(stem).bin", "\(stem).ckpt", "pytorch_model.bin"]
         where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
             try ForeignModel.refuse(pickle: "\(folder)/\(name)")
         }
-        throw ModelError(
-            code: "model.missing", message: "\(folder)/\(stem).safetensors is not there",
+        throw Failure(
+            .badModel, code: "model.missing", message: "\(folder)/\(stem).safetensors is not there",
             hint:
                 "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
         )
@@ -101,14 +102,14 @@ extension DiffusionModel {
     /// The weights files, and their indices, that a model folder's networks are read from; not those of `clip/`.
     ///
     /// - Parameter withVAE: false where another VAE takes the place of the folder's own.
-    public static func weightsFiles(folder: String, withVAE: Bool) throws(ModelError) -> [String] {
+    public static func weightsFiles(folder: String, withVAE: Bool) throws(Failure) -> [String] {
         try ModelLayout(folder: folder).weightsFiles(withVAE: withVAE)
     }
 
     /// The weights files, and their index, of one network's folder, `clip/` for example.
     ///
     /// - Parameter stem: `model` for those of transformers, `diffusion_pytorch_model` for those of diffusers.
-    public static func weightsFiles(network folder: String, stem: String) throws(ModelError) -> [String] {
+    public static func weightsFiles(network folder: String, stem: String) throws(Failure) -> [String] {
         try ModelLayout.files(folder, stem).paths
     }
 }
@@ -119,11 +120,12 @@ extension VAE {
     ///
     /// A file has no configuration: its sizes are read off its shapes; what no shape shows (groups of the norms, the scaling
     /// factor) is as in `model`, the configuration of the VAE in whose place it comes.
-    init(path: String, like model: ConfigFile) throws(ModelError) {
+    init(path: String, like model: ConfigFile) throws(Failure) {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ModelError(
-                code: "model.missing", message: "\(path) is not there", hint: "Give a VAE's folder or file.")
+            throw Failure(
+                .badModel, code: "model.missing", message: "\(path) is not there",
+                hint: "Give a VAE's folder or file.")
         }
         let (config, weights): (ConfigFile, Weights)
         if isFolder.boolValue {

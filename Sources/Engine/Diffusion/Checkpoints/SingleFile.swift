@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -20,13 +21,14 @@ public struct SingleFile: Sendable {
     ///
     /// - Throws: `model.file`; `model.unsupported` for what is no Stable Diffusion 1.x or 2.x, saying what it is;
     ///   `model.key_missing`, `model.key_unknown`.
-    public init(path: String) throws(ModelError) {
+    public init(path: String) throws(Failure) {
         files = try TensorFiles(file: path)
         try ForeignModel.refuse(files)
         for (prefix, name) in [(Self.unet, "U-Net"), (Self.vae, "VAE"), (Self.text, "text encoder")]
         where !files.keys.contains(where: { $0.hasPrefix(prefix) }) {
-            throw ModelError(
-                code: "model.key_missing", message: "\(path): there is no \(name) (`\(prefix)…`) in it",
+            throw Failure(
+                .badModel, code: "model.key_missing",
+                message: "\(path): there is no \(name) (`\(prefix)…`) in it",
                 hint: "Use a whole checkpoint of Stable Diffusion 1.x or 2.x.")
         }
         let unknown = files.keys.filter { key in
@@ -34,8 +36,8 @@ public struct SingleFile: Sendable {
                 && !Weights.isStray(key) && !Self.isTrainingState(key)
         }.sorted()
         if let first = unknown.first {
-            throw ModelError(
-                code: "model.key_unknown",
+            throw Failure(
+                .badModel, code: "model.key_unknown",
                 message: "\(path): no network has a tensor `\(first)`"
                     + (unknown.count > 1 ? " and \(unknown.count - 1) more" : ""),
                 hint: "Use a checkpoint of Stable Diffusion 1.x or 2.x.")
@@ -53,16 +55,16 @@ public struct SingleFile: Sendable {
 
     // MARK: the networks
 
-    func unetWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func unetWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         Weights(files, names: .unet(try UNetShape(config)))
     }
 
-    func vaeWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func vaeWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         let widths: [Int] = try config.value("block_out_channels", default: [64])
         return Weights(files, names: .vae(levels: widths.count))
     }
 
-    func textWeights(_ config: ConfigFile) throws(ModelError) -> Weights {
+    func textWeights(_ config: ConfigFile) throws(Failure) -> Weights {
         guard isSecond else { return Weights(files, names: .clipText) }
         return Weights(
             files, names: .openCLIPText(layers: try config.value("num_hidden_layers", default: 12)))
@@ -103,7 +105,7 @@ public struct SingleFile: Sendable {
     /// The configurations that the networks' folders would have, as JSON objects, by path in the model folder.
     ///
     /// - Parameter prediction: what the network predicts, where the user knows better.
-    public func configurations(prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Data] {
+    public func configurations(prediction: NoiseSchedule.Prediction) throws(Failure) -> [String: Data] {
         let objects: [String: [String: Any]] = [
             "unet/config.json": try unetConfiguration(prediction),
             "vae/config.json": try files.vaeSizes(prefix: Self.vae).values.merging([
@@ -123,8 +125,7 @@ public struct SingleFile: Sendable {
         }
     }
 
-    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(ModelError) -> [String: Any]
-    {
+    private func unetConfiguration(_ prediction: NoiseSchedule.Prediction) throws(Failure) -> [String: Any] {
         let blocks = Self.unet + "input_blocks."
         let input = try files.required("\(blocks)0.0.weight", dimensions: 4)
         let output = try files.required("\(Self.unet)out.2.weight")
@@ -147,8 +148,8 @@ public struct SingleFile: Sendable {
         guard let layers = depths.first, depths.allSatisfy({ $0 == layers }),
             let first = attends.firstIndex(of: true)
         else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(path): its U-Net's blocks are not those of Stable Diffusion 1.x or 2.x",
                 hint: "Use a checkpoint of Stable Diffusion 1.x or 2.x.")
         }
@@ -170,7 +171,7 @@ public struct SingleFile: Sendable {
         ]
     }
 
-    private func textConfiguration() throws(ModelError) -> [String: Any] {
+    private func textConfiguration() throws(Failure) -> [String: Any] {
         let model = Self.text + (isSecond ? "model." : "transformer.text_model.")
         let tokens = try files.required(
             model + (isSecond ? "token_embedding.weight" : "embeddings.token_embedding.weight"))
@@ -196,15 +197,17 @@ public struct SingleFile: Sendable {
 
 extension TensorFiles {
     /// The shape of a tensor that must be there, with so many dimensions at least.
-    func required(_ key: String, dimensions: Int = 1) throws(ModelError) -> [Int] {
+    func required(_ key: String, dimensions: Int = 1) throws(Failure) -> [Int] {
         let hint = "The download is incomplete, or this is another kind of model."
         guard let shape = shape(key) else {
-            throw ModelError(
-                code: "model.key_missing", message: "\(path): there is no tensor `\(key)`", hint: hint)
+            throw Failure(
+                .badModel, code: "model.key_missing", message: "\(path): there is no tensor `\(key)`",
+                hint: hint)
         }
         guard shape.count >= dimensions else {
-            throw ModelError(
-                code: "model.shape", message: "\(path): `\(key)` has the shape \(shape)", hint: hint)
+            throw Failure(
+                .badModel, code: "model.shape", message: "\(path): `\(key)` has the shape \(shape)",
+                hint: hint)
         }
         return shape
     }
@@ -217,7 +220,7 @@ extension TensorFiles {
     }
 
     /// The sizes of a VAE with the original keys, as its configuration names them, and its number of levels.
-    func vaeSizes(prefix: String) throws(ModelError) -> (values: [String: Any], levels: Int) {
+    func vaeSizes(prefix: String) throws(Failure) -> (values: [String: Any], levels: Int) {
         var widths: [Int] = []
         func block(_ level: Int) -> String { "\(prefix)encoder.down.\(level).block.0.conv1.weight" }
         while shape(block(widths.count)) != nil { widths.append(try required(block(widths.count))[0]) }

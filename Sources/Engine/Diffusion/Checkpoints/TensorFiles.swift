@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -8,7 +9,7 @@ struct TensorFiles: Sendable {
     private let home: [String: SafeTensors]
 
     /// A single file.
-    init(file path: String) throws(ModelError) {
+    init(file path: String) throws(Failure) {
         let file = try Self.open(path)
         self.path = path
         home = file.entries.mapValues { _ in file }
@@ -17,22 +18,23 @@ struct TensorFiles: Sendable {
     /// The shards that a `*.safetensors.index.json` names: `{"weight_map": {KEY: FILE, …}}`.
     ///
     /// - Throws: one error that names all shards, or the keys of all shards, that are missing.
-    init(index path: String) throws(ModelError) {
+    init(index path: String) throws(Failure) {
         self.path = path
         let folder = URL(filePath: path).deletingLastPathComponent()
         let map: [String: String] = try ConfigFile(path: path).value("weight_map", default: [:])
         let shards = Set(map.values).sorted()
         guard !shards.isEmpty, !shards.contains(where: { $0.contains("/") }) else {
-            throw ModelError(
-                code: "model.config", message: "\(path): `weight_map` does not name files beside it",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(path): `weight_map` does not name files beside it",
                 hint: "Download the index again.")
         }
         let missing = shards.filter {
             !FileManager.default.fileExists(atPath: folder.appending(path: $0).path(percentEncoded: false))
         }
         guard missing.isEmpty else {
-            throw ModelError(
-                code: "model.missing",
+            throw Failure(
+                .badModel, code: "model.missing",
                 message:
                     "\(path): \(missing.count) of \(shards.count) shards are not there: \(Self.listed(missing))",
                 hint: "Download them into the same folder.")
@@ -47,8 +49,8 @@ struct TensorFiles: Sendable {
             }
         }
         guard lost.isEmpty else {
-            throw ModelError(
-                code: "model.key_missing",
+            throw Failure(
+                .badModel, code: "model.key_missing",
                 message:
                     "\(path): \(lost.count) tensors are not where it says: \(Self.listed(lost.sorted()))",
                 hint: "The index and its shards do not belong together; download them again.")
@@ -59,7 +61,7 @@ struct TensorFiles: Sendable {
     /// The weights in a network's folder, whichever of the published ways they are stored in; nil where there are none.
     ///
     /// Full precision is preferred to a variant, one file to shards.
-    init?(folder: String, stem: String) throws(ModelError) {
+    init?(folder: String, stem: String) throws(Failure) {
         for variant in ["", ".fp16", ".bf16"] {
             let file = "\(folder)/\(stem)\(variant).safetensors"
             let indices = [
@@ -79,18 +81,19 @@ struct TensorFiles: Sendable {
         if let shard = names.sorted().first(where: {
             $0.hasPrefix(stem) && $0.contains("-of-") && $0.hasSuffix(".safetensors")
         }) {
-            throw ModelError(
-                code: "model.missing",
+            throw Failure(
+                .badModel, code: "model.missing",
                 message: "\(folder)/\(shard) is one of several shards, and their index is not there",
                 hint: "Download \(stem).safetensors.index.json into the same folder.")
         }
         return nil
     }
 
-    private static func open(_ path: String) throws(ModelError) -> SafeTensors {
+    private static func open(_ path: String) throws(Failure) -> SafeTensors {
         do { return try SafeTensors(path: path) } catch {
-            throw ModelError(
-                code: "model.file", message: error.message, hint: "Copy or download the file again.")
+            throw Failure(
+                .badModel, code: "model.file", message: error.message,
+                hint: "Copy or download the file again.")
         }
     }
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Synchronization
 import TensorCore
@@ -57,7 +58,7 @@ public struct Weights: Sendable {
     }
 
     /// A tensor of the given shape, as f32.
-    public func tensor(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor {
+    public func tensor(_ name: String, _ shape: [Int]) throws(Failure) -> Tensor {
         guard let contents = source.contents else { return Self.invented(name, shape).widened }
         let place = source.place(prefix + name)
         let found = place.isWhole ? contents.tensor(place.key) : contents.stored(place)?.widened
@@ -65,7 +66,7 @@ public struct Weights: Sendable {
     }
 
     /// A tensor of the given shape in the type it is stored in.
-    public func stored(_ name: String, _ shape: [Int]) throws(ModelError) -> StoredTensor {
+    public func stored(_ name: String, _ shape: [Int]) throws(Failure) -> StoredTensor {
         guard let contents = source.contents else { return Self.invented(name, shape) }
         let place = source.place(prefix + name)
         return try checked(place.key, shape, contents.stored(place), \.shape)
@@ -81,15 +82,15 @@ public struct Weights: Sendable {
 
     private func checked<T>(
         _ key: String, _ shape: [Int], _ found: T?, _ itsShape: KeyPath<T, [Int]>
-    ) throws(ModelError) -> T {
+    ) throws(Failure) -> T {
         guard let found else {
-            throw ModelError(
-                code: "model.key_missing", message: "\(source.path): there is no tensor `\(key)`",
+            throw Failure(
+                .badModel, code: "model.key_missing", message: "\(source.path): there is no tensor `\(key)`",
                 hint: "The file and its config.json do not belong together, or the download is incomplete.")
         }
         guard found[keyPath: itsShape] == shape else {
-            throw ModelError(
-                code: "model.shape",
+            throw Failure(
+                .badModel, code: "model.shape",
                 message:
                     "\(source.path): `\(key)` has the shape \(found[keyPath: itsShape]); config.json asks for \(shape)",
                 hint: "The file and its config.json do not belong together.")
@@ -99,12 +100,12 @@ public struct Weights: Sendable {
     }
 
     /// A tensor of the given shape, or nil when it is not there.
-    public func optional(_ name: String, _ shape: [Int]) throws(ModelError) -> Tensor? {
+    public func optional(_ name: String, _ shape: [Int]) throws(Failure) -> Tensor? {
         has(name) ? try tensor(name, shape) : nil
     }
 
     /// Fails naming the keys that nothing has read, but for known strays.
-    public func finish() throws(ModelError) {
+    public func finish() throws(Failure) {
         guard let contents = source.contents else { return }
         let read = source.read.withLock { $0 }
         let own = source.names?.prefix ?? ""
@@ -116,8 +117,8 @@ public struct Weights: Sendable {
         }.sorted()
         guard let first = unknown.first else { return }
         let more = unknown.count > 1 ? " and \(unknown.count - 1) more" : ""
-        throw ModelError(
-            code: "model.key_unknown",
+        throw Failure(
+            .badModel, code: "model.key_unknown",
             message: "\(source.path): no network has a tensor `\(first)`\(more)",
             hint: "The file holds something else than its config.json says; use the file that belongs to it.")
     }
@@ -153,7 +154,7 @@ extension Weights {
     func convolution(
         _ name: String, in input: Int, out output: Int, kernel: Int = 3, stride: Int = 1,
         padding: ConvolutionParameters.Padding? = nil, bias: Bool = true
-    ) throws(ModelError) -> ConvolutionParameters {
+    ) throws(Failure) -> ConvolutionParameters {
         let w = self[name]
         return ConvolutionParameters(
             weight: try w.stored("weight", [output, input, kernel, kernel]),
@@ -165,7 +166,7 @@ extension Weights {
     /// same thing.
     func linear(
         _ name: String, in input: Int, out output: Int, bias: Bool = true, asConvolution: Bool = false
-    ) throws(ModelError) -> Linear {
+    ) throws(Failure) -> Linear {
         let w = self[name]
         let shape = asConvolution ? [output, input, 1, 1] : [output, input]
         return Linear(
@@ -176,7 +177,7 @@ extension Weights {
     /// A group norm's weights under `name`.
     func groupNorm(
         _ name: String, channels: Int, groups: Int, epsilon: Float, silu: Bool
-    ) throws(ModelError) -> GroupNorm {
+    ) throws(Failure) -> GroupNorm {
         try divides(groups, channels, "groups of the norm `\(prefix)\(name)`")
         let w = self[name]
         return GroupNorm(
@@ -185,17 +186,17 @@ extension Weights {
     }
 
     /// Fails where a configuration cuts channels into parts that do not come out even.
-    func divides(_ parts: Int, _ channels: Int, _ what: String) throws(ModelError) {
+    func divides(_ parts: Int, _ channels: Int, _ what: String) throws(Failure) {
         guard parts > 0, channels % parts == 0 else {
-            throw ModelError(
-                code: "model.config",
+            throw Failure(
+                .badModel, code: "model.config",
                 message: "\(file): \(channels) channels do not make \(parts) \(what)",
                 hint: "The file and its config.json do not belong together.")
         }
     }
 
     /// A layer norm's weights under `name`.
-    func layerNorm(_ name: String, channels: Int, epsilon: Float) throws(ModelError) -> LayerNorm {
+    func layerNorm(_ name: String, channels: Int, epsilon: Float) throws(Failure) -> LayerNorm {
         let w = self[name]
         return LayerNorm(
             gamma: try w.tensor("weight", [channels]), beta: try w.tensor("bias", [channels]),

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -41,12 +42,12 @@ public struct LoRAFile: Sendable {
     ///
     /// - Throws: `model.file`; `model.unsupported` for other methods than plain LoRA and for other layers;
     ///   `model.key_unknown` naming a key that fits no layer; `model.shape`.
-    public init(path: String, for model: DiffusionModel) throws(ModelError) {
+    public init(path: String, for model: DiffusionModel) throws(Failure) {
         try self.init(path: path, unet: model.unet.linearSites, text: model.textEncoder.linearSites)
     }
 
     /// Reads a file for layers of the given names and sizes.
-    init(path: String, unet: [LoRASite], text: [LoRASite]) throws(ModelError) {
+    init(path: String, unet: [LoRASite], text: [LoRASite]) throws(Failure) {
         try ForeignModel.refuse(pickle: path)
         let file = try TensorFiles(file: path)
         let unetNames = Self.names(unet, Self.unetNames(CheckpointLevels(unet)))
@@ -54,8 +55,8 @@ public struct LoRAFile: Sendable {
         var (found, foundText): ([LoRASite: Found], [LoRASite: Found]) = ([:], [:])
         for key in file.keys.sorted() {
             if let (_, method) = Self.otherMethods.first(where: { key.contains($0.0) }) {
-                throw ModelError(
-                    code: "model.unsupported",
+                throw Failure(
+                    .badModel, code: "model.unsupported",
                     message: "\(path): `\(key)` is of a file made by \(method), not a plain LoRA",
                     hint: "Use a LoRA with `lora_down`/`lora_up` or `lora_A`/`lora_B` factors alone.")
             }
@@ -75,34 +76,34 @@ public struct LoRAFile: Sendable {
         self.text = try Self.lora(path, foundText)
     }
 
-    private static func unknownKey(_ path: String, _ key: String) -> ModelError {
+    private static func unknownKey(_ path: String, _ key: String) -> Failure {
         let isConvolution = ["resnets", "conv", "in_layers", "out_layers", "emb_layers", "downsamplers"]
             .contains { key.contains($0) }
         guard !isConvolution else {
-            return ModelError(
-                code: "model.unsupported",
+            return Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(path): `\(key)` changes a layer outside the transformers",
                 hint: "Use a LoRA that was trained without convolutions (`conv_dim` unset).")
         }
-        return ModelError(
-            code: "model.key_unknown", message: "\(path): `\(key)` fits no layer of this model",
+        return Failure(
+            .badModel, code: "model.key_unknown", message: "\(path): `\(key)` fits no layer of this model",
             hint: "Give a LoRA in the layout of diffusers or kohya, made for this family of models.")
     }
 
     /// Joins what was found of each site.
-    private static func lora(_ path: String, _ found: [LoRASite: Found]) throws(ModelError) -> LoRA {
+    private static func lora(_ path: String, _ found: [LoRASite: Found]) throws(Failure) -> LoRA {
         var sites: [String: LoRA.Factors] = [:]
         for (site, factors) in found.sorted(by: { $0.key.name < $1.key.name }) {
             guard let down = matrix(factors[.down]), let up = matrix(factors[.up]) else {
-                throw ModelError(
-                    code: "model.key_missing",
+                throw Failure(
+                    .badModel, code: "model.key_missing",
                     message: "\(path): one of the two factors of `\(site.name)` is missing",
                     hint: "The file is incomplete; copy it again.")
             }
             let rank = down.shape[0]
             guard rank > 0, down.shape[1] == site.inputs, up.shape == [site.outputs, rank] else {
-                throw ModelError(
-                    code: "model.shape",
+                throw Failure(
+                    .badModel, code: "model.shape",
                     message:
                         "\(path): the factors of `\(site.name)` are \(down.shape) and \(up.shape); its layer has \(site.inputs) inputs and \(site.outputs) outputs",
                     hint: "The LoRA was made for another family of models.")
@@ -184,7 +185,7 @@ private struct CheckpointLevels {
 
 extension LoRA {
     /// The U-Net's part of a LoRA file.
-    public init(path: String, sites: [LoRASite]) throws(ModelError) {
+    public init(path: String, sites: [LoRASite]) throws(Failure) {
         self = try LoRAFile(path: path, unet: sites, text: []).unet
     }
 }

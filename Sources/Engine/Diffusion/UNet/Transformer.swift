@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// LoRA factors while they are trained: `y += scale·up(down(x))` at each site.
@@ -31,7 +32,7 @@ struct Transformer: Sendable {
     private var projectIn, projectOut: Linear
     private var blocks: [TransformerBlock] = []
 
-    init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(ModelError) {
+    init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(Failure) {
         path = w.path
         let width = shape.widths[level]
         norm = try w.groupNorm("norm", channels: width, groups: shape.groups, epsilon: 1e-6, silu: false)
@@ -68,7 +69,7 @@ struct TransformerBlock: Sendable {
     private var toItself, toText: AttentionLayer
     private var feedForward: FeedForward
 
-    init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(ModelError) {
+    init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(Failure) {
         path = w.path
         norm1 = try w.layerNorm("norm1", channels: width, epsilon: 1e-5)
         toItself = try AttentionLayer(w["attn1"], width: width, source: width, heads: heads, layer: layer)
@@ -103,7 +104,7 @@ struct AttentionLayer: Sendable {
     private let heads, layer: Int
     private var q, k, v, out: Linear
 
-    init(_ w: Weights, width: Int, source: Int, heads: Int, layer: Int) throws(ModelError) {
+    init(_ w: Weights, width: Int, source: Int, heads: Int, layer: Int) throws(Failure) {
         path = w.path
         self.heads = heads
         self.layer = layer

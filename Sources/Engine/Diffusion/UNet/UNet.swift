@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -34,7 +35,7 @@ public struct UNet: Sendable {
     private var up: [UpBlock] = []
     private let normOut: GroupNorm
 
-    init(_ config: ConfigFile, _ w: Weights) throws(ModelError) {
+    init(_ config: ConfigFile, _ w: Weights) throws(Failure) {
         let shape = try UNetShape(config)
         sampleSize = shape.sampleSize
         latentChannels = shape.channels
@@ -132,7 +133,7 @@ struct UNetShape {
     let frequencyShift: Double
     var timeWidth: Int { 4 * widths[0] }
 
-    init(_ config: ConfigFile) throws(ModelError) {
+    init(_ config: ConfigFile) throws(Failure) {
         for (key, reason) in [
             ("addition_embed_type", "that is Stable Diffusion XL"),
             ("class_embed_type", "class embeddings are not supported"),
@@ -157,8 +158,8 @@ struct UNetShape {
         channels = try config.value("in_channels", default: 4)
         let outputs: Int = try config.value("out_channels", default: 4)
         guard channels == outputs else {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message:
                     "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
                 hint: "Use the base model of the same family (4 channels in, 4 out).")
@@ -186,14 +187,15 @@ struct UNetShape {
         frequencyShift = Double(try config.value("freq_shift", default: 0) as Int)
         let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"]
         for type in downTypes + upTypes where !known.contains(type) {
-            throw ModelError(
-                code: "model.unsupported",
+            throw Failure(
+                .badModel, code: "model.unsupported",
                 message: "\(config.path): blocks of type `\(type)` are not supported",
                 hint: "Use a Stable Diffusion 1.x or 2.x model.")
         }
         guard downTypes.count == widths.count, upTypes.count == widths.count else {
-            throw ModelError(
-                code: "model.config", message: "\(config.path): the numbers of blocks and of widths differ",
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): the numbers of blocks and of widths differ",
                 hint: "Copy the model again.")
         }
     }
@@ -207,7 +209,7 @@ struct TimeEmbedding: Sendable {
     private let flips: Bool
     private let shift: Double
 
-    init(_ w: Weights, _ shape: UNetShape) throws(ModelError) {
+    init(_ w: Weights, _ shape: UNetShape) throws(Failure) {
         width = shape.widths[0]
         flips = shape.flipsSinToCos
         shift = shape.frequencyShift

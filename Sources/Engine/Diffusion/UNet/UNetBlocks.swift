@@ -1,3 +1,4 @@
+import Failures
 import TensorCore
 
 /// Numbers self-attention layers in execution order.
@@ -16,7 +17,7 @@ struct DownBlock: Sendable {
     private var transformers: [Transformer] = []
     private var downsampler: ConvolutionParameters?
 
-    init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(ModelError) {
+    init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(Failure) {
         let width = shape.widths[level]
         for j in 0..<shape.layersPerBlock {
             let input = j > 0 ? width : shape.widths[max(level - 1, 0)]
@@ -60,10 +61,10 @@ struct MidBlock: Sendable {
     private let first, second: ResnetBlock
     private var transformer: Transformer
 
-    init(_ w: Weights, _ shape: UNetShape, _ layers: inout LayerCounter) throws(ModelError) {
+    init(_ w: Weights, _ shape: UNetShape, _ layers: inout LayerCounter) throws(Failure) {
         let level = shape.widths.count - 1
         let width = shape.widths[level]
-        func resnet(_ i: Int) throws(ModelError) -> ResnetBlock {
+        func resnet(_ i: Int) throws(Failure) -> ResnetBlock {
             try ResnetBlock(
                 w["resnets.\(i)"], in: width, out: width, timeWidth: shape.timeWidth, groups: shape.groups,
                 epsilon: shape.epsilon)
@@ -87,7 +88,7 @@ struct UpBlock: Sendable {
     private var upsampler: Upsampler?
 
     /// - Parameter index: 0 for the coarsest.
-    init(_ w: Weights, _ shape: UNetShape, index: Int, _ layers: inout LayerCounter) throws(ModelError) {
+    init(_ w: Weights, _ shape: UNetShape, index: Int, _ layers: inout LayerCounter) throws(Failure) {
         let level = shape.widths.count - 1 - index
         let width = shape.widths[level]
         let before = shape.widths[min(level + 1, shape.widths.count - 1)]

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import TensorCore
 
@@ -18,7 +19,7 @@ public struct VAE: Sendable {
     private let decoder: VAEDecoder
     private let quant, postQuant: ConvolutionParameters?
 
-    init(_ config: ConfigFile, _ weights: Weights) throws(ModelError) {
+    init(_ config: ConfigFile, _ weights: Weights) throws(Failure) {
         try config.refuse("shift_factor", because: "latents with a shift are those of newer model families")
         try config.refuse("latents_mean", because: "latents with means are those of newer model families")
         let widths = try config.counts("block_out_channels", default: [64])
@@ -77,7 +78,7 @@ private struct VAEEncoder: Sendable {
 
     init(
         _ w: Weights, widths: [Int], layers: Int, groups: Int, latentChannels: Int, attends: Bool
-    ) throws(ModelError) {
+    ) throws(Failure) {
         convIn = try w.convolution("conv_in", in: 3, out: widths[0])
         var width = widths[0]
         for (i, output) in widths.enumerated() {
@@ -127,7 +128,7 @@ private struct VAEDecoder: Sendable {
 
     init(
         _ w: Weights, widths: [Int], layers: Int, groups: Int, latentChannels: Int, attends: Bool
-    ) throws(ModelError) {
+    ) throws(Failure) {
         var width = widths[widths.count - 1]
         convIn = try w.convolution("conv_in", in: latentChannels, out: width)
         mid = try VAEMidBlock(w["mid_block"], channels: width, groups: groups, attends: attends)
@@ -166,8 +167,8 @@ private struct VAEMidBlock: Sendable {
     private let first, second: ResnetBlock
     private let attention: VAEAttention?
 
-    init(_ w: Weights, channels: Int, groups: Int, attends: Bool) throws(ModelError) {
-        func resnet(_ i: Int) throws(ModelError) -> ResnetBlock {
+    init(_ w: Weights, channels: Int, groups: Int, attends: Bool) throws(Failure) {
+        func resnet(_ i: Int) throws(Failure) -> ResnetBlock {
             try ResnetBlock(
                 w["resnets.\(i)"], in: channels, out: channels, timeWidth: nil, groups: groups, epsilon: 1e-6)
         }
@@ -187,7 +188,7 @@ private struct VAEAttention: Sendable {
     private let norm: GroupNorm
     private let q, k, v, out: Linear
 
-    init(_ w: Weights, channels: Int, groups: Int) throws(ModelError) {
+    init(_ w: Weights, channels: Int, groups: Int) throws(Failure) {
         norm = try w.groupNorm("group_norm", channels: channels, groups: groups, epsilon: 1e-6, silu: false)
         let old = w.has("query.weight")
         let names = old ? ["query", "key", "value", "proj_attn"] : ["to_q", "to_k", "to_v", "to_out.0"]

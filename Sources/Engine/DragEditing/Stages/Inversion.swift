@@ -1,4 +1,5 @@
 import Diffusion
+import Failures
 import Settings
 import TensorCore
 
@@ -11,11 +12,11 @@ public struct Inversion {
 
     /// - Throws: `edit.settings` when strength and step count leave no step, more than there are, or a timestep
     ///   that the model has not learnt.
-    public init(_ model: DiffusionModel, _ settings: EditSettings) throws(EditError) {
-        let count = Int((settings.inversionStrength * Double(settings.stepCount)).rounded(.toNearestOrEven))
+    public init(_ model: DiffusionModel, _ settings: EditSettings) throws(Failure) {
+        let count = settings.invertedStepCount
         guard (1...settings.stepCount).contains(count) else {
-            throw EditError(
-                code: "edit.settings",
+            throw Failure(
+                .badJob, code: "edit.settings",
                 message:
                     "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps leaves \(count)",
                 hint: "Choose values whose product is between 1 and num_steps.")
@@ -24,8 +25,8 @@ public struct Inversion {
         timesteps = Array(model.schedule.timesteps(stepCount: settings.stepCount).reversed().prefix(count))
         stride = model.schedule.stride(stepCount: settings.stepCount)
         guard editedTimestep < model.schedule.trainingSteps else {
-            throw EditError(
-                code: "edit.settings",
+            throw Failure(
+                .badJob, code: "edit.settings",
                 message:
                     "inversion_strength \(settings.inversionStrength) of \(settings.stepCount) steps ends at timestep \(editedTimestep); the model's last is \(model.schedule.trainingSteps - 1)",
                 hint: "Lower num_steps or inversion_strength.")
@@ -49,5 +50,12 @@ public struct Inversion {
             try report(i + 1)
         }
         return path
+    }
+}
+
+extension EditSettings {
+    /// How many steps of the schedule are inverted and sampled: `inversion_strength` · `num_steps`, halves to even.
+    public var invertedStepCount: Int {
+        Int((inversionStrength * Double(stepCount)).rounded(.toNearestOrEven))
     }
 }

@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Remembers what the costly stages gave, so that a second edit of the same picture, or one that was interrupted, need not
@@ -25,5 +26,22 @@ public struct FineTuned: Sendable {
     public init(lora: LoRA, losses: [Double]) {
         self.lora = lora
         self.losses = losses
+    }
+}
+
+/// What a memory knows of a scene, looked up once.
+struct KnownStages {
+    /// The fine-tuning; nil where the request brings its own LoRA or wants none.
+    let fineTuned: FineTuned?
+    /// The inversion's path, where its length and shapes are the scene's.
+    let path: [Tensor]?
+
+    init(_ memory: (any StageMemory)?, _ scene: Scene) {
+        let isTuning = scene.request.lora == nil && scene.settings.lora.steps > 0
+        fineTuned = isTuning ? memory?.fineTuned() : nil
+        path = memory?.inverted().flatMap { path in
+            let isWhole = path.count == scene.inversion.timesteps.count + 1
+            return isWhole && path.allSatisfy { $0.shape == scene.latentShape } ? path : nil
+        }
     }
 }

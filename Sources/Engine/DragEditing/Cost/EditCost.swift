@@ -1,0 +1,56 @@
+import Settings
+
+/// Work, counted in the operations that take nearly all of an edit's time.
+public struct Work: Sendable, Equatable {
+    /// Passes of the U-Net over one latent, and pull-backs of one cotangent through it.
+    public var passes, pullBacks: Int
+    /// Pictures that the VAE decodes; a pull-back through its decoder counts as one more.
+    public var decodes: Int
+
+    /// No work, or what is named.
+    public init(passes: Int = 0, pullBacks: Int = 0, decodes: Int = 0) {
+        self.passes = passes
+        self.pullBacks = pullBacks
+        self.decodes = decodes
+    }
+}
+
+/// What an edit computes, stage by stage. Forecast, `budget` and `check` all read this one count.
+public struct EditCost: Sendable, Equatable {
+    /// A stage: work that it always does, and steps that a budget may cut.
+    public struct Stage: Sendable, Equatable {
+        /// What cannot be cut.
+        public var fixed = Work()
+        /// Steps at most.
+        public var steps = 0
+        /// One of them.
+        public var step = Work()
+    }
+
+    /// Every stage.
+    public let stages: [EditProgress.Stage: Stage]
+
+    /// The work of an edit.
+    ///
+    /// - Parameter isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
+    public init(_ settings: EditSettings, _ method: any DragMethod, isStretched: Bool) {
+        let timesteps = settings.invertedStepCount
+        let lora = method.adjusted(settings).lora
+        let drag = method.cost(settings)
+        stages = [
+            // A sample of training: a pass, and about two more on the way back.
+            .fineTuning: Stage(steps: lora.steps, step: Work(passes: lora.batch, pullBacks: 2 * lora.batch)),
+            .inverting: Stage(fixed: Work(passes: timesteps)),
+            .dragging: Stage(
+                fixed: Work(passes: isStretched ? timesteps : 0), steps: drag.steps, step: drag.step),
+            // Reference and edit.
+            .sampling: Stage(fixed: Work(passes: 2 * timesteps)),
+            .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
+        ]
+    }
+}
+
+extension EditSettings {
+    /// Whether the drag begins at a stretched picture: `warp` without drags stretches nothing.
+    public func stretches(_ drags: [Drag]) -> Bool { warp > 0 && !drags.isEmpty }
+}

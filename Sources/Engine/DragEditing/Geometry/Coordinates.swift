@@ -1,0 +1,136 @@
+import Foundation
+import Settings
+
+/// A point of the upright input image, in pixels, origin top left.
+public struct ImagePoint: Sendable, Equatable, Codable {
+    /// Pixels from the left.
+    public var x: Double
+    /// Pixels from the top.
+    public var y: Double
+
+    /// The point `(x, y)`.
+    public init(x: Double, y: Double) {
+        self.x = x
+        self.y = y
+    }
+
+    /// Pixels between two points.
+    public func distance(to other: ImagePoint) -> Double { hypot(x - other.x, y - other.y) }
+}
+
+/// One instruction: the content at `handle` is to move to `target`.
+public struct Drag: Sendable, Equatable {
+    /// Where the content is.
+    public var handle: ImagePoint
+    /// Where it shall be.
+    public var target: ImagePoint
+
+    /// A drag from `handle` to `target`.
+    public init(from handle: ImagePoint, to target: ImagePoint) {
+        self.handle = handle
+        self.target = target
+    }
+}
+
+/// A height and a width.
+public struct Size: Sendable, Equatable {
+    /// Rows.
+    public var height: Int
+    /// Columns.
+    public var width: Int
+
+    /// `height` rows of `width`.
+    public init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+    }
+
+    /// The longer side.
+    public var longerSide: Int { max(height, width) }
+}
+
+/// A cell of the feature grid.
+public struct GridCell: Sendable, Equatable, Hashable {
+    /// From the top.
+    public var row: Int
+    /// From the left.
+    public var column: Int
+
+    /// The cell at `row` and `column`.
+    public init(row: Int, column: Int) {
+        self.row = row
+        self.column = column
+    }
+
+    /// Cells between two cells' middles.
+    public func distance(to other: GridCell) -> Double {
+        hypot(Double(row - other.row), Double(column - other.column))
+    }
+
+    /// Squared distance, exact.
+    func squaredDistance(to other: GridCell) -> Int {
+        (row - other.row) * (row - other.row) + (column - other.column) * (column - other.column)
+    }
+}
+
+/// A handle point on its way to its target point.
+public struct HandlePoint: Sendable, Equatable {
+    /// Where it is, where it began, and where it is to arrive.
+    public var position, start, target: GridCell
+
+    /// A handle point at `position`.
+    public init(position: GridCell, start: GridCell, target: GridCell) {
+        self.position = position
+        self.start = start
+        self.target = target
+    }
+
+    /// A drag's handle point at its start.
+    public init(_ drag: Drag, on grid: FeatureGrid) {
+        start = grid.cell(of: drag.handle)
+        position = start
+        target = grid.cell(of: drag.target)
+    }
+}
+
+/// The grid on which features are compared: half the working size (docs/algorithm.md section 0).
+public struct FeatureGrid: Sendable, Equatable {
+    /// Rows and columns.
+    public let size: Size
+    /// The input image, in pixels.
+    public let image: Size
+
+    /// The grid for an input of the given size, edited at a working size.
+    public init(working: Size, image: Size) {
+        size = Size(height: working.height / 2, width: working.width / 2)
+        self.image = image
+    }
+
+    /// The grid of a given size itself.
+    public init(size: Size, image: Size) {
+        self.size = size
+        self.image = image
+    }
+
+    /// The cell of a point of the input image: scaled, halves rounded to even, clamped into the grid.
+    public func cell(of point: ImagePoint) -> GridCell {
+        func index(_ value: Double, _ from: Int, _ to: Int) -> Int {
+            let scaled = (value * Double(to) / Double(from)).rounded(.toNearestOrEven)
+            return Int(min(max(scaled, 0), Double(to - 1)))
+        }
+        return GridCell(
+            row: index(point.y, image.height, size.height), column: index(point.x, image.width, size.width))
+    }
+
+    /// The point of the input image that a cell stands for.
+    public func point(of cell: GridCell) -> ImagePoint {
+        ImagePoint(
+            x: Double(cell.column) * Double(image.width) / Double(size.width),
+            y: Double(cell.row) * Double(image.height) / Double(size.height))
+    }
+
+    /// Input pixels per cell, the mean of both axes.
+    public var pixelsPerCell: Double {
+        (Double(image.width) / Double(size.width) + Double(image.height) / Double(size.height)) / 2
+    }
+}

@@ -1,0 +1,158 @@
+import Diffusion
+import Failures
+import Settings
+import TensorCore
+
+/// The drag loop (docs/algorithm.md section 3): moves a latent until the content of the handle points lies at their targets.
+///
+///     z^k ─ U-Net ─┬─ features ─ tracking ─ motion supervision ─ G_l ─┐
+///                  └─ ε ─ x0 ─ decoder ─ CLIP ─────────────── G_g ─ fusion ─ Adam ─ z^{k+1}
+///
+/// Both gradients share one forward pass, and one backward pass over the U-Net as a batch of two cotangents.
+struct DragLoop {
+    /// The numbers of every iteration: L with the mask term, L_g with its weight, cos⟨G_g, G_l⟩, ‖G_l‖ and ‖G_g‖.
+    static let numberNames = ["motion_loss", "clip_loss", "cosine", "local_norm", "global_norm"]
+
+    /// What the loop works on, as its passes read it.
+    struct Input {
+        let task: DragTask
+        /// Guidance towards P_e; nil for `fusion: drag`.
+        let guidance: ClipGuidance?
+        /// What may not change; nil without a mask.
+        let mask: MaskTerm?
+    }
+
+    private let model: DiffusionModel
+    private let settings: EditSettings
+    private let input: Input
+    private let run: MethodRun
+    private let radii: (supervision: Int, tracking: Int)
+    /// Updates before which neither arrival nor patience ends the loop.
+    private let leastSteps: Int
+    private let clock = ContinuousClock()
+
+    init(_ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun) {
+        self.model = model
+        self.settings = settings
+        self.input = input
+        self.run = run
+        radii = input.task.grid.radii(settings)
+        leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
+    }
+
+    /// Runs the loop.
+    ///
+    /// - Throws: what `report` throws; `edit.not_finite` when the latent is no longer a number.
+    func edit() throws -> EditedLatent {
+        let task = input.task
+        var record = EditRecord(
+            grid: task.grid, handles: task.handles, numberNames: Self.numberNames,
+            constants: ["radii": [radii.supervision, radii.tracking]])
+        var z = task.start
+        var adam = Adam(adamSettings, shape: z.shape)
+        // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
+        var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
+        var patience = Patience(limit: settings.patience)
+        for k in 0..<settings.dragStepLimit {
+            if run.isOutOfTime() {
+                record.outcome = .budget
+                break
+            }
+            let start = clock.now
+            let pass = Pass(model, settings, z, input)
+            let first = initial ?? begin(with: pass)
+            initial = first
+            if k > 0 || task.stretched != nil { track(&record.handles, in: pass, from: first) }
+            var row = EditRecord.Iteration(k: k, handles: record.handles)
+            run.trace(name(k, "latent"), z)
+            if let outcome = end(row, &patience) {
+                record.outcome = outcome
+                row.seconds = seconds(since: start, clock)
+                record.iterations.append(row)
+                break
+            }
+            try update(&z, &adam, &row, pass, record.handles, first)
+            row.seconds = seconds(since: start, clock)
+            record.iterations.append(row)
+            record.previews.append(pass.prediction)
+            try run.report(k + 1)
+        }
+        return EditedLatent(latent: z, record: record)
+    }
+
+    private var adamSettings: Adam.Settings {
+        Adam.Settings(
+            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon)
+    }
+
+    private func begin(with pass: Pass) -> Pass.Snapshot {
+        run.trace("features.initial", pass.gridFeatures)
+        return pass.snapshot
+    }
+
+    /// Step 2: where the content of the handle points is now.
+    private func track(_ handles: inout [HandlePoint], in pass: Pass, from first: Pass.Snapshot) {
+        let tracking = PointTracking(radius: radii.tracking, mode: settings.tracking)
+        for i in handles.indices {
+            handles[i].position = tracking.track(handles[i], in: pass.features, initial: first.features)
+        }
+    }
+
+    /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
+    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
+        guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
+        if row.distances.allSatisfy({ $0 < settings.reach }) { return .reached }
+        return patience.isExhausted(by: row.distances.reduce(0, +)) ? .stalled : nil
+    }
+
+    /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
+    private func update(
+        _ z: inout Tensor, _ adam: inout Adam, _ row: inout EditRecord.Iteration, _ pass: Pass,
+        _ handles: [HandlePoint], _ first: Pass.Snapshot
+    ) throws(Failure) {
+        let gradients = pass.gradients(handles: handles, initial: first, radius: radii.supervision)
+        let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
+        z = adam.step(z, gradient: fused)
+        guard z.isFinite else {
+            throw Failure(
+                .badJob, code: "edit.not_finite",
+                message: "the latent is no longer finite after \(row.k + 1) drag steps",
+                hint: "Lower latent_lr, clip_weight or lambda.")
+        }
+        row.numbers["motion_loss"] = gradients.motionLoss
+        row.numbers["clip_loss"] = gradients.clipLoss
+        row.numbers["cosine"] = cosine
+        row.numbers["local_norm"] = gradients.drag.norm
+        row.numbers["global_norm"] = gradients.text?.norm
+        row.updateNorm = fused.norm
+        run.trace(name(row.k, "grad_local"), gradients.drag)
+        if let text = gradients.text { run.trace(name(row.k, "grad_global"), text) }
+        run.trace(name(row.k, "grad"), fused)
+    }
+
+    /// A tensor's name in the trace.
+    private func name(_ k: Int, _ what: String) -> String {
+        let number = String(repeating: "0", count: max(0, 4 - String(k).count)) + String(k)
+        return "iter.\(number).\(what)"
+    }
+}
+
+/// Counts iterations in which the handles came no nearer.
+private struct Patience {
+    let limit: Int?
+    private var best = Double.infinity
+    private var waited = 0
+
+    init(limit: Int?) { self.limit = limit }
+
+    mutating func isExhausted(by distance: Double) -> Bool {
+        if distance < best {
+            best = distance
+            waited = 0
+        } else {
+            waited += 1
+        }
+        return limit.map { waited > $0 } ?? false
+    }
+}

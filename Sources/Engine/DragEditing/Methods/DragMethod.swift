@@ -1,0 +1,153 @@
+import Diffusion
+import Failures
+import Settings
+import TensorCore
+
+/// A way to edit the latent between inversion and sampling, so that content moves from the handle points to the target
+/// points. One folder holds one method, and `DragMethods` lists them; every other stage is the same for all methods.
+public protocol DragMethod: Sendable {
+    /// Its name in specs and on the command line (`method`).
+    var name: String { get }
+    /// Names of the settings that it reads. `EditSettings.stageSettingNames` are not among them: the other stages read those.
+    var settingNames: Set<String> { get }
+    /// Names of the numbers that it records in every iteration, in the order in which they are listed.
+    var numberNames: [String] { get }
+
+    /// What it needs with these settings.
+    func needs(_ settings: EditSettings) -> MethodNeeds
+    /// What it computes with these settings.
+    func cost(_ settings: EditSettings) -> MethodCost
+    /// What a person should know before these drags are edited with these settings.
+    func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String]
+
+    /// Edits the latent.
+    ///
+    /// - Parameter model: with the identity's LoRA in its U-Net.
+    /// - Throws: `Failure`, or what `run.report` throws.
+    func edit(
+        _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun
+    ) throws -> EditedLatent
+}
+
+extension DragMethod {
+    public func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String] { [] }
+
+    /// The same settings without the work that the method has no need of.
+    public func adjusted(_ settings: EditSettings) -> EditSettings {
+        var adjusted = settings
+        if !needs(settings).fineTuning { adjusted.lora.steps = 0 }
+        return adjusted
+    }
+}
+
+/// What a method needs.
+public struct MethodNeeds: Sendable, Equatable {
+    /// A CLIP model that compares the picture with P_e. Without one the edit is the error `edit.no_guide`.
+    public var guide: Bool
+    /// How a job does without a guide: the beginning of that error's hint.
+    public var guideHint: String
+    /// Fine-tuning to the picture's identity (docs/algorithm.md section 1).
+    public var fineTuning: Bool
+    /// Whether it holds still what the mask excludes.
+    public var mask: Bool
+
+    /// What a method needs.
+    public init(guide: Bool = false, guideHint: String = "", fineTuning: Bool = true, mask: Bool = false) {
+        self.guide = guide
+        self.guideHint = guideHint
+        self.fineTuning = fineTuning
+        self.mask = mask
+    }
+}
+
+/// What a method computes, for forecast and budget.
+public struct MethodCost: Sendable, Equatable {
+    /// Steps at most.
+    public var steps: Int
+    /// One of them.
+    public var step: Work
+    /// Names of the settings that decide how long a step takes: a measured pace holds where they are equal.
+    public var stepSettingNames: [String]
+
+    /// `steps` steps at most.
+    public init(steps: Int, step: Work, stepSettingNames: [String] = []) {
+        self.steps = steps
+        self.step = step
+        self.stepSettingNames = stepSettingNames
+    }
+}
+
+/// What a method works on.
+public struct DragTask: Sendable {
+    /// z^0, `(1, h, w, 4)`: the inverted latent of the picture.
+    public var inverted: Tensor
+    /// The inverted latent of the stretched picture, where `warp` asks for one: the edit begins there.
+    public var stretched: Tensor?
+    /// The timestep of both.
+    public var timestep: Timestep
+    /// States of P_o, `(1, tokens, width)`.
+    public var text: Tensor
+    /// E_T(P_e), `(1, width)`; nil where the method needs no guide.
+    public var wish: Tensor?
+    /// Whether the request has a P_e of its own.
+    public var hasEditPrompt: Bool
+    /// Handle points and target points on the grid. A stretched picture has its handle points moved along.
+    public var handles: [HandlePoint]
+    /// The feature grid.
+    public var grid: FeatureGrid
+    /// Where the picture may change, at the latent's size; nil: everywhere.
+    public var mask: EditMask?
+
+    /// A task.
+    public init(
+        inverted: Tensor, stretched: Tensor? = nil, timestep: Timestep, text: Tensor, wish: Tensor?,
+        hasEditPrompt: Bool, handles: [HandlePoint], grid: FeatureGrid, mask: EditMask? = nil
+    ) {
+        self.inverted = inverted
+        self.stretched = stretched
+        self.timestep = timestep
+        self.text = text
+        self.wish = wish
+        self.hasEditPrompt = hasEditPrompt
+        self.handles = handles
+        self.grid = grid
+        self.mask = mask
+    }
+
+    /// Where the edit begins.
+    public var start: Tensor { stretched ?? inverted }
+}
+
+/// A method's way to the outside while it runs.
+public struct MethodRun {
+    /// Receives intermediate tensors, channels-last, by the oracle's names.
+    public var trace: Trace
+    /// Asked before every step; true ends the edit with the best so far.
+    public var isOutOfTime: () -> Bool
+    /// Called after every step with its number from 1. What it throws ends the edit.
+    public var report: (Int) throws -> Void
+
+    /// A run; by default one that nobody watches.
+    public init(
+        trace: Trace = Trace(), isOutOfTime: @escaping () -> Bool = { false },
+        report: @escaping (Int) throws -> Void = { _ in }
+    ) {
+        self.trace = trace
+        self.isOutOfTime = isOutOfTime
+        self.report = report
+    }
+}
+
+/// What a method gives.
+public struct EditedLatent: Sendable {
+    /// z^K, `(1, h, w, 4)`.
+    public var latent: Tensor
+    /// How it came about.
+    public var record: EditRecord
+
+    /// An edited latent.
+    public init(latent: Tensor, record: EditRecord) {
+        self.latent = latent
+        self.record = record
+    }
+}

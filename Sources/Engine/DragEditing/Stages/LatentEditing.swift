@@ -1,0 +1,48 @@
+import Diffusion
+import Settings
+import TensorCore
+
+/// Stage 3 (docs/algorithm.md section 3): stretches the picture where `warp` asks for it, and lets the method edit the latent.
+struct LatentEditing {
+    private let identity: Identity
+    private let scene: Scene
+
+    init(_ identity: Identity, _ scene: Scene) {
+        self.identity = identity
+        self.scene = scene
+    }
+
+    func run(
+        _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
+    ) throws -> EditedLatent {
+        let (request, settings) = (scene.request, scene.settings)
+        var task = DragTask(
+            inverted: inverted, timestep: scene.inversion.editedTimestep, text: scene.text,
+            wish: request.method.needs(settings).guide ? scene.guide.map(scene.wish) : nil,
+            hasEditPrompt: request.editPrompt != nil, handles: scene.handles, grid: scene.grid,
+            mask: scene.mask.held)
+        let total = request.method.cost(settings).steps
+        let edited = try stages.run(.dragging, of: total) { report in
+            if settings.stretches(request.drags) { try stretch(&task, trace) { try report(0) } }
+            return try request.method.edit(
+                task, settings, identity.model,
+                MethodRun(trace: trace, isOutOfTime: isOutOfTime, report: report))
+        }
+        trace("latent.dragged", edited.latent)
+        return edited
+    }
+
+    /// Begins the edit at the stretched picture's latent, with the handle points where their content went.
+    private func stretch(_ task: inout DragTask, _ trace: Trace, report: () throws -> Void) throws {
+        let (model, settings) = (identity.model, scene.settings)
+        let warp = DragWarp(
+            scene.request.drags, part: settings.warp, image: scene.request.size,
+            mask: scene.mask.isGiven ? scene.mask.held : nil, grid: scene.latentSize)
+        let picture = warp.warped(scene.working)
+        trace("image.warped", picture)
+        task.stretched = try Inversion(model, settings).path(
+            from: model.vae.scalingFactor * model.posterior(picture).mean, text: scene.text
+        ) { _ in try report() }.last
+        for (i, goal) in warp.goals.enumerated() { task.handles[i].position = scene.grid.cell(of: goal) }
+    }
+}

@@ -1,0 +1,24 @@
+import TensorCore
+
+/// Stage 4 (docs/algorithm.md section 4): denoises the edit beside its reference.
+struct Sampling {
+    private let identity: Identity
+    private let scene: Scene
+
+    init(_ identity: Identity, _ scene: Scene) {
+        self.identity = identity
+        self.scene = scene
+    }
+
+    func run(
+        _ stages: StageRunner, reference: Tensor, edit: Tensor, _ trace: Trace
+    ) throws -> (edit: Tensor, reference: Tensor) {
+        let sampled = try stages.run(.sampling, of: scene.inversion.timesteps.count) { report in
+            try ReferenceSampling(identity.model, scene.inversion, scene.settings).sample(
+                reference: reference, edit: edit, text: scene.text, report: report)
+        }
+        trace("latent.sampled", sampled.edit)
+        trace("latent.sampled_reference", sampled.reference)
+        return sampled
+    }
+}
