@@ -71,9 +71,12 @@ let package = Package(
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
-        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests"], path: "Sources/Daemon/DurableFiles",
+            name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
+            swiftSettings: strict),
+        .target(
+            name: "DurableFiles", dependencies: ["CLinux", "Digests", "PrintableText"],
+            path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
@@ -126,6 +129,8 @@ let package = Package(
         .target(
             name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(
+            name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 internal import CLinux
 
@@ -39,7 +40,7 @@ struct ServiceNotifier {
     mutating func status(_ line: String) {
         guard line != lastStatus else { return }
         lastStatus = line
-        send("STATUS=\(line)")
+        send("STATUS=\(PathCoding.onOneLine(line))")
     }
 
     /// The loop has got somewhere: a sign of life, if one is due. A loop that hangs calls this no more.

@@ -94,10 +94,10 @@ struct AddInboxCommand: ParsableCommand {
                 ]).line)
         }
         let state = answer.watch.map { ", watched by \(answer.unit ?? "") (\($0))" } ?? ""
-        print("\(answer.inbox.path): an inbox\(state)")
-        print("  folder     \(answer.ownership)")
-        print("  piece      \(answer.piece)")
-        if let dropIn = answer.dropIn { print("  drop-in    \(dropIn)") }
-        for note in answer.notes { print("  note       \(note)") }
+        output.tell("\(answer.inbox.path): an inbox\(state)")
+        output.tell("  folder     \(answer.ownership)")
+        output.tell("  piece      \(answer.piece)")
+        if let dropIn = answer.dropIn { output.tell("  drop-in    \(dropIn)") }
+        for note in answer.notes { output.tell("  note       \(note)") }
     }
 }

@@ -109,7 +109,7 @@ struct CheckCommand: ParsableCommand {
                     ("notes", .array(plan.notes.map { .string($0) })),
                 ]).line)
         } else {
-            print(lines.joined(separator: "\n"))
+            for line in lines { output.tell(line) }
         }
     }
 }

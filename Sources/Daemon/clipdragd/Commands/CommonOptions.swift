@@ -26,6 +26,11 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Prints lines for people. Names and texts in them come from outside: what is not printable is escaped.
+    func tell(_ lines: String...) {
+        for line in lines { print(PathCoding.onOneLine(line)) }
+    }
+
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: Failure) {
         if json { print(failure.json(attempts: 0).line) }

@@ -52,8 +52,8 @@ extension ModelsCommand {
                         ]).line)
                     return
                 }
-                for note in made.notes { print("note: \(note)") }
-                print("\(made.name)\t\(made.folder)")
+                for note in made.notes { output.tell("note: \(note)") }
+                print("\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
             }
         }
     }

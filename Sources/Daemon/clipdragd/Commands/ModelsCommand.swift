@@ -23,7 +23,7 @@ struct ModelsCommand: ParsableCommand {
                 print(
                     output.json
                         ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line
-                        : "\(name)\t\(folder)")
+                        : "\(PathCoding.onOneLine(name))\t\(PathCoding.onOneLine(folder))")
             }
         }
     }
@@ -51,7 +51,7 @@ struct ModelsCommand: ParsableCommand {
                 if output.json {
                     print(JSONValue.object(fields).line)
                 } else {
-                    for (key, value) in fields { print("\(key): \(value.string ?? value.line)") }
+                    for (key, value) in fields { output.tell("\(key): \(value.string ?? value.line)") }
                 }
             }
         }
@@ -72,7 +72,7 @@ struct ModelsCommand: ParsableCommand {
                 print(
                     output.json
                         ? JSONValue.object([("name", .string(model.name)), ("ok", .bool(true))]).line
-                        : "\(model.name): good")
+                        : "\(PathCoding.onOneLine(model.name)): good")
             }
         }
     }

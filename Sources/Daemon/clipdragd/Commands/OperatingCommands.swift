@@ -159,7 +159,8 @@ private func unknownJob(_ id: String) -> Failure {
 /// Tells that what was asked for has to wait for a daemon.
 private func tellIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     guard !daemon.isAlive, !output.json else { return }
-    StandardStream.errors.tell("no daemon runs with \(daemon.folder); its next start does this\n")
+    let folder = PathCoding.onOneLine(daemon.folder)
+    StandardStream.errors.tell("no daemon runs with \(folder); its next start does this\n")
 }
 
 /// A job, and what is asked of the daemon about it.
@@ -305,12 +306,12 @@ struct CheckConfigCommand: ParsableCommand {
                         ("ok", .bool(true)),
                     ]).shown.line)
             }
-            print("\(path): good")
-            for piece in pieces { print("  piece      \(PathCoding.shown(piece))") }
+            output.tell("\(path): good")
+            for piece in pieces { output.tell("  piece      \(piece)") }
             for inbox in configuration.inboxes {
-                print("  inbox      \(PathCoding.shown(inbox.path)), \(inbox.watch.rawValue)")
+                output.tell("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
             }
-            print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            output.tell("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
         }
     }
 }

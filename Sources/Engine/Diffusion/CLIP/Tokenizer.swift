@@ -82,7 +82,7 @@ public struct Tokenizer: Sendable {
         return [start] + text + [end] + Array(repeating: pad, count: length - 2 - text.count)
     }
 
-    private func textIDs(_ prompt: String) -> [Int] {
+    func textIDs(_ prompt: String) -> [Int] {
         var ids: [Int] = []
         var rest = prompt[...]
         // Special tokens written out in a prompt stand for themselves; Stable Diffusion 2 pads with `!`.
