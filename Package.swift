@@ -131,6 +131,7 @@ let package = Package(
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),

@@ -109,6 +109,9 @@ public struct EditJob {
         trace?.finish(result, request)
 
         var plan = plan
+        if caption.origin != .spec, let cut = PlanNotes.cut(caption.text, "the caption", model.folder) {
+            plan.notes.append(cut)
+        }
         if let added, let path = options.lora {
             plan.notes.append(
                 "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")

@@ -90,7 +90,7 @@ public struct JobPlan: Sendable {
         method = DragMethods.standard
         settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
         output = spec.output.filled(from: options.output)
-        notes = []
+        notes = PlanNotes.prompts(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
@@ -114,6 +114,8 @@ public struct JobPlan: Sendable {
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         mask = try Self.mask(parsed, resolved, picture.image, options.limits)
         if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
+        notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
+        notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
         if let grid = ModelStore.workingGrid(model) {
             notes += method.notes(Self.handles(drags, picture.image, grid), settings)
         }

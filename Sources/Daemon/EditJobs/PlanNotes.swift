@@ -32,6 +32,7 @@ enum PlanNotes {
 
     /// Handles from which nothing can move.
     static func handles(_ drags: [Drag], on image: Image, mask: EditMask?) -> [String] {
+        let mask = mask?.isEmpty == false ? mask : nil
         let outside = drags.indices.filter { i in
             mask.map { !$0.values[image.index(of: drags[i].handle)] } ?? false
         }

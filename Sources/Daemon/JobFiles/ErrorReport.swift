@@ -1,19 +1,42 @@
 import Failures
 import JSON
 
-/// A failure as error.json and `--json` tell it: `clipdrag-error/1`, schemas/error.schema.json.
-extension Failure {
-    /// The record.
-    ///
-    /// - Parameters:
-    ///   - attempts: how often the job was tried; 0 for a command.
-    ///   - job: the job's id, in a folder of failures.
-    public func json(attempts: Int, of job: String? = nil) -> JSONValue {
-        .object([
-            ("schema", .string("clipdrag-error/1")), ("code", .string(code)), ("message", .string(message)),
-            ("file", .optional(place?.file)), ("line", .optional(place?.line)),
-            ("column", .optional(place?.column)), ("hint", .string(hint)),
-            ("retryable", .bool(isRetryable)), ("attempts", .integer(attempts)), ("job", .optional(job)),
-        ])
+/// A failure as error.json and `--json` tell it; schemas/error.schema.json.
+public struct ErrorReport: Record, Equatable {
+    /// The record's name and version.
+    public static let schema = "clipdrag-error/1"
+    /// Its file in a job's folder below `failed`.
+    public static let fileName = "error.json"
+    /// The same for people.
+    public static let textFileName = "error.txt"
+
+    /// Stable and dotted.
+    public let code: String
+    /// What is wrong.
+    public let message: String
+    /// The file at fault.
+    public let file: String?
+    /// Line and column in it, from 1.
+    public let line, column: Int?
+    /// What to do.
+    public let hint: String
+    /// Whether the same may work later, unaided.
+    public let retryable: Bool
+    /// How often the job was tried; 0 for a command.
+    public let attempts: Int
+    /// The job's id, in a folder of failures.
+    public let job: String?
+
+    /// The report of a failure.
+    public init(_ failure: Failure, attempts: Int = 0, job: String? = nil) {
+        code = failure.code
+        message = failure.message
+        file = failure.place?.file
+        line = failure.place?.line
+        column = failure.place?.column
+        hint = failure.hint
+        retryable = failure.isRetryable
+        self.attempts = attempts
+        self.job = job
     }
 }

@@ -19,7 +19,7 @@ public struct ModelStore: Sendable {
 
     /// Folders that hold models, in the order they are looked through.
     public var folders: [String] {
-        var folders = stateFolder.map { ["\($0)/models"] } ?? []
+        var folders = stateFolder.map { [StateLayout($0).models] } ?? []
         folders.append("/usr/share/clipdragd/models")
         // A build in a checkout: Models/ somewhere above .build/release/clipdragd
         var folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()

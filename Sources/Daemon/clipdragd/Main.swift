@@ -41,7 +41,7 @@ struct Clipdragd: ParsableCommand {
                 let failure = Failure(
                     .usage, code: "command.usage", message: message(for: error),
                     hint: "See `clipdragd --help`.")
-                print(failure.json(attempts: 0).line)
+                print(ErrorReport(failure).json.line)
             }
             guard !(error is ExitCode), exitCode(for: error) == .validationFailure else {
                 exit(withError: error)

@@ -321,9 +321,10 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         remember: (String) throws(FileError) -> Void = { _ in }
     ) throws(FileError) {
         try files.removeTree(making(job))
-        let report = failure.json(attempts: attempts, of: job.id)
-        try files.replace("\(job.claim)/error.json", Array(report.lines.utf8), mode: 0o644)
-        try files.replace("\(job.claim)/error.txt", Array((failure.description + "\n").utf8), mode: 0o644)
+        let report = ErrorReport(failure, attempts: attempts, job: job.id)
+        try files.replace("\(job.claim)/\(ErrorReport.fileName)", report.bytes, mode: 0o644)
+        try files.replace(
+            "\(job.claim)/\(ErrorReport.textFileName)", Array((failure.description + "\n").utf8), mode: 0o644)
         // A picture stays in the inbox when only its spec was wrong: dropping a corrected spec runs it again.
         if !failure.kind.keepsPicture {
             for name in job.inputs where !stillNeeded.contains(name) {

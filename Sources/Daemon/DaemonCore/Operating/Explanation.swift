@@ -195,17 +195,16 @@ public struct Explanation: Sendable {
             }
             let folder = record["folder"]?.string ?? ""
             let code = record["code"]?.string ?? ""
-            let bytes = try? files.read("\(folder)/error.json")
-            guard let error = bytes.flatMap({ JSONValue(parsing: $0) }) else {
+            let bytes = try? files.read("\(folder)/\(ErrorReport.fileName)")
+            guard let error = bytes.flatMap({ try? ErrorReport(reading: $0) }) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
-            let hint = error["hint"]?.string ?? ""
             let kind = record["kind"]?.string.flatMap { Failure.Kind(rawValue: $0) }
             let retry = kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(id)` tries again"
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error["message"]?.string ?? code). \(hint) It lies in \(folder)\(retry)."
+                    + "failed: \(error.message). \(error.hint) It lies in \(folder)\(retry)."
             )
         }
 

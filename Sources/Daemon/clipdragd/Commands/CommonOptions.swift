@@ -33,7 +33,7 @@ struct OutputOptions: ParsableArguments {
 
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: Failure) {
-        if json { print(failure.json(attempts: 0).line) }
+        if json { print(ErrorReport(failure).json.line) }
         StandardStream.errors.tell(failure.description + "\n")
     }
 }
@@ -104,7 +104,7 @@ struct PlaceOptions: ParsableArguments {
 
     /// The cache of fine-tunings and inversions.
     func cache(_ configuration: Configuration) -> ContentCache {
-        ContentCache(folder: "\(stateFolder)/cache", limit: configuration.limits.cache)
+        ContentCache(folder: StateLayout(stateFolder).cache, limit: configuration.limits.cache)
     }
 
     /// The configuration file that is in force, if there is one.

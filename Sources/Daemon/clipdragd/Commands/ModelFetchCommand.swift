@@ -1,6 +1,7 @@
 import ArgumentParser
 import EditJobs
 import Foundation
+import JobFiles
 import JSON
 import ModelManagement
 import Processes
@@ -21,7 +22,7 @@ extension ModelsCommand {
         func run() throws {
             try output.report {
                 let printer = FetchPrinter(json: output.json)
-                let fetch = ModelFetch(into: "\(places.stateFolder)/models") { printer.report($0) }
+                let fetch = ModelFetch(into: StateLayout(places.stateFolder).models) { printer.report($0) }
                 let made = try fetch.run(source, folders: ModelStore(stateFolder: places.stateFolder).folders)
                 printer.finish()
                 print(

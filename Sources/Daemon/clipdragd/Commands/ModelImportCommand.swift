@@ -2,6 +2,7 @@ import ArgumentParser
 import Diffusion
 import EditJobs
 import Foundation
+import JobFiles
 import JSON
 import ModelManagement
 
@@ -43,7 +44,7 @@ extension ModelsCommand {
                 work.vae = vae.map(absolutePath)
                 work.config = modelConfig.map(absolutePath)
                 work.prediction = prediction.flatMap { NoiseSchedule.Prediction(rawValue: $0) }
-                let made = try work.run(into: "\(places.stateFolder)/models")
+                let made = try work.run(into: StateLayout(places.stateFolder).models)
                 guard !output.json else {
                     print(
                         JSONValue.object([
