@@ -179,7 +179,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Failures",
+                "Failures", "PrintableText",
                 "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
                 "clipdragd", "generate", "TestSupport",
             ],

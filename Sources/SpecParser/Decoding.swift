@@ -61,7 +61,8 @@ struct Decoder {
     ///
     /// - Parameter hint: what to write, where that is known better than by the kind.
     func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil) -> Failure {
-        if hint == nil, case .scalar(let text, true, let mark) = node, let odd = OddCharacter.first(in: text) {
+        if hint == nil, case .scalar(let text, true, let mark) = node, let odd = OddCharacter.first(in: text)
+        {
             let isOnLine = source.character(at: mark, plus: odd.offset) == odd.character
             return error(
                 "spec.type", "\(what) must be \(wanted), not `\(text)`, which holds \(odd.name)",

@@ -124,7 +124,9 @@ struct JSONReader {
     }
 
     private mutating func comma(before bracket: Unicode.Scalar) throws(Problem) {
-        guard text[at] == "," else { throw try unexpected("`,` or `\(bracket)`", "Write `,` between values.") }
+        guard text[at] == "," else {
+            throw try unexpected("`,` or `\(bracket)`", "Write `,` between values.")
+        }
         let comma = at
         at += 1
         skipSpace()

@@ -20,7 +20,8 @@ struct ForeignNumber: Equatable {
         }
         let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
         let sign = text.hasPrefix("-") ? "-" : ""
-        if let radix = [("0x", 16), ("0b", 2), ("0o", 8)].first(where: { digits.lowercased().hasPrefix($0.0) }),
+        if let radix = [("0x", 16), ("0b", 2), ("0o", 8)].first(where: { digits.lowercased().hasPrefix($0.0) }
+        ),
             let value = Int(digits.dropFirst(2), radix: radix.1)
         {
             let name = radix.1 == 16 ? "a hexadecimal" : radix.1 == 8 ? "an octal" : "a binary"

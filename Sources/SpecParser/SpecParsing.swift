@@ -200,9 +200,12 @@ private struct SpecDecoder {
     }
 
     /// A list of too few or too many numbers.
-    private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure {
+    private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure
+    {
         for item in items {
-            guard case .scalar(let text, true, _) = item, OddCharacter.first(in: text) != nil else { continue }
+            guard case .scalar(let text, true, _) = item, OddCharacter.first(in: text) != nil else {
+                continue
+            }
             return decoder.wrongKind(item, "a number of \(what)", "a number")
         }
         var hint = "Write \(form)."
@@ -280,7 +283,8 @@ private struct SpecDecoder {
             }
             throw decoder.wrongKind(
                 node, "a region of `mask`", "a picture's name, {rect: …}, {circle: …} or {polygon: …}",
-                do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}.")
+                do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}."
+            )
         }
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {

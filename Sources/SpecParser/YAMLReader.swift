@@ -209,7 +209,9 @@ struct YAMLReader {
                 .scalar(value, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE, anchor: anchor), mark
             )
         case YAML_SEQUENCE_START_EVENT:
-            return (.sequenceStart(anchor: try anchor(text(event.data.sequence_start.anchor), at: start)), mark)
+            return (
+                .sequenceStart(anchor: try anchor(text(event.data.sequence_start.anchor), at: start)), mark
+            )
         case YAML_MAPPING_START_EVENT:
             return (.mappingStart(anchor: try anchor(text(event.data.mapping_start.anchor), at: start)), mark)
         case YAML_ALIAS_EVENT: return (.alias(text(event.data.alias.anchor) ?? ""), mark)
@@ -268,7 +270,8 @@ extension YAMLReader {
                 throw source.error(
                     Complaint(
                         code: "spec.unquoted",
-                        message: "YAML takes `\(source.text.text(i..<source.text.line(at: i).upperBound))` for a comment",
+                        message:
+                            "YAML takes `\(source.text.text(i..<source.text.line(at: i).upperBound))` for a comment",
                         index: i,
                         hint: "Put the whole text between quotes, or a blank before the comment."))
             }

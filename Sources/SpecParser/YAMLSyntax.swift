@@ -38,7 +38,9 @@ struct YAMLSyntax {
 
     /// A character in the place of an indicator or of indentation that looks like the right one.
     private var misplacedCharacter: Complaint? {
-        let lines = [contextIndex, index].compactMap { $0 }.map { text.line(at: min($0, text.characters.count)) }
+        let lines = [contextIndex, index].compactMap { $0 }.map {
+            text.line(at: min($0, text.characters.count))
+        }
         for line in lines {
             var i = line.lowerBound
             while i < line.upperBound, text.isBlank(i) { i += 1 }

@@ -10,26 +10,34 @@ import Testing
 
     /// Texts as the `y_` files of public JSON suites have them: each one of the grammar's corners.
     private static let good = [
-        "[]", "{}", "[[]   ]", "[\"\"]", "[\"a\"]", "[false]", "[null, 1, \"1\", {}]", "[null]", "[1\n]", " [1]",
+        "[]", "{}", "[[]   ]", "[\"\"]", "[\"a\"]", "[false]", "[null, 1, \"1\", {}]", "[null]", "[1\n]",
+        " [1]",
         "[1,null,null,null,2]", "[2] ", "[0e+1]", "[0e1]", "[ 4]", "[-0.000000000000000000000001]", "[20e1]",
-        "[-0]", "[-123]", "[-1]", "[1E22]", "[1E-2]", "[1E+2]", "[123e45]", "[123.456e78]", "[1e-2]", "[1e+2]",
+        "[-0]", "[-123]", "[-1]", "[1E22]", "[1E-2]", "[1E+2]", "[123e45]", "[123.456e78]", "[1e-2]",
+        "[1e+2]",
         "[123.456789]", "{\"asd\":\"sdf\", \"dfg\":\"fgh\"}", "{\"\":0}", "{\"foo\\u0000bar\": 42}",
         "{\"min\": -1.0e+28, \"max\": 1.0e+28}", "{\"a\":[]}", "{\"title\":\"\\u041f\\u043e\"}",
-        "{\n\"a\": \"b\"\n}", "[\"\\u0060\\u012a\\u12AB\"]", "[\"\\uD801\\udc37\"]", "[\"\\ud83d\\ude39\\ud83d\\udc8d\"]",
-        "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]", "[\"\\\\u0000\"]", "[\"\\\"\"]", "[\"a/*b*/c/*d//e\"]", "[\"\\\\a\"]",
-        "[\"\\u0012\"]", "[\"\\uFFFF\"]", "[\"asd\"]", "[ \"asd\"]", "[\"\\uDBFF\\uDFFF\"]", "[\"new\\u00A0line\"]",
+        "{\n\"a\": \"b\"\n}", "[\"\\u0060\\u012a\\u12AB\"]", "[\"\\uD801\\udc37\"]",
+        "[\"\\ud83d\\ude39\\ud83d\\udc8d\"]",
+        "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]", "[\"\\\\u0000\"]", "[\"\\\"\"]", "[\"a/*b*/c/*d//e\"]",
+        "[\"\\\\a\"]",
+        "[\"\\u0012\"]", "[\"\\uFFFF\"]", "[\"asd\"]", "[ \"asd\"]", "[\"\\uDBFF\\uDFFF\"]",
+        "[\"new\\u00A0line\"]",
         "[\"\u{10ffff}\"]", "[\"\u{ffff}\"]", "[\"\\u0000\"]", "[\"\\u002c\"]", "[\"π\"]", "[\"\u{1bfff}\"]",
         "[\"asd \"]", "\" \"", "[\"\\uD834\\uDd1e\"]", "[\"\\u0821\"]", "[\"\\u0123\"]", "[\"\u{2028}\"]",
         "[\"\u{2029}\"]", "[\"\\u0061\\u30af\"]", "[\"new\\u000Aline\"]", "[\"\u{7f}\"]", "[\"\\uA66D\"]",
-        "[\"\\u005C\"]", "[\"⍂㈴⍂\"]", "[\"\\u200B\"]", "[\"\\u2064\"]", "[\"\\uFDD0\"]", "[\"\\uFFFE\"]", "[\"\\u0022\"]",
-        "[\"€𝄞\"]", "[\"a\u{7f}a\"]", "false", "42", "-0.1", "null", "\"asd\"", "true", "[true]", "[]\n", " [] ",
+        "[\"\\u005C\"]", "[\"⍂㈴⍂\"]", "[\"\\u200B\"]", "[\"\\u2064\"]", "[\"\\uFDD0\"]", "[\"\\uFFFE\"]",
+        "[\"\\u0022\"]",
+        "[\"€𝄞\"]", "[\"a\u{7f}a\"]", "false", "42", "-0.1", "null", "\"asd\"", "true", "[true]", "[]\n",
+        " [] ",
         "\t{\"a\"\t:\t1\r\n}", "[\"\u{85}\"]", "[\"\u{feff}\"]", "{\"a\":{\"b\":{\"c\":[[[[1]]]]}}}",
     ]
 
     @Test(arguments: good)
     func `what is JSON may be no spec, but it is no mistake of syntax`(_ text: String) {
         let code = error(text)?.code ?? ""
-        #expect(["spec.type", "spec.unknown_key", "spec.empty", "spec.nothing_to_do"].contains(code), "\(code)")
+        #expect(
+            ["spec.type", "spec.unknown_key", "spec.empty", "spec.nothing_to_do"].contains(code), "\(code)")
         // A byte order mark before it changes nothing.
         #expect(error("\u{feff}" + text)?.code == code)
     }
@@ -105,7 +113,9 @@ import Testing
     }
 
     @Test func `depth and number of values are bounded as in YAML`() {
-        #expect(error(String(repeating: "[", count: 70) + String(repeating: "]", count: 70))?.code == "spec.too_deep")
+        #expect(
+            error(String(repeating: "[", count: 70) + String(repeating: "]", count: 70))?.code
+                == "spec.too_deep")
         #expect(error("[" + String(repeating: "0,", count: 20_000) + "0]")?.code == "spec.alias_expansion")
         #expect(error(String(repeating: "[", count: 500_000))?.code == "spec.too_deep")
     }

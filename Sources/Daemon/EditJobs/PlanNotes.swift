@@ -42,7 +42,8 @@ enum PlanNotes {
             notes.append("\(places) outside the mask: what the mask holds still is not dragged")
         }
         if let places = named(flat, drags) {
-            notes.append("\(places) on a part of the picture that has one colour: nothing is there to be dragged")
+            notes.append(
+                "\(places) on a part of the picture that has one colour: nothing is there to be dragged")
         }
         return notes
     }
@@ -52,7 +53,8 @@ enum PlanNotes {
         guard let last = indices.last else { return nil }
         guard indices.count > 1 else {
             let handle = drags[last].handle
-            return "the handle of drag \(last + 1) at (\(plainNumber(handle.x)), \(plainNumber(handle.y))) lies"
+            return
+                "the handle of drag \(last + 1) at (\(plainNumber(handle.x)), \(plainNumber(handle.y))) lies"
         }
         let first = indices.dropLast().map { String($0 + 1) }.joined(separator: ", ")
         return "the handles of drags \(first) and \(last + 1) lie"
@@ -63,7 +65,8 @@ enum PlanNotes {
         let beyond = parsed.spec.mask.filter { region in
             region.value.corners.contains {
                 let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
-                return $0.x < 0 || $0.y < 0 || $0.x * scale.0 > Double(width) || $0.y * scale.1 > Double(height)
+                return $0.x < 0 || $0.y < 0 || $0.x * scale.0 > Double(width)
+                    || $0.y * scale.1 > Double(height)
             }
         }
         guard !beyond.isEmpty else { return [] }
