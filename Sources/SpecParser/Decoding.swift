@@ -25,11 +25,27 @@ struct Decoder {
             }
             let near = suggestion(for: entry.key, among: keys)
             throw oddKey(entry, what, keys)
+                ?? (i > 0 ? cutByComma(entries[i - 1], entry, what) : nil)
                 ?? error(
                     "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
                     do: "Known keys: \(keys.joined(separator: ", ")).")
         }
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
+    }
+
+    /// The error of a "key" that is the rest of a value: a comma between brackets ends a value without quotes.
+    private func cutByComma(_ before: YAMLEntry, _ entry: YAMLEntry, _ what: String) -> Failure? {
+        guard entry.value.isNull, case .scalar(let text, true, let mark) = before.value, !before.value.isNull,
+            mark.line == entry.keyMark.line
+        else { return nil }
+        let isNumber = isPlainNumber(text)
+        return error(
+            "spec.unknown_key",
+            "\(what) has no key `\(entry.key)`: the comma before it ends the value `\(text)`",
+            at: entry.keyMark,
+            do: isNumber
+                ? "Put the numbers between brackets: \(before.key): [\(text), \(entry.key), …]."
+                : "Quote the whole text: \(before.key): \"\(text), \(entry.key)\".")
     }
 
     /// The number that two parts were meant as: digits with nothing but a comma between.
@@ -228,9 +244,25 @@ struct Decoder {
     /// A length of time: a number with s, m, h or d; in seconds.
     func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
-            throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
+            throw wrongKind(
+                node, what, "a duration such as 30s, 10m, 2h or 7d", do: Self.meantDuration(node))
         }
         return seconds
+    }
+
+    /// The duration of a number with another unit, as in `20 min`.
+    private static func meantDuration(_ node: YAMLNode) -> String? {
+        guard case .scalar(let text, _, _) = node else { return nil }
+        let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let unit = text.dropFirst(number.count).drop { $0 == " " }.lowercased()
+        let names = [
+            "s": ["s", "sec", "secs", "second", "seconds"], "m": ["m", "min", "mins", "minute", "minutes"],
+            "h": ["h", "hr", "hrs", "hour", "hours"], "d": ["d", "day", "days"],
+        ]
+        guard let short = names.first(where: { $0.value.contains(unit) })?.key,
+            seconds("\(number)\(short)") != nil
+        else { return nil }
+        return "Write \(number)\(short)."
     }
 
     private static func seconds(_ text: String) -> Double? {

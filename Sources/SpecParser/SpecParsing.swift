@@ -44,6 +44,13 @@ private struct SpecDecoder {
     ]
 
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
+        if case .scalar(let text, isPlain: true, _) = root, let colon = text.firstIndex(of: ":"),
+            Self.keys.contains(String(text[..<colon])), OddCharacter.first(in: text) == nil
+        {
+            let rest = text[text.index(after: colon)...].drop { $0.isWhitespace }
+            throw decoder.wrongKind(
+                root, "a spec", "a mapping", do: "Write a space behind the colon: \(text[...colon]) \(rest)")
+        }
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {

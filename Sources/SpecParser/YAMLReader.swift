@@ -157,7 +157,8 @@ struct YAMLReader {
                     "spec.unknown_key", "`<<` is a merge key of YAML, which specs do not have", at: mark,
                     do: "Write the keys and values out.")
             }
-            if let line = lines.updateValue(mark.line, forKey: key) {
+            // A number is no key of anything: the decoder says what it was meant as.
+            if let line = lines.updateValue(mark.line, forKey: key), !isPlainNumber(key) {
                 throw source.error(
                     "spec.duplicate_key", "`\(key)` is given twice; first on line \(line)", at: mark,
                     do: "Keep one of the two.")

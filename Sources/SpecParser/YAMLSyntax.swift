@@ -247,7 +247,7 @@ struct YAMLSyntax {
         let line = text.line(at: index)
         let key = text.text(line.lowerBound..<index)
         guard !key.contains(": "), let above = text.line(number: text.mark(at: index).line - 1),
-            !above.isEmpty, !text.text(above).contains(":")
+            !above.isEmpty, !text.text(above).contains(": "), text[above.upperBound - 1] != ":"
         else { return nil }
         return above.first { !text.isBlank($0) }
     }
@@ -277,10 +277,23 @@ struct YAMLSyntax {
                 do: "Write one mapping, with `key: value` on each line.")
         case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
             guard let found else { return nil }
+            if let slashes = slashesBefore {
+                return complaint(
+                    "`//` begins no comment", at: slashes, do: "Begin the comment with `#`, or remove it.")
+            }
             return complaint(
                 "\(found) stands where \(problem.replacing("did not find expected ", with: "")) is expected",
                 at: index, do: "Write `,` between values, and quote a text that holds brackets or quotes.")
         default: return nil
+        }
+    }
+
+    /// Slashes in the place of a comment's sign, on the problem's line or the one above.
+    private var slashesBefore: Int? {
+        let above = text.line(number: text.mark(at: index).line - 1)?.lowerBound ?? index
+        return (above..<index).first { i in
+            text[i] == "/" && (text[i + 1] == "/" || text[i + 1] == "*")
+                && (text.isBlank(i - 1) || text.isLineEnd(i - 1))
         }
     }
 

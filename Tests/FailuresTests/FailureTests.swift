@@ -69,7 +69,7 @@ import Testing
             failure.description == """
                 a\\u202Eb.yaml:1:5: error: no key `\\x1B[31mx\\x0Aforged: error`
                      \\x1B[2J: 猫
-                            ^
+                           ^
                 Remove\\x0D\\x0Ait.
                 """)
     }
