@@ -46,7 +46,7 @@ import TestSupport
     }
 
     /// What the daemon does with a claimed job: the worker's results, publishing, putting the inputs away.
-    private func work(_ job: Job, _ store: ClaimStore<some FileSystem>, worker files: some FileSystem)
+    private func work(_ job: Job, _ store: ClaimStore, worker files: some FileSystem)
         throws(FileError)
     {
         var job = job

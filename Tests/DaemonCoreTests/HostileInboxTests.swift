@@ -40,9 +40,9 @@ import TestSupport
             atPath: "\(folder)/\(name)", withDestinationPath: target)
     }
 
-    private func store<Files: FileSystem>(
-        _ files: Files, _ change: (inout Configuration) -> Void = { _ in }
-    ) -> ClaimStore<Files> {
+    private func store(
+        _ files: any FileSystem, _ change: (inout Configuration) -> Void = { _ in }
+    ) -> ClaimStore {
         var configuration = Configuration()
         (configuration.inboxes, configuration.outbox) = ([.init(path: inbox)], "\(folder)/out")
         change(&configuration)
@@ -60,7 +60,7 @@ import TestSupport
         return pair
     }
 
-    private func claim(_ pair: Pair, _ store: ClaimStore<some FileSystem>) throws -> Job {
+    private func claim(_ pair: Pair, _ store: ClaimStore) throws -> Job {
         try #require(try store.claim(pair, id: "1-1-abcdef-1"))
     }
 

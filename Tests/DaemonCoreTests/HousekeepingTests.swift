@@ -27,21 +27,21 @@ import Testing
         func left() throws -> [String] {
             try (mine + others).filter { try files.status("\(folder)/\($0)") != nil }
         }
-        var housekeeping = Housekeeping()
-        #expect(housekeeping.expire(configuration, files, now + 1e9).isEmpty)  // kept for ever by default
+        var retention = Retention()
+        #expect(retention.expire(configuration, files, now + 1e9).isEmpty)  // kept for ever by default
         configuration.retention.archive = 1000
         configuration.retention.failed = 1000
         configuration.retention.outbox = 1000
-        #expect(housekeeping.expire(configuration, files, now + 900).isEmpty)
+        #expect(retention.expire(configuration, files, now + 900).isEmpty)
         #expect(try left() == mine + others)
-        #expect(housekeeping.expire(configuration, files, now + 1100).count == 4)
+        #expect(retention.expire(configuration, files, now + 1100).count == 4)
         #expect(try left() == others)
-        #expect(!housekeeping.isDue(now + 1200) && housekeeping.isDue(now + 1100 + 3600))
+        #expect(!retention.isDue(now + 1200) && retention.isDue(now + 1100 + 3600))
     }
 
     @Test func `a half is an orphan once, counted from when it came`() {
         var timer = OrphanTimer()
-        let half = Records.LoneHalf(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
+        let half = LoneHalf(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
         #expect(timer.update([half], now: 1000, after: 60).isEmpty)
         #expect(timer.next == 1060)
         #expect(timer.update([half], now: 1060, after: 60).map(\.file) == ["a.yaml"])

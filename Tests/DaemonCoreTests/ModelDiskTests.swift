@@ -260,13 +260,13 @@ private struct History {
     }
 }
 
-/// What `Daemon` does with its store, scanner and records, in its order, without processes and clocks.
+/// What `Daemon` does with its store, scanner and history, in its order, without processes and clocks.
 private final class ModelDaemon {
     private static let mark = "inbox1"
     private let files: DurableFileSystem<ModelDisk>
     private let disk: ModelDisk
-    private let store: ClaimStore<DurableFileSystem<ModelDisk>>
-    private let records: Records
+    private let store: ClaimStore
+    private let history: JobHistory
     private var scanner: InboxScanner
     private var findings = InboxScanner.Findings()
     private var queue = JobQueue()
@@ -277,7 +277,7 @@ private final class ModelDaemon {
         self.disk = disk
         files = DurableFileSystem(disk)
         store = ClaimStore(files: files, configuration: configuration)
-        records = Records(stateFolder: "/state", files)
+        history = JobHistory(stateFolder: "/state", files)
         scanner = InboxScanner(.init(path: "/in"), quiet: 1) { _ in .complete }
     }
 
@@ -314,7 +314,8 @@ private final class ModelDaemon {
     private func takeUpLeftovers() throws(FileError) {
         let known = Set(queue.all.map(\.id))
         try store.finishSettingAside(from: "/in", besides: known)
-        for job in try store.leftovers("/in", besides: known) {
+        for var job in try store.leftovers("/in", besides: known) {
+            if job.state == .running { job.state = .claimed }  // its run is gone with the daemon
             if job.state == .publishing { complete(job) } else { queue.add(job) }
         }
     }
@@ -369,10 +370,11 @@ private final class ModelDaemon {
     @discardableResult private func complete(_ job: Job) -> Bool {
         var job = job
         do {
-            let isKnown = try records.knows(job.id, files)
+            let isKnown = history.contains(job.id)
+            if isKnown { try history.sync() }
             try store.complete(&job, isKnown: isKnown, stillNeeded: stillNeeded(besides: job)) {
                 (job, folder, _) throws(FileError) in
-                try records.remember(job, outcome: .published(folder), files)
+                try history.add(job, .published(folder))
             }
             return true
         } catch {
@@ -385,8 +387,7 @@ private final class ModelDaemon {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
             try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
-                (folder) throws(FileError) in
-                try records.remember(job, outcome: .failed(failure, folder), files)
+                (folder) throws(FileError) in try history.add(job, .failed(failure, folder))
             }
             return true
         } catch {

@@ -11,8 +11,8 @@ import SpecParser
 ///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{.job.json, cat.yaml, cat.png}
 ///     OUTBOX/.clipdragd/ID/ ──publish──▶ OUTBOX/cat/          then inputs ──▶ INBOX/archive/
 ///     INBOX/.clipdragd/ID/ ──fail──▶ INBOX/failed/cat/
-struct ClaimStore<Files: FileSystem>: Sendable {
-    let files: Files
+struct ClaimStore: Sendable {
+    let files: any FileSystem
     let configuration: Configuration
 
     private var outbox: String { configuration.outbox ?? "" }
@@ -97,7 +97,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
             if try files.status(Job.record(in: claim)) != nil {
                 record = JSONValue(parsing: try files.read(Job.record(in: claim)))
             }
-            guard var job = Job(record, inbox: inbox), job.id == entry.name else {
+            guard let job = Job(record, inbox: inbox), job.id == entry.name else {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
@@ -111,7 +111,6 @@ struct ClaimStore<Files: FileSystem>: Sendable {
                 try files.removeTree(claim)  // the claim was not yet made
                 continue
             }
-            if job.state == .running { job.state = .claimed }
             if job.state != .publishing { try linkInputs(job) }
             jobs.append(job)
         }
@@ -165,7 +164,7 @@ struct ClaimStore<Files: FileSystem>: Sendable {
         do { return try files.status(job.claim) == nil } catch { return false }
     }
 
-    /// Notes that a worker is on a job and makes an empty folder for its results.
+    /// Makes a job's record say that it runs, and an empty folder for its results.
     func makeReady(_ job: inout Job) throws(FileError) {
         job.state = .running
         try save(job)

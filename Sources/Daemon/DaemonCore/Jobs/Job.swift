@@ -9,9 +9,9 @@ import JSON
 public struct Job: Sendable, Equatable {
     /// Where a job stands.
     public enum State: String, Sendable {
-        /// Waiting for a worker.
+        /// Waiting for its run.
         case claimed
-        /// A worker is on it.
+        /// Its run has started, and may have ended; its results are not yet marked as complete.
         case running
         /// Its results are complete; the rename into the outbox is all that is missing, or done.
         case publishing
@@ -37,10 +37,12 @@ public struct Job: Sendable, Equatable {
     public var priority: Int
     /// Change time of the spec, seconds since 1970: older first.
     public var dropped: Double
-    /// Workers that died of it.
+    /// Runs of it that crashed.
     public var crashes: Int
     /// Where it stands.
     public var state: State
+    /// Its run, while it is `running`; nil where the record says nothing of it.
+    var run: RunReference?
     /// By which a job that repeats an earlier one is known (`ClaimStore.repeatKey`).
     public var digest: String
 
@@ -59,6 +61,9 @@ public struct Job: Sendable, Equatable {
             ("dropped", .number(dropped)),
             ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
         ]
+        if let run {
+            fields += [("executor", .string(run.executor)), ("run", .optional(run.id))]
+        }
         if !ambiguous.isEmpty { fields.append(("ambiguous", .array(ambiguous.map { .string($0) }))) }
         // A record with a flipped bit must not pass for another job's; where the inbox lies may change.
         let sum = Digest.sha256(Array(JSONValue.object(fields.filter { $0.key != "inbox" }).line.utf8))
@@ -83,6 +88,7 @@ public struct Job: Sendable, Equatable {
         dropped = json["dropped"]?.number ?? 0
         crashes = json["crashes"]?.integer ?? 0
         digest = json["digest"]?.string ?? ""
+        run = json["executor"]?.string.map { RunReference(executor: $0, id: json["run"]?.string) }
         if let check = json["check"]?.string, check != self.json["check"]?.string { return nil }
     }
 

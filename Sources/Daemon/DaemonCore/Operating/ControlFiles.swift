@@ -1,7 +1,7 @@
 import DurableFiles
 
-/// Wishes of the command line, as files in STATE/control: `paused`, `draining`, and `VERB ID` for single jobs. A file
-/// survives a restart of the daemon; a request is removed once it is obeyed.
+/// Requests of the command line, as files in STATE/control: `paused`, `draining`, and `VERB ID` for single jobs. A file
+/// survives a restart of the daemon; the daemon removes a request once it is carried out.
 public struct ControlFiles: Sendable {
     /// What can be asked about one job.
     public enum Verb: String, Sendable, CaseIterable { case hold, release, requeue, cancel }
@@ -12,7 +12,7 @@ public struct ControlFiles: Sendable {
     /// What is asked about jobs.
     private(set) var requests: [(verb: Verb, id: String)] = []
 
-    /// The wishes in a state folder.
+    /// The requests in a state folder.
     public init(stateFolder: String) { folder = "\(stateFolder)/control" }
 
     /// Asks that no new job be started (`paused`), or that what is claimed be done and nothing more (`draining`).
@@ -34,6 +34,7 @@ public struct ControlFiles: Sendable {
         try files.replace("\(folder)/\(verb.rawValue) \(id)", [], mode: 0o644)
     }
 
+    /// Reads all requests.
     mutating func read(_ files: some FileSystem) {
         let names = (try? files.list(folder).map(\.name)) ?? []
         isPaused = names.contains("paused")
@@ -45,8 +46,8 @@ public struct ControlFiles: Sendable {
         }
     }
 
-    /// A request has been obeyed, and is no more.
-    func obeyed(_ verb: Verb, _ id: String, _ files: some FileSystem) {
+    /// Removes a request that is carried out.
+    func remove(_ verb: Verb, _ id: String, _ files: some FileSystem) {
         try? files.remove("\(folder)/\(verb.rawValue) \(id)")
     }
 }

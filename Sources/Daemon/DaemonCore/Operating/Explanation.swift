@@ -155,14 +155,14 @@ public struct Explanation: Sendable {
             }
             let active = daemon.active
             if daemon.isAlive,
-                let row = active.first(where: { $0["id"]?.string == job.id && $0["pid"] != nil })
+                let row = active.first(where: { $0["id"]?.string == job.id && $0["executor"] != nil })
             {
                 let stage = row["stage"]?.string.map {
                     ": \($0), step \(row["step"]?.integer ?? 0) of \(row["total"]?.integer ?? 0)"
                 }
                 return Explanation(.running, start + "is being edited\(stage ?? "").")
             }
-            let queue = active.filter { $0["pid"] == nil }
+            let queue = active.filter { $0["executor"] == nil }
             let place = queue.firstIndex { $0["id"]?.string == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }

@@ -1,50 +1,63 @@
-import DurableFiles
+import Logging
+import Foundation
+import JobFiles
 import SpecParser
 
-/// Removes what has been kept for as long as the configuration's `retention` says. Only what the daemon itself put there.
-struct Housekeeping: Sendable {
-    private static let interval = 3600.0
-    /// When to look next, seconds since 1970.
-    private(set) var next = 0.0
+/// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
+final class Housekeeping {
+    private let context: DaemonContext
+    private let hook: CompletionHook
+    private let loneHalves: LoneHalves
+    private var retention = Retention()
 
-    /// Whether it is time to look.
-    func isDue(_ now: Double) -> Bool { now >= next }
+    init(_ context: DaemonContext, _ hook: CompletionHook, _ loneHalves: LoneHalves) {
+        self.context = context
+        self.hook = hook
+        self.loneHalves = loneHalves
+    }
 
-    /// Removes what is too old. What cannot be removed is tried again an hour later.
+    /// Does what is due.
     ///
-    /// - Returns: what was removed.
-    mutating func expire(_ configuration: Configuration, _ files: some FileSystem, _ now: Double) -> [String]
-    {
-        next = now + Self.interval
-        var removed: [String] = []
+    /// - Parameter isNews: whether something may have changed since the last turn.
+    func run(isNews: Bool) {
+        let now = Date().timeIntervalSince1970
+        loneHalves.update(isNews: isNews)
+        for event in hook.run(context.configuration.hook, now) { report(event) }
+        if retention.isDue(now) {
+            for path in retention.expire(context.configuration, context.files, now) {
+                context.log.write(.info, "removed after its time", ["path": path])
+            }
+        }
+    }
+
+    private func report(_ event: CompletionHook.Event) {
+        switch event {
+        case .notStarted(let reason):
+            context.log.write(.warning, "the hook could not be started: \(reason)")
+        case .failed(let id):
+            context.metrics.countHookFailure()
+            context.log.write(.warning, "the hook failed; trying again", ["job": id])
+        case .gaveUp(let id):
+            context.metrics.countHookFailure()
+            context.log.write(
+                .error, "the hook failed for the last time", ["job": id, "code": "hook.failed"])
+        }
+    }
+
+    /// Whether the hook has been given every event.
+    var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
+
+    /// Ends what runs.
+    func stop() { hook.stop() }
+
+    /// When something is due next, seconds since 1970.
+    func nextTime(_ now: Double) -> Double {
+        let configuration = context.configuration
+        var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime)
         let kept = configuration.retention
-        func remove(_ folder: String, _ seconds: Double?, _ isOurs: (FileEntry) -> Bool) {
-            guard let seconds, let entries = try? files.list(folder) else { return }
-            for entry in entries where !entry.name.hasPrefix(".") && isOurs(entry) {
-                let path = "\(folder)/\(entry.name)"
-                guard let status = try? files.status(path), now - status.changed > seconds else { continue }
-                // By one rename first: no reader of the outbox sees half a folder.
-                let last = "\(folder)/.clipdragd-expired"
-                guard (try? files.removeTree(last)) != nil, (try? files.rename(path, to: last)) != nil else {
-                    continue
-                }
-                removed.append(path)
-                try? files.removeTree(last)
-            }
+        if [kept.archive, kept.failed, kept.outbox].contains(where: { $0 != nil }) {
+            next = min(next, retention.next)
         }
-        func holds(_ folder: String, _ name: String) -> (FileEntry) -> Bool {
-            { $0.kind == .directory && (try? files.status("\(folder)/\($0.name)/\(name)")) != nil }
-        }
-        if let outbox = configuration.outbox {
-            remove(outbox, kept.outbox, holds(outbox, "trajectory.json"))
-        }
-        for inbox in configuration.inboxes {
-            let failed = configuration.failed ?? "\(inbox.path)/failed"
-            remove(failed, kept.failed, holds(failed, "error.json"))
-            remove(configuration.archive ?? "\(inbox.path)/archive", kept.archive) {
-                $0.kind == .file && (InboxNames.isSpec($0.name) || InboxNames.isPicture($0.name))
-            }
-        }
-        return removed
+        return next
     }
 }

@@ -5,19 +5,19 @@ import Foundation
     import Glibc
 #endif
 
-/// Whose fault an error is, and so what becomes of the job.
+/// What is at fault, and so what becomes of the job.
 enum ErrorKind: String {
     /// The job's own: it is set aside.
     case job
     /// A disk's or folder's: the job waits and is charged nothing.
     case place
-    /// A worker's death: the job is tried again, some times.
+    /// A run's crash: the job is tried again, some times.
     case crash
 }
 
 /// What has been counted since the start, and its text for Prometheus (node_exporter's textfile collector).
-struct Metrics {
-    /// What is so at this moment.
+final class Metrics {
+    /// The gauges of this moment.
     struct Sample {
         /// Jobs by state.
         var depths: [String: Int]
@@ -26,6 +26,8 @@ struct Metrics {
         var waitingHalves, orphans: Int
         /// Jobs that lie below `failed`.
         var quarantined: Int
+        /// Times that the kernel's queue of events ran over.
+        var overflows: Int
         var version: String
         var isPaused, isWaiting: Bool
         /// How each inbox is watched; nil: it is not there.
@@ -39,48 +41,53 @@ struct Metrics {
     private var (published, failed) = (0, 0)
     private var (runs, runSeconds) = (0, 0.0)
     private var lastSuccess = 0.0
-    /// Tries after a worker's death.
-    var retries = 0
-    /// Runs of the hook that failed.
-    var hookFailures = 0
+    private var retries = 0
+    private var hookFailures = 0
     private var looks: [String: Int] = [:]
     private var errors: [String: Int] = [:]
-    /// Inboxes that went away or were replaced.
-    var watchesLost = 0
-    /// Times that the kernel's queue of events ran over.
-    var overflows = 0
+    private var watchesLost = 0
     private var (settles, settleSeconds) = (0, 0.0)
     private var (syncs, syncSeconds) = (0, 0.0)
-    /// Whether the last reload took.
-    var reloadSucceeded = true
+    private var reloadSucceeded = true
     private var lastWritten = (text: "", time: 0.0)
 
-    mutating func ended(_ worker: WorkerProcess) {
+    /// Counts a run that has ended.
+    func countRun(_ duration: Duration) {
         runs += 1
-        runSeconds += Double((ContinuousClock.now - worker.started).components.seconds)
+        runSeconds += Double(duration.components.seconds)
     }
 
-    /// An inbox was looked into.
-    mutating func looked(_ reason: WatchedInbox.Reason) { looks[reason.rawValue, default: 0] += 1 }
+    /// Counts another try after a run that crashed.
+    func countRetry() { retries += 1 }
 
-    /// Something went wrong.
-    mutating func erred(_ code: String, _ kind: ErrorKind) {
+    /// Counts a run of the hook that failed.
+    func countHookFailure() { hookFailures += 1 }
+
+    /// Counts a look at an inbox.
+    func countLook(_ reason: WatchedInbox.Reason) { looks[reason.rawValue, default: 0] += 1 }
+
+    /// Counts an inbox that went away or was replaced.
+    func countLostWatch() { watchesLost += 1 }
+
+    /// Counts an error.
+    func countError(_ code: String, _ kind: ErrorKind) {
         errors["code=\"\(code)\",type=\"\(kind.rawValue)\"", default: 0] += 1
     }
 
-    /// A pair was claimed so long after the last change of its files.
-    mutating func settled(after seconds: Double) {
+    /// Counts a claim, and the seconds from the last change of its files.
+    func countClaim(settled seconds: Double) {
         settles += 1
         settleSeconds += max(0, seconds)
     }
 
-    /// A result was made durable and visible in so long.
-    mutating func published(in duration: Duration) {
+    /// Counts a result that was made durable and visible, and how long that took.
+    func countPublishing(_ duration: Duration) {
         syncs += 1
         syncSeconds += duration / .seconds(1)
     }
 
-    mutating func concluded(_ outcome: Records.Outcome) {
+    /// Counts a job that has ended.
+    func countEnd(_ outcome: JobHistory.Outcome) {
         switch outcome {
         case .published:
             published += 1
@@ -89,8 +96,11 @@ struct Metrics {
         }
     }
 
+    /// Notes whether the last reload of the configuration succeeded.
+    func noteReload(succeeded: Bool) { reloadSucceeded = succeeded }
+
     /// Writes the file, at once, when a count has changed; gauges that only drift wait for that or five seconds.
-    mutating func write(_ sample: Sample, to path: String, _ files: some FileSystem, _ now: Double) {
+    func write(_ sample: Sample, to path: String, _ files: some FileSystem, _ now: Double) {
         guard now - lastWritten.time >= Self.interval || counts != lastWritten.text else { return }
         lastWritten = (counts, now)
         // Metrics that cannot be written are no reason to stop working.
@@ -148,7 +158,7 @@ struct Metrics {
             "errors_total", "counter", "What went wrong, by code and by whose fault it is.",
             errors.sorted { $0.key < $1.key }.map { ("{\($0.key)}", Double($0.value)) })
         one("watches_lost_total", "counter", "Inboxes that went away or were replaced.", Double(watchesLost))
-        one("inotify_overflows_total", "counter", "Queues of events that ran over.", Double(overflows))
+        one("inotify_overflows_total", "counter", "Queues of events that ran over.", Double(sample.overflows))
         family(
             "watch_mode", "gauge", "How each inbox is watched.",
             sample.modes.enumerated().map {

@@ -1,71 +1,65 @@
-import DurableFiles
 import Failures
+import DurableFiles
+import SpecParser
 import Foundation
 import JobFiles
 import Logging
-import SpecParser
-internal import CLinux
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// The service: one thread, one loop. It sleeps in poll(2) until a folder, a worker, a signal or a deadline wants it.
+/// The service: one thread, one loop over parts that each own their state. It sleeps in poll(2) until a folder, a run, a
+/// signal or a deadline wakes it.
 ///
-/// Nothing is known in memory alone: a kill at any point is followed by the same result.
+/// Nothing is known in memory alone: the daemon may be killed at any point, and the next start comes to the same result.
 public final class Daemon {
-    let setup: DaemonSetup
-    let files = PosixFileSystem(followingLinks: false)
-    let log: Logger
-    var configuration: Configuration
-    var store: ClaimStore<PosixFileSystem>
-    var cache: ContentCache
-    var inboxes: [WatchedInbox] = []
-    var queue = JobQueue()
-    /// Which files of inboxes are needed by jobs in the queue and with workers.
-    var uses = InputUses()
-    var workers: [WorkerProcess] = []
-    let records: Records
-    var notifier: ServiceNotifier
-    private let signals: Int32
-    var control: ControlFiles
-    var controlWatcher: Watcher?
-    var stop: Stop = .no
-    var failures = 0
-    var hook: CompletionHook
-    var orphans = OrphanTimer()
-    var counters = Metrics()
-    var housekeeping = Housekeeping()
-    var statusPace = ChorePace()
-    var orphanPace = ChorePace()
-    /// The loop turns for nothing but a chore that was put off.
-    var isChoreTurn = false
-    private let mounts = MountWatcher()
-    private var stateLock: FolderLock?
-    /// Until when nothing new is started, because a place (a full disk, say) does not work.
-    var pausedUntil: Double?
-    var pauseReason = ""
-    var retryAt: [String: Double] = [:]
-    /// How long a job's worker took, while what became of it is told.
-    var runMicroseconds: [String: Int] = [:]
-    /// How long a job's files settled and when it was claimed, of those that this daemon has claimed.
-    var claims: [String: (settled: Double, at: ContinuousClock.Instant)] = [:]
+    private enum Stop { case no, gracefully, atOnce }
 
-    enum Stop { case no, gracefully, atOnce }
+    /// Seconds that runs get to end by themselves when the daemon stops, and seconds that giving jobs back may take then:
+    /// together below two.
+    private static let (stopSeconds, returnSeconds) = (0.7, 0.8)
+
+    let context: DaemonContext
+    let scheduler = Scheduler()
+    let runs: Runs
+    private let inboxes: Inboxes
+    let lifecycle: JobLifecycle
+    private let dispatcher: Dispatcher
+    private let intake: JobIntake
+    private let operations: Operations
+    private let loneHalves: LoneHalves
+    private let housekeeping: Housekeeping
+    private let status: StatusReport
+    private let notifier: ServiceNotifier
+    private let signals: any SignalSource
+    private var stop = Stop.no
+    private var stateLock: FolderLock?
+    /// Whether something may have changed since the last turn; else the loop turns for a chore that was put off.
+    private var isNews = true
 
     /// A daemon; it takes over signal handling of the process.
-    public init(_ setup: DaemonSetup, log: Logger) {
-        self.setup = setup
-        self.log = log
-        configuration = setup.configuration
-        store = ClaimStore(files: files, configuration: setup.configuration)
-        cache = Self.cache(setup.configuration, setup)
-        records = Records(stateFolder: setup.stateFolder, files)
+    public convenience init(_ setup: DaemonSetup, log: Logger) {
+        self.init(
+            setup, log: log, executors: ExecutorRegistry.makers.map { $0(setup) }, signals: ProcessSignals())
+    }
+
+    /// A daemon whose runs are on these executors; new runs start on the first.
+    init(_ setup: DaemonSetup, log: Logger, executors: [any Executor], signals: any SignalSource) {
+        context = DaemonContext(setup, log: EventLog(logger: log))
+        self.signals = signals
         notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
-        control = ControlFiles(stateFolder: setup.stateFolder)
-        hook = CompletionHook(stateFolder: setup.stateFolder)
-        signals = cl_signal_descriptor()
-        setenv(Worker.daemonVariable, String(getpid()), 1)
+        runs = Runs(executors)
+        inboxes = Inboxes(context)
+        let history = JobHistory(stateFolder: setup.stateFolder, context.files)
+        let hook = CompletionHook(stateFolder: setup.stateFolder, context.files)
+        lifecycle = JobLifecycle(context, scheduler, inboxes, history, hook)
+        dispatcher = Dispatcher(context, scheduler, runs, history, lifecycle)
+        intake = JobIntake(context, inboxes, scheduler, runs, dispatcher, lifecycle)
+        operations = Operations(context, inboxes, scheduler, runs, history, lifecycle)
+        loneHalves = LoneHalves(context, inboxes, scheduler)
+        housekeeping = Housekeeping(context, hook, loneHalves)
+        status = StatusReport(context, inboxes, scheduler, runs, lifecycle, loneHalves, notifier)
     }
 
     /// Runs until stopped or, with `once`, until everything is done.
@@ -73,46 +67,72 @@ public final class Daemon {
     /// - Returns: the exit code.
     /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
     public func run() throws(Failure) -> ExitStatus {
-        do { try begin() } catch let error as FileError {
-            throw Failure(error, .badOutput)
-        } catch let failure as Failure {
-            throw failure
-        } catch {
-            throw Failure(unexpected: error)
-        }
-        // What was dropped meanwhile is claimed before anyone is told that the service is up.
-        notifier.stillBusy()
-        lookIntoInboxes(all: true)
-        obeyControl()
-        writeStatus()
-        notifier.ready()
-        tell(.ready, "looking into \(inboxes.map(\.path).joined(separator: ", "))")
+        try begin()
+        return try loop()
+    }
+
+    /// Turns until the daemon is stopped or, with `once`, until everything is done.
+    func loop() throws(Failure) -> ExitStatus {
         while true {
-            takeSignals()
-            if stop != .no { return finish() }
-            tendWorkers()
-            obeyControl()
-            lookIntoInboxes()
-            startWorkers()
-            keepHouse()
-            writeStatus()
-            if setup.once && isIdle {
+            if turn() { return finish() }
+            if context.setup.once && isIdle {
                 // What was found while jobs ran may be out of date: look once more.
-                for inbox in inboxes { inbox.lookNow() }
-                lookIntoInboxes()
+                inboxes.lookNow()
+                look()
                 if isIdle { break }
-                continue  // no event will tell of what that look has found
+                continue  // no event tells of what that look has found
             }
             try sleep()
         }
-        writeStatus(atOnce: true)
-        let isAllDone = failures == 0 && loneHalves.isEmpty && inboxes.allSatisfy(\.isAttached)
+        status.update(order: operations.order, isNews: true, atOnce: true)
+        let isAllDone =
+            lifecycle.failures == 0 && loneHalves.present.isEmpty && inboxes.all.allSatisfy(\.isAttached)
         return isAllDone ? .ok : .tryLater
+    }
+
+    /// One turn of the loop.
+    ///
+    /// - Returns: whether the daemon is asked to stop.
+    func turn() -> Bool {
+        takeSignals()
+        if stop != .no { return true }
+        dispatcher.concludeEnded()
+        ChildProcesses.collectOrphans()
+        operations.obey()
+        look()
+        if operations.order == nil { dispatcher.startRuns() }
+        housekeeping.run(isNews: isNews)
+        status.update(order: operations.order, isNews: isNews)
+        return false
+    }
+
+    private func look(all: Bool = false) {
+        intake.look(all: all) {
+            notifier.stillBusy()
+            takeSignals()
+            return stop == .no
+        }
     }
 
     // MARK: - Beginning
 
-    private func begin() throws {
+    /// Opens all folders, goes on with what an earlier daemon left, and claims what is there.
+    func begin() throws(Failure) {
+        do { try openFolders() } catch let error as FileError {
+            throw Failure(error, .badOutput)
+        } catch let failure as Failure { throw failure } catch { throw Failure(unexpected: error) }
+        // What was dropped meanwhile is claimed before the service says that it is ready.
+        notifier.stillBusy()
+        look(all: true)
+        operations.obey()
+        status.update(order: operations.order, isNews: true)
+        notifier.ready()
+        let paths = inboxes.all.map(\.path).joined(separator: ", ")
+        context.log.event(.ready, "looking into \(paths)")
+    }
+
+    private func openFolders() throws {
+        let (configuration, state) = (context.configuration, context.setup.stateFolder)
         guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
             throw Failure(
                 .badConfiguration, code: "config.incomplete",
@@ -120,39 +140,36 @@ public final class Daemon {
                 hint: "Give --inbox DIR and --outbox DIR, or a configuration with both.")
         }
         if let clash = configuration.folderClash { throw clash }
-        if let why = Sandbox.whyUnavailable {
-            log.notice("workers are not locked in: no Landlock on this kernel (\(why))")
-        }
+        for note in runs.startNotes() { context.log.write(.notice, note) }
+        let files = context.files
         try files.createDirectory("\(outbox)/.clipdragd")
-        try files.createDirectory("\(setup.stateFolder)/history")
-        try files.createDirectory("\(setup.stateFolder)/control")
-        controlWatcher = try? Watcher("\(setup.stateFolder)/control", .auto)
-        for inbox in configuration.inboxes {
-            let watched = WatchedInbox(inbox, quiet: configuration.limits.quiet, isComplete: setup.isComplete)
-            inboxes.append(watched)
-            try takeHold(of: watched)
-        }
-        // Two daemons on one would take each other's requests and write over each other's status.
-        do { stateLock = try FolderLock(setup.stateFolder) } catch {
+        try files.createDirectory("\(state)/history")
+        try operations.open()
+        try inboxes.open()
+        stateLock = try lockState(state)
+        // Everything is this daemon's from here on.
+        for folder in [state, "\(state)/history", "\(state)/control"] { try files.removeTemporaries(folder) }
+        runs.apply(configuration.runLimits)
+        for inbox in inboxes.all { try intake.takeLeftovers(of: inbox) }
+        let known = scheduler.queue.all + runs.all.map(\.job)
+        try context.store.removeResults(of: Set(inboxes.all.compactMap(\.mark)), besides: known)
+    }
+
+    /// Two daemons on one state folder would take each other's requests and overwrite each other's status.
+    private func lockState(_ folder: String) throws -> FolderLock {
+        do { return try FolderLock(folder) } catch {
             guard error.number == EWOULDBLOCK else { throw error }
             throw Failure(
                 .tryLater, code: "state.locked", message: "another clipdragd keeps its state here",
-                file: setup.stateFolder, hint: "Give this one a state folder of its own (--state).")
+                file: folder, hint: "Give this one a state folder of its own (--state).")
         }
-        // Everything is this daemon's from here on.
-        for folder in [setup.stateFolder, "\(setup.stateFolder)/history", "\(setup.stateFolder)/control"] {
-            try files.removeTemporaries(folder)
-        }
-        for inbox in inboxes { try takeUpLeftovers(inbox) }
-        try store.removeResults(of: Set(inboxes.compactMap(\.mark)), besides: queue.all)
     }
 
     // MARK: - Signals
 
-    func takeSignals() {
-        while true {
-            switch cl_next_signal(signals) {
-            case 0: return
+    private func takeSignals() {
+        while let signal = signals.next() {
+            switch signal {
             case SIGTERM, SIGINT: stop = stop == .no ? .gracefully : .atOnce
             case SIGHUP: reload()
             default: continue
@@ -161,24 +178,26 @@ public final class Daemon {
     }
 
     private func reload() {
-        guard let reload = setup.reload else { return }
+        guard let reload = context.setup.reload else { return }
         notifier.reloading()
         do throws(Failure) {
+            let current = context.configuration
             var fresh = try reload()
             // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
-            let isMoved = fresh.inboxes != configuration.inboxes || fresh.outbox != configuration.outbox
-            (fresh.inboxes, fresh.outbox) = (configuration.inboxes, configuration.outbox)
+            let isMoved = fresh.inboxes != current.inboxes || fresh.outbox != current.outbox
+            (fresh.inboxes, fresh.outbox) = (current.inboxes, current.outbox)
             if let clash = fresh.folderClash { throw clash }
-            if isMoved { log.notice("other inboxes and another outbox are taken at the next start only") }
-            configuration = fresh
-            counters.reloadSucceeded = true
-            store = ClaimStore(files: files, configuration: fresh)
-            cache = Self.cache(fresh, setup)
-            for inbox in inboxes { inbox.quiet = fresh.limits.quiet }
-            tell(.reloaded, "configuration read again")
+            if isMoved {
+                context.log.write(
+                    .notice, "other inboxes and another outbox are taken at the next start only")
+            }
+            context.apply(fresh)
+            inboxes.applyConfiguration()
+            context.metrics.noteReload(succeeded: true)
+            context.log.event(.reloaded, "configuration read again")
         } catch {
-            counters.reloadSucceeded = false
-            tell(
+            context.metrics.noteReload(succeeded: false)
+            context.log.event(
                 .refused, "the configuration stays as it was: \(error.message)", level: .error,
                 ["code": error.code])
         }
@@ -188,61 +207,36 @@ public final class Daemon {
     // MARK: - Waiting and ending
 
     private var isIdle: Bool {
-        let isScanned = inboxes.allSatisfy {
-            !$0.isAttached || $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
-        }
-        let isHookDone = configuration.hook == nil || hook.isIdle
-        return queue.isEmpty && workers.isEmpty && isScanned && isHookDone
+        scheduler.queue.isEmpty && runs.isEmpty && inboxes.isIdle && housekeeping.isIdle
     }
 
-    /// Whether all that should end does: a worker that outlives its SIGKILL hangs in the kernel, and only a restart of
-    /// the service, which the watchdog brings about, tells the administrator.
-    private var isMoving: Bool {
-        workers.allSatisfy { worker in worker.killed.map { ContinuousClock.now - $0 < .seconds(10) } ?? true }
-    }
-
-    /// Tries again to publish what could not be, once a turn.
-    ///
-    /// - Returns: whether there was anything.
-    private func tryUnfinished(_ now: Double) -> Bool {
-        // One that waits as `running` has ended well, but could not be made ready for publishing.
-        guard queue.count(.publishing) + queue.count(.running) > 0 else { return false }
-        for job in queue.all where job.state == .publishing || job.state == .running {
-            queue.remove(job.id)
-            if job.state == .running { succeeded(job, nil, now) } else { complete(job) }
-        }
-        return true
+    /// When the loop must turn next though no descriptor wakes it, seconds since 1970.
+    private func nextTime(_ now: Double) -> Double {
+        var times = [
+            now + 60, inboxes.nextLook, scheduler.nextTime(now), housekeeping.nextTime(now),
+        ]
+        if let watchdog = notifier.watchdog { times.append(now + watchdog) }
+        if operations.descriptor < 0 { times.append(now + WatchedInbox.pollSeconds) }
+        if let interval = runs.pollInterval { times.append(now + interval) }
+        return times.min() ?? now
     }
 
     private func sleep() throws(Failure) {
         let now = Date().timeIntervalSince1970
-        var deadline = now + 60
-        for inbox in inboxes { deadline = min(deadline, inbox.nextLook) }
-        if let pausedUntil { deadline = min(deadline, pausedUntil) }
-        for time in retryAt.values where time > now { deadline = min(deadline, time) }
-        if let watchdog = notifier.watchdog {
-            if isMoving { notifier.progressed() }
-            deadline = min(deadline, now + watchdog)
-        }
-        if controlWatcher?.descriptor ?? -1 < 0 { deadline = min(deadline, now + WatchedInbox.pollSeconds) }
-        if !workers.isEmpty { deadline = min(deadline, now + (configuration.limits.memory == nil ? 1 : 0.5)) }
-        deadline = min(deadline, nextHousekeeping(now))
-        if tryUnfinished(now) { deadline = min(deadline, now + 1) }
-        var descriptors = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
-        descriptors += inboxes.compactMap(\.descriptor).map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
-        descriptors += workers.map {
-            pollfd(fd: $0.isSilent ? -1 : $0.descriptor, events: Int16(POLLIN), revents: 0)
-        }
-        if let descriptor = controlWatcher?.descriptor, descriptor >= 0 {
-            descriptors.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
-        }
-        descriptors.append(pollfd(fd: mounts.descriptor, events: Int16(POLLPRI), revents: 0))
-        let chores = [statusPace.owed, orphanPace.owed].compactMap { $0 }
+        // A run that outlives its kill hangs in the kernel. Only a restart of the service, which a watchdog without signs of
+        // life brings about, tells the administrator.
+        if !runs.isStuck { notifier.progressed() }
+        var next = nextTime(now)
+        if lifecycle.publishAgain() { next = min(next, now + 1) }
+        let chores = [status.pace.owed, loneHalves.pace.owed].compactMap { $0 }
             .map { now + ($0 - ContinuousClock.now) / .seconds(1) }
         let choreTime = chores.min() ?? .infinity
-        let wait = Int(max(0, min(60, min(deadline, choreTime) - now)) * 1000) + 1
+        var descriptors =
+            ([signals.descriptor] + inboxes.descriptors + runs.descriptors + [operations.descriptor]).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+        descriptors.append(pollfd(fd: inboxes.mountDescriptor, events: Int16(POLLPRI), revents: 0))
+        let wait = Int(max(0, min(60, min(next, choreTime) - now)) * 1000) + 1
         let ready = poll(&descriptors, nfds_t(descriptors.count), Int32(wait))
         let number = errno
         if ready < 0 && number != EINTR || descriptors.contains(where: { $0.revents & Int16(POLLNVAL) != 0 })
@@ -254,7 +248,44 @@ public final class Daemon {
                 message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
                 hint: "Please report this.")
         }
-        isChoreTurn = ready == 0 && choreTime < deadline
-        if descriptors.last?.revents != 0 { for inbox in inboxes { inbox.doubt() } }
+        isNews = ready != 0 || choreTime >= next
+        if descriptors.last?.revents != 0 { inboxes.mountsChanged() }
+    }
+
+    /// Ends: runs that do not outlive the daemon are stopped; their jobs and all that wait go back to the inboxes.
+    private func finish() -> ExitStatus {
+        notifier.stopping()
+        let ended = runs.stopAll(within: Self.stopSeconds) {
+            takeSignals()
+            return stop == .atOnce
+        }
+        var stopped: [Job] = []
+        for run in ended {
+            lifecycle.keepStages(of: run.job)
+            if run.end == .succeeded {
+                lifecycle.publishIfWhole(run.job, run.summary)
+            } else {
+                stopped.append(run.job)
+            }
+        }
+        // Jobs that ran first. What there is no time for stays claimed: the next start takes it up as well.
+        let end = ContinuousClock.now + .seconds(Self.returnSeconds)
+        for job in stopped + scheduler.queue.all
+        where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
+        {
+            notifier.stillBusy()
+            do {
+                try context.store.returnToInbox(job)
+                context.log.event(.returned, "returned to the inbox", job)
+            } catch {
+                context.log.write(
+                    .warning, "the claim stays for the next start: \(error)", ["job": job.id])
+            }
+        }
+        scheduler.forgetAll()
+        housekeeping.stop()
+        status.update(order: operations.order, isNews: true, atOnce: true)
+        context.log.event(.stopped, "stopped")
+        return .ok
     }
 }

@@ -40,13 +40,19 @@ enum JobEvent: String, CaseIterable {
     }
 }
 
-extension Daemon {
-    /// Tells the journal of an event, with the job that it is about.
+/// Writes events of jobs and of the service to the log.
+struct EventLog: Sendable {
+    let logger: Logger
+
+    /// Writes an event.
     ///
-    /// - Parameter fields: more that programs may want: `code`, `seconds`, `pid`, …
-    func tell(
-        _ event: JobEvent, _ message: String, _ job: Job? = nil, level: Logger.Level = .info,
-        _ fields: [String: String] = [:]
+    /// - Parameters:
+    ///   - job: the job that it is about.
+    ///   - run: the run of the job that has just ended.
+    ///   - fields: more that programs may want: `code`, `run`, …
+    func event(
+        _ event: JobEvent, _ message: String, _ job: Job? = nil, run: RunSummary? = nil,
+        level: Logger.Level = .info, _ fields: [String: String] = [:]
     ) {
         var metadata = Logger.Metadata(uniqueKeysWithValues: fields.map { ($0.key, .string($0.value)) })
         metadata["event"] = .string(event.rawValue)
@@ -55,9 +61,24 @@ extension Daemon {
             metadata["name"] = .string(job.name)
             metadata["inbox"] = .string(job.inbox)
             metadata["spec"] = .string(job.spec)
-            if let usec = runMicroseconds[job.id] { metadata["usec"] = .string(String(usec)) }
+            if let duration = run?.duration {
+                metadata["usec"] = .string(String(Int(duration / .microseconds(1))))
+            }
             metadata["attempt"] = .string(String(job.crashes + 1))
         }
-        log.log(level: level, "\(message)", metadata: metadata)
+        logger.log(level: level, "\(message)", metadata: metadata)
+    }
+
+    /// Writes what is no event of its own.
+    func write(_ level: Logger.Level, _ message: String, _ fields: [String: String] = [:]) {
+        let metadata = Logger.Metadata(uniqueKeysWithValues: fields.map { ($0.key, .string($0.value)) })
+        logger.log(level: level, "\(message)", metadata: metadata)
+    }
+
+    /// The fields of an error.
+    static func fields(_ code: String, _ kind: ErrorKind, stage: String? = nil) -> [String: String] {
+        var fields = ["code": code, "error_type": kind.rawValue]
+        fields["stage"] = stage
+        return fields
     }
 }

@@ -2,8 +2,8 @@ import DurableFiles
 import Foundation
 internal import CLinux
 
-/// Tells systemd how the service fares (sd_notify(3)); does nothing where no one listens.
-struct ServiceNotifier {
+/// Tells systemd the state of the service (sd_notify(3)); does nothing where no one listens.
+final class ServiceNotifier {
     /// For how much longer systemd shall wait when asked to, and how often it is asked, seconds.
     private static let (extensionSeconds, extensionInterval) = (30.0, 1.0)
 
@@ -37,26 +37,27 @@ struct ServiceNotifier {
     func brokenDown() { send("WATCHDOG=trigger") }
 
     /// One line for people; sent when it has changed.
-    mutating func status(_ line: String) {
+    func status(_ line: String) {
         guard line != lastStatus else { return }
         lastStatus = line
         send("STATUS=\(PathCoding.onOneLine(line))")
     }
 
-    /// The loop has got somewhere: a sign of life, if one is due. A loop that hangs calls this no more.
-    mutating func progressed() {
-        guard let watchdog, isDue(&lastBeat, every: watchdog) else { return }
+    /// Gives a sign of life, if one is due. A loop that hangs does not call this.
+    func progressed() {
+        guard let watchdog, markIfDue(&lastBeat, every: watchdog) else { return }
         send("WATCHDOG=1")
     }
 
     /// Starting or stopping goes on and takes its time.
-    mutating func stillBusy() {
+    func stillBusy() {
         progressed()
-        guard isDue(&lastExtension, every: Self.extensionInterval) else { return }
+        guard markIfDue(&lastExtension, every: Self.extensionInterval) else { return }
         send("EXTEND_TIMEOUT_USEC=\(Int(Self.extensionSeconds * 1e6))")
     }
 
-    private func isDue(_ last: inout ContinuousClock.Instant?, every seconds: Double) -> Bool {
+    /// - Returns: whether it is due; then it is marked as done now.
+    private func markIfDue(_ last: inout ContinuousClock.Instant?, every seconds: Double) -> Bool {
         let now = ContinuousClock.now
         if let last, now - last < .seconds(seconds * 0.9) { return false }
         last = now

@@ -202,7 +202,7 @@ private func refusal(_ verb: ControlFiles.Verb, _ id: String, ended: JSONValue?,
         return isThere ? nil : ("is not in \(folder) any more", "It was put back or removed.")
     }
     if verb == .requeue { return ("has not failed", "It is run in its turn.") }
-    if active?["pid"] != nil, verb != .cancel {
+    if active?["executor"] != nil, verb != .cancel {
         return (
             "is running", "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other."
         )

@@ -1,9 +1,9 @@
-/// Knows for how long files have waited for their other half. A value without a clock of its own.
+/// Keeps for how long files have waited for their other half. A value without a clock of its own.
 struct OrphanTimer: Sendable {
     private var firstSeen: [String: Double] = [:]
-    private var told: Set<String> = []
+    private var reported: Set<String> = []
     /// What waits now.
-    private(set) var halves: [Records.LoneHalf] = []
+    private(set) var halves: [LoneHalf] = []
     /// When the next one becomes an orphan, seconds since 1970.
     private(set) var next: Double?
 
@@ -11,8 +11,8 @@ struct OrphanTimer: Sendable {
     ///
     /// - Parameter after: seconds until a half is an orphan, counted from when it came: a file that is moved in may be old.
     /// - Returns: those that have become orphans.
-    mutating func update(_ found: [Records.LoneHalf], now: Double, after: Double) -> [Records.LoneHalf] {
-        var (seen, fresh): ([String: Double], [Records.LoneHalf]) = ([:], [])
+    mutating func update(_ found: [LoneHalf], now: Double, after: Double) -> [LoneHalf] {
+        var (seen, fresh): ([String: Double], [LoneHalf]) = ([:], [])
         next = nil
         halves = []
         for var half in found {
@@ -21,14 +21,14 @@ struct OrphanTimer: Sendable {
             seen[key] = since
             half.isOrphan = now - since >= after
             if half.isOrphan {
-                if told.insert(key).inserted { fresh.append(half) }
+                if reported.insert(key).inserted { fresh.append(half) }
             } else {
                 next = min(next ?? .infinity, since + after)
             }
             halves.append(half)
         }
         firstSeen = seen
-        told = told.filter { seen[$0] != nil }
+        reported = reported.filter { seen[$0] != nil }
         return fresh
     }
 }

@@ -1,15 +1,7 @@
 import Failures
 import JobFiles
 
-/// A bound for which the daemon kills a worker.
-enum Overrun: Equatable {
-    /// `limits.seconds`.
-    case time
-    /// `limits.memory`.
-    case memory
-    /// `limits.stalled_after` without progress. Unlike the others it may go better next time.
-    case stalled
-
+extension RunLimit {
     /// What the job's folder below `failed` says.
     var failure: Failure {
         switch self {

@@ -33,8 +33,8 @@ final class WatchedInbox {
     private(set) var nextLook = 0.0
     /// What asks for the next look.
     private(set) var reason = Reason.start
-    /// Whether a claim has failed and may have left something behind.
-    var hasStrays = false
+    /// Whether a claim has failed, or another daemon may have left claims half done.
+    var hasLeftovers = false
     /// How often the kernel's queue of events ran over.
     private(set) var overflows = 0
     private let settings: Configuration.Inbox
@@ -49,8 +49,10 @@ final class WatchedInbox {
     private var scanner: InboxScanner
     private var attachment: Attachment?
     private var mayBeGone = false
-    /// Files of which it was told that they cannot be read.
-    private var told: Set<String> = []
+    /// Whether the path was another folder, or none, when it was last checked.
+    private(set) var isGone = false
+    /// Files that were reported as unreadable.
+    private var reported: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
         path = inbox.path
@@ -86,32 +88,31 @@ final class WatchedInbox {
         (mayBeGone, nextLook, reason) = (false, 0, .start)
     }
 
-    /// Lets go of the folder.
+    /// Forgets the folder and what was found in it.
     func detach() {
-        attachment = nil
+        (attachment, isGone) = (nil, false)
         (findings, nextLook) = (.init(), 0)
     }
 
-    /// The mounts have changed, so it may have gone.
-    func doubt() {
+    /// The folder may be gone: the mounts have changed.
+    func suspectGone() {
         (mayBeGone, reason) = (true, .mounts)
         if !isAttached { nextLook = 0 }
     }
 
-    /// Whether the path still is the folder that was attached. It is asked of the file system after a sign that it may not
-    /// be, and before each look.
-    func isStillThere(_ files: some FileSystem) -> Bool {
-        guard let attachment else { return false }
-        guard mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return true }
+    /// Finds out whether the path still is the folder that was attached. The file system is asked after a sign that it may
+    /// not be, and before each look.
+    func checkFolder(_ files: some FileSystem) {
+        guard let attachment, mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return }
         mayBeGone = false
-        guard let real = PathCoding.resolved(path), let status = try? files.status(real) else { return false }
-        return status.device == attachment.device && status.inode == attachment.inode
+        let status = PathCoding.resolved(path).flatMap { try? files.status($0) }
+        isGone = status?.device != attachment.device || status?.inode != attachment.inode
     }
 
-    /// Takes what events there are.
+    /// Reads the events that wait.
     ///
     /// - Returns: whether there were any.
-    @discardableResult func takeNews() -> Bool {
+    @discardableResult func readEvents() -> Bool {
         guard let news = attachment?.watcher.drain(), news.isAny else { return false }
         scanner.note(news.arrivals)
         if news.isOverflow { overflows += 1 }
@@ -140,16 +141,16 @@ final class WatchedInbox {
         if !findings.pairs.isEmpty { nextLook = now }
     }
 
-    /// Files that cannot be read, of which the last look was the first to say so.
-    func newlyUnreadable() -> [FileError] {
-        defer { told = Set(findings.unreadable.keys) }
-        return findings.unreadable.sorted { $0.key < $1.key }.filter { !told.contains($0.key) }
+    /// Takes the files that cannot be read and were not reported yet.
+    func takeNewlyUnreadable() -> [FileError] {
+        defer { reported = Set(findings.unreadable.keys) }
+        return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
             .map { FileError("open", "\(path)/\($0.key)", $0.value) }
     }
 
     /// A pair has left the inbox: its spec needs nothing there any more.
     func claimed(_ pair: Pair) { findings.named.remove(of: pair.spec) }
 
-    /// Looks again soon: the inbox could not be read, or is not there.
-    func lookLater(_ now: Double) { nextLook = now + Self.pollSeconds }
+    /// Makes the next look due soon: the inbox could not be read, or is not there.
+    func retryLater(_ now: Double) { nextLook = now + Self.pollSeconds }
 }

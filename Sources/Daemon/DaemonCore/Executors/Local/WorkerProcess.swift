@@ -1,9 +1,8 @@
-import DurableFiles
 import Failures
+import DurableFiles
 import Foundation
 import JobFiles
 import JSON
-import SpecParser
 internal import CLinux
 
 #if canImport(Glibc)
@@ -13,41 +12,27 @@ internal import CLinux
 /// A child process that makes one edit. It writes JSON lines: `{"stage":…, "step":…, "total":…}` for progress, and
 /// before it fails `{"failure": {…}}` (`WorkerFailure`).
 final class WorkerProcess {
-    /// How a worker ended.
-    enum End: Equatable {
-        case succeeded
-        /// It said why it cannot be done.
-        case failed(Failure)
-        /// It died of a signal or said nothing.
-        case crashed(String)
-        /// The daemon killed it.
-        case overran(Overrun)
-    }
-
     let pid: Int32
-    /// The job it works on.
-    var job: Job
+    /// The ID of its job.
+    let job: String
     /// Where its lines come from.
     let descriptor: Int32
     /// Whether it has closed that, and will say no more.
     private(set) var isSilent = false
     /// Its last line of progress.
-    private(set) var progress: JSONValue?
-    /// The stage that it is in, once it has told of one.
-    var stage: String? { progress?["stage"]?.string }
-    /// When it last got somewhere: a stage or a step that it had not told of.
-    private(set) var lastProgress: ContinuousClock.Instant
-    /// Why the daemon has killed it, if it has.
-    private(set) var overrun: Overrun?
-    /// When it was started.
-    let started: ContinuousClock.Instant
-    /// When it was first told to die at once.
+    private(set) var progress: RunProgress?
+    /// When it last told of a stage or a step that was new.
+    private var lastProgress: ContinuousClock.Instant
+    /// The limit that it was killed at.
+    private var exceeded: RunLimit?
+    private let started: ContinuousClock.Instant
+    /// When it was first killed.
     private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
     private var failure: Failure?
 
     /// Starts a program with arguments, and a bound on its memory in bytes.
-    init(_ command: [String], job: Job, memory: Int? = nil) throws(FileError) {
+    init(_ command: [String], job: String, memory: Int? = nil) throws(FileError) {
         self.job = job
         started = .now
         lastProgress = .now
@@ -65,6 +50,7 @@ final class WorkerProcess {
             throw FileError("posix_spawn", command[0], number)
         }
         pid = child
+        ChildProcesses.expect(child)
         // A backstop: the daemon looks at what is used every half second, and much can be taken in between.
         if let memory { _ = cl_limit_data(child, UInt64(memory) + UInt64(memory) / 4 + (256 << 20)) }
         descriptor = ends[0]
@@ -74,7 +60,7 @@ final class WorkerProcess {
     deinit { close(descriptor) }
 
     /// Reads the lines that wait.
-    func listen() {
+    func readLines() {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = read(descriptor, &chunk, chunk.count)
@@ -92,25 +78,27 @@ final class WorkerProcess {
                 continue
             }
             guard let json = JSONValue(parsing: line) else { continue }
-            if json["stage"] != nil {
-                if json != progress { lastProgress = .now }
-                progress = json
+            if let stage = json["stage"]?.string {
+                let news = RunProgress(
+                    stage: stage, step: json["step"]?.integer, total: json["total"]?.integer)
+                if news != progress { lastProgress = .now }
+                progress = news
             }
         }
     }
 
-    /// Kills it once it exceeds a bound; what the bound was is in `overrun`.
-    func enforce(_ limits: Configuration.Limits) {
-        guard overrun == nil else { return }
+    /// Kills it once it exceeds a limit.
+    func enforce(_ limits: RunLimits) {
+        guard exceeded == nil else { return }
         let now = ContinuousClock.now
         if let seconds = limits.seconds, now - started > .seconds(seconds) {
-            overrun = .time
+            exceeded = .time
         } else if let memory = limits.memory, (Self.residentBytes(pid) ?? 0) > memory {
-            overrun = .memory
-        } else if now - lastProgress > .seconds(limits.stalledAfter) {
-            overrun = .stalled
+            exceeded = .memory
+        } else if (now - lastProgress) / .seconds(1) > limits.stalledAfter {
+            exceeded = .stalled
         }
-        if overrun != nil { signal(SIGKILL) }
+        if exceeded != nil { signal(SIGKILL) }
     }
 
     /// Bytes of memory that a process has taken for itself; mapped weights do not count.
@@ -129,11 +117,11 @@ final class WorkerProcess {
     }
 
     /// How it ended, once waitpid has told its status.
-    func end(_ status: Int32) -> End {
-        listen()
+    func end(_ status: Int32) -> RunEnd {
+        readLines()
         kill(-pid, SIGKILL)  // what it had started, a captioning program say, does not outlive it
         let signal = status & 0x7f
-        if let overrun { return .overran(overrun) }
+        if let exceeded { return .exceeded(exceeded) }
         if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
         let code = (status >> 8) & 0xff
         if code == 0 { return .succeeded }

@@ -1,0 +1,115 @@
+import Failures
+import SpecParser
+import Logging
+import Foundation
+import JobFiles
+
+/// Starts the runs of jobs whose turn it is, recovers the runs of earlier daemons, and passes on how runs ended.
+final class Dispatcher {
+    private let context: DaemonContext
+    private let scheduler: Scheduler
+    private let runs: Runs
+    private let history: JobHistory
+    private let lifecycle: JobLifecycle
+    private var nextConfirmation = 0.0
+
+    init(
+        _ context: DaemonContext, _ scheduler: Scheduler, _ runs: Runs, _ history: JobHistory,
+        _ lifecycle: JobLifecycle
+    ) {
+        self.context = context
+        self.scheduler = scheduler
+        self.runs = runs
+        self.history = history
+        self.lifecycle = lifecycle
+    }
+
+    private var now: Double { Date().timeIntervalSince1970 }
+
+    private func order(_ job: Job) -> RunOrder {
+        RunOrder(
+            job: job.id, name: job.name, spec: "\(job.claim)/\(job.spec)",
+            image: job.image.flatMap { $0.contains("/") ? nil : "\(job.claim)/\($0)" },
+            results: context.store.making(job), attempt: job.crashes + 1,
+            duplicateOf: history.published(digest: job.digest))
+    }
+
+    // MARK: - Starting
+
+    /// Starts as many runs as the configuration allows.
+    func startRuns() {
+        scheduler.liftHindrance(now)
+        guard !scheduler.isHindered(now) else { return }
+        while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
+            guard job.ambiguous.isEmpty else {
+                lifecycle.setAside(job, Failure(ambiguous: job.spec, among: job.ambiguous))
+                continue
+            }
+            guard start(job) else { return }
+        }
+    }
+
+    /// - Returns: whether the place and the executor work.
+    private func start(_ job: Job) -> Bool {
+        var ready = job
+        ready.run = runs.nextReference
+        do {
+            lifecycle.keepStages(of: job)
+            try context.store.makeReady(&ready)
+        } catch {
+            lifecycle.enqueueIfThere(job)
+            lifecycle.hinder(error)
+            return false
+        }
+        do {
+            let running = try runs.start(ready, order(ready))
+            // If the record cannot be saved, the executor finds the run by the job's ID.
+            try? context.store.save(running)
+            context.log.event(
+                .started, "started", running,
+                ["executor": running.run?.executor ?? "", "run": running.run?.id ?? ""])
+            return true
+        } catch {
+            lifecycle.enqueueIfThere(job)
+            lifecycle.hinder(error)
+            return false
+        }
+    }
+
+    // MARK: - Ends
+
+    /// Passes on the runs that have ended.
+    func concludeEnded() {
+        runs.apply(context.configuration.runLimits)
+        for ended in runs.takeEnded() {
+            if let duration = ended.summary.duration { context.metrics.countRun(duration) }
+            lifecycle.conclude(ended)
+        }
+        guard now >= nextConfirmation else { return }
+        for job in runs.unconfirmed { recover(job) }
+    }
+
+    // MARK: - Recovery
+
+    /// Asks the executor of a job that ran under an earlier daemon what has become of the run. The job's record is up to
+    /// date, and the scheduler knows the job.
+    func recover(_ job: Job) {
+        var waiting = job
+        (waiting.state, waiting.run) = (.claimed, nil)
+        do {
+            switch try runs.recover(job, order(job)) {
+            case nil: nextConfirmation = now + Scheduler.placeSeconds
+            case .alive?: break
+            case .finished(let end)?:
+                lifecycle.conclude(Runs.Ended(job: job, end: end, summary: RunSummary()))
+            case .gone?: scheduler.enqueue(waiting)
+            }
+        } catch {
+            context.log.write(
+                .error, "the job is held: no executor `\(error.name)` is known that could tell of its run",
+                ["job": job.id, "name": job.name])
+            waiting.state = .held
+            scheduler.enqueue(waiting)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import DurableFiles
+import SpecParser
+import Logging
+import Foundation
+import JobFiles
+
+/// The inboxes of a daemon: which are attached, and what was last found in each.
+final class Inboxes {
+    private(set) var all: [WatchedInbox] = []
+    private let context: DaemonContext
+    private let mounts = MountWatcher()
+
+    init(_ context: DaemonContext) { self.context = context }
+
+    /// Attaches all inboxes of the configuration.
+    func open() throws {
+        let configuration = context.configuration
+        for inbox in configuration.inboxes {
+            let watched = WatchedInbox(
+                inbox, quiet: configuration.limits.quiet, isComplete: context.setup.isComplete)
+            all.append(watched)
+            try attach(watched)
+        }
+    }
+
+    /// The inbox of a path.
+    subscript(_ path: String) -> WatchedInbox? { all.first { $0.path == path } }
+
+    /// Puts the quiet time of the configuration into force.
+    func applyConfiguration() { for inbox in all { inbox.quiet = context.configuration.limits.quiet } }
+
+    /// Makes the next look at every inbox due.
+    func lookNow() { for inbox in all { inbox.lookNow() } }
+
+    /// The inbox of a path. If events tell that a file has come, it is looked at first: a spec that came since the last look
+    /// may name the files of a job.
+    func upToDate(_ path: String) throws(FileError) -> WatchedInbox? {
+        guard let inbox = self[path] else { return nil }
+        if inbox.readEvents() {
+            try inbox.scan(context.files, Date().timeIntervalSince1970)
+            inbox.lookNow()
+        }
+        return inbox
+    }
+
+    /// Has the next look at an inbox search its claims for what was left half done.
+    func lookForLeftovers(_ path: String) {
+        self[path]?.hasLeftovers = true
+        self[path]?.lookNow()
+    }
+
+    /// The mounts have changed: any inbox may be away now, or back.
+    func mountsChanged() { for inbox in all { inbox.suspectGone() } }
+
+    // MARK: - Folders that go and come
+
+    /// Detaches the inboxes that were unmounted, mounted over, removed or made anew.
+    ///
+    /// - Returns: their paths. What was claimed in one lies in it, and is found again when it is back.
+    func detachLost() -> [String] {
+        for inbox in all { inbox.readEvents() }
+        var lost: [String] = []
+        for inbox in all where inbox.isAttached {
+            inbox.checkFolder(context.files)
+            guard inbox.isGone else { continue }
+            context.log.event(
+                .away, "an inbox went away or was replaced", level: .warning, ["inbox": inbox.path])
+            inbox.detach()
+            context.metrics.countLostWatch()
+            lost.append(inbox.path)
+        }
+        return lost
+    }
+
+    /// Attaches the inboxes that are back.
+    func attachReturned() {
+        let now = Date().timeIntervalSince1970
+        for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
+            do {
+                guard try context.files.status(inbox.path)?.kind == .directory else {
+                    throw FileError("open", inbox.path, 2 /* ENOENT */)
+                }
+                try attach(inbox)
+                inbox.hasLeftovers = true
+                context.log.event(.back, "an inbox is there again", level: .notice, ["inbox": inbox.path])
+            } catch { inbox.retryLater(now) }
+        }
+    }
+
+    /// Makes an inbox this daemon's own, if no other daemon has it.
+    private func attach(_ inbox: WatchedInbox) throws {
+        try context.files.createDirectory("\(inbox.path)/.clipdragd")
+        try inbox.attach(context.files)
+        if let refusal = inbox.refusal {
+            context.log.write(
+                .warning, "the inbox is polled every \(Int(WatchedInbox.pollSeconds)) seconds: \(refusal)",
+                ["inbox": inbox.path, "errno": "\(refusal.number)"])
+        }
+    }
+
+    // MARK: - For the loop
+
+    /// When the next look is due, seconds since 1970.
+    var nextLook: Double { all.map(\.nextLook).min() ?? .infinity }
+    /// Readable when events wait.
+    var descriptors: [Int32] { all.compactMap(\.descriptor) }
+    /// Has an exceptional condition when the mounts have changed; −1 where that cannot be told.
+    var mountDescriptor: Int32 { mounts.descriptor }
+    /// Whether nothing in any inbox is ready, or about to become so.
+    var isIdle: Bool {
+        all.allSatisfy {
+            !$0.isAttached || $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import DurableFiles
+import SpecParser
+import Logging
+import Foundation
+import JobFiles
+
+/// Takes jobs into the queue: ready pairs of the inboxes, and claims that an earlier daemon or a place that failed left
+/// half done.
+final class JobIntake {
+    private let context: DaemonContext
+    private let inboxes: Inboxes
+    private let scheduler: Scheduler
+    private let runs: Runs
+    private let dispatcher: Dispatcher
+    private let lifecycle: JobLifecycle
+
+    init(
+        _ context: DaemonContext, _ inboxes: Inboxes, _ scheduler: Scheduler, _ runs: Runs,
+        _ dispatcher: Dispatcher, _ lifecycle: JobLifecycle
+    ) {
+        self.context = context
+        self.inboxes = inboxes
+        self.scheduler = scheduler
+        self.runs = runs
+        self.dispatcher = dispatcher
+        self.lifecycle = lifecycle
+    }
+
+    private var now: Double { Date().timeIntervalSince1970 }
+
+    /// Looks into each inbox that has news or whose time has come, and claims what is ready.
+    ///
+    /// - Parameters:
+    ///   - all: goes on until everything is claimed. Else, of thousands, some: a job that can start does not wait for all
+    ///     the claims.
+    ///   - beforeClaim: is called before each claim; false: claims no more.
+    func look(all: Bool = false, beforeClaim: () -> Bool) {
+        for path in inboxes.detachLost() { forgetJobs(of: path) }
+        inboxes.attachReturned()
+        for inbox in inboxes.all where inbox.isDue(now) {
+            do { try look(into: inbox, all: all, beforeClaim) } catch {
+                inbox.hasLeftovers = true
+                inbox.retryLater(now)
+                lifecycle.hinder(error)
+            }
+        }
+    }
+
+    private func look(into inbox: WatchedInbox, all: Bool, _ beforeClaim: () -> Bool) throws(FileError) {
+        if inbox.hasLeftovers { try takeLeftovers(of: inbox) }
+        var goesOn = true
+        repeat {
+            let start = ContinuousClock.now
+            context.metrics.countLook(inbox.reason)
+            try inbox.scan(context.files, now)
+            reportUnreadable(inbox)
+            let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
+            goesOn = try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end, beforeClaim)
+            // What the inbox needs now: a run may end before the next look, and its picture be archived.
+            if !inbox.findings.pairs.isEmpty { try inbox.scan(context.files, now) }
+        } while all && goesOn && !inbox.findings.pairs.isEmpty
+    }
+
+    /// Reports once each file that cannot be read. Other files go on.
+    private func reportUnreadable(_ inbox: WatchedInbox) {
+        for error in inbox.takeNewlyUnreadable() {
+            context.log.write(
+                .warning, "a file waits, as it cannot be read: \(error.reason). \(error.remedy)",
+                ["inbox": inbox.path, "file": lastComponent(error.path), "errno": "\(error.number)"])
+        }
+    }
+
+    /// - Returns: whether more may be claimed.
+    private func claim(
+        _ pairs: [Pair], from inbox: WatchedInbox, until end: ContinuousClock.Instant?,
+        _ beforeClaim: () -> Bool
+    ) throws(FileError) -> Bool {
+        for pair in pairs {
+            guard beforeClaim(), end.map({ ContinuousClock.now < $0 }) ?? true else { return false }
+            guard let job = try context.store.claim(pair, id: JobID.next(inbox.mark ?? "")) else {
+                inbox.movedBack(pair.spec)
+                continue
+            }
+            let settled = now - pair.since
+            scheduler.register(job, Scheduler.Claim(settled: settled, at: .now))
+            scheduler.enqueue(job)
+            inbox.claimed(pair)
+            context.metrics.countClaim(settled: settled)
+            context.log.event(.claimed, "claimed", job)
+        }
+        return true
+    }
+
+    // MARK: - Leftovers
+
+    /// Goes on with claims that belong to no job of this daemon.
+    func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
+        let known = Set((scheduler.queue.all + runs.all.map(\.job)).map(\.id))
+        try context.store.finishSettingAside(from: inbox.path, besides: known)
+        let left = try context.store.leftovers(inbox.path, besides: known)
+        // A job whose pictures are put away must know whether a spec that waits in the inbox names them too.
+        if left.contains(where: { $0.state == .publishing || $0.state == .running }) {
+            try inbox.scan(context.files, now)
+            inbox.lookNow()
+        }
+        for job in left {
+            context.log.event(.resumed, "taken up again", job, ["from": job.state.rawValue])
+            scheduler.register(job)
+            switch job.state {
+            case .publishing: lifecycle.publish(job)
+            case .running: dispatcher.recover(job)
+            case .claimed, .held: scheduler.enqueue(job)
+            }
+        }
+        inbox.hasLeftovers = false
+    }
+
+    /// Nothing of an inbox that is away is known or done; no one is charged for that.
+    private func forgetJobs(of inbox: String) {
+        for run in runs.all where run.job.inbox == inbox {
+            runs.stop(run.job.id)
+            scheduler.forget(run.job)
+        }
+        for job in scheduler.queue.all where job.inbox == inbox { scheduler.forget(job) }
+    }
+}

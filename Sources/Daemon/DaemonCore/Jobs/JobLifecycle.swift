@@ -1,0 +1,244 @@
+import Failures
+import DurableFiles
+import Logging
+import Foundation
+import JobFiles
+import SpecParser
+
+/// What becomes of claimed jobs: results are published, failures set aside, tries repeated.
+final class JobLifecycle {
+    private let context: DaemonContext
+    private let scheduler: Scheduler
+    private let inboxes: Inboxes
+    private let history: JobHistory
+    private let hook: CompletionHook
+    /// Jobs that have failed since the start.
+    private(set) var failures = 0
+
+    init(
+        _ context: DaemonContext, _ scheduler: Scheduler, _ inboxes: Inboxes, _ history: JobHistory,
+        _ hook: CompletionHook
+    ) {
+        self.context = context
+        self.scheduler = scheduler
+        self.inboxes = inboxes
+        self.history = history
+        self.hook = hook
+    }
+
+    private var now: Double { Date().timeIntervalSince1970 }
+
+    // MARK: - Runs that have ended
+
+    /// Does with a job what the end of its run asks for.
+    func conclude(_ ended: Runs.Ended) {
+        var job = ended.job
+        job.run = nil
+        keepStages(of: job)
+        switch ended.end {
+        case .succeeded: publishIfWhole(job, ended.summary)
+        case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
+            postpone(job, failure, ended.summary)
+        case .failed(let failure): setAside(job, failure, ended.summary)
+        case .exceeded(.stalled): retry(job, RunLimit.stalled.failure, ended.summary)
+        case .exceeded(let limit):
+            job.crashes += 1
+            setAside(job, limit.failure, ended.summary)
+        case .crashed(let reason):
+            let failure = Failure(
+                .crash, code: "worker.crashed", message: reason,
+                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.")
+            retry(job, failure, ended.summary)
+        }
+    }
+
+    private static func reason(_ failure: Failure) -> String {
+        [failure.place?.file, failure.message].compactMap { $0 }.joined(separator: ": ")
+    }
+
+    /// Moves the stages that a job's run has finished into the cache: the job's next try, and the next edit of the same
+    /// picture, begin there. A cache that cannot be written costs time, not the job.
+    func keepStages(of job: Job) {
+        try? context.cache.takeOver("\(context.store.making(job))/\(ContentCache.drawerName)")
+    }
+
+    /// Lets a job wait because a place does not work. No attempt is charged.
+    private func postpone(_ job: Job, _ failure: Failure, _ run: RunSummary) {
+        var job = job
+        job.state = .claimed
+        // The hindrance is shorter: of several jobs another is tried next.
+        scheduler.enqueue(job, earliest: now + 2 * Scheduler.placeSeconds)
+        let reason = Self.reason(failure)
+        context.metrics.countError(failure.code, .place)
+        context.log.event(
+            .postponed, "put off: \(reason)", job, run: run, level: .warning,
+            EventLog.fields(failure.code, .place, stage: run.stage))
+        hinder(reason)
+    }
+
+    /// Charges an attempt for a run that crashed, and tries again a little later or no more. Other jobs go on.
+    private func retry(_ job: Job, _ failure: Failure, _ run: RunSummary?) {
+        var job = job
+        job.crashes += 1
+        job.state = .claimed
+        guard job.crashes < context.configuration.limits.attempts else {
+            setAside(job, failure, run)
+            return
+        }
+        context.metrics.countRetry()
+        context.metrics.countError(failure.code, .crash)
+        try? context.store.save(job)
+        scheduler.enqueue(job, earliest: now + min(60, pow(2, Double(job.crashes)) / 2))
+        let fields = EventLog.fields(failure.code, .crash, stage: run?.stage)
+        context.log.event(
+            .retried, "\(failure.message); trying again", job, run: run, level: .warning,
+            fields.merging(["crashes": String(job.crashes)]) { $1 })
+    }
+
+    // MARK: - Publishing
+
+    /// Publishes a job whose run has ended well, if its files are what the run meant to write.
+    func publishIfWhole(_ job: Job, _ run: RunSummary? = nil) {
+        do {
+            guard let damaged = try context.store.damagedResult(of: job) else { return publish(job, run) }
+            let failure = Failure(
+                .crash, code: "worker.damaged_result",
+                message: "\(damaged) does not read back as it was written",
+                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.")
+            retry(job, failure, run)
+        } catch {
+            scheduler.enqueue(job)
+            hinder(error)
+        }
+    }
+
+    /// Publishes a finished job and puts its inputs away. A step that fails is repeated later: the job's record says which
+    /// are done.
+    func publish(_ job: Job, _ run: RunSummary? = nil) {
+        var job = job
+        do {
+            let needed = try stillNeeded(of: job)
+            let isKnown = history.contains(job.id)
+            if isKnown { try history.sync() }
+            let start = ContinuousClock.now
+            try context.store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
+                (job, folder, isNew) throws(FileError) in
+                if isNew { context.metrics.countPublishing(.now - start) }
+                try remember(job, .published(folder))
+                var fields = ["published_as": folder]
+                if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
+                context.log.event(
+                    .published, isNew ? "published" : "published before the restart", job, run: run, fields)
+            }
+            scheduler.forget(job)
+        } catch {
+            // A published job needs its inputs no more: another job may have to put them away.
+            if job.state == .publishing { scheduler.releaseInputs(of: job) }
+            scheduler.enqueue(job)
+            hinder(error)
+        }
+    }
+
+    /// Tries again to publish the jobs whose publishing did not succeed.
+    ///
+    /// - Returns: whether there were any.
+    func publishAgain() -> Bool {
+        let jobs = scheduler.takeUnpublished()
+        for job in jobs { if job.state == .running { publishIfWhole(job) } else { publish(job) } }
+        return !jobs.isEmpty
+    }
+
+    /// Where a job's time went, in seconds: settling, waiting, the last run, publishing; `-` for what this daemon has not
+    /// seen.
+    private func delays(_ job: Job, _ run: RunSummary?, publishing: Duration) -> String {
+        let runSeconds = run?.duration.map { $0 / .seconds(1) }
+        let claim = scheduler.claim(of: job)
+        let waited = claim.flatMap { claim in
+            runSeconds.map { (ContinuousClock.now - claim.at - publishing) / .seconds(1) - $0 }
+        }
+        return [claim?.settled, waited, runSeconds, publishing / .seconds(1)]
+            .map { $0.map { String(format: "%.2f", max(0, $0)) } ?? "-" }.joined(separator: "/")
+    }
+
+    /// The pictures of a job that must stay in the inbox because a waiting spec or another job needs them.
+    private func stillNeeded(of job: Job) throws(FileError) -> Set<String> {
+        let inbox = try inboxes.upToDate(job.inbox)
+        return Set(
+            job.inputs.filter {
+                inbox?.findings.named.contains($0) ?? false
+                    || scheduler.isNeeded($0, in: job.inbox, besides: job)
+            })
+    }
+
+    /// Stores how a job ended, for the hook and in the history.
+    private func remember(_ job: Job, _ outcome: JobHistory.Outcome) throws(FileError) {
+        // The hook's event first: a daemon that dies between the two tells the hook twice, never not at all.
+        if context.configuration.hook != nil {
+            try hook.add(job.id, history.text(job, outcome, isShown: true))
+        }
+        try history.add(job, outcome)
+        context.metrics.countEnd(outcome)
+    }
+
+    // MARK: - Failing
+
+    /// Sets a job aside that cannot be done.
+    ///
+    /// - Returns: whether that succeeded; else the job waits in the queue.
+    @discardableResult func setAside(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
+        do {
+            var named = failure
+            named.place?.file = lastComponent(failure.place?.file ?? "")
+            // Crashes are counted as they happen; any other failure ends one more try.
+            let isCrash = failure.kind.isOfWorker
+            let attempts = isCrash ? job.crashes : job.crashes + 1
+            let needed = try stillNeeded(of: job)
+            try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
+                (folder) throws(FileError) in
+                try remember(job, .failed(failure, folder))
+            }
+            scheduler.forget(job)
+            failures += 1
+            context.metrics.countError(failure.code, isCrash ? .crash : .job)
+            context.log.event(
+                .failed, "failed: \(failure.message)", job, run: run, level: .error,
+                EventLog.fields(failure.code, isCrash ? .crash : .job, stage: run?.stage))
+            return true
+        } catch {
+            var job = job
+            if job.state == .running { job.state = .claimed }
+            enqueueIfThere(job)
+            hinder(error)
+            return false
+        }
+    }
+
+    /// Lets a job wait for another try, unless its claim has gone: such a job has ended, its next try would fail for ever, and
+    /// the next look at its inbox completes what is left of it.
+    func enqueueIfThere(_ job: Job) {
+        guard context.store.hasGone(job) else { return scheduler.enqueue(job) }
+        context.log.write(.warning, "its claim has gone", ["job": job.id, "name": job.name])
+        scheduler.forget(job)
+        inboxes.lookForLeftovers(job.inbox)
+    }
+
+    // MARK: - Places
+
+    /// Starts nothing for a while: a file call failed.
+    func hinder(_ error: FileError) {
+        context.metrics.countError("file.\(error.operation)", .place)
+        let fields = EventLog.fields("file.\(error.operation)", .place)
+        hinder(error.description, fields.merging(["errno": String(error.number)]) { $1 })
+    }
+
+    /// Starts nothing for a while: an executor cannot take a run.
+    func hinder(_ failure: Failure) {
+        context.metrics.countError(failure.code, .place)
+        hinder(Self.reason(failure), EventLog.fields(failure.code, .place))
+    }
+
+    private func hinder(_ reason: String, _ fields: [String: String] = [:]) {
+        guard scheduler.hinder(reason, now) else { return }
+        context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
+    }
+}

@@ -1,0 +1,51 @@
+import DurableFiles
+import JobFiles
+import SpecParser
+
+/// Removes what the daemon itself has put away and kept for as long as the configuration's `retention` says.
+struct Retention: Sendable {
+    private static let interval = 3600.0
+    /// When to look next, seconds since 1970.
+    private(set) var next = 0.0
+
+    /// Whether it is time to look.
+    func isDue(_ now: Double) -> Bool { now >= next }
+
+    /// Removes what is too old. What cannot be removed is tried again an hour later.
+    ///
+    /// - Returns: what was removed.
+    mutating func expire(_ configuration: Configuration, _ files: some FileSystem, _ now: Double) -> [String]
+    {
+        next = now + Self.interval
+        var removed: [String] = []
+        let kept = configuration.retention
+        func remove(_ folder: String, _ seconds: Double?, _ isOurs: (FileEntry) -> Bool) {
+            guard let seconds, let entries = try? files.list(folder) else { return }
+            for entry in entries where !entry.name.hasPrefix(".") && isOurs(entry) {
+                let path = "\(folder)/\(entry.name)"
+                guard let status = try? files.status(path), now - status.changed > seconds else { continue }
+                // By one rename first: no reader of the outbox sees half a folder.
+                let last = "\(folder)/.clipdragd-expired"
+                guard (try? files.removeTree(last)) != nil, (try? files.rename(path, to: last)) != nil else {
+                    continue
+                }
+                removed.append(path)
+                try? files.removeTree(last)
+            }
+        }
+        func holds(_ folder: String, _ name: String) -> (FileEntry) -> Bool {
+            { $0.kind == .directory && (try? files.status("\(folder)/\($0.name)/\(name)")) != nil }
+        }
+        if let outbox = configuration.outbox {
+            remove(outbox, kept.outbox, holds(outbox, "trajectory.json"))
+        }
+        for inbox in configuration.inboxes {
+            let failed = configuration.failed ?? "\(inbox.path)/failed"
+            remove(failed, kept.failed, holds(failed, "error.json"))
+            remove(configuration.archive ?? "\(inbox.path)/archive", kept.archive) {
+                $0.kind == .file && (InboxNames.isSpec($0.name) || InboxNames.isPicture($0.name))
+            }
+        }
+        return removed
+    }
+}

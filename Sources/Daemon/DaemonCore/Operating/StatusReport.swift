@@ -1,0 +1,124 @@
+import DurableFiles
+import Digests
+import JSON
+internal import CLinux
+import SpecParser
+import Logging
+import Foundation
+import JobFiles
+
+/// Tells others of the daemon's state: status.json, the metrics and systemd.
+final class StatusReport {
+    private let context: DaemonContext
+    private let inboxes: Inboxes
+    private let scheduler: Scheduler
+    private let runs: Runs
+    private let lifecycle: JobLifecycle
+    private let loneHalves: LoneHalves
+    private let notifier: ServiceNotifier
+    private(set) var pace = ChorePace()
+    /// The digest of the last status.json: with thousands of jobs the text is long.
+    private var lastStatus = ""
+
+    init(
+        _ context: DaemonContext, _ inboxes: Inboxes, _ scheduler: Scheduler, _ runs: Runs,
+        _ lifecycle: JobLifecycle, _ loneHalves: LoneHalves, _ notifier: ServiceNotifier
+    ) {
+        self.context = context
+        self.inboxes = inboxes
+        self.scheduler = scheduler
+        self.runs = runs
+        self.lifecycle = lifecycle
+        self.loneHalves = loneHalves
+        self.notifier = notifier
+    }
+
+    /// Writes what has changed, as often as the length of the queue allows.
+    ///
+    /// - Parameters:
+    ///   - order: the operator's order that nothing start: `paused` or `draining`.
+    ///   - isNews: whether something may have changed.
+    ///   - atOnce: writes it now.
+    func update(order: String?, isNews: Bool, atOnce: Bool = false) {
+        let hindrance = order ?? scheduler.hindrance.map { "waiting: \($0.reason)" }
+        pace.run(isNews: isNews, atOnce: atOnce) {
+            writeStatus(hindrance)
+            writeMetrics(isPaused: order != nil)
+            // The text of a long queue is not kept.
+            if scheduler.queue.count > 500 { cl_trim_memory() }
+        }
+        let away = inboxes.all.filter { !$0.isAttached }.map(\.path)
+        let polled = inboxes.all.filter { $0.isAttached && $0.mode != .inotify }.map(\.path)
+        notifier.status(
+            "\(runs.count) running, \(scheduler.queue.count) waiting, \(lifecycle.failures) failed"
+                + (hindrance.map { "; \($0)" } ?? "")
+                + (away.isEmpty ? "" : "; degraded: \(away.joined(separator: ", ")) is not there")
+                + (polled.isEmpty ? "" : "; polling \(polled.joined(separator: ", "))"))
+    }
+
+    private func writeStatus(_ hindrance: String?) {
+        let running = runs.all.map { run in
+            let progress = runs.progress(of: run)
+            return JSONValue.object([
+                ("id", .string(run.job.id)), ("name", .string(run.job.name)),
+                ("executor", .string(run.executor.name)), ("run", .optional(run.job.run?.id)),
+                ("stage", .optional(progress?.stage)), ("step", .optional(progress?.step)),
+                ("total", .optional(progress?.total)),
+            ])
+        }
+        let waiting = scheduler.queue.all.map { job in
+            JSONValue.object([
+                ("id", .string(job.id)), ("name", .string(job.name)), ("state", .string(job.state.rawValue)),
+                ("priority", .integer(job.priority)), ("crashes", .integer(job.crashes)),
+            ])
+        }
+        let lone = loneHalves.known.map { half in
+            JSONValue.object([
+                ("inbox", .string(half.inbox)), ("file", .string(half.file)),
+                ("since", .number(half.since.rounded())), ("orphan", .bool(half.isOrphan)),
+            ])
+        }
+        let status = JSONValue.object([
+            ("pid", .integer(Int(getpid()))), ("paused", .bool(hindrance != nil)),
+            ("why", .optional(hindrance)),
+            ("running", .array(running)), ("waiting", .array(waiting)), ("lone_halves", .array(lone)),
+            ("outbox", .optional(context.configuration.outbox)),
+            (
+                "inboxes",
+                .array(
+                    inboxes.all.map {
+                        .object([("path", .string($0.path)), ("watch", .string($0.mode?.rawValue ?? "away"))])
+                    })
+            ),
+        ])
+        let text = status.lines
+        let digest = Digest.sha256(Array(text.utf8))
+        guard digest != lastStatus else { return }
+        lastStatus = digest
+        // A status that cannot be written is no reason to stop working.
+        try? context.files.replace(
+            "\(context.setup.stateFolder)/status.json", Array(text.utf8), mode: 0o644)
+    }
+
+    private func writeMetrics(isPaused: Bool) {
+        let configuration = context.configuration
+        guard let path = configuration.metricsFile else { return }
+        let now = Date().timeIntervalSince1970
+        let queue = scheduler.queue
+        var depths: [String: Int] = ["running": runs.count]
+        for state in [Job.State.claimed, .held, .publishing] { depths[state.rawValue] = queue.count(state) }
+        let failed = Set(configuration.inboxes.map { configuration.failedFolder(of: $0.path) })
+        let quarantined = failed.reduce(0) { sum, folder in
+            sum + ((try? context.files.list(folder))?.count { $0.kind == .directory } ?? 0)
+        }
+        let halves = loneHalves.known
+        let sample = Metrics.Sample(
+            depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
+            waitingHalves: halves.count, orphans: halves.count(where: \.isOrphan),
+            quarantined: quarantined, overflows: inboxes.all.reduce(0) { $0 + $1.overflows },
+            version: context.setup.version, isPaused: isPaused, isWaiting: scheduler.hindrance != nil,
+            modes: inboxes.all.map(\.mode),
+            places: [configuration.outbox ?? "/", context.setup.stateFolder])
+        context.metrics.write(sample, to: path, context.files, now)
+    }
+}
