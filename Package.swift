@@ -127,7 +127,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
-            name: "HostileInput", dependencies: ["Failures", "SpecParser", "Imaging", "TensorCore"],
+            name: "HostileInput", dependencies: ["Failures", "PrintableText", "SpecParser", "Imaging", "TensorCore"],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),

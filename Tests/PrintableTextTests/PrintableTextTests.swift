@@ -27,7 +27,7 @@ import Testing
     @Test func `JSON for a terminal holds none of it, and reads back to the same text`() {
         let text = "a\u{1b}[2J\u{7f}\u{9b}\u{202e}b\n\u{2028}\u{e0041}\u{feff}🐈"
         let line = JSONValue.string(text).line
-        #expect(line.unicodeScalars.allSatisfy(\.isPrintable), "\(line)")
+        #expect(line.unicodeScalars.allSatisfy { $0.isPrintable }, "\(line)")
         #expect(JSONValue(parsing: Array(line.utf8))?.string.map { Array($0.utf8) } == Array(text.utf8))
     }
 }

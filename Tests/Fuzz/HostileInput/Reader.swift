@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Imaging
+import PrintableText
 import SpecParser
 import TensorCore
 
@@ -46,7 +47,7 @@ private func readSpec(_ bytes: [UInt8]) -> Bool {
 private func check(_ error: Failure) {
     demand(!error.message.isEmpty && !error.hint.isEmpty)
     demand(error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
-    demand(error.description.hasSuffix(error.hint))
+    demand(error.description.hasSuffix(error.hint.printable))
 }
 
 /// What is written down of a spec as it was run reads back to the same job.

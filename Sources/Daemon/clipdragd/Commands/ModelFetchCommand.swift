@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles

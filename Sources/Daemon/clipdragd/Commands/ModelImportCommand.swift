@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
