@@ -84,7 +84,7 @@ import Testing
 
     @Test(arguments: [
         ("{\"prompt\": \"x\", \"seed\": 1\n\n", "the bracket `{` is not closed", 1, 1),
-        ("{\"drags\": [{\"from\": [1, 2, \"to\": 3}]}", "`:` stands where `,` or `]` is expected", 1, 31),
+        ("{\"drags\": [{\"from\": [1, 2, \"to\": 3}]}", "`:` stands where `,` or `]` is expected", 1, 32),
         ("{\"prompt\": \"x\n}", "the quote that begins here is not closed on its line", 1, 12),
         ("{\"prompt\": \"C:\\Users\"}", "`\\U` is no escape", 1, 15),
         ("{\"prompt\": \"x\" \"seed\": 1}", "`\"` stands where `,` or `}` is expected", 1, 16),
