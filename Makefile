@@ -7,6 +7,8 @@
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
 #                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
 #   make fuzz          a million inputs under sanitizers to each reader of foreign files; RUNS=N for fewer
+#   make corpora       read folders of PNG, JPEG, YAML, JSON and safetensors files beside Pillow and others: CORPORA="FOLDER …" (makes a
+#                      Python environment)
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
@@ -25,7 +27,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo test generate build packages torture fuzz results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -54,6 +56,11 @@ torture: build
 
 fuzz: packages
 	@scripts/fuzz.sh
+
+corpora: build
+	@test -n "$(CORPORA)" || { echo 'make corpora CORPORA="FOLDER …"'; exit 64; }
+	@scripts/venv.sh .corpora-venv pillow numpy pyyaml safetensors
+	.corpora-venv/bin/python scripts/corpora.py --binary .build/release/clipdragd $(CORPORA)
 
 results: build
 	@scripts/venv.sh .results-venv pillow numpy

@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "Failures", dependencies: ["PrintableText"], swiftSettings: strict),
 
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
-        .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
+        .target(name: "Settings", swiftSettings: strict),
 
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
@@ -61,13 +61,18 @@ let package = Package(
 
         // What people write.
         .target(
-            name: "SpecParser", dependencies: ["CYAML", "Failures", "PrintableText", "Settings"],
+            name: "YAMLDocuments", dependencies: ["CYAML", "Failures", "PrintableText", "Settings"],
+            swiftSettings: strict),
+        .target(
+            name: "SpecParser", dependencies: ["Failures", "Settings", "YAMLDocuments"],
+            swiftSettings: strict),
+        .target(
+            name: "ServiceConfiguration", dependencies: ["Failures", "Settings", "YAMLDocuments"],
             swiftSettings: strict),
 
         // The service and the command line.
         .target(name: "CDigests", cSettings: optimisedC),
         .target(name: "CLinux"),
-        .target(name: "CCurl"),
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
@@ -75,7 +80,7 @@ let package = Package(
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests", "PrintableText"],
+            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", "PrintableText"],
             path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
@@ -87,22 +92,23 @@ let package = Package(
         .target(
             name: "ModelManagement",
             dependencies: [
-                "CCurl", "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Settings",
-                "SpecParser",
+                "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "Settings", "YAMLDocuments",
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
             name: "EditJobs",
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
-                "Settings", "SpecParser", "DragEditing", "Diffusion", "TensorCore", "Imaging",
+                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
+                "TensorCore", "Imaging",
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "SpecParser",
+                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
@@ -110,7 +116,8 @@ let package = Package(
             name: "clipdragd",
             dependencies: [
                 "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
-                "Processes", "Settings", "SpecParser", "Diffusion", "DragEditing", "TensorCore", "Imaging",
+                "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
+                "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -118,7 +125,8 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "Settings", "SpecParser"], path: "Sources/Generate",
+            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            path: "Sources/Generate",
             swiftSettings: strict),
 
         // Tests
@@ -127,7 +135,11 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
-            name: "HostileInput", dependencies: ["Failures", "PrintableText", "SpecParser", "Imaging", "TensorCore"],
+            name: "HostileInput",
+            dependencies: [
+                "Failures", "PrintableText", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging",
+                "TensorCore",
+            ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
@@ -140,7 +152,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Failures", "Imaging"],
-            exclude: ["Pictures", "make_pictures.py"],
+            exclude: ["Cases", "Pictures", "make_pictures.py"],
             swiftSettings: strict),
         .testTarget(
             name: "DiffusionTests", dependencies: ["Diffusion", "Failures", "TensorCore", "TestSupport"],
@@ -158,9 +170,13 @@ let package = Package(
         .testTarget(
             name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "SpecParserTests", dependencies: ["Settings", "SpecParser", "TestSupport"],
-            exclude: ["Cases"],
-            swiftSettings: strict),
+            name: "SpecParserTests",
+            dependencies: ["Failures", "Settings", "SpecParser", "YAMLDocuments", "TestSupport"],
+            exclude: ["Cases"], swiftSettings: strict),
+        .testTarget(
+            name: "ServiceConfigurationTests",
+            dependencies: ["Failures", "ServiceConfiguration", "Settings", "TestSupport"],
+            exclude: ["Cases"], swiftSettings: strict),
         .testTarget(
             name: "DurableFilesTests", dependencies: ["CDigests", "Digests", "DurableFiles"],
             swiftSettings: strict),
@@ -173,15 +189,16 @@ let package = Package(
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "SpecParser", "TestSupport",
+                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
+                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Failures", "PrintableText",
-                "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser", "Imaging",
+                "Failures", "Digests", "DurableFiles", "JSON", "JobFiles", "PrintableText", "Settings",
+                "SpecParser", "Imaging",
                 "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),

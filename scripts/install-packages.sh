@@ -2,7 +2,7 @@
 # Installs missing Debian packages: those that the arguments name, or by default what building and testing clipdragd need.
 # For Debian and Ubuntu.
 set -euo pipefail
-packages=(libopenblas-dev libpng-dev libjpeg-dev libyaml-dev strace python3)
+packages=(libopenblas-dev libpng-dev libjpeg-dev libyaml-dev curl strace python3)
 [ $# -eq 0 ] || packages=("$@")
 missing=()
 for package in "${packages[@]}"; do

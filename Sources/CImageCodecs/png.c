@@ -20,16 +20,31 @@ typedef struct {
 typedef struct {
     jmp_buf escape;
     char *message;
+    volatile int warnings;
+    volatile int is_memory; /* read after a longjmp */
 } failure;
+
+static void say(char *message, const char *text) {
+    strncpy(message, text, CI_MESSAGE_BYTES - 1);
+    message[CI_MESSAGE_BYTES - 1] = 0;
+}
 
 static void on_error(png_structp png, png_const_charp text) {
     failure *f = png_get_error_ptr(png);
-    strncpy(f->message, text, 255);
-    f->message[255] = 0;
+    say(f->message, text);
+    f->is_memory = f->is_memory || strstr(text, "emory") != NULL;
     longjmp(f->escape, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text) {
+/* Without its tRNS another picture would come out: "tRNS: …" means that libpng drops it. Anything else that it passes over
+ * is counted. */
+static void on_read_warning(png_structp png, png_const_charp text) {
+    failure *f = png_get_error_ptr(png);
+    if (strncmp(text, "tRNS:", 5) == 0) on_error(png, text);
+    if (f->warnings++ == 0) say(f->message, text);
+}
+
+static void on_write_warning(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
 }
@@ -71,6 +86,15 @@ static int chunks_fit(const uint8_t *bytes, size_t size) {
     return 0;
 }
 
+/* What is no part of the samples is read elsewhere (PNGTags.swift): libpng skips it, whatever is wrong with it. */
+static void skip_ancillary_chunks(png_structp png) {
+#ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
+    static const png_byte names[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB"
+                                    "\0tEXt\0tIME\0zTXt";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, (int)(sizeof names / 5));
+#endif
+}
+
 /* Everything becomes grey or RGB of 8 or 16 bits, with alpha where the file has any transparency. */
 static void expand(png_structp png, png_infop info) {
     png_set_expand(png);
@@ -83,19 +107,8 @@ static void expand(png_structp png, png_infop info) {
     png_read_update_info(png, info);
 }
 
-static void read_profile(png_structp png, png_infop info, ci_image *out) {
-    png_charp name;
-    png_bytep profile;
-    png_uint_32 length;
-    int compression;
-    if (!png_get_iCCP(png, info, &name, &compression, &profile, &length)) return;
-    out->icc = malloc(length);
-    if (!out->icc) png_error(png, "out of memory");
-    memcpy(out->icc, profile, length);
-    out->icc_size = length;
-}
-
-ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out, char message[256]) {
+ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out,
+                      char message[CI_MESSAGE_BYTES]) {
     memset(out, 0, sizeof *out);
     message[0] = 0;
     if (!chunks_fit(bytes, size)) {
@@ -106,7 +119,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     failure f = {.message = message};
     volatile ci_status status = CI_CORRUPT;
     png_bytep *volatile rows = NULL;
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_warning);
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -122,6 +135,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     png_set_user_limits(png, 1000000, 1000000);
     png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
     png_set_chunk_cache_max(png, 256);
+    skip_ancillary_chunks(png);
     png_set_read_fn(png, &s, read_bytes);
     png_read_info(png, info);
     out->width = png_get_image_width(png, info);
@@ -130,11 +144,9 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
         status = CI_TOO_LARGE;
         png_error(png, "too many pixels");
     }
-    read_profile(png, info, out);
     expand(png, info);
     out->channels = png_get_channels(png, info);
     out->depth = png_get_bit_depth(png, info);
-    out->orientation = 1;
     size_t row_bytes = png_get_rowbytes(png, info);
     out->samples = malloc(row_bytes * out->height);
     rows = malloc(out->height * sizeof(png_bytep));
@@ -145,21 +157,38 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     for (uint32_t y = 0; y < out->height; y++) rows[y] = (png_bytep)out->samples + y * row_bytes;
     png_read_image(png, rows);
     png_read_end(png, info);
-    png_bytep exif;
-    png_uint_32 exif_size;
-    if (png_get_eXIf_1(png, info, &exif_size, &exif)) out->orientation = ci_exif_orientation(exif, exif_size);
+    out->warnings = f.warnings;
     free(rows);
     png_destroy_read_struct(&png, &info, NULL);
     return CI_OK;
 }
 
-ci_status ci_write_png(const ci_image *image, uint8_t **bytes, size_t *size, char message[256]) {
+static void write_tags(png_structp png, png_infop info, const ci_tags *tags) {
+#ifdef PNG_SKIP_sRGB_CHECK_PROFILE
+    /* Of the widespread sRGB profiles libpng refuses some for what they say of themselves; any reader takes them. */
+    png_set_option(png, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
+#endif
+    if (tags->icc_size) png_set_iCCP(png, info, "ICC profile", 0, tags->icc, (png_uint_32)tags->icc_size);
+    if (tags->intent >= 0) png_set_sRGB(png, info, tags->intent);
+    if (tags->gamma) png_set_gAMA_fixed(png, info, tags->gamma);
+    const int32_t *c = tags->chromaticities;
+    if (tags->has_chromaticities) png_set_cHRM_fixed(png, info, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    if (tags->density[0])
+        png_set_pHYs(png, info, tags->density[0], tags->density[1],
+                     tags->density_is_metric ? PNG_RESOLUTION_METER : PNG_RESOLUTION_UNKNOWN);
+    png_write_info_before_PLTE(png, info);
+    if (tags->has_code_points) png_write_chunk(png, (png_const_bytep) "cICP", tags->code_points, 4);
+    png_write_info(png, info);
+}
+
+ci_status ci_write_png(const ci_image *image, const ci_tags *tags, uint8_t **bytes, size_t *size,
+                       char message[CI_MESSAGE_BYTES]) {
     static const int colours[5] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
                                    PNG_COLOR_TYPE_RGB_ALPHA};
     message[0] = 0;
     sink s = {0};
     failure f = {.message = message};
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_warning);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_write_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);
@@ -168,13 +197,12 @@ ci_status ci_write_png(const ci_image *image, uint8_t **bytes, size_t *size, cha
     if (setjmp(f.escape)) {
         free(s.bytes);
         png_destroy_write_struct(&png, &info);
-        return CI_NO_MEMORY;
+        return f.is_memory ? CI_NO_MEMORY : CI_REFUSED;
     }
     png_set_write_fn(png, &s, write_bytes, flush_nothing);
     png_set_IHDR(png, info, image->width, image->height, image->depth, colours[image->channels], PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    if (image->icc_size) png_set_iCCP(png, info, "ICC profile", 0, image->icc, (png_uint_32)image->icc_size);
-    png_write_info(png, info);
+    write_tags(png, info, tags);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (image->depth == 16) png_set_swap(png);
 #endif

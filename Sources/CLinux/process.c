@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -58,7 +59,7 @@ void cl_set_up_process(void) {
     on_exit(leave, NULL);
 }
 
-static int spawn(const char *program, char *const argv[], const char *input, int output, short group) {
+int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -70,7 +71,7 @@ static int spawn(const char *program, char *const argv[], const char *input, int
     posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setpgroup(&attributes, 0);
@@ -84,12 +85,37 @@ static int spawn(const char *program, char *const argv[], const char *input, int
     return pid;
 }
 
-int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
-    return spawn(program, argv, input, output, POSIX_SPAWN_SETPGROUP);
+/* Does not return: becomes the program, or writes the errno of what failed to `report`. */
+static void become(const char *program, char *const argv[], char *const environment[], int output, int errors, int report) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input >= 0 && dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && (!errors || dup2(errors, 2) >= 0))
+        execve(program, argv, environment);
+    int failed = errno;
+    if (write(report, &failed, sizeof failed) < 0) { /* the parent is gone */ }
+    _exit(127);
 }
 
-int cl_spawn_in_group(const char *program, char *const argv[], const char *input, int output) {
-    return spawn(program, argv, input, output, 0);
+int cl_spawn_bound(const char *program, char *const argv[], char *const environment[], int output, int errors) {
+    int report[2], failed = 0;
+    if (pipe2(report, O_CLOEXEC) != 0) return -1;
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(127);
+        become(program, argv, environment ? environment : environ, output, errors, report[1]);
+    }
+    if (pid < 0) failed = errno;
+    close(report[1]);
+    while (pid > 0 && read(report[0], &failed, sizeof failed) < 0 && errno == EINTR) {}
+    close(report[0]);
+    if (!failed) return pid;
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    errno = failed;
+    return -1;
 }
 
 int cl_folder_access(const char *path, int isBound, uint32_t user, uint32_t group, const uint32_t *groups, int count) {

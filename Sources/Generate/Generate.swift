@@ -32,13 +32,17 @@ struct GeneratedFile: Sendable {
         GeneratedFile(path: "schemas/spec.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
+                .replacing(member: "output", indent: 4, with: Schemas.output)
         },
         GeneratedFile(path: "schemas/trajectory.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
         },
         GeneratedFile(path: "schemas/configuration.schema.json") {
-            try $0.replacing(member: "preset", indent: 8, with: Schemas.preset)
+            try $0.replacing(member: "properties", indent: 2, with: ConfigurationSchema.properties)
+        },
+        GeneratedFile(path: "docs/configuration.md") {
+            try $0.replacing(between: "keys", with: ConfigurationDocument.table)
         },
         GeneratedFile(path: "docs/spec.md") {
             try $0.replacing(between: "settings", with: SettingsDocument.table)

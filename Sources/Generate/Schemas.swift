@@ -30,7 +30,28 @@ enum Schemas {
     /// A preset's name.
     static var preset: JSONValue { words(Preset.allCases.map(\.rawValue)) }
 
-    private static func object(
+    /// `output` of a spec, and of a configuration's defaults.
+    static var output: JSONValue {
+        let qualities = OutputOptions.qualities
+        return object(
+            [
+                ("format", words(OutputOptions.formats)),
+                (
+                    "quality",
+                    .object([
+                        ("type", .string("integer")), ("minimum", .integer(qualities.lowerBound)),
+                        ("maximum", .integer(qualities.upperBound)),
+                    ])
+                ),
+                (
+                    "extras",
+                    .object([("type", type(["array", "null"])), ("items", words(OutputOptions.allExtras))])
+                ),
+                ("metrics", words(OutputOptions.allMetrics)),
+            ], types: ["object", "null"])
+    }
+
+    static func object(
         _ properties: [(key: String, value: JSONValue)], types: [String] = ["object"],
         more: [(key: String, value: JSONValue)] = []
     ) -> JSONValue {
@@ -41,33 +62,36 @@ enum Schemas {
             ] + more)
     }
 
-    private static func required(_ keys: [String]) -> (key: String, value: JSONValue) {
+    static func required(_ keys: [String]) -> (key: String, value: JSONValue) {
         ("required", .array(keys.map { .string($0) }))
     }
 
-    private static func words(_ words: [String]) -> JSONValue {
+    static func words(_ words: [String]) -> JSONValue {
         .object([("enum", .array(words.map { .string($0) }))])
     }
 
-    private static func type(_ names: [String]) -> JSONValue {
+    static func type(_ names: [String]) -> JSONValue {
         names.count == 1 ? .string(names[0]) : .array(names.map { .string($0) })
     }
 
     private static func written(_ setting: Setting) -> JSONValue {
-        var fields = restrictions(setting, durationAs: "string")
-        if setting.kind == .duration { fields.append(("pattern", .string("^[0-9.]+[smhd]$"))) }
-        return .object(fields + [("description", .string(setting.text))])
+        .object(
+            restrictions(setting.kind, isOptional: setting.isOptional) + [
+                ("description", .string(setting.text))
+            ])
     }
 
     private static func recorded(_ setting: Setting) -> JSONValue {
-        .object(restrictions(setting, durationAs: "number"))
+        guard setting.kind == .duration else {
+            return .object(restrictions(setting.kind, isOptional: setting.isOptional))
+        }
+        return .object([("type", type(["number"] + (setting.isOptional ? ["null"] : [])))])
     }
 
-    private static func restrictions(
-        _ setting: Setting, durationAs durationType: String
-    ) -> [(key: String, value: JSONValue)] {
-        let null = setting.isOptional ? ["null"] : []
-        switch setting.kind {
+    /// What a value of a kind must be, as people write it.
+    static func restrictions(_ kind: ValueKind, isOptional: Bool) -> [(key: String, value: JSONValue)] {
+        let null = isOptional ? ["null"] : []
+        switch kind {
         case .integer(let range):
             return [
                 ("type", type(["integer"] + null)), ("minimum", .integer(range.lowerBound)),
@@ -78,9 +102,11 @@ enum Schemas {
                 ("type", type(["number"] + null)), ("minimum", .number(range.lowerBound)),
                 ("maximum", .number(range.upperBound)),
             ]
-        case .word(let words): return [("enum", .array(words.map { .string($0) }))]
+        case .word(let words):
+            return [("enum", .array(words.map { .string($0) } + (isOptional ? [.null] : [])))]
         case .flag: return [("type", type(["boolean"] + null))]
-        case .duration: return [("type", type([durationType] + null))]
+        case .duration:
+            return [("type", type(["string"] + null)), ("pattern", .string("^[0-9.]+[smhd]$"))]
         }
     }
 }

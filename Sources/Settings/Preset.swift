@@ -1,5 +1,3 @@
-import Failures
-
 /// Named choices where the paper, the released code and later reproductions differ (docs/algorithm.md, presets).
 public enum Preset: String, Sendable, CaseIterable {
     /// The default: the choices that reproductions found best, with a model's own values.

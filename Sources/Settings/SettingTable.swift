@@ -1,67 +1,83 @@
 extension Setting {
     /// The groups, in the order of the documentation.
-    public static let groups = [Group(name: "lora", text: "Identity fine-tuning.")]
+    public static let groups = [
+        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity.")
+    ]
 
     /// The table of settings, in the order of the documentation.
     public static let all: [Setting] = [
-        Setting("num_steps", \.stepCount, .integer(1...1000), "Steps of the whole noise schedule."),
+        Setting("num_steps", \.stepCount, .integer(1...1000), "Number of steps of the whole noise schedule."),
         Setting(
             "inversion_strength", \.inversionStrength, .number(0.001...1),
-            "Part of the schedule that is inverted and sampled again."),
-        Setting("max_steps", \.dragStepLimit, .integer(0...10000), "Drag steps at most."),
-        Setting("latent_lr", \.latentLearningRate, .number(1e-6...10), "Step size of the drag."),
-        Setting("beta1", \.beta1, .number(0...0.999999), "Adam's first decay."),
-        Setting("beta2", \.beta2, .number(0...0.9999999), "Adam's second decay."),
+            "Part of the schedule that the edit inverts and samples again."),
+        Setting("max_steps", \.dragStepLimit, .integer(0...10000), "Largest number of drag steps."),
+        Setting("latent_lr", \.latentLearningRate, .number(1e-6...10), "Adam's step size on the latent."),
+        Setting("beta1", \.beta1, .number(0...0.999999), "Adam's decay rate of the first moment."),
+        Setting("beta2", \.beta2, .number(0...0.9999999), "Adam's decay rate of the second moment."),
         Setting("eps", \.epsilon, .number(1e-12...1), "Adam's epsilon."),
         Setting(
             "r1", \.supervisionRadius, .integer(0...64),
-            "Radius of motion supervision in grid cells; null scales it with the picture."),
+            "Radius of motion supervision, in grid cells; null scales it with the picture."),
         Setting(
             "r2", \.trackingRadius, .integer(1...128),
-            "Radius of point tracking in grid cells; null scales it with the picture."),
+            "Radius of point tracking, in grid cells; null scales it with the picture."),
         Setting(
             "reach", \.reach, .number(1e-6...1000),
-            "A handle nearer to its target than this many cells has arrived."),
+            "Distance to the target, in grid cells, below which a handle point has arrived."),
         Setting(
-            "lambda", \.fusionWeight, .number(0...1000), "Weight of the text's gradient in the fusion."),
+            "lambda", \.fusionWeight, .number(0...1000), "Weight of the text gradient in the fusion."),
         Setting("clip_weight", \.clipWeight, .number(0...1e6), "Weight of the CLIP loss."),
         Setting("mask_weight", \.maskWeight, .number(0...1e6), "Weight of the mask term."),
-        Setting("fusion", \.fusion, "How the two gradients are joined."),
-        Setting("fusion_conflict", \.fusionConflict, "What clipdrag does when they disagree."),
-        Setting("tracking", \.tracking, "Which cells point tracking admits."),
-        Setting("step_length", \.stepLength, "Length of a supervision step."),
-        Setting("mask_term", \.maskTerm, "What the mask holds still."),
-        Setting("clip_range", \.clipRange, "Range of CLIP's input."),
+        Setting("fusion", \.fusion, "Rule that combines the drag gradient and the text gradient."),
+        Setting(
+            "fusion_conflict", \.fusionConflict,
+            "What `fusion: clipdrag` does with the text gradient where the two gradients disagree."),
+        Setting("tracking", \.tracking, "Which cells point tracking admits as a handle's new position."),
+        Setting(
+            "step_length", \.stepLength,
+            "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
+        ),
+        Setting(
+            "mask_term", \.maskTerm,
+            "What the mask term holds in place: the latent, or its DDIM step to the previous timestep."),
+        Setting(
+            "clip_range", \.clipRange,
+            "Range of CLIP's input: [0, 1] (unit), or the same after (x + 1)/2 (shifted)."),
         Setting(
             "feature_block", \.featureBlock, .integer(-1...64),
-            "Block whose features are compared: 0 is the middle block, -1 the last."),
+            "U-Net block whose features the drag compares: 0 is the middle block, -1 the last."),
         Setting(
             "start_step", \.controlStartStep, .integer(0...1000),
             "First sampling step under reference control."),
         Setting(
             "start_layer", \.controlStartLayer, .integer(-1...256),
-            "First self-attention layer under reference control; -1 is the last 3/8."),
+            "First self-attention layer under reference control; -1 means the last 3/8 of the layers."),
         Setting(
-            "auto_mask", \.autoMask, .flag, "Whether drags without a mask get one from their surroundings."),
+            "auto_mask", \.autoMask, .flag, "Whether drags without a mask get a mask of their surroundings."),
         Setting(
             "warp", \.warp, .number(0...1),
-            "Part of each drag by which the picture is stretched before the first step; 0 for none."),
+            "Part of each drag by which the picture is stretched before the first drag step; 0 turns it off."),
         Setting(
             "text_steps", \.textSteps, .integer(0...10000),
-            "Steps that an edit prompt gets at least, though the drags have arrived."),
+            "Smallest number of drag steps of an edit prompt, even when all handles have arrived."),
         Setting(
             "patience", \.patience, .integer(1...10000),
-            "Ends the drag after this many steps without progress."),
-        Setting("budget", \.budget, .duration, "Time the whole edit may take."),
+            "Number of drag steps without progress that ends the drag; null never ends it."),
+        Setting(
+            "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),
         Setting(
             "guidance_decoder", \.guidanceDecoder,
-            "Whether CLIP sees the whole decoded picture or a small one."),
-        Setting("lora.steps", \.lora.steps, .integer(0...10000), "Fine-tuning steps; 0 skips it."),
-        Setting("lora.rank", \.lora.rank, .integer(1...256), "Rank of the fine-tuning."),
-        Setting("lora.batch", \.lora.batch, .integer(1...64), "Samples a fine-tuning step."),
-        Setting("lora.lr", \.lora.learningRate, .number(1e-8...1), "Step size of fine-tuning."),
-        Setting("lora.beta1", \.lora.beta1, .number(0...0.999999), "AdamW's first decay."),
-        Setting("lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's second decay."),
+            "What CLIP sees during the drag: the whole decoded picture (full), or one decoded at about CLIP's own size (small)."
+        ),
+        Setting(
+            "lora.steps", \.lora.steps, .integer(0...10000),
+            "Number of fine-tuning steps; 0 skips fine-tuning."),
+        Setting("lora.rank", \.lora.rank, .integer(1...256), "Rank of the LoRA."),
+        Setting("lora.batch", \.lora.batch, .integer(1...64), "Number of samples in a fine-tuning step."),
+        Setting("lora.lr", \.lora.learningRate, .number(1e-8...1), "AdamW's step size."),
+        Setting("lora.beta1", \.lora.beta1, .number(0...0.999999), "AdamW's decay rate of the first moment."),
+        Setting(
+            "lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's decay rate of the second moment."),
         Setting("lora.eps", \.lora.epsilon, .number(1e-12...1), "AdamW's epsilon."),
         Setting("lora.weight_decay", \.lora.weightDecay, .number(0...1), "AdamW's weight decay."),
     ]

@@ -77,6 +77,17 @@ extension Bool: SettingField {
     public var settingValue: SettingValue { .flag(self) }
 }
 
+extension String: SettingField {
+    /// A word.
+    public static func read(_ value: SettingValue) -> String? {
+        guard case .word(let word) = value else { return nil }
+        return word
+    }
+
+    /// The text as a word.
+    public var settingValue: SettingValue { .word(self) }
+}
+
 extension Optional: SettingField where Wrapped: SettingField {
     /// A field that may be unset.
     public static var isOptional: Bool { true }

@@ -1,4 +1,5 @@
 import Settings
+import YAMLDocuments
 
 /// What the author of a job asks for, as written; defaults are filled in later.
 public struct EditSpec: Sendable, Equatable {
@@ -42,31 +43,6 @@ public struct EditSpec: Sendable, Equatable {
         case relative
     }
 
-    /// What is published beside the result.
-    public struct Output: Sendable, Equatable {
-        /// The result's format; `same` as the input's.
-        public var format: String?
-        /// JPEG quality, 1…100.
-        public var quality: Int?
-        /// `overlay`, `animation`, `comparison`.
-        public var extras: [String]?
-        /// `none`, `clip`, `full`.
-        public var metrics: String?
-
-        /// Nothing said.
-        public init() {}
-
-        /// What a job leaves out taken from defaults.
-        public func filled(from defaults: Output) -> Output {
-            var filled = self
-            filled.format = format ?? defaults.format ?? "same"
-            filled.quality = quality ?? defaults.quality ?? 95
-            filled.extras = extras ?? defaults.extras ?? []
-            filled.metrics = metrics ?? defaults.metrics ?? "clip"
-            return filled
-        }
-    }
-
     /// The picture's file name; nil: the spec's own stem.
     public var image: Located<String>?
     /// P_o.
@@ -88,12 +64,7 @@ public struct EditSpec: Sendable, Equatable {
     /// Settings that differ from the preset's.
     public var settings: [SettingAssignment] = []
     /// What is published.
-    public var output = Output()
-
-    /// Names of presets.
-    public static let presets = Preset.allCases.map(\.rawValue)
-    /// Names of extras.
-    public static let extras = ["overlay", "animation", "comparison"]
+    public var output = OutputOptions()
 
     /// An empty spec.
     public init() {}

@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Settings
+import YAMLDocuments
 
 /// A spec together with its text, so that what is found out later can still be shown at its place.
 public struct ParsedSpec: Sendable {
@@ -32,12 +33,12 @@ public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedS
             "spec.empty", "the spec is empty", at: .start,
             do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
-    let spec = try SpecDecoder(decoder: Decoder(source: source)).spec(root)
+    let spec = try SpecDecoder(decoder: DocumentDecoder(source: source)).spec(root)
     return ParsedSpec(spec: spec, source: source)
 }
 
 private struct SpecDecoder {
-    let decoder: Decoder
+    let decoder: DocumentDecoder
 
     static let keys = [
         "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
@@ -66,7 +67,7 @@ private struct SpecDecoder {
         if let node = entries["mask"]?.value, !node.isNull { spec.mask = try mask(node) }
         if let node = entries["preset"]?.value {
             spec.preset = try decoder.word(
-                node, "`preset`", code: "spec.unknown_preset", among: EditSpec.presets)
+                node, "`preset`", code: "spec.unknown_preset", among: Preset.allCases.map(\.rawValue))
         }
         if let node = entries["seed"]?.value {
             spec.seed = try seed(node)
@@ -77,7 +78,7 @@ private struct SpecDecoder {
         if let node = entries["settings"]?.value, !node.isNull {
             spec.settings = try decoder.settings(node, "`settings`")
         }
-        if let node = entries["output"]?.value, !node.isNull { spec.output = try decodeOutput(node, decoder) }
+        if let node = entries["output"]?.value, !node.isNull { spec.output = try decoder.output(node) }
         guard !spec.drags.isEmpty || spec.editPrompt != nil else {
             throw decoder.error(
                 "spec.nothing_to_do", "there are neither drags nor an edit prompt",
@@ -326,34 +327,6 @@ private struct SpecDecoder {
     }
 
     private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {
-        decoder.error("spec.mask_region", "\(what) has no extent", at: node.mark, do: "Write sizes above 0.")
+        decoder.error("spec.mask_region", "\(what) has no area", at: node.mark, do: "Write sizes above 0.")
     }
-}
-
-/// `output:` of a spec, and of a configuration's `defaults:`.
-func decodeOutput(
-    _ node: YAMLNode, _ decoder: Decoder, onto earlier: EditSpec.Output = EditSpec.Output()
-) throws(Failure) -> EditSpec.Output {
-    let entries = try decoder.mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
-    var output = earlier
-    if let node = entries["format"]?.value {
-        output.format = try decoder.word(
-            node, "`format`", code: "spec.unknown_format", among: ["same", "png", "jpeg"])
-    }
-    if let node = entries["quality"]?.value {
-        output.quality = try decoder.integer(node, "`quality`", in: 1...100)
-    }
-    if entries["extras"]?.value.isNull == true { output.extras = nil }
-    if let node = entries["extras"]?.value, !node.isNull {
-        var extras: [String] = []
-        for item in try decoder.list(node, "`extras`") {
-            let word = try decoder.word(item, "an extra", code: "spec.unknown_extra", among: EditSpec.extras)
-            if !extras.contains(word) { extras.append(word) }
-        }
-        output.extras = extras
-    }
-    if let node = entries["metrics"]?.value {
-        output.metrics = try decoder.word(node, "`metrics`", among: ["none", "clip", "full"])
-    }
-    return output
 }

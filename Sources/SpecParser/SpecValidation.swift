@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Settings
+import YAMLDocuments
 
 extension ParsedSpec {
     /// Checks what needs the picture: that points and masks lie in it.

@@ -1,4 +1,5 @@
 import Settings
+import YAMLDocuments
 
 /// Writes specs as they were run.
 public enum SpecWriting {
@@ -13,10 +14,10 @@ public enum SpecWriting {
     ///   - output: with nothing left out.
     public static func effectiveYAML(
         _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
-        settings: [(name: String, value: SettingValue)], output: EditSpec.Output
+        settings: [(name: String, value: SettingValue)], output: OutputOptions
     ) -> String {
-        var lines = ["image: \(quoted(image))", "prompt:", "  source: \(quoted(sourcePrompt))"]
-        if let edit = spec.editPrompt { lines.append("  edit: \(quoted(edit))") }
+        var lines = ["image: \(quotedYAML(image))", "prompt:", "  source: \(quotedYAML(sourcePrompt))"]
+        if let edit = spec.editPrompt { lines.append("  edit: \(quotedYAML(edit))") }
         lines.append(spec.drags.isEmpty ? "drags: []" : "drags:")
         for drag in spec.drags {
             lines.append("  - {from: \(point(drag.from.value)), to: \(point(drag.to.value))}")
@@ -30,7 +31,7 @@ public enum SpecWriting {
             "priority: \(spec.priority)", "settings:",
         ]
         lines += settingLines(settings)
-        let filled = output.filled(from: EditSpec.Output())
+        let filled = output.filled(from: OutputOptions())
         lines += [
             "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
             "  extras: [\((filled.extras ?? []).joined(separator: ", "))]",
@@ -60,7 +61,7 @@ public enum SpecWriting {
 
     private static func text(_ region: EditSpec.Region) -> String {
         switch region {
-        case .file(let name): quoted(name)
+        case .file(let name): quotedYAML(name)
         case .rectangle(let x, let y, let w, let h):
             "{rect: [\(number(x)), \(number(y)), \(number(w)), \(number(h))]}"
         case .circle(let x, let y, let r): "{circle: [\(number(x)), \(number(y)), \(number(r))]}"
@@ -77,31 +78,4 @@ public enum SpecWriting {
         case .none: "null"
         }
     }
-
-    /// Double-quoted YAML, every special character escaped.
-    static func quoted(_ text: String) -> String {
-        let escaped = text.unicodeScalars.map { scalar -> String in
-            switch scalar {
-            case "\"": "\\\""
-            case "\\": "\\\\"
-            case "\n": "\\n"
-            case "\t": "\\t"
-            case "\r": "\\r"
-            case _ where !isPlain(scalar):
-                "\\u" + String(repeating: "0", count: max(0, 4 - digits(scalar).count)) + digits(scalar)
-            default: String(scalar)
-            }
-        }
-        return "\"\(escaped.joined())\""
-    }
-
-    /// Whether YAML takes a character as it is, and for itself: no control character, line break or byte order mark.
-    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff: false
-        default: true
-        }
-    }
-
-    private static func digits(_ scalar: Unicode.Scalar) -> String { String(scalar.value, radix: 16) }
 }

@@ -2,7 +2,7 @@ import DurableFiles
 import Failures
 import Foundation
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 import Testing
 import TestSupport
 

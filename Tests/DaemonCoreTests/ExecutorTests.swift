@@ -4,7 +4,7 @@ import Foundation
 import JSON
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
 import Testing
 
 @testable import DaemonCore

@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 import Testing
 import TestSupport

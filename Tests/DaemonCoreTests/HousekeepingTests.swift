@@ -1,6 +1,6 @@
 import DurableFiles
 import Foundation
-import SpecParser
+import ServiceConfiguration
 import Testing
 
 @testable import DaemonCore

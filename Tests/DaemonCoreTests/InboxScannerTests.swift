@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import ServiceConfiguration
 import SpecParser
 import Testing
 

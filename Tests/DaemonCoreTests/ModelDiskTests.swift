@@ -4,10 +4,12 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 import Testing
 
 @testable import DaemonCore
+import YAMLDocuments
 
 /// The daemon's queue on a model disk: scanning, claiming, publishing, setting aside and taking over, with deaths, power
 /// cuts and failing calls by seed. Each seed is one history of an inbox; after each life the promises must hold.

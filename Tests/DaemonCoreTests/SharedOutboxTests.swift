@@ -1,9 +1,10 @@
 import DurableFiles
 import Foundation
-import SpecParser
+import ServiceConfiguration
 import Testing
 
 @testable import DaemonCore
+import YAMLDocuments
 
 /// Several daemons, each with an inbox of its own, and one outbox.
 @Suite struct SharedOutboxTests {

@@ -1,6 +1,5 @@
 import Foundation
 import Settings
-import SpecParser
 import Testing
 
 /// Documents stay true: what the sources say is in them.
@@ -114,7 +113,7 @@ import Testing
         for (path, text) in try sources() {
             #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 430, "\(path)")
             for (library, owner) in [
-                ("CYAML", "SpecParser/YAMLReader"), ("CImageCodecs", "Engine/Imaging/"),
+                ("CYAML", "YAMLDocuments/YAMLReader"), ("CImageCodecs", "Engine/Imaging/"),
                 ("CKernels", "Engine/TensorCore/"), ("CCurl", "ModelManagement/HTTPDownload"),
             ] {
                 if text.contains("import \(library)\n") {

@@ -52,6 +52,8 @@ import Testing
     /// Codes whose tests are elsewhere: they need a worker, a model with something wrong in it, or the engine itself.
     private static let elsewhere: [String: String] = [
         "spec.ambiguous_image": "EndToEndTests/NamesTests.swift",
+        "spec.mask_size": "EndToEndTests/PictureTests.swift",
+        "image.encoding": "ImagingTests/PictureMetadataTests.swift",
         "config.overlap": "EndToEndTests/NamesTests.swift",
         "worker.crashed": "EndToEndTests/DaemonTests.swift",
         "worker.time_limit": "EndToEndTests/SupervisionTests.swift",

@@ -31,6 +31,7 @@ import Testing
             "schemas/spec.schema.json": ("\"maximum\": 1000,", "\"maximum\": 1001,"),
             "schemas/trajectory.schema.json": ("\"prograd\"", "\"prodrag\""),
             "schemas/configuration.schema.json": ("\"released\"", "\"published\""),
+            "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
         ]
         for path in changes.keys {

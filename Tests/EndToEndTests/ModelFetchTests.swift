@@ -182,6 +182,32 @@ import TestSupport
         }
     }
 
+    @Test func `an answer that is no file leaves nothing behind`() throws {
+        let part = "\(state)/models/.tiny.fetch/\(largest).part"
+        try files.createDirectory(
+            at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data("a beginning".utf8).write(to: URL(filePath: part))
+        let run = try fetch(try absolute("choices"))
+        #expect(run.code == 69 && run.errors.contains("answered 300"), "\(run.errors)")
+        #expect(!files.fileExists(atPath: part))
+    }
+
+    @Test func `the user's curl configuration counts for nothing, and without curl a fetch says so`() throws {
+        let path = try absolute("plain")
+        try Data("output = \(folder.path)/elsewhere\nproxy = http://127.0.0.1:9\n".utf8)
+            .write(to: URL(filePath: "\(folder.path)/.curlrc"))
+        let words = ["models", "fetch", path, "--state", state]
+        let run = try Program.run(
+            words,
+            environment: ["HOME": folder.path, "CURL_HOME": folder.path, "XDG_CONFIG_HOME": folder.path])
+        #expect(run.code == 0, "\(run.errors)")
+        expectWhole()
+        #expect(!files.fileExists(atPath: "\(folder.path)/elsewhere"))
+        try files.removeItem(atPath: model)
+        let without = try Program.run(words, environment: ["PATH": folder.path])
+        #expect(without.code == 69 && without.errors.contains("apt install curl"), "\(without.errors)")
+    }
+
     @Test func `a manifest with a mistake is refused before anything is fetched`() throws {
         let digest = String(repeating: "0", count: 64)
         let url = "\(server.address)/plain/model/unet/config.json"
@@ -277,6 +303,11 @@ private final class FileServer {
                     self.send_header("Content-Length", "5")
                     self.end_headers()
                     return self.wfile.write(b"moved") and None
+                if way == "choices" and "unet/diffusion" in name:
+                    self.send_response(300)
+                    self.send_header("Content-Length", "7")
+                    self.end_headers()
+                    return self.wfile.write(b"choices") and None
                 if way == "busy" and first:
                     return self.fail(503)
                 data = open(path, "rb").read()

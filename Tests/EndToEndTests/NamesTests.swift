@@ -182,7 +182,7 @@ import Testing
             ]
             let (code, _, errors) = try Program.run(arguments)
             #expect(code == 78)
-            #expect(errors.contains("lie in one another"))
+            #expect(errors.contains("overlap"))
         }
         let config = "\(place.folder.path)/bad.yaml"
         func check(_ text: String) throws -> (code: Int32, output: String, errors: String) {

@@ -2,6 +2,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import Settings
 import SpecParser
 import TestSupport

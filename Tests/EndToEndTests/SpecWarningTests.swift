@@ -119,7 +119,8 @@ import Testing
         for words in runs {
             let run = try Program.run(words)
             for line in (run.output + run.errors).split(separator: "\n") {
-                #expect(line.unicodeScalars.allSatisfy { $0.isPrintable }, "\(words): \(line.debugDescription)")
+                #expect(
+                    line.unicodeScalars.allSatisfy { $0.isPrintable }, "\(words): \(line.debugDescription)")
                 #expect(!line.hasPrefix("error: faked") && !line.hasPrefix("forged: error"))
             }
             #expect((run.output + run.errors).contains("\\x1B"), "\(words): \(run)")

@@ -109,7 +109,7 @@ enum Pictures {
         var bytes = try Pictures.bytes("rgb8.png")
         // a lying header: 60,000 × 60,000 pixels, with a right checksum
         bytes.replaceSubrange(16..<24, with: [0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60])
-        bytes.replaceSubrange(29..<33, with: crc(Array(bytes[12..<29])))
+        bytes.replaceSubrange(29..<33, with: Handmade.crc(Array(bytes[12..<29])))
         #expect(#expect(throws: Failure.self) { try Image(decoding: bytes) }?.code == "image.too_large")
         let small = #expect(throws: Failure.self) {
             try Image(decoding: try Pictures.bytes("rgb8.png"), limits: .init(shortestSide: 64))
@@ -145,14 +145,5 @@ enum Pictures {
         bomb += [0xff, 0xd9]
         let error = #expect(throws: Failure.self) { try Image(decoding: bomb) }
         #expect(["image.too_large", "image.corrupt"].contains(error?.code ?? ""))
-    }
-
-    private func crc(_ bytes: [UInt8]) -> [UInt8] {
-        var crc: UInt32 = 0xffff_ffff
-        for byte in bytes {
-            crc ^= UInt32(byte)
-            for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
-        }
-        return (0..<4).map { UInt8(truncatingIfNeeded: ~crc >> (24 - 8 * $0)) }
     }
 }

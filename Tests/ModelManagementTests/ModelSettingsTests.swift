@@ -26,7 +26,26 @@ import Testing
             #expect(failure?.code == "model.config" && failure?.exit == .modelUnavailable, "\(bad)")
             #expect(failure?.place?.file == path && failure?.place?.line == 1, "\(bad)")
             #expect(failure?.message.contains("`\(bad.setting.name)`") == true, "\(bad)")
-            #expect(failure?.hint.isEmpty == false, "\(bad)")
+            switch (bad.problem, bad.setting.kind) {
+            case (.range, .integer(let range)):
+                #expect(failure?.hint == "Write a value from \(range.lowerBound) to \(range.upperBound).")
+            case (.unknownWord, .word(let words)):
+                #expect(words.allSatisfy { failure?.hint.contains($0) == true })
+            default: #expect(failure?.hint.isEmpty == false, "\(bad)")
+            }
+        }
+    }
+
+    @Test func `a misspelt setting gets the name that was meant`() throws {
+        for setting in Setting.all {
+            let parts = setting.name.split(separator: ".")
+            let inner = "{\"\(parts[parts.count - 1])x\": 1}"
+            let settings = parts.count == 1 ? inner : "{\"\(parts[0])\": \(inner)}"
+            let (failure, _) = try failure("{\"recommended\": \(settings)}")
+            #expect(failure?.code == "model.config")
+            #expect(
+                failure?.message.contains("did you mean `\(parts[parts.count - 1])`?") == true,
+                "\(setting.name)")
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
     private func image(_ values: [Float], depth: Int = 8, alpha: [UInt16]? = nil) -> Image {
         let blank = Image(
             width: Self.side, height: Self.side, depth: depth, samples: values.map { _ in 0 }, alpha: alpha,
-            profile: [1, 2, 3])
+            colours: ColourTags(profile: [1, 2, 3]))
         return blank.replacingSamples(values)
     }
 
@@ -126,7 +126,7 @@ import Testing
             }
         }
         #expect(changedInside > 8000)
-        #expect(result.profile == source.profile && result.depth == 16)
+        #expect(result.colours == source.colours && result.depth == 16)
     }
 
     @Test func `no step across the seam is larger than those beside it`() {

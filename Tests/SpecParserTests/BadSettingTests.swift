@@ -52,41 +52,18 @@ import Testing
         #expect(error?.place?.file == "--set")
     }
 
-    @Test(arguments: written)
-    func `a model's clipdrag.json`(_ bad: BadSetting) throws {
-        let text = "{\"recommended\":\n\(Self.mapping(bad.setting.name, try #require(bad.text)))}"
-        let error = #expect(throws: Failure.self) {
-            try parseModelFile(Array(text.utf8), file: "m/clipdrag.json")
-        }
-        check(error, bad)
-        #expect(error?.place?.file == "m/clipdrag.json" && error?.place?.line == 2)
-    }
-
     @Test(arguments: Setting.all.map(\.name))
     func `a misspelt name, wherever it is written`(_ name: String) {
         let wrong = Self.mapping(name + "x", "1")
         let spec = Array("settings: \(wrong)".utf8)
-        let model = Array("{\"recommended\": \(wrong)}".utf8)
         let errors = [
             #expect(throws: Failure.self) { try parseSpec(spec, file: "s.yaml") },
             #expect(throws: Failure.self) { try parseSetting("\(name)x=1") },
-            #expect(throws: Failure.self) { try parseModelFile(model, file: "clipdrag.json") },
         ]
         let key = name.split(separator: ".").last ?? ""
         for error in errors {
             #expect(error?.code == "spec.unknown_key")
             #expect(error?.message.contains("\(key)`?") == true, "\(error?.message ?? "")")
-        }
-    }
-
-    @Test(arguments: Setting.all.map(\.name))
-    func `a configuration's defaults hold no settings`(_ name: String) {
-        let texts = ["settings: \(Self.mapping(name, "1"))", "\"\(name)\": 1"]
-        for text in texts {
-            let error = #expect(throws: Failure.self) {
-                try parseConfiguration(Array("defaults: {\(text)}".utf8), file: "c.yaml")
-            }
-            #expect(error?.code == "spec.unknown_key")
         }
     }
 }

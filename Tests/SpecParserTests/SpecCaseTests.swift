@@ -2,32 +2,28 @@ import Failures
 import Foundation
 import Settings
 import SpecParser
+import TestSupport
 import Testing
+import YAMLDocuments
+
+private let cases = Cases()
 
 @Suite struct SpecCaseTests {
-    @Test(arguments: Cases.all("bad"))
+    @Test(arguments: cases.all("bad"))
     func `a bad spec gets its one message`(_ name: String) throws {
-        let bytes = try Cases.bytes("bad", name)
+        let bytes = try cases.bytes("bad", name)
         let error = #expect(throws: Failure.self) { try parseSpec(bytes, file: name) }
-        #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad", name)))
-    }
-
-    @Test(arguments: Cases.all("bad-configurations"))
-    func `a bad configuration gets its one message`(_ name: String) throws {
-        let bytes = try Cases.bytes("bad-configurations", name)
-        let error = #expect(throws: Failure.self) { try parseConfiguration(bytes, file: name) }
-        #expect((error?.description ?? "") + "\n" == (try Cases.expected("bad-configurations", name)))
+        #expect((error?.description ?? "") + "\n" == (try cases.expected("bad", name)))
     }
 
     @Test func `there are enough bad cases, and good ones`() {
-        #expect(Cases.all("bad").count >= 80)
-        #expect(Cases.all("bad-configurations").count >= 15)
-        #expect(Cases.all("good").count >= 10)
+        #expect(cases.all("bad").count >= 80)
+        #expect(cases.all("good").count >= 10)
     }
 
-    @Test(arguments: Cases.all("good"))
+    @Test(arguments: cases.all("good"))
     func `a good spec is read, and reads the same once written out with its defaults`(_ name: String) throws {
-        let spec = try parseSpec(try Cases.bytes("good", name), file: name).spec
+        let spec = try parseSpec(try cases.bytes("good", name), file: name).spec
         let settings = spec.settings.map { (name: $0.name, value: $0.value) }
         let text = SpecWriting.effectiveYAML(
             spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a picture",
@@ -42,11 +38,11 @@ import Testing
         #expect(again.editPrompt == spec.editPrompt)
         #expect((again.units, again.seed, again.priority) == (spec.units, spec.seed, spec.priority))
         if !settings.isEmpty { #expect(again.settings.map(\.value) == spec.settings.map(\.value)) }
-        #expect(again.output == spec.output.filled(from: EditSpec.Output()))
+        #expect(again.output == spec.output.filled(from: OutputOptions()))
     }
 
     @Test func `the full spec says what it says`() throws {
-        let spec = try parseSpec(try Cases.bytes("good", "full.yaml"), file: "full.yaml").spec
+        let spec = try parseSpec(try cases.bytes("good", "full.yaml"), file: "full.yaml").spec
         #expect(spec.image?.value == "cat.png")
         #expect(spec.sourcePrompt == "a photo of a cat")
         #expect(spec.editPrompt == "a photo of a \"smiling\" cat")
@@ -58,20 +54,6 @@ import Testing
         #expect(values["r1"] == SettingValue.none)
         #expect(values["lora.rank"] == .integer(16))
         #expect(spec.output.extras == ["overlay", "animation", "comparison"])
-    }
-
-    @Test func `a configuration that spells out every default equals the default one`() throws {
-        let c = try parseConfiguration(
-            try Cases.bytes("good-configurations", "complete.yaml"), file: "c.yaml")
-        var expected = Configuration()
-        expected.inboxes = [.init(path: "/srv/clipdragd/inbox")]
-        expected.outbox = "/srv/clipdragd/outbox"
-        expected.model = "starter"
-        expected.output.extras = []
-        #expect(c == expected)
-        #expect(
-            try parseConfiguration(try Cases.bytes("good-configurations", "empty.yaml"), file: "e.yaml")
-                == Configuration())
     }
 
     @Test func `a file of more than 1 MiB is refused at its beginning`() {
@@ -154,7 +136,7 @@ import Testing
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % n
         }
-        let seeds = try Cases.all("good").map { try Cases.bytes("good", $0) }
+        let seeds = try cases.all("good").map { try cases.bytes("good", $0) }
         var refused = 0
         for _ in 0..<3000 {
             var bytes = seeds[random(seeds.count)]

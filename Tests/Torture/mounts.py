@@ -109,7 +109,7 @@ def bound(watched):
         script = f"mount --bind '{source}' '{place.root}/elsewhere' && exec \"$@\""
         run = subprocess.run([*UNSHARE, "sh", "-c", script, "sh", place.program, "run", "--once", "--inbox", place.inbox,
                               "--outbox", f"{place.root}/elsewhere", "--state", place.state], capture_output=True, text=True)
-        demand(run.returncode == 78 and "lie in one another" in run.stderr, f"{run.returncode}: {run.stderr}")
+        demand(run.returncode == 78 and "overlap" in run.stderr, f"{run.returncode}: {run.stderr}")
 
 
 def over_an_overlay(watched):

@@ -8,30 +8,59 @@ typedef enum {
     CI_TRUNCATED = 1,
     CI_CORRUPT = 2,
     CI_TOO_LARGE = 3,
-    CI_NO_MEMORY = 4
+    CI_NO_MEMORY = 4,
+    CI_UNSUPPORTED = 5, /* a kind that the library does not decode */
+    CI_REFUSED = 6      /* the library refuses to write what it was given */
 } ci_status;
+
+/* Length of a message, its end included. */
+#define CI_MESSAGE_BYTES 256
 
 /* A decoded picture, or one to encode: rows top down, samples of all channels interleaved, native byte order. */
 typedef struct {
     uint32_t width, height;
-    int channels;   /* 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha */
-    int depth;      /* 8 or 16 bits a sample */
-    void *samples;  /* width*height*channels samples of depth/8 bytes; owned */
-    uint8_t *icc;   /* ICC profile or NULL; owned */
-    size_t icc_size;
-    int orientation; /* EXIF, 1...8; 1 where nothing is said */
-    int inks;        /* the file was CMYK; samples are RGB */
+    int channels;      /* 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha */
+    int depth;         /* 8 or 16 bits a sample */
+    void *samples;     /* width*height*channels samples of depth/8 bytes; owned by a decoded picture */
+    int inks;          /* the file was CMYK; samples are RGB */
+    int is_unfinished; /* all rows are there: 1 without the file's end marker, 2 with a fault behind the last row */
+    int warnings;      /* how many oddities the library passed over; `message` has the first one */
 } ci_image;
 
-/* Both check the header's size against max_pixels before anything large is allocated. `message` receives the
- * library's own words. */
-ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out, char message[256]);
-ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out, char message[256]);
+/* What stands in a file beside the samples and says how they look. */
+typedef struct {
+    const uint8_t *icc;         /* ICC profile, icc_size bytes */
+    size_t icc_size;
+    int32_t gamma;              /* PNG's gAMA, 100,000 times the exponent; 0: not given */
+    int has_chromaticities;
+    int32_t chromaticities[8];  /* PNG's cHRM: white, red, green, blue; x and y, times 100,000 */
+    int intent;                 /* PNG's sRGB; -1: not given */
+    int has_code_points;
+    uint8_t code_points[4];     /* PNG's cICP */
+    uint32_t density[2];        /* pixels a unit, across and down; 0: not given */
+    int density_is_metric;      /* PNG: the unit is the metre; else only the ratio counts */
+    int density_unit;           /* JFIF: 0 ratio, 1 inch, 2 centimetre */
+} ci_tags;
 
-/* *bytes is allocated with malloc. */
-ci_status ci_write_png(const ci_image *image, uint8_t **bytes, size_t *size, char message[256]);
-/* 8 bits, 1 or 3 channels; quality 1...100, full colour resolution from 90 on. */
-ci_status ci_write_jpeg(const ci_image *image, int quality, uint8_t **bytes, size_t *size, char message[256]);
+/* Both check the header's size against max_pixels before anything large is allocated. `message` receives the
+ * library's own words: of the error, or of the first warning where the picture is decoded all the same. */
+ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out,
+                      char message[CI_MESSAGE_BYTES]);
+ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out,
+                       char message[CI_MESSAGE_BYTES]);
+
+/* Whether a JPEG without an end marker has all of its rows. Decodes and keeps nothing; at most `max_pixels` times scans. */
+int ci_jpeg_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels);
+
+/* Whether a JPEG has a hole of zeros within its first scan, where the codes do not allow one. Decodes nothing. */
+int ci_jpeg_has_hole(const uint8_t *bytes, size_t size);
+
+/* *bytes is allocated with malloc. CI_REFUSED when the library does not write these samples or tags. */
+ci_status ci_write_png(const ci_image *image, const ci_tags *tags, uint8_t **bytes, size_t *size,
+                       char message[CI_MESSAGE_BYTES]);
+/* 8 bits, 1 or 3 channels; quality 1...100, full colour resolution from 90 on. Of the tags, profile and density. */
+ci_status ci_write_jpeg(const ci_image *image, const ci_tags *tags, int quality, uint8_t **bytes, size_t *size,
+                        char message[CI_MESSAGE_BYTES]);
 
 /* Frees what a decoded picture owns. */
 void ci_release(ci_image *image);
@@ -39,5 +68,5 @@ void ci_release(ci_image *image);
 /* The checksum of PNG chunks, continued from `crc` (0 to begin). */
 uint32_t ci_crc32(uint32_t crc, const uint8_t *bytes, size_t size);
 
-/* EXIF orientation in a TIFF structure, 1 where there is none. */
-int ci_exif_orientation(const uint8_t *tiff, size_t size);
+/* Inflates a whole zlib stream into at most `capacity` bytes; returns how many there are, or -1. */
+ptrdiff_t ci_inflate(const uint8_t *bytes, size_t size, uint8_t *out, size_t capacity);

@@ -46,8 +46,9 @@ int cl_next_signal(int descriptor);
 /* Starts a program in a process group of its own, signals unblocked, standard output to `output`, standard input from
  * the file `input`. Returns its pid, or -1 and errno. */
 int cl_spawn(const char *program, char *const argv[], const char *input, int output);
-/* The same, in the caller's own group. */
-int cl_spawn_in_group(const char *program, char *const argv[], const char *input, int output);
+/* Starts a program in the caller's own process group, without any standard input; it dies with the calling thread. `environment`:
+ * NULL is the caller's; `errors`: standard error, 0 is the caller's. Returns its pid, or -1 and errno. */
+int cl_spawn_bound(const char *program, char *const argv[], char *const environment[], int output, int errors);
 
 /* Asks, as a user with these groups, whether a folder may be read, written and entered; `isBound`: whatever the folders
  * above allow. Returns 0, the errno that the user would get, or -1 where that cannot be asked. Needs root. */

@@ -2,7 +2,7 @@ import Diffusion
 import DurableFiles
 import Foundation
 import Processes
-import SpecParser
+import ServiceConfiguration
 import TensorCore
 
 /// A description of a picture, and where it comes from.

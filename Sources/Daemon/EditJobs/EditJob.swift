@@ -122,7 +122,7 @@ public struct EditJob {
         let judged = judge(plan, request, result)
         result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
         let edited = image.replacingSamples(result.image.values)
-        let format = plan.output.format == "same" ? image.format : plan.output.format == "jpeg" ? .jpeg : .png
+        let format = plan.output.pictureFormat(of: image)
         var products: [JobProduct] = []
         do {
             products.append(
@@ -185,7 +185,7 @@ public struct EditJob {
                     name: "comparison.png", bytes: try Image.sideBySide([plain, marked, final]).pngBytes()))
         }
         if wanted.contains("animation") {
-            let frames = animationFrames(result)
+            let frames = animationFrames(result, source.colours)
             products.append(
                 JobProduct(
                     name: "animation.png",
@@ -195,7 +195,7 @@ public struct EditJob {
     }
 
     /// The source, at most twelve predictions along the drag, and the result, at working size.
-    private func animationFrames(_ result: EditResult) -> [Image] {
+    private func animationFrames(_ result: EditResult, _ colours: ColourTags) -> [Image] {
         let predictions = result.record.previews
         let count = min(12, predictions.count)
         let chosen = (0..<count).map { predictions[$0 * predictions.count / count] }
@@ -204,7 +204,7 @@ public struct EditJob {
             let (height, width) = (picture.shape[1], picture.shape[2])
             return Image(
                 width: width, height: height,
-                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) })
+                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) }, colours: colours)
         }
     }
 }

@@ -8,16 +8,18 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import YAMLDocuments
 
 /// What the surroundings say about every job: configuration and command line.
 public struct JobOptions: Sendable {
     /// Preset of specs that name none.
     public var preset = "recommended"
     /// What specs leave out of `output`.
-    public var output = EditSpec.Output()
+    public var output = OutputOptions()
     /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
     /// Ways to describe a picture.
@@ -62,7 +64,7 @@ public struct JobPlan: Sendable {
     /// Where the picture may change; nil: everywhere.
     public let mask: EditMask?
     /// What is published.
-    public let output: EditSpec.Output
+    public let output: OutputOptions
     /// Things worth knowing that are no errors.
     public var notes: [String]
 
@@ -112,8 +114,8 @@ public struct JobPlan: Sendable {
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
-        mask = try Self.mask(parsed, resolved, picture.image, options.limits)
-        if mask?.isEmpty == true { notes.append("the mask is empty: everything may change") }
+        notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
+        mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
         notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
         if let grid = ModelStore.workingGrid(model) {
@@ -194,7 +196,8 @@ public struct JobPlan: Sendable {
     }
 
     private static func mask(
-        _ parsed: ParsedSpec, _ files: [String: String], _ image: Image, _ limits: Image.Limits
+        _ parsed: ParsedSpec, _ files: [String: String], _ image: Image, _ limits: Image.Limits,
+        _ notes: inout [String]
     ) throws(Failure) -> EditMask? {
         let regions = parsed.spec.mask
         guard !regions.isEmpty else { return nil }
@@ -209,9 +212,9 @@ public struct JobPlan: Sendable {
                 maskLimits.shortestSide = 1
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
                     .image
-                let mask = EditMask(
-                    size: Size(height: picture.height, width: picture.width), values: picture.mask)
-                for (i, value) in mask.resized(to: size).values.enumerated() where value { inside[i] = true }
+                let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
+                notes += file.notes
+                for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
             case .rectangle(let x, let y, let w, let h):
                 shapes.append(
                     .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
@@ -224,6 +227,11 @@ public struct JobPlan: Sendable {
         if !shapes.isEmpty {
             for (i, value) in MaskShape.union(shapes, width: image.width, height: image.height).enumerated()
             where value { inside[i] = true }
+        }
+        guard inside.contains(true) else {
+            throw parsed.error(
+                "spec.empty_mask", "the mask covers the middle of no pixel", at: regions[0].mark,
+                do: "Make it larger. Without `mask` all may change.")
         }
         return EditMask(size: size, values: inside)
     }

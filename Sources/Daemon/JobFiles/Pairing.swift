@@ -4,7 +4,7 @@ import Failures
 /// The pictures of a folder by their stems: which of them a spec means that names none.
 public struct PictureIndex: Sendable {
     /// Extensions of pictures.
-    public static let extensions = ["png", "jpg", "jpeg"]
+    public static let extensions = ["png", "jpg", "jpeg", "jpe", "jfif"]
 
     private let names: Set<String>
     private var byStem: [String: [String]] = [:]

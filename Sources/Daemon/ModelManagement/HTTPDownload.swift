@@ -1,116 +1,119 @@
 import Foundation
-internal import CCurl
+import Processes
 
-/// A file over HTTP from some byte on, given on as it comes: what is not taken is not received, so that nothing piles up.
-struct HTTPDownload {
+/// Gets files over HTTP by running the program `curl`, which it takes from PATH.
+///
+/// curl reads no configuration file here and sees no variables but those in `passedVariables`. It speaks HTTP and HTTPS alone, follows
+/// ten redirects at most, waits 30 s for a connection and gives up when nothing arrives for 60 s.
+enum HTTPDownload {
     /// Why a request gave nothing, or not all.
     struct Failure: Error, Equatable {
         /// A sentence.
         let message: String
         /// Whether trying again may help.
         let isTransient: Bool
+        /// Whether bytes that arrived are no part of the file.
+        var isBodyForeign = false
     }
 
-    /// What the server has sent.
-    enum Answer: Equatable {
-        /// The rest of the file, from the byte that was asked for.
-        case rest
-        /// The whole file from its beginning: this server knows no ranges, or that was asked for.
-        case whole
-        /// Nothing: the byte that was asked for is at the file's end, or beyond.
+    /// How a request ended that did not fail.
+    enum Outcome: Equatable {
+        /// All bytes from the one that was asked for on have arrived.
+        case complete
+        /// Nothing has arrived: the byte that was asked for is at the file's end, or beyond.
         case atEnd
+        /// Nothing has arrived: this server can send the file only from its beginning.
+        case noRanges
     }
 
-    private let offset: Int
-    private let begin: (Answer) throws -> Void
-    private let receive: (UnsafeRawBufferPointer) throws -> Void
-    private var answer: Answer?
-    private var error: (any Error)?
+    /// Variables of the environment that count for curl: proxies and certificates.
+    private static let passedVariables = [
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+        "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    ]
 
-    private init(
-        offset: Int, begin: @escaping (Answer) throws -> Void,
-        receive: @escaping (UnsafeRawBufferPointer) throws -> Void
-    ) {
-        self.offset = offset
-        self.begin = begin
-        self.receive = receive
-    }
-
-    /// Asks for a file from a byte on, and gives on its bytes in order.
+    /// Gets a file from a byte on.
     ///
     /// - Parameters:
-    ///   - begin: told what the server sends, before the first bytes.
-    ///   - receive: given bytes; what it throws ends the request and is thrown on.
-    /// - Throws: `Failure`, or what the two throw.
-    static func get(
-        _ url: URL, from offset: Int, begin: (Answer) throws -> Void,
-        receive: (UnsafeRawBufferPointer) throws -> Void
-    ) throws -> Answer {
-        try withoutActuallyEscaping(begin) { begin in
-            try withoutActuallyEscaping(receive) { receive in
-                var download = HTTPDownload(offset: offset, begin: begin, receive: receive)
-                return try download.run(url)
-            }
-        }
-    }
-
-    private mutating func run(_ url: URL) throws -> Answer {
-        var message = [CChar](repeating: 0, count: 256)
-        let offset = Int64(offset)
-        let code = withUnsafeMutablePointer(to: &self) { state in
-            url.absoluteString.withCString { text in
-                var request = cc_request()
-                request.url = text
-                request.first = offset
-                request.context = UnsafeMutableRawPointer(state)
-                request.begin = { context, status, first in
-                    HTTPDownload.at(context) { try $0.begins(status, at: first) }
-                }
-                request.receive = { context, bytes, count in
-                    HTTPDownload.at(context) {
-                        try $0.receive(UnsafeRawBufferPointer(start: bytes, count: count))
-                    }
-                }
-                return cc_get(&request, &message, message.count)
-            }
-        }
-        if let error { throw error }
-        let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        switch code {
-        case Int32(CC_NO_LIBRARY):
-            throw Failure(
-                message: "downloads need libcurl (apt install libcurl4): \(text)", isTransient: false)
-        case Int32(CC_FAILED):
-            throw Failure(message: "the connection failed: \(text)", isTransient: true)
-        default: return answer ?? .atEnd
-        }
-    }
-
-    /// Runs a callback on the download that C carries; 1 ends the request.
-    private static func at(_ context: UnsafeMutableRawPointer?, _ body: (inout HTTPDownload) throws -> Void)
-        -> Int32
+    ///   - offset: the first byte that is wanted.
+    ///   - receive: takes the bytes in order; an error that it throws ends the request.
+    /// - Throws: `Failure`, or what `receive` throws.
+    static func get(_ url: URL, from offset: Int, receive: (ArraySlice<UInt8>) throws -> Void) throws
+        -> Outcome
     {
-        guard let state = context?.assumingMemoryBound(to: HTTPDownload.self) else { return 1 }
-        do {
-            try body(&state.pointee)
-            return 0
-        } catch {
-            state.pointee.error = error
-            return 1
+        guard let curl = ProgramRun.path(of: "curl") else {
+            throw Failure(message: "downloads need the program curl (apt install curl)", isTransient: false)
+        }
+        let variables = ProcessInfo.processInfo.environment
+        let environment = passedVariables.compactMap { name in variables[name].map { "\(name)=\($0)" } }
+        var received = 0
+        let run = try ProgramRun.run(
+            [curl] + options(offset) + ["--url", url.absoluteString], environment: environment + ["LC_ALL=C"]
+        ) { bytes in
+            received += bytes.count
+            try receive(bytes)
+        }
+        guard let run else { throw Failure(message: "\(curl) cannot be run", isTransient: false) }
+        let errors = String(decoding: run.errors, as: UTF8.self)
+        return try outcome(wait: run.status, errors, received: received)
+    }
+
+    private static func options(_ offset: Int) -> [String] {
+        let options = [
+            "--disable",  // reads no .curlrc; curl wants it first
+            "--silent", "--show-error", "--fail", "--globoff", "--no-buffer", "--location",
+            "--max-redirs", "10", "--proto", "=http,https", "--proto-redir", "=http,https",
+            "--connect-timeout", "30", "--speed-limit", "1", "--speed-time", "60",
+            "--user-agent", "clipdragd", "--write-out", "%{stderr}\n\(statusMark)%{http_code}\n",
+        ]
+        return offset == 0 ? options : options + ["--continue-at", "\(offset)"]
+    }
+
+    /// Begins the line of curl's standard error that has the answer's status.
+    private static let statusMark = "status "
+
+    /// What curl's end means.
+    ///
+    /// - Parameters:
+    ///   - wait: how it ended, as wait(2) reports it.
+    ///   - errors: what it printed on standard error.
+    ///   - received: bytes that it printed on standard output.
+    static func outcome(wait: Int32, _ errors: String, received: Int) throws(Failure) -> Outcome {
+        let lines = errors.split(separator: "\n")
+        let status = lines.last { $0.hasPrefix(statusMark) }.flatMap { Int($0.dropFirst(statusMark.count)) }
+        guard wait & 0x7f == 0 else {
+            throw Failure(message: "curl was killed by signal \(wait & 0x7f)", isTransient: true)
+        }
+        let code = wait >> 8 & 0xff
+        switch (code, status ?? 0) {
+        case (0, 200), (0, 206): return .complete
+        case (_, 416): return .atEnd
+        case (33, _): return .noRanges
+        case (0, let status), (22, let status):
+            throw Failure(
+                message: "the server answered \(status)", isTransient: status >= 500 || status == 429,
+                isBodyForeign: received > 0)
+        default:
+            let told = lines.first { $0.hasPrefix("curl: ") } ?? "curl: (\(code))"
+            let (reason, isTransient) = reason(code)
+            throw Failure(message: "\(reason) (\(told))", isTransient: isTransient)
         }
     }
 
-    private mutating func begins(_ status: Int, at first: Int64) throws {
-        switch status {
-        case 200: answer = .whole
-        case 206 where first == Int64(offset): answer = .rest
-        case 206:
-            throw Failure(message: "the server sent another range than was asked for", isTransient: false)
-        case 416: answer = .atEnd
-        default:
-            throw Failure(
-                message: "the server answered \(status)", isTransient: status >= 500 || status == 429)
+    /// What an exit code of curl(1) means, and whether trying again may help.
+    private static func reason(_ code: Int32) -> (String, isTransient: Bool) {
+        switch code {
+        case 1, 3: ("curl cannot read this address", false)
+        case 5: ("the proxy's name is unknown", true)
+        case 6: ("the server's name is unknown", true)
+        case 7: ("the server cannot be reached", true)
+        case 18: ("the connection ended before the file did", true)
+        case 28: ("the server was silent for too long", true)
+        case 47: ("the server redirects more than ten times", false)
+        case 52: ("the server answered nothing", true)
+        case 56: ("the connection broke", true)
+        case 60, 77: ("the server's certificate cannot be trusted", false)
+        default: ("the connection failed", true)
         }
-        if let answer, answer != .atEnd { try begin(answer) }
     }
 }

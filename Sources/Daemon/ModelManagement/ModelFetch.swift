@@ -4,11 +4,11 @@ import Failures
 import Foundation
 import JobFiles
 
-/// Downloads a model: each file resumed where it was left, checked by its digest and made durable; the whole published by one
-/// rename once it loads.
+/// Downloads a model. It continues each file where it was left, checks its digest and makes it durable. When the whole model loads, one
+/// rename publishes it.
 ///
-/// What is under way lies in `MODELS/.NAME.fetch/`: whole files under their names, the others as `NAME.part`. A next fetch of
-/// the model goes on from there.
+/// A download under way lies in `MODELS/.NAME.fetch/`: whole files under their names, the others as `NAME.part`. The next fetch of the
+/// model continues there.
 public struct ModelFetch {
     /// How far it is.
     public struct Progress: Sendable {
@@ -72,7 +72,7 @@ public struct ModelFetch {
         if let url = URL(string: source), ["http", "https"].contains(url.scheme) {
             var body: [UInt8] = []
             do {
-                _ = try HTTPDownload.get(url, from: 0, begin: { _ in }) { bytes in
+                _ = try HTTPDownload.get(url, from: 0) { bytes in
                     body += bytes
                     guard body.count <= 1 << 20 else {
                         throw HTTPDownload.Failure(
@@ -153,13 +153,17 @@ public struct ModelFetch {
                 return
             }
             do {
-                let answer = try receiveRest(file, part, have)
+                let outcome = try receiveRest(file, part, have)
+                if outcome == .noRanges {
+                    try files.remove(part)
+                    continue
+                }
                 guard try files.status(part)?.size ?? 0 > have else {
                     throw HTTPDownload.Failure(
-                        message: answer == .atEnd
+                        message: outcome == .atEnd
                             ? "the server has \(have) bytes, the manifest says \(file.size)"
                             : "the server sent nothing",
-                        isTransient: answer != .atEnd)
+                        isTransient: outcome != .atEnd)
                 }
                 tries = 0
             } catch let failure as HTTPDownload.Failure where failure.isTransient && tries < pauses.count {
@@ -171,22 +175,23 @@ public struct ModelFetch {
     }
 
     private func receiveRest(_ file: ModelManifest.File, _ part: String, _ have: Int) throws
-        -> HTTPDownload.Answer
+        -> HTTPDownload.Outcome
     {
         var size = have
-        return try HTTPDownload.get(file.url, from: have) { answer in
-            guard answer == .whole, have > 0 else { return }
-            try files.remove(part)
-            size = 0
-        } receive: { bytes in
-            size += bytes.count
-            guard size <= file.size else {
-                throw HTTPDownload.Failure(
-                    message: "the server sends more than the \(file.size) bytes that the manifest says",
-                    isTransient: false)
+        do {
+            return try HTTPDownload.get(file.url, from: have) { bytes in
+                size += bytes.count
+                guard size <= file.size else {
+                    throw HTTPDownload.Failure(
+                        message: "the server sends more than the \(file.size) bytes that the manifest says",
+                        isTransient: false)
+                }
+                try files.append(part, Array(bytes), mode: 0o644)
+                told(file, size)
             }
-            try files.append(part, Array(bytes), mode: 0o644)
-            told(file, size)
+        } catch let failure as HTTPDownload.Failure where failure.isBodyForeign {
+            try files.remove(part)
+            throw failure
         }
     }
 

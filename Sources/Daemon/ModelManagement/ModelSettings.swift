@@ -2,8 +2,9 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import Settings
-import SpecParser
+import YAMLDocuments
 
 /// A model folder's `clipdrag.json`: what this program does with the model that no configuration of its networks says.
 ///

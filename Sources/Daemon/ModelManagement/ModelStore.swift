@@ -1,6 +1,5 @@
 import Diffusion
 import Digests
-import DragEditing
 import DurableFiles
 import Failures
 import Foundation

@@ -21,7 +21,7 @@ struct Clipdragd: ParsableCommand {
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
             AddInboxCommand.self,
             ModelsCommand.self, BenchCommand.self,
-            EditWorkerCommand.self, TellHookCommand.self,
+            EditWorkerCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
 
     // Paths may be any bytes; what Swift makes of arguments is always UTF-8.

@@ -3,7 +3,7 @@ import Failures
 
 /// An animated PNG (APNG 1.0): ordinary PNG frames whose data chunks are wrapped and numbered.
 public enum AnimatedPNG {
-    /// The bytes of an endless animation of frames of equal size.
+    /// The bytes of an endless animation of frames of equal size, which look as the first one's tags say.
     ///
     /// - Parameters:
     ///   - milliseconds: how long each frame stands; the last one stands `lastMilliseconds`.
@@ -14,10 +14,10 @@ public enum AnimatedPNG {
         var out: [UInt8] = []
         var sequence: UInt32 = 0
         for (i, frame) in frames.enumerated() {
-            let chunks = chunks(of: try frame.pngBytes())
+            let chunks = Array(PNGChunks(try frame.pngBytes()))
             if i == 0 {
                 out += [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-                out += chunks.filter { $0.name == "IHDR" }.flatMap { chunk($0.name, $0.data) }
+                out += chunks.prefix { $0.name != "IDAT" }.flatMap { chunk($0.name, $0.data) }
                 out += chunk("acTL", number(UInt32(frames.count)) + number(0))
             }
             let delay = i == frames.count - 1 ? lastMilliseconds : milliseconds
@@ -37,19 +37,7 @@ public enum AnimatedPNG {
         return out + chunk("IEND", [])
     }
 
-    private static func chunks(of png: [UInt8]) -> [(name: String, data: [UInt8])] {
-        var found: [(String, [UInt8])] = []
-        var at = 8
-        while at + 12 <= png.count {
-            let length = png[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
-            found.append(
-                (String(decoding: png[at + 4..<at + 8], as: UTF8.self), Array(png[at + 8..<at + 8 + length])))
-            at += 12 + length
-        }
-        return found
-    }
-
-    private static func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
+    private static func chunk(_ name: String, _ data: some Collection<UInt8>) -> [UInt8] {
         let body = Array(name.utf8) + data
         return number(UInt32(data.count)) + body + number(ci_crc32(0, body, body.count))
     }

@@ -79,7 +79,7 @@ extension Image {
         }
     }
 
-    /// Pictures of equal height side by side, with a white gap.
+    /// Pictures of equal height side by side, with a white gap; they look as the first one says.
     public static func sideBySide(_ images: [Image]) -> Image {
         precondition(!images.isEmpty, "nothing to put side by side")
         let height = images.map(\.height).max() ?? 0
@@ -96,6 +96,8 @@ extension Image {
             }
             left += image.width + gap
         }
-        return Image(width: width, height: height, depth: depth, samples: samples)
+        return Image(
+            width: width, height: height, depth: depth, samples: samples, colours: images[0].colours,
+            density: images[0].density)
     }
 }

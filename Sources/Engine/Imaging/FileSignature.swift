@@ -10,22 +10,9 @@ public enum FileSignature {
 
     private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
-    /// A word for what the bytes are.
-    static func name(of bytes: [UInt8]) -> String {
-        func starts(_ text: String, at offset: Int = 0) -> Bool {
-            bytes.dropFirst(offset).starts(with: Array(text.utf8))
-        }
-        if bytes.isEmpty { return "an empty file" }
-        if starts("GIF8") { return "a GIF" }
-        if starts("RIFF"), starts("WEBP", at: 8) { return "a WebP picture" }
-        if starts("ftyp", at: 4) {
-            return starts("avif", at: 8) ? "an AVIF picture" : "a HEIC picture or a film"
-        }
-        if starts("II*\0") || starts("MM\0*") { return "a TIFF" }
-        if starts("BM") { return "a BMP" }
-        if starts("%PDF") { return "a PDF" }
-        if starts("<svg") || starts("<?xml") { return "an SVG or XML file" }
-        return "a file of another kind"
+    /// Whether nothing of a file's beginning has arrived: who takes the room first and fills it in any order leaves zeros.
+    static func beginsWithZeros(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 16 && bytes.prefix(512).allSatisfy { $0 == 0 }
     }
 
     /// Whether a picture's bytes are all there.
@@ -38,24 +25,34 @@ public enum FileSignature {
         case notAnImage
     }
 
-    /// Walks a PNG's chunks to IEND or a JPEG's segments to EOI, without decoding.
+    /// Walks a PNG's chunks to IEND or a JPEG's segments to EOI. What has zeros where content must stand is still to be
+    /// filled. A JPEG without EOI is decoded: it is whole when its last row is there.
     public static func completeness(of bytes: [UInt8]) -> Completeness {
         switch format(of: bytes) {
         case .png: return pngEnds(bytes) ? .complete : .incomplete
-        case .jpeg: return jpegEnds(bytes) ? .complete : .incomplete
+        case .jpeg: return jpegIsWhole(bytes) ? .complete : .incomplete
         case nil:
-            let couldBecome = [pngSignature, [0xff, 0xd8, 0xff]].contains { $0.starts(with: bytes) }
+            let couldBecome =
+                beginsWithZeros(bytes)
+                || [pngSignature, [0xff, 0xd8, 0xff]].contains { $0.starts(with: bytes) }
             return couldBecome ? .incomplete : .notAnImage
         }
     }
 
+    /// Whether a PNG has its IEND, and no chunk that was never written.
     private static func pngEnds(_ bytes: [UInt8]) -> Bool {
-        var at = 8
-        while at + 12 <= bytes.count {
-            let length = bigEndian(bytes[at..<at + 4])
-            if length > bytes.count - at - 12 { return false }
-            if bytes[at + 4..<at + 8].elementsEqual("IEND".utf8) { return true }
-            at += 12 + length
+        for chunk in PNGChunks(bytes) {
+            if chunk.name == "IEND" { return true }
+            if !chunk.isWhole && hasHole(chunk.data) { return false }
+        }
+        return false
+    }
+
+    private static func hasHole(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var zeros = 0
+        for byte in bytes {
+            zeros = byte == 0 ? zeros + 1 : 0
+            if zeros == 512 { return true }
         }
         return false
     }
@@ -64,21 +61,20 @@ public enum FileSignature {
     /// none.
     public static func isVouchedFor(_ bytes: [UInt8]) -> Bool {
         guard format(of: bytes) == .png else { return false }
-        var at = 8
-        while at + 12 <= bytes.count {
-            let length = bigEndian(bytes[at..<at + 4])
-            guard length <= bytes.count - at - 12 else { return false }
-            let sum = bytes.withUnsafeBufferPointer { buffer in
-                buffer.baseAddress.map { Int(ci_crc32(0, $0 + at + 4, length + 4)) }
-            }
-            guard sum == bigEndian(bytes[at + 8 + length..<at + 12 + length]) else { return false }
-            if bytes[at + 4..<at + 8].elementsEqual("IEND".utf8) { return true }
-            at += 12 + length
+        for chunk in PNGChunks(bytes) {
+            guard chunk.isWhole else { return false }
+            if chunk.name == "IEND" { return true }
         }
         return false
     }
 
-    private static func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }
+    /// Pixels times scans that are decoded at most to see whether a JPEG without an end marker is whole: a second's work.
+    private static let decodedMax: UInt64 = 64_000_000
+
+    private static func jpegIsWhole(_ bytes: [UInt8]) -> Bool {
+        if jpegEnds(bytes) { return ci_jpeg_has_hole(bytes, bytes.count) == 0 }
+        return ci_jpeg_has_all_rows(bytes, bytes.count, decodedMax) != 0
+    }
 
     private static func jpegEnds(_ bytes: [UInt8]) -> Bool {
         var at = 2

@@ -24,8 +24,12 @@ public struct Image: Sendable, Equatable {
     public var alpha: [UInt16]?
     /// The format it was read from.
     public var format: Format
-    /// Its colour profile, where it fits RGB.
-    public var profile: [UInt8]
+    /// What says how its samples look.
+    public var colours: ColourTags
+    /// Pixels to a unit of length, where its file says so.
+    public var density: PixelDensity?
+    /// A sentence for each thing of its file that a result does not carry, and for each oddity passed over.
+    public var notes: [String] = []
 
     /// Largest value of a sample.
     public var maximum: UInt16 { depth == 16 ? 65535 : 255 }
@@ -33,8 +37,7 @@ public struct Image: Sendable, Equatable {
     /// A picture of the given samples.
     public init(
         width: Int, height: Int, depth: Int = 8, samples: [UInt16], alpha: [UInt16]? = nil,
-        format: Format = .png,
-        profile: [UInt8] = []
+        format: Format = .png, colours: ColourTags = ColourTags(), density: PixelDensity? = nil
     ) {
         precondition(samples.count == width * height * 3, "\(samples.count) samples for \(width)×\(height)")
         self.width = width
@@ -43,7 +46,8 @@ public struct Image: Sendable, Equatable {
         self.samples = samples
         self.alpha = alpha
         self.format = format
-        self.profile = profile
+        self.colours = colours
+        self.density = density
     }
 
     /// The samples in [0, 1].
@@ -52,7 +56,7 @@ public struct Image: Sendable, Equatable {
         return samples.map { Float($0) / scale }
     }
 
-    /// The picture with other samples, given in [0, 1] and rounded to nearest: alpha, profile and depth stay.
+    /// The picture with other samples, given in [0, 1] and rounded to nearest: alpha, tags and depth stay.
     public func replacingSamples(_ values: [Float]) -> Image {
         var copy = self
         let scale = Float(maximum)
@@ -90,32 +94,53 @@ public struct Image: Sendable, Equatable {
     ///   `image.too_large`, `image.too_small`.
     public init(decoding bytes: [UInt8], limits: Limits = Limits()) throws(Failure) {
         guard let format = FileSignature.format(of: bytes) else {
+            let kind = ForeignKind(of: bytes)
             throw Failure(
-                .badJob, code: "image.format",
-                message: "this is \(FileSignature.name(of: bytes)), neither PNG nor JPEG",
-                hint: "Save the picture as PNG or JPEG.")
+                .badJob, code: "image.format", message: "this is \(kind.name), neither PNG nor JPEG",
+                hint: kind.advice
+            )
         }
         var raw = ci_image()
-        var message = [CChar](repeating: 0, count: 256)
+        var message = [CChar](repeating: 0, count: Int(CI_MESSAGE_BYTES))
         let status =
             format == .png
             ? ci_read_png(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
             : ci_read_jpeg(bytes, bytes.count, UInt64(limits.pixels), &raw, &message)
         defer { ci_release(&raw) }
-        guard status == CI_OK else { throw Self.error(status, message, raw, limits) }
+        let words = String(libraryWords: message)
+        guard status == CI_OK else {
+            if [CI_CORRUPT, CI_UNSUPPORTED].contains(status),
+                let kind = ForeignKind(undecodable: bytes, format)
+            {
+                throw Failure(
+                    .badJob, code: "image.format",
+                    message: "this is \(kind.name), which is not read (\(words))",
+                    hint: kind.advice)
+            }
+            throw Self.error(status, words, raw, limits)
+        }
         guard min(raw.width, raw.height) >= limits.shortestSide else {
             throw Failure(
                 .badJob, code: "image.too_small",
                 message: "the picture has \(raw.width)×\(raw.height) pixels",
                 hint: "Sides must have at least \(limits.shortestSide) pixels; enlarge it first.")
         }
-        self = Self.upright(raw, format)
+        let metadata = FileMetadata(bytes, format)
+        self = Self.upright(raw, format, metadata)
+        switch raw.is_unfinished {
+        case 0: break
+        case 1: notes.append("the file has no end marker; all of the picture's rows are there")
+        default: notes.append("the file is damaged behind the picture's last row")
+        }
+        if raw.warnings == 1 { notes.append("the decoder passed over a fault in the file: \(words)") }
+        if raw.warnings > 1 {
+            notes.append("the decoder passed over \(raw.warnings) faults in the file, the first: \(words)")
+        }
     }
 
-    private static func error(_ status: ci_status, _ message: [CChar], _ raw: ci_image, _ limits: Limits)
+    private static func error(_ status: ci_status, _ text: String, _ raw: ci_image, _ limits: Limits)
         -> Failure
     {
-        let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         switch status {
         case CI_TRUNCATED:
             return Failure(
@@ -130,6 +155,10 @@ public struct Image: Sendable, Equatable {
             return Failure(
                 .badJob, code: "image.memory", message: "there is not enough memory to decode the picture",
                 hint: "Make it smaller.")
+        case CI_UNSUPPORTED:
+            return Failure(
+                .badJob, code: "image.format", message: "the picture is of a kind that is not read (\(text))",
+                hint: "Convert it to PNG.")
         default:
             return Failure(
                 .badJob, code: "image.corrupt", message: "the picture is damaged (\(text))",
@@ -138,9 +167,9 @@ public struct Image: Sendable, Equatable {
     }
 
     /// Turns samples as stored into RGB and alpha as seen.
-    private static func upright(_ raw: ci_image, _ format: Format) -> Image {
+    private static func upright(_ raw: ci_image, _ format: Format, _ metadata: FileMetadata) -> Image {
         let (w, h, channels) = (Int(raw.width), Int(raw.height), Int(raw.channels))
-        let turns = raw.orientation >= 5
+        let turns = metadata.orientation >= 5
         let (width, height) = turns ? (h, w) : (w, h)
         let colours = channels >= 3 ? 3 : 1
         let hasAlpha = channels == 2 || channels == 4
@@ -150,7 +179,7 @@ public struct Image: Sendable, Equatable {
             samples.withUnsafeMutableBufferPointer { samples in
                 for y in 0..<height {
                     for x in 0..<width {
-                        let source = source(x, y, orientation: Int(raw.orientation), width: w, height: h)
+                        let source = source(x, y, orientation: metadata.orientation, width: w, height: h)
                         let (from, to) = (source * channels, y * width + x)
                         for c in 0..<3 { samples[3 * to + c] = sample(from + (colours == 3 ? c : 0)) }
                         if hasAlpha { alpha?[to] = sample(from + colours) }
@@ -163,12 +192,21 @@ public struct Image: Sendable, Equatable {
         } else if let stored = raw.samples?.assumingMemoryBound(to: UInt8.self) {
             copy { UInt16(stored[$0]) }
         }
-        let fitsRGB = colours == 3 && raw.inks == 0
-        let profile = fitsRGB ? Array(UnsafeBufferPointer(start: raw.icc, count: raw.icc_size)) : []
-        return Image(
+        var image = Image(
             width: width, height: height, depth: Int(raw.depth), samples: samples, alpha: alpha,
             format: format,
-            profile: profile)
+            colours: metadata.colours, density: turns ? metadata.density?.turned : metadata.density)
+        image.notes = metadata.notes
+        if raw.inks != 0 {
+            image.notes.append(
+                "the picture's inks (CMYK) become RGB, by their plain complement and no profile")
+            if !image.colours.profile.isEmpty {
+                image.colours.profile = []
+                image.notes.append(
+                    "the picture's colour profile is not kept: it is for RGB, and the file has inks")
+            }
+        }
+        return image
     }
 
     /// Where the pixel seen at (x, y) is stored (EXIF 2.3, tag 0x0112).

@@ -45,8 +45,3 @@ public enum MaskShape: Sendable, Equatable {
         (0..<width * height).map { i in shapes.contains { $0.contains(column: i % width, row: i / width) } }
     }
 }
-
-extension Image {
-    /// The picture as a mask: whatever is not black may change.
-    public var mask: [Bool] { (0..<width * height).map { luma(at: $0) > 0 } }
-}

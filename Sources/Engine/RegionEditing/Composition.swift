@@ -153,7 +153,7 @@ extension EditRegion {
             width: size.width, height: size.height, depth: picture.depth,
             samples: indices.flatMap { picture.samples[3 * $0..<3 * $0 + 3] },
             alpha: picture.alpha.map { alpha in indices.map { alpha[$0] } })
-        (part.format, part.profile) = (picture.format, picture.profile)
+        (part.format, part.colours, part.density) = (picture.format, picture.colours, picture.density)
         return part
     }
 }

@@ -2,8 +2,10 @@ import Failures
 import Foundation
 import Imaging
 import PrintableText
+import ServiceConfiguration
 import SpecParser
 import TensorCore
+import YAMLDocuments
 
 /// The readers of what strangers may write, each as a function of bytes alone: the fuzzer and the corpus' test call them.
 /// Bad bytes must end in one of the reader's own errors; a trap, a fault or an unbounded allocation is a finding.

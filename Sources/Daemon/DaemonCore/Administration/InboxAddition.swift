@@ -4,7 +4,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
-import SpecParser
+import ServiceConfiguration
 
 #if canImport(Glibc)
     import Glibc

@@ -1,3 +1,5 @@
+import ServiceConfiguration
+
 /// What lets a hardened service see and write a folder, as a drop-in of its unit (systemd.exec(5)).
 struct InboxDropIn: Equatable {
     /// How a folder comes to be seen.

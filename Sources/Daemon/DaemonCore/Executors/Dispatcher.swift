@@ -1,4 +1,5 @@
 import Failures
+import ServiceConfiguration
 import SpecParser
 import Logging
 import Foundation

@@ -1,7 +1,7 @@
 import DurableFiles
 import Failures
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// Where a folder lies: the device and the path within its file system. Two paths to one folder, by symbolic links or by
 /// bind mounts, have the same place.
@@ -80,12 +80,12 @@ extension Configuration {
         for (i, inbox) in places.enumerated() {
             if let other = places[..<i].first(where: { $0.place.overlaps(inbox.place) }) {
                 return clash(
-                    "the inboxes \(other.path) and \(inbox.path) lie in one another",
-                    "Choose folders apart from each other.")
+                    "the inboxes \(other.path) and \(inbox.path) overlap",
+                    "Choose folders that do not contain each other.")
             }
             if let outbox, FolderPlace(outbox, mounts: mounts).overlaps(inbox.place) {
                 return clash(
-                    "the outbox \(outbox) and the inbox \(inbox.path) lie in one another",
+                    "the outbox \(outbox) and the inbox \(inbox.path) overlap",
                     "Choose an outbox outside every inbox.")
             }
             for folder in [archive, failed].compactMap({ $0 })

@@ -1,6 +1,8 @@
 import DurableFiles
 import JobFiles
+import ServiceConfiguration
 import SpecParser
+import YAMLDocuments
 
 /// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
 /// content is whole: a picture up to its end marker, a spec that parses. See `SettlingFile`.

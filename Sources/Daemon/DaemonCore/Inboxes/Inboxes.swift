@@ -1,5 +1,5 @@
 import DurableFiles
-import SpecParser
+import ServiceConfiguration
 import Logging
 import Foundation
 import JobFiles

@@ -1,6 +1,5 @@
 import DurableFiles
 import JobFiles
-import SpecParser
 
 /// A spec and the picture it edits, both ready.
 struct Pair: Sendable, Equatable {

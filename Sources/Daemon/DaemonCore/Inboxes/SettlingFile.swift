@@ -1,5 +1,6 @@
 import Digests
 import DurableFiles
+import ServiceConfiguration
 import SpecParser
 
 /// How a name came into an inbox, as inotify tells it.

@@ -1,6 +1,8 @@
 import DurableFiles
 import Foundation
+import ServiceConfiguration
 import SpecParser
+import YAMLDocuments
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,6 @@
 import DurableFiles
 import Foundation
-import SpecParser
+import ServiceConfiguration
 internal import CLinux
 
 /// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,

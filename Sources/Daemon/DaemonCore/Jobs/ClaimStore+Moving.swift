@@ -1,6 +1,6 @@
 import DurableFiles
 import JSON
-import SpecParser
+import ServiceConfiguration
 
 /// Moves that may lead to another file system, where they take several steps. The copy has a dot name that says whose it
 /// is, becomes whole by one rename, and gets its own name once what it was made from is gone: whenever the daemon dies,

@@ -4,7 +4,9 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
+import YAMLDocuments
 
 /// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.
 ///

@@ -3,7 +3,7 @@ import DurableFiles
 import Logging
 import Foundation
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// What becomes of claimed jobs: results are published, failures set aside, tries repeated.
 final class JobLifecycle {

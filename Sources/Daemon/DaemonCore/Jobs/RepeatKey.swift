@@ -1,7 +1,10 @@
 import Digests
 import DurableFiles
 import JobFiles
+import ServiceConfiguration
+import Settings
 import SpecParser
+import YAMLDocuments
 
 extension ClaimStore {
     /// What decides a pair's result, as one SHA-256: the bytes of its picture and masks, what its spec means, the model's

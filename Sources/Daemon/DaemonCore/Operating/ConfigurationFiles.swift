@@ -1,7 +1,7 @@
 import DurableFiles
 import Failures
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// The files of a configuration: X.yaml, and after it the pieces in the folder X.d beside it.
 public struct ConfigurationFiles: Sendable {

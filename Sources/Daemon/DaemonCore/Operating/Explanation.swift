@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ServiceConfiguration
 import SpecParser
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
@@ -83,7 +84,7 @@ public struct Explanation: Sendable {
                     if InboxNames.isIgnored(name) {
                         "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
-                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg)."
+                        "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg .jpe .jfif)."
                     } else {
                         nil
                     }

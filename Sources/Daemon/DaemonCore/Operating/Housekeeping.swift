@@ -1,7 +1,7 @@
 import Logging
 import Foundation
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
 final class Housekeeping {

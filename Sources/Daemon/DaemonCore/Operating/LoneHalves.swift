@@ -1,6 +1,6 @@
 import Logging
 import Foundation
-import SpecParser
+import ServiceConfiguration
 
 /// The files that wait for their other half, over all inboxes.
 final class LoneHalves {

@@ -1,10 +1,10 @@
 import Failures
 import JSON
 import DurableFiles
-import SpecParser
 import Logging
 import Foundation
 import JobFiles
+import ServiceConfiguration
 
 /// What the command line asks of a running daemon.
 final class Operations {

@@ -1,6 +1,6 @@
 import DurableFiles
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// Removes what the daemon itself has put away and kept for as long as the configuration's `retention` says.
 struct Retention: Sendable {

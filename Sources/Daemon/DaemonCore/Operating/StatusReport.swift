@@ -2,7 +2,7 @@ import DurableFiles
 import Digests
 import JSON
 internal import CLinux
-import SpecParser
+import ServiceConfiguration
 import Logging
 import Foundation
 import JobFiles

@@ -1,6 +1,6 @@
 import Failures
 import DurableFiles
-import SpecParser
+import ServiceConfiguration
 import Foundation
 import JobFiles
 import Logging

@@ -1,6 +1,6 @@
 import DurableFiles
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// What all parts of the daemon share: the file system, the log, the counters, and the configuration in force with what
 /// follows from it.

@@ -1,6 +1,6 @@
 import Failures
 import JobFiles
-import SpecParser
+import ServiceConfiguration
 
 /// What a daemon needs to know besides its configuration.
 public struct DaemonSetup: Sendable {

@@ -6,7 +6,8 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
-import SpecParser
+import ServiceConfiguration
+import Settings
 
 /// `clipdragd add-inbox DIR`: for the administrator.
 struct AddInboxCommand: ParsableCommand {

@@ -7,7 +7,8 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
-import SpecParser
+import ServiceConfiguration
+import Settings
 import TensorCore
 
 /// `clipdragd caption`: the P_o that would be used.

@@ -9,6 +9,7 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import ServiceConfiguration
 import Settings
 import SpecParser
 

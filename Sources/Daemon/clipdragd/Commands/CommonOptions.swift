@@ -10,7 +10,8 @@ import JobFiles
 import JSON
 import ModelManagement
 import Processes
-import SpecParser
+import ServiceConfiguration
+import Settings
 import TensorCore
 
 /// `--json`, everywhere.

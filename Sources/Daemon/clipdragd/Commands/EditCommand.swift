@@ -9,6 +9,7 @@ import JobFiles
 import JSON
 import ModelManagement
 import Processes
+import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore

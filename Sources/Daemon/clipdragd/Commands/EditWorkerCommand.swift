@@ -9,8 +9,8 @@ import JobFiles
 import JSON
 import ModelManagement
 import Processes
+import ServiceConfiguration
 import Settings
-import SpecParser
 
 /// `clipdragd edit-worker`: one claimed job, in a process of its own. The daemon starts it; its crash fails the job alone.
 struct EditWorkerCommand: ParsableCommand {

@@ -7,7 +7,8 @@ import Foundation
 import JobFiles
 import JSON
 import Processes
-import SpecParser
+import ServiceConfiguration
+import Settings
 
 extension PlaceOptions {
     /// What the daemon has told in its state folder.

@@ -6,7 +6,8 @@ import Foundation
 import Imaging
 import JobFiles
 import Logging
-import SpecParser
+import ServiceConfiguration
+import Settings
 
 /// `clipdragd run`: the daemon.
 struct RunCommand: ParsableCommand {

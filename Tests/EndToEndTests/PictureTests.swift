@@ -1,0 +1,132 @@
+import Foundation
+import Imaging
+import JSON
+import Testing
+
+/// Pictures and masks as people have them, through the program itself.
+@Suite(.serialized) struct PictureTests {
+    private let quick = "settings: {max_steps: 0, num_steps: 4, lora: {steps: 0}}\n"
+    private let picture: Image = {
+        var samples: [UInt16] = []
+        for i in 0..<96 * 64 { for c in 0..<3 { samples.append(UInt16(i % 96 * 2 + c * 20)) } }
+        return Image(width: 96, height: 64, samples: samples)
+    }()
+
+    private static func notes(_ record: JSONValue?) -> [String] {
+        guard case .array(let all)? = record?["notes"] else { return [] }
+        return all.compactMap(\.string)
+    }
+
+    private func write(_ bytes: [UInt8], _ path: String) throws {
+        try Data(bytes).write(to: URL(filePath: path))
+    }
+
+    /// A grey picture of one row after another of 0…255.
+    private func grey(_ width: Int, _ height: Int, alpha: [UInt16]? = nil, _ value: (Int, Int) -> UInt16)
+        -> Image
+    {
+        var samples: [UInt16] = []
+        for y in 0..<height { for x in 0..<width { samples += [UInt16](repeating: value(x, y), count: 3) } }
+        return Image(width: width, height: height, samples: samples, alpha: alpha)
+    }
+
+    /// What `check` makes of a spec with a mask picture: its notes, or its failure's code and message.
+    private func check(mask: Image) throws -> (notes: [String], code: String, message: String) {
+        let folder = try TemporaryFolder()
+        try write(try picture.pngBytes(), "\(folder.path)/cat.png")
+        try write(try mask.pngBytes(), "\(folder.path)/mask.png")
+        try write(Array("prompt: a cat\nmask: mask.png\n".utf8), "\(folder.path)/cat.yaml")
+        let (_, output, _) = try Program.run(["check", "\(folder.path)/cat.yaml", "--json"])
+        let first = output.split(separator: "\n").first ?? ""
+        let line = try #require(JSONValue(parsing: Array(first.utf8)))
+        let failure = line["error"] ?? line
+        return (
+            Self.notes(line), failure["code"]?.string ?? "",
+            failure["message"]?.string ?? ""
+        )
+    }
+
+    @Test func `a mask of another size is refused with both sizes`() throws {
+        let turned = try check(mask: grey(64, 96) { _, _ in 255 })
+        #expect(turned.code == "spec.mask_size")
+        #expect(turned.message.contains("the mask mask.png has 64×96 pixels, the picture 96×64"))
+        for (width, height) in [(48, 32), (95, 64), (192, 64), (192, 127)] {
+            #expect(try check(mask: grey(width, height) { _, _ in 255 }).code == "spec.mask_size")
+        }
+    }
+
+    @Test func `a whole multiple of the picture's size is scaled, and said`() throws {
+        let double = try check(mask: grey(192, 128) { x, _ in x < 96 ? 255 : 0 })
+        #expect(double.code == "")
+        #expect(double.notes == ["the mask mask.png has 2 times the picture's size (192×128): it is scaled"])
+    }
+
+    @Test func `a mask that frees nothing is an error`() throws {
+        let noise = try check(mask: grey(96, 64) { x, y in UInt16((x + y) % 4) })
+        #expect(noise.code == "spec.empty_mask")
+        #expect(noise.message.contains("its largest value is 3 of 255"))
+        let folder = try TemporaryFolder()
+        try write(try picture.pngBytes(), "\(folder.path)/cat.png")
+        try write(
+            Array("prompt: a cat\nmask: {rect: [5.6, 5.6, 0.2, 0.2]}\n".utf8), "\(folder.path)/cat.yaml")
+        let (code, _, errors) = try Program.run(["check", "\(folder.path)/cat.yaml"])
+        #expect(
+            code == 65 && errors.contains("cat.yaml:2:")
+                && errors.contains("the mask covers the middle of no pixel"))
+    }
+
+    @Test func `a form in the alpha channel is read there, and said`() throws {
+        let alpha = (0..<96 * 64).map { UInt16($0 % 96 < 20 ? 255 : 0) }
+        let read = try check(mask: grey(96, 64, alpha: alpha) { _, _ in 0 })
+        #expect(read.code == "")
+        #expect(
+            read.notes == ["the mask mask.png has its form in its alpha channel: what is opaque may change"])
+    }
+
+    @Test func `result, overlay, comparison and animation carry profile and gamma; notes say what is lost`()
+        throws
+    {
+        var source = picture
+        source.colours = ColourTags(gamma: 100_000)
+        source.density = PixelDensity(x: 11811, y: 11811, unit: .metre)
+        source.alpha = [UInt16](repeating: 200, count: 96 * 64)
+        let folder = try TemporaryFolder()
+        try write(try source.pngBytes(), "\(folder.path)/cat.png")
+        let spec = "prompt: a cat\noutput: {extras: [overlay, animation, comparison]}\n\(quick)"
+        try write(Array(spec.utf8), "\(folder.path)/cat.yaml")
+        func run(_ name: String) throws -> (String) -> Image {
+            let out = "\(folder.path)/\(name)"
+            let (code, _, errors) = try Program.run([
+                "edit", "\(folder.path)/cat.png", "\(folder.path)/cat.yaml", "--out", out,
+            ])
+            try #require(code == 0, "\(errors)")
+            return { file in
+                (try? Image(decoding: Array(Data(contentsOf: URL(filePath: "\(out)/\(file)")))))
+                    ?? self.picture
+            }
+        }
+        let made = try run("a")
+        for file in ["result.png", "overlay.png", "comparison.png", "animation.png"] {
+            #expect(made(file).colours.gamma == 100_000, "\(file)")
+        }
+        #expect(
+            made("result.png").density == source.density && made("comparison.png").density == source.density)
+        let jpeg = "prompt: a cat\noutput: {format: jpeg}\n\(quick)"
+        try write(Array(jpeg.utf8), "\(folder.path)/cat.yaml")
+        #expect(try run("b")("result.jpg").density == PixelDensity(x: 300, y: 300, unit: .inch))
+        let trajectory = try Data(contentsOf: URL(filePath: "\(folder.path)/b/trajectory.json"))
+        let notes = Self.notes(JSONValue(parsing: Array(trajectory)))
+        #expect(notes.contains("the picture is transparent in places, its result as JPEG is not"))
+        #expect(notes.contains("the picture's gamma and chromaticities are not kept: JPEG has none"))
+    }
+
+    @Test func `a picture may be called .jfif or .jpe`() throws {
+        for ending in ["jfif", "jpe", "JFIF"] {
+            let folder = try TemporaryFolder()
+            try write(try picture.jpegBytes(quality: 90), "\(folder.path)/cat.\(ending)")
+            try write(Array("prompt: a cat\n".utf8), "\(folder.path)/cat.yaml")
+            let (code, output, _) = try Program.run(["check", "\(folder.path)/cat.yaml"])
+            #expect(code == 0 && output.contains("cat.\(ending), 96×64 pixels"), "\(output)")
+        }
+    }
+}
