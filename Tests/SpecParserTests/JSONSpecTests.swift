@@ -1,6 +1,7 @@
 import Failures
 import SpecParser
 import Testing
+import YAMLDocuments
 
 /// Specs that are JSON: what is JSON is never a mistake of syntax, and what is nearly JSON is told so.
 @Suite struct JSONSpecTests {

@@ -3,6 +3,7 @@ import DragEditing
 import Imaging
 import Settings
 import SpecParser
+import YAMLDocuments
 
 /// What the author of a job would want to know before it runs, though nothing of it is an error.
 enum PlanNotes {
