@@ -1,6 +1,7 @@
 import DragEditing
 import Failures
 import Imaging
+import Settings
 import SpecParser
 import YAMLDocuments
 
@@ -65,7 +66,7 @@ struct MaskFile {
     }
 }
 
-extension EditSpec.Output {
+extension OutputOptions {
     /// The format of a picture's result.
     func pictureFormat(of image: Image) -> Image.Format {
         switch format {
