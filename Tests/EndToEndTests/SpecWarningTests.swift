@@ -33,9 +33,10 @@ import Testing
 
     @Test func `a prompt that the model reads in part is told with the first word that is lost`() throws {
         let long = String(repeating: "very detailed ", count: 60)
+        // The starter model has `very` as one token, and `detailed` as five.
         #expect(
             try notes("prompt: {source: \"\(long)blue\"}\ndrags: [{from: [10, 16], to: [18, 20]}]\n") == [
-                "the model reads 75 tokens of a text and `prompt.source` has more: its last 46 words are lost, from `detailed` (word 76) on"
+                "the model reads 75 tokens of a text and `prompt.source` has more: its last 96 words are lost, from `detailed` (word 26) on"
             ])
         // 75 words that are one token each fit; one more does not.
         let words = Array(repeating: "red", count: 75).joined(separator: " ")
@@ -85,7 +86,7 @@ import Testing
             "prompt: {source: \"\(long)blue\"}\ndrags: [{from: [70, 30], to: [60, 30]}]\nmask: {rect: [4, 4, 200, 20]}\n"
         try (text + Self.quick).write(toFile: spec, atomically: true, encoding: .utf8)
         let checked = try notes(text + Self.quick)
-        #expect(checked.count == 4 - 1, "\(checked)")
+        #expect(checked.count == 4, "\(checked)")
         let run = try Program.run(["edit", picture, spec, "--out", "\(folder.path)/out"])
         #expect(run.code == 0, "\(run.errors)")
         let bytes = try Data(contentsOf: URL(filePath: "\(folder.path)/out/trajectory.json"))
@@ -111,7 +112,8 @@ import Testing
             ["check", try path("preset.yaml", "prompt: x\npreset: \"\\x1b[2Jfoo\\nerror: faked\"\n")],
             ["check", try path("prompt.yaml", good)], ["check", try path("\(evil).yaml", good)],
             ["check", try path("\(evil)2.yaml", "promt: x\n")], ["check", "\(folder.path)/\(evil)"],
-            ["check", "--\(evil)"], [evil], ["show", evil], ["explain", "\(folder.path)/\(evil)"],
+            ["check", "x.yaml", "--\(evil)"], [evil], ["show", evil],
+            ["explain", "\(folder.path)/\(evil)", "--inbox", folder.path],
             ["models", "show", evil], ["check-config", try path("\(evil)c.yaml", "outbx: /srv\n")],
             ["check-config", try path("\(evil)d.yaml", "outbox: \"/srv/\\x1b[2J\\u202e\"\n")],
             ["models", "import", try path("\(evil).safetensors", "no weights")],
