@@ -147,8 +147,13 @@ let package = Package(
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(
             name: "HostileInputTests", dependencies: ["HostileInput"], swiftSettings: strict),
+        // Plain versions of the C kernels in double precision.
+        .target(
+            name: "KernelReferences", dependencies: ["CKernels"], path: "Tests/KernelReferences",
+            cSettings: optimisedC),
         .testTarget(
-            name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"],
+            name: "TensorCoreTests",
+            dependencies: ["TensorCore", "CKernels", "KernelReferences", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ImagingTests", dependencies: ["Failures", "Imaging"],

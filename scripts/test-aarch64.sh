@@ -13,7 +13,7 @@ swift_bin=$(dirname "$(readlink -f "$(command -v swift)")")
 PATH=$swift_bin:$PATH # its clang and lld
 mapfile -t flags < <(sed -n '/^let optimisedC/,/^]/p' Package.swift | grep -o '"-[^"]*"' | tr -d '"')
 [ ${#flags[@]} -gt 0 ]
-sources=(-ISources/CKernels/include Tests/KernelsC/*.c Sources/CKernels/*.c)
+sources=(-ISources/CKernels/include -ITests/KernelReferences/include Tests/KernelsC/*.c Tests/KernelReferences/*.c Sources/CKernels/*.c)
 libraries=(-lopenblas -lm -lpthread)
 mkdir -p "$build"
 

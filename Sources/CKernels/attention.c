@@ -5,8 +5,10 @@
  * of probabilities is at once the packed panel of one product (y^T = V^T P^T, dq^T = K^T dS^T) and the rows of
  * another (dv = P^T dy, dk = dS^T q); and the softmax works on vectors of queries. */
 #include "CKernels.h"
+#include "indices.h"
 #include "measure.h"
-#include "product.h"
+#include "path.h"
+#include "scratch.h"
 #include "threads.h"
 #include "vector.h"
 #include <math.h>
@@ -66,7 +68,7 @@ static size_t panel_size(const attention_job *j, size_t depth) {
 static void row_starts(const attention_job *j, row_set a, size_t rows, size_t r, const float **starts) {
     size_t mr = (size_t)j->kernel->rows;
     for (size_t s = 0; s < a.segments; s++)
-        for (size_t i = 0; i < mr; i++) starts[s * mr + i] = a.base + smaller(r + i, rows - 1) * a.stride + s * a.apart;
+        for (size_t i = 0; i < mr; i++) starts[s * mr + i] = a.base + ck_smaller(r + i, rows - 1) * a.stride + s * a.apart;
 }
 
 /* Rounds rows to pairs. */
@@ -75,7 +77,7 @@ static void pair_rows(const attention_job *j, row_set a, size_t rows, uint32_t *
     for (size_t r = 0; r < rows; r += mr) {
         const float *starts[CK_TILE_ROWS_MAX * PANELS_MAX];
         row_starts(j, a, rows, r, starts);
-        j->bf16->pack_rows(starts, a.segments, a.depth, (int)smaller(mr, rows - r), to + r * pairs);
+        j->bf16->pack_rows(starts, a.segments, a.depth, (int)ck_smaller(mr, rows - r), to + r * pairs);
     }
 }
 
@@ -86,11 +88,11 @@ static void multiply(const attention_job *j, row_set a, size_t rows, const float
     for (size_t r = 0; r < rows; r += mr) {
         const float *starts[CK_TILE_ROWS_MAX * PANELS_MAX];
         if (!j->bf16) row_starts(j, a, rows, r, starts);
-        int count = (int)smaller(mr, rows - r);
+        int count = (int)ck_smaller(mr, rows - r);
         for (size_t n = 0; n * nr < columns; n++) {
             const float *panel = panels + n * panel_size(j, depth);
             float *to = c + r * ldc + n * apart;
-            int width = (int)smaller(nr, columns - n * nr);
+            int width = (int)ck_smaller(nr, columns - n * nr);
             if (j->bf16) {
                 ck_tile_bf16 t = {a.paired + r * pairs, (const uint32_t *)panel, pairs, to, ldc, NULL, first, width};
                 j->bf16->multiply(&t, count);
@@ -107,7 +109,7 @@ static void pack_across(const attention_job *j, const float *from, size_t count,
     size_t c = channels(j->p), d = j->p->head_width, nr = (size_t)j->kernel->columns;
     for (size_t n = 0; n < count; n += nr, to += panel_size(j, d)) {
         float *wide = j->bf16 ? ck_scratch(CK_SCRATCH_WEIGHTS, d * nr) : to;
-        j->kernel->pack_columns(from + n * c, c, smaller(nr, count - n), d, 1, wide);
+        j->kernel->pack_columns(from + n * c, c, ck_smaller(nr, count - n), d, 1, wide);
         if (j->bf16) j->bf16->pack_panel(wide, d, (uint32_t *)to);
     }
 }
@@ -117,7 +119,7 @@ static void pack_down(const attention_job *j, const float *from, size_t count, s
     size_t c = channels(j->p), d = j->p->head_width, nr = (size_t)j->kernel->columns;
     for (size_t n = 0; n < d; n += nr, to += panel_size(j, depth)) {
         float *wide = j->bf16 ? ck_scratch(CK_SCRATCH_WEIGHTS, depth * nr) : to;
-        size_t width = smaller(nr, d - n);
+        size_t width = ck_smaller(nr, d - n);
         for (size_t r = 0; r < depth; r++) {
             size_t copied = r < count ? width : 0;
             memcpy(wide + r * nr, from + r * c + n, copied * sizeof(float));
@@ -199,7 +201,7 @@ static void prepare_tile(void *context, size_t i) {
     const attention_job *j = context;
     size_t d = j->p->head_width, c = channels(j->p);
     place at = {.kv = i / j->tiles / j->p->heads, .head = i / j->tiles % j->p->heads, .key = i % j->tiles * KEYS};
-    size_t keys = smaller(KEYS, j->p->keys - at.key), from = keys_at(j->p, at.kv, at);
+    size_t keys = ck_smaller(KEYS, j->p->keys - at.key), from = keys_at(j->p, at.kv, at);
     if (j->paired_keys) pair_rows(j, (row_set){j->k + from, c, 1, 0, d, NULL}, keys, j->paired_keys + i * paired_size(j));
     if (j->paired_values) pair_rows(j, (row_set){j->v + from, c, 1, 0, d, NULL}, keys, j->paired_values + i * paired_size(j));
     if (!j->turned) return;
@@ -230,7 +232,7 @@ static void attend_block(void *context, size_t i) {
     const ck_attention *p = j->p;
     size_t sample = i / j->blocks / p->heads, c = channels(p), d = p->head_width, nr = (size_t)j->kernel->columns;
     place at = {.head = i / j->blocks % p->heads, .kv = kv_sample(p, sample), .first = i % j->blocks * QUERIES};
-    at.count = smaller(QUERIES, p->queries - at.first);
+    at.count = ck_smaller(QUERIES, p->queries - at.first);
     at.panels = (at.count + nr - 1) / nr;
     size_t query = (sample * p->queries + at.first) * c + at.head * d;
     float tile[KEYS * QUERIES], rounded[KEYS * QUERIES], top[QUERIES], total[QUERIES], keep[QUERIES];
@@ -240,9 +242,9 @@ static void attend_block(void *context, size_t i) {
         top[r] = -INFINITY;
         total[r] = 0;
     }
-    size_t visible = p->causal ? smaller(p->keys, at.first + at.count) : p->keys;
+    size_t visible = p->causal ? ck_smaller(p->keys, at.first + at.count) : p->keys;
     for (at.key = 0; at.key < visible; at.key += KEYS) {
-        at.keys = smaller(KEYS, p->keys - at.key);
+        at.keys = ck_smaller(KEYS, p->keys - at.key);
         multiply_keys(j, at, key_rows(j, at, j->k, j->paired_keys), packed, tile);
         if (p->causal) set_hidden(j, at, tile, -INFINITY);
         for (size_t n = 0; n < at.panels; n++) {
@@ -354,12 +356,12 @@ static void gradient_task(void *context, size_t i) {
     for (size_t sample = first_sample; sample < last_sample; sample++)
         for (size_t block = first_block; block < last_block; block++) {
             place at = {.head = i / j->parts % p->heads, .kv = kv_sample(p, sample), .first = block * QUERIES};
-            at.count = smaller(QUERIES, p->queries - at.first);
+            at.count = ck_smaller(QUERIES, p->queries - at.first);
             at.panels = (at.count + nr - 1) / nr;
             load_query_block(j, sample, at, &b);
             for (size_t tile = first_tile; tile < last_tile; tile++) {
                 at.key = tile * KEYS;
-                at.keys = smaller(KEYS, p->keys - at.key);
+                at.keys = ck_smaller(KEYS, p->keys - at.key);
                 add_tile_gradient(j, at, &b, tile == first_tile, sample == first_sample && block == first_block);
             }
             for (size_t t = 0; j->dq && t < j->cotangents; t++)
@@ -385,7 +387,7 @@ void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, c
                   (double)(p->keys * channels(p)));
     ck_parallel(cotangents * p->samples, delta_sample, &j);
     size_t heads = key_sets(&j) * p->heads;
-    j.parts = smaller(smaller((TASKS + heads - 1) / heads, PARTS_MAX), dk ? j.tiles : j.blocks);
+    j.parts = ck_smaller(ck_smaller((TASKS + heads - 1) / heads, PARTS_MAX), dk ? j.tiles : j.blocks);
     size_t shares = dk && dq ? (j.parts - 1) * dq_count(&j) * sizeof(float) : 0;
     if (shares && !(j.shares = ck_allocate(shares))) abort();
     float *prepared = prepare_keys(&j, 1, dq != NULL);

@@ -1,5 +1,4 @@
-/* Matrix products through OpenBLAS, cut into blocks of our own so that results do not hang on the thread count. */
-#include "matrix.h"
+/* Matrix products through OpenBLAS, cut into blocks of our own so that results do not depend on the thread count. */
 #include "CKernels.h"
 #include "threads.h"
 #include <cblas.h>
@@ -9,16 +8,16 @@ extern void openblas_set_num_threads(int);
 
 static void one_blas_thread(void) { openblas_set_num_threads(1); }
 
-void ck_sgemm_serial(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+static void multiply_block(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
                      const float *b, size_t ldb, float beta, float *c, size_t ldc) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, one_blas_thread);
-    cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, (blasint)m,
+    cblas_sgemm(CblasRowMajor, transposed_a ? CblasTrans : CblasNoTrans, transposed_b ? CblasTrans : CblasNoTrans, (blasint)m,
                 (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
 typedef struct {
-    int trans_a, trans_b;
+    int transposed_a, transposed_b;
     size_t m, n, k, lda, ldb, ldc, rows, columns, blocks_down;
     float alpha, beta;
     const float *a, *b;
@@ -30,17 +29,17 @@ static void gemm_block(void *context, size_t i) {
     size_t row = i % j->blocks_down * j->rows, column = i / j->blocks_down * j->columns;
     size_t m = j->m - row < j->rows ? j->m - row : j->rows;
     size_t n = j->n - column < j->columns ? j->n - column : j->columns;
-    const float *a = j->a + (j->trans_a ? row : row * j->lda);
-    const float *b = j->b + (j->trans_b ? column * j->ldb : column);
-    ck_sgemm_serial(j->trans_a, j->trans_b, m, n, j->k, j->alpha, a, j->lda, b, j->ldb, j->beta,
+    const float *a = j->a + (j->transposed_a ? row : row * j->lda);
+    const float *b = j->b + (j->transposed_b ? column * j->ldb : column);
+    multiply_block(j->transposed_a, j->transposed_b, m, n, j->k, j->alpha, a, j->lda, b, j->ldb, j->beta,
                     j->c + row * j->ldc + column, j->ldc);
 }
 
 /* Few enough blocks that BLAS can pack well, many enough that threads share evenly. */
-void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+void ck_gemm(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
              const float *b, size_t ldb, float beta, float *c, size_t ldc) {
     if (m == 0 || n == 0) return;
-    gemm_job job = {trans_a, trans_b, m, n, k, lda, ldb, ldc, m, n, 1, alpha, beta, a, b, c};
+    gemm_job job = {transposed_a, transposed_b, m, n, k, lda, ldb, ldc, m, n, 1, alpha, beta, a, b, c};
     if (m * n * k > 1u << 18) {
         job.rows = m >= 4096 ? 512 : m >= 128 ? (m / 4 + 15) / 16 * 16 : m;
         if (m < 128 && n >= 256) job.columns = (n / 4 + 15) / 16 * 16;

@@ -8,76 +8,20 @@
  *       every tile of rows x every panel of the block        in parallel
  *
  * A value's sum is always taken in the same order, whatever the thread count. */
-#include "measure.h"
 #include "product.h"
+#include "indices.h"
+#include "measure.h"
+#include "scratch.h"
 #include "threads.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define BLOCK_FLOATS (160 * 1024)
 #define DEPTH 512
 
-float *ck_scratch(int slot, size_t count) {
-    static _Thread_local struct {
-        float *base;
-        size_t size;
-    } slots[CK_SCRATCH_SLOTS];
-    if (count > slots[slot].size) {
-        free(slots[slot].base);
-        slots[slot].size = (count + 1023) / 1024 * 1024;
-        slots[slot].base = aligned_alloc(64, slots[slot].size * sizeof(float));
-        if (!slots[slot].base) abort();
-        memset(slots[slot].base, 0, slots[slot].size * sizeof(float));
-    }
-    return slots[slot].base;
-}
-
-/* Adds a LoRA's share to a packed panel: a product of its own, rank deep. */
-static void add_low_rank(const product *j, size_t n0, size_t width, float *to) {
-    size_t mr = (size_t)j->kernel->rows, nr = (size_t)j->kernel->columns, rank = j->weight.rank;
-    const float *a = (j->transposed ? j->weight.up : j->weight.down) + j->channel * rank;
-    const float *b = (j->transposed ? j->weight.down : j->weight.up) + n0 * rank;
-    float *panel = ck_scratch(CK_SCRATCH_WEIGHTS, rank * nr);
-    j->kernel->pack_columns(b, rank, width, rank, 1, panel);
-    for (size_t k = 0; k < j->depth; k += mr) {
-        const float *rows[CK_TILE_ROWS_MAX];
-        for (size_t i = 0; i < mr; i++) rows[i] = a + smaller(k + i, j->depth - 1) * rank;
-        ck_tile t = {rows, panel, 1, rank, to + k * nr, nr, NULL, 0, (int)width};
-        j->kernel->multiply(&t, (int)smaller(mr, j->depth - k));
-    }
-}
-
-static void pack_stored(const product *j, size_t n0, size_t width, float *to) {
-    const ck_convolution *p = j->p;
-    size_t nr = (size_t)j->kernel->columns;
-    if (!j->transposed) { /* a column's weights for these channels are one run, [channel][tap] */
-        size_t run = j->depth * j->taps;
-        float *wide = ck_scratch(CK_SCRATCH_WEIGHTS, run * nr);
-        for (size_t n = 0; n < width; n++)
-            ck_widen_weight(j->weight, ((n0 + n) * p->channels_in + j->channel) * j->taps, run, wide + n * run);
-        j->kernel->pack_columns(wide, run, width, j->depth, j->taps, to);
-        return;
-    }
-    float *wide = ck_scratch(CK_SCRATCH_WEIGHTS, nr * j->taps); /* a channel's weights for these columns: [column][tap] */
-    for (size_t k = 0; k < j->depth; k++) {
-        ck_widen_weight(j->weight, ((j->channel + k) * p->channels_out + n0) * j->taps, width * j->taps, wide);
-        for (size_t t = 0; t < j->taps; t++) {
-            float *row = to + (t * j->depth + k) * nr;
-            for (size_t n = 0; n < width; n++) row[n] = wide[n * j->taps + j->taps - 1 - t];
-            memset(row + width, 0, (nr - width) * sizeof(float));
-        }
-    }
-}
-
-void ck_pack(const product *j, size_t n0, size_t width, float *to) {
-    pack_stored(j, n0, width, to);
-    if (j->weight.rank) add_low_rank(j, n0, width, to);
-}
-
 static void pack_panel(void *context, size_t index) {
-    const product *j = context;
+    const ck_product *j = context;
     size_t nr = (size_t)j->kernel->columns, n0 = j->column + index * nr, run = j->depth * j->taps;
-    size_t width = smaller(nr, j->column + j->columns - n0);
+    size_t width = ck_smaller(nr, j->column + j->columns - n0);
     float *panel = j->panels + index * j->panel_size;
     if (!j->bf16) {
         ck_pack(j, n0, width, panel);
@@ -88,7 +32,7 @@ static void pack_panel(void *context, size_t index) {
     j->bf16->pack_panel(wide, run, (uint32_t *)panel);
 }
 
-static void tile_rows(const product *j, size_t sample, size_t first, int count, const float **rows) {
+static void tile_rows(const ck_product *j, size_t sample, size_t first, int count, const float **rows) {
     const ck_convolution *p = j->p;
     const float *x = j->x + sample * p->height * p->width * p->channels_in + j->channel;
     for (int r = 0; r < count; r++) {
@@ -105,7 +49,7 @@ static void tile_rows(const product *j, size_t sample, size_t first, int count, 
 }
 
 /* One tile of rows, rounded and paired once, times the panels of columns from ..< to. */
-static void multiply_bf16(const product *j, const float *const *rows, size_t from, size_t to, float *y, const float *start,
+static void multiply_bf16(const ck_product *j, const float *const *rows, size_t from, size_t to, float *y, const float *start,
                           int count) {
     size_t nr = (size_t)j->kernel->columns, pairs = (j->depth * j->taps + 1) / 2;
     uint32_t *paired = (uint32_t *)ck_scratch(CK_SCRATCH_HALVES, CK_TILE_ROWS_MAX * pairs);
@@ -113,25 +57,25 @@ static void multiply_bf16(const product *j, const float *const *rows, size_t fro
     for (size_t column = from; column < to; column += nr) {
         const float *panel = j->panels + (column - j->column) / nr * j->panel_size;
         ck_tile_bf16 t = {paired, (const uint32_t *)panel, pairs, y + column, j->p->channels_out,
-                          start ? start + column : NULL, j->channel == 0, (int)smaller(nr, to - column)};
+                          start ? start + column : NULL, j->channel == 0, (int)ck_smaller(nr, to - column)};
         j->bf16->multiply(&t, count);
     }
 }
 
 static void multiply_task(void *context, size_t index) {
-    const product *j = context;
+    const ck_product *j = context;
     const ck_convolution *p = j->p;
     size_t mr = (size_t)j->kernel->rows, nr = (size_t)j->kernel->columns, n = p->channels_out;
     size_t first_tile = index / j->tasks_across * j->tiles_per_task;
-    size_t last_tile = smaller(first_tile + j->tiles_per_task, j->tiles_per_sample * p->samples);
+    size_t last_tile = ck_smaller(first_tile + j->tiles_per_task, j->tiles_per_sample * p->samples);
     size_t from = j->column + index % j->tasks_across * j->panels_per_task * nr;
-    size_t to = smaller(from + j->panels_per_task * nr, j->column + j->columns);
+    size_t to = ck_smaller(from + j->panels_per_task * nr, j->column + j->columns);
     const float *rows_of_few_taps[CK_TILE_ROWS_MAX * 16];
     const float **rows = j->taps <= 16 ? rows_of_few_taps : malloc(mr * j->taps * sizeof *rows);
     if (!rows) abort();
     for (size_t tile = first_tile; tile < last_tile; tile++) {
         size_t sample = tile / j->tiles_per_sample, first = tile % j->tiles_per_sample * mr;
-        int count = (int)smaller(mr, j->pixels - first);
+        int count = (int)ck_smaller(mr, j->pixels - first);
         tile_rows(j, sample, first, count, rows);
         const float *start = j->bias ? j->bias + (j->bias_per_sample ? sample * n : 0) : NULL;
         float *y = j->y + (sample * j->pixels + first) * n;
@@ -141,7 +85,7 @@ static void multiply_task(void *context, size_t index) {
         }
         for (size_t column = from; column < to; column += nr) {
             ck_tile t = {rows, j->panels + (column - j->column) / nr * j->panel_size, j->taps, j->depth, y + column, n,
-                         start ? start + column : NULL, j->channel == 0, (int)smaller(nr, to - column)};
+                         start ? start + column : NULL, j->channel == 0, (int)ck_smaller(nr, to - column)};
             j->kernel->multiply(&t, count);
         }
     }
@@ -154,10 +98,10 @@ static size_t slice_channels(size_t channels, size_t taps) {
     if (most >= channels) return channels;
     most = most >= 8 ? most / 8 * 8 : most;
     size_t slices = (channels + most - 1) / most;
-    return smaller(most, ((channels + slices - 1) / slices + 7) / 8 * 8);
+    return ck_smaller(most, ((channels + slices - 1) / slices + 7) / 8 * 8);
 }
 
-static void run_block(product *j) {
+static void run_block(ck_product *j) {
     size_t nr = (size_t)j->kernel->columns, panels = (j->columns + nr - 1) / nr;
     j->panel_size = j->bf16 ? nr * ((j->depth * j->taps + 1) / 2) : nr * j->depth * j->taps;
     j->panels = ck_scratch(CK_SCRATCH_PANELS, panels * j->panel_size);
@@ -170,7 +114,7 @@ static void run_block(product *j) {
     ck_parallel(down * j->tasks_across, multiply_task, j);
 }
 
-static void run(product *j) {
+void ck_multiply(ck_product *j) {
     const ck_convolution *p = j->p;
     size_t slice = slice_channels(p->channels_in, j->taps), nr = (size_t)j->kernel->columns;
     size_t across = BLOCK_FLOATS / (slice * j->taps) / nr * nr;
@@ -180,9 +124,9 @@ static void run(product *j) {
     j->zeros = ck_scratch(CK_SCRATCH_ZEROS, slice);
     j->tiles_per_sample = (j->pixels + (size_t)j->kernel->rows - 1) / (size_t)j->kernel->rows;
     for (j->column = 0; j->column < p->channels_out; j->column += across) {
-        j->columns = smaller(across, p->channels_out - j->column);
+        j->columns = ck_smaller(across, p->channels_out - j->column);
         for (j->channel = 0; j->channel < p->channels_in; j->channel += slice) {
-            j->depth = smaller(slice, p->channels_in - j->channel);
+            j->depth = ck_smaller(slice, p->channels_in - j->channel);
             run_block(j);
         }
     }
@@ -193,20 +137,8 @@ void ck_linear(const float *x, ck_weight weight, int transposed, const float *bi
     if (rows == 0 || n == 0) return;
     ck_convolution p = {.samples = 1, .height = 1, .width = rows, .channels_in = k, .out_height = 1, .out_width = rows,
                         .channels_out = n, .kernel_height = 1, .kernel_width = 1, .stride = 1, .dilation_in = 1};
-    product j = {.p = &p, .x = x, .bias = bias, .weight = weight, .transposed = transposed, .y = y,
+    ck_product j = {.p = &p, .x = x, .bias = bias, .weight = weight, .transposed = transposed, .y = y,
                  .kernel = ck_tile_current(), .bf16 = ck_path_current()->bf16, .taps = 1, .pixels = rows};
     ck_count_work(2.0 * (double)rows * (double)k * (double)n);
-    run(&j);
-}
-
-void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, const float *bias, int bias_per_sample,
-                 float *y) {
-    product j = {.p = p, .x = x, .bias = bias, .bias_per_sample = bias_per_sample, .weight = weight,
-                 .transposed = p->pulled_back, .y = y, .kernel = ck_tile_current(),
-                 .bf16 = ck_path_current()->bf16, .taps = p->kernel_height * p->kernel_width, .pixels = p->out_height * p->out_width};
-    if (j.pixels * p->samples == 0) return;
-    ck_count_work(2.0 * (double)(p->samples * j.pixels) * (double)(j.taps * p->channels_in) * (double)p->channels_out /
-                  (double)(p->dilation_in * p->dilation_in));
-    if (ck_suits_winograd(&j)) ck_convolve_winograd(&j);
-    else run(&j);
+    ck_multiply(&j);
 }

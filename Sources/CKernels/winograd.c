@@ -1,4 +1,6 @@
-#include "product.h"
+#include "winograd.h"
+#include "indices.h"
+#include "scratch.h"
 #include "threads.h"
 
 /* Winograd's convolution: tiles of 6x6 pixels and the 3x3 kernels are transformed, 36 products of matrices (tiles x
@@ -11,13 +13,13 @@
 #define GROUP_FLOATS ((size_t)24 << 20)
 
 typedef struct {
-    product *j;
+    ck_product *j;
     float *weights; /* [36][panel][channel][column] */
     size_t down, across, chunks_per_sample;
     size_t first_panel, panels; /* of the group */
 } winograd;
 
-int ck_suits_winograd(const product *j) {
+int ck_suits_winograd(const ck_product *j) {
     const ck_convolution *p = j->p;
     int wide = p->channels_in >= 256 && p->channels_out >= 256;
     return p->kernel_height == 3 && p->kernel_width == 3 && p->stride == 1 && p->dilation_in == 1 &&
@@ -27,25 +29,25 @@ int ck_suits_winograd(const product *j) {
 
 static void winograd_pack(void *context, size_t index) {
     const winograd *w = context;
-    product j = *w->j;
+    ck_product j = *w->j;
     const ck_convolution *p = j.p;
     size_t nr = (size_t)j.kernel->columns, n0 = (w->first_panel + index) * nr, panel = nr * p->channels_in;
     for (j.channel = 0; j.channel < p->channels_in; j.channel += 16) {
         float *direct = ck_scratch(CK_SCRATCH_WINOGRAD_INPUT, 9 * 16 * nr);
         j.depth = 16;
-        ck_pack(&j, n0, smaller(nr, p->channels_out - n0), direct);
+        ck_pack(&j, n0, ck_smaller(nr, p->channels_out - n0), direct);
         j.kernel->winograd_weight(direct, 16, w->weights + index * panel + j.channel * nr, w->panels * panel);
     }
 }
 
 static void winograd_chunk(void *context, size_t index) {
     const winograd *w = context;
-    const product *j = w->j;
+    const ck_product *j = w->j;
     const ck_convolution *p = j->p;
     size_t in = p->channels_in, nr = (size_t)j->kernel->columns, mr = (size_t)j->kernel->rows, start_column = w->first_panel * nr;
-    size_t out = smaller(w->panels * nr, p->channels_out - start_column);
+    size_t out = ck_smaller(w->panels * nr, p->channels_out - start_column);
     size_t sample = index / w->chunks_per_sample, first = index % w->chunks_per_sample * WINOGRAD_TILES;
-    size_t count = smaller(WINOGRAD_TILES, w->down * w->across - first);
+    size_t count = ck_smaller(WINOGRAD_TILES, w->down * w->across - first);
     const float *x = j->x + sample * p->height * p->width * in;
     float *y = j->y + sample * j->pixels * p->channels_out + start_column;
     float *sources = ck_scratch(CK_SCRATCH_WINOGRAD_INPUT, 36 * count * in);
@@ -65,10 +67,10 @@ static void winograd_chunk(void *context, size_t index) {
         for (size_t panel = 0; panel < w->panels; panel++)
             for (size_t row = 0; row < count; row += mr) {
                 const float *rows[CK_TILE_ROWS_MAX];
-                for (size_t r = 0; r < mr; r++) rows[r] = sources + (n * count + smaller(row + r, count - 1)) * in;
+                for (size_t r = 0; r < mr; r++) rows[r] = sources + (n * count + ck_smaller(row + r, count - 1)) * in;
                 ck_tile t = {rows, w->weights + (n * w->panels + panel) * in * nr, 1, in,
-                             results + (n * count + row) * out + panel * nr, out, NULL, 1, (int)smaller(nr, out - panel * nr)};
-                j->kernel->multiply(&t, (int)smaller(mr, count - row));
+                             results + (n * count + row) * out + panel * nr, out, NULL, 1, (int)ck_smaller(nr, out - panel * nr)};
+                j->kernel->multiply(&t, (int)ck_smaller(mr, count - row));
             }
     for (size_t i = 0; i < count; i++) {
         size_t top = (first + i) / w->across * 4, left = (first + i) % w->across * 4;
@@ -82,7 +84,7 @@ static void winograd_chunk(void *context, size_t index) {
     }
 }
 
-void ck_convolve_winograd(product *j) {
+void ck_convolve_winograd(ck_product *j) {
     const ck_convolution *p = j->p;
     size_t nr = (size_t)j->kernel->columns, panels = (p->channels_out + nr - 1) / nr, panel = 36 * nr * p->channels_in;
     winograd w = {.j = j, .down = (p->out_height + 3) / 4, .across = (p->out_width + 3) / 4};
@@ -92,7 +94,7 @@ void ck_convolve_winograd(product *j) {
     w.weights = ck_scratch(CK_SCRATCH_PANELS, of_group * panel);
     j->zeros = ck_scratch(CK_SCRATCH_ZEROS, p->channels_in);
     for (w.first_panel = 0; w.first_panel < panels; w.first_panel += of_group) {
-        w.panels = smaller(of_group, panels - w.first_panel);
+        w.panels = ck_smaller(of_group, panels - w.first_panel);
         ck_parallel(w.panels, winograd_pack, &w);
         ck_parallel(p->samples * w.chunks_per_sample, winograd_chunk, &w);
     }

@@ -31,6 +31,7 @@ enum ConfigurationSchema {
         case .preset:
             .object(
                 Schemas.restrictions(.word(Preset.allCases.map(\.rawValue)), isOptional: true))
+        case .method: .object(Schemas.restrictions(.word(MethodRow.names), isOptional: true))
         case .inboxes: list(inbox)
         case .captions: list(captioner)
         case .output: Schemas.output

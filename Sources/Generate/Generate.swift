@@ -32,11 +32,13 @@ struct GeneratedFile: Sendable {
         GeneratedFile(path: "schemas/spec.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
+                .replacing(member: "method", indent: 4, with: Schemas.method)
                 .replacing(member: "output", indent: 4, with: Schemas.output)
         },
         GeneratedFile(path: "schemas/trajectory.schema.json") {
             try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
+                .replacing(member: "method", indent: 4, with: Schemas.method)
         },
         GeneratedFile(path: "schemas/configuration.schema.json") {
             try $0.replacing(member: "properties", indent: 2, with: ConfigurationSchema.properties)
@@ -46,6 +48,7 @@ struct GeneratedFile: Sendable {
         },
         GeneratedFile(path: "docs/spec.md") {
             try $0.replacing(between: "settings", with: SettingsDocument.table)
+                .replacing(between: "methods", with: SettingsDocument.methods)
         },
     ]
 }

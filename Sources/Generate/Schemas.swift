@@ -30,6 +30,9 @@ enum Schemas {
     /// A preset's name.
     static var preset: JSONValue { words(Preset.allCases.map(\.rawValue)) }
 
+    /// A drag method's name.
+    static var method: JSONValue { words(MethodRow.names) }
+
     /// `output` of a spec, and of a configuration's defaults.
     static var output: JSONValue {
         let qualities = OutputOptions.qualities

@@ -1,7 +1,12 @@
 import Settings
 
-/// The table of settings in docs/spec.md.
+/// The tables of settings and of methods in docs/spec.md.
 enum SettingsDocument {
+    static var methods: String {
+        let rows = MethodRow.all.map { "| `\($0.name)` | \($0.text) |" }
+        return (["| method | what it does |", "| --- | --- |"] + rows).joined(separator: "\n") + "\n"
+    }
+
     static var table: String {
         let rows = Setting.all.map {
             "| `\($0.name)` | \(shown($0.defaultValue)) | \(range($0)) | \($0.text) |"

@@ -102,6 +102,8 @@ public struct Configuration: Sendable, Equatable {
     public var metricsFile: String?
     /// Preset of specs that name none.
     public var preset = "recommended"
+    /// Drag method of specs that name none.
+    public var method = MethodRow.standard
     /// What specs leave out of `output`.
     public var output = OutputOptions()
 

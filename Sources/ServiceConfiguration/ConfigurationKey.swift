@@ -18,6 +18,8 @@ public struct ConfigurationKey: Sendable {
         case mode
         /// A preset's name.
         case preset
+        /// A drag method's name.
+        case method
         /// The list of watched folders.
         case inboxes
         /// The list of captioners.

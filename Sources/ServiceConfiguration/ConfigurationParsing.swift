@@ -98,6 +98,10 @@ private struct ConfigurationReading {
             key.set(
                 .word(try decoder.word(node, what, code: "spec.unknown_preset", among: names)),
                 in: &configuration)
+        case .method:
+            key.set(
+                .word(try decoder.word(node, what, code: "spec.unknown_method", among: MethodRow.names)),
+                in: &configuration)
         }
     }
 

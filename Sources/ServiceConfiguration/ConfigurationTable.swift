@@ -47,6 +47,7 @@ extension ConfigurationKey {
                 "file for node_exporter's textfile collector, replaced by one rename; names begin with `clipdragd_`"
             ),
             ConfigurationKey("defaults.preset", \.preset, .preset, "preset of specs that name none"),
+            ConfigurationKey("defaults.method", \.method, .method, "drag method of specs that name none"),
             ConfigurationKey(
                 of: "defaults.output", \.output, .output, default: "[spec.md](spec.md)",
                 "what specs leave out of `output`"),

@@ -57,6 +57,8 @@ public struct EditSpec: Sendable, Equatable {
     public var units = Units.pixels
     /// `recommended`, `paper`, `released`, `quick`; nil: the configuration's.
     public var preset: String?
+    /// The drag method's name (`MethodRow`); nil: the configuration's.
+    public var method: String?
     /// Seed of all randomness.
     public var seed: UInt64 = 42
     /// Higher first.

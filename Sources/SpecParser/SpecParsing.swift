@@ -41,7 +41,8 @@ private struct SpecDecoder {
     let decoder: DocumentDecoder
 
     static let keys = [
-        "image", "prompt", "drags", "mask", "units", "preset", "seed", "priority", "settings", "output",
+        "image", "prompt", "drags", "mask", "units", "preset", "method", "seed", "priority", "settings",
+        "output",
     ]
 
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
@@ -68,6 +69,10 @@ private struct SpecDecoder {
         if let node = entries["preset"]?.value {
             spec.preset = try decoder.word(
                 node, "`preset`", code: "spec.unknown_preset", among: Preset.allCases.map(\.rawValue))
+        }
+        if let node = entries["method"]?.value {
+            spec.method = try decoder.word(
+                node, "`method`", code: "spec.unknown_method", among: MethodRow.names)
         }
         if let node = entries["seed"]?.value {
             spec.seed = try seed(node)

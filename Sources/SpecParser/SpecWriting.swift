@@ -10,10 +10,11 @@ public enum SpecWriting {
     ///   - image: the picture's file name.
     ///   - sourcePrompt: P_o as it was used.
     ///   - preset: the preset's name.
+    ///   - method: the drag method's name.
     ///   - settings: all settings, by name.
     ///   - output: with nothing left out.
     public static func effectiveYAML(
-        _ spec: EditSpec, image: String, sourcePrompt: String, preset: String,
+        _ spec: EditSpec, image: String, sourcePrompt: String, preset: String, method: String,
         settings: [(name: String, value: SettingValue)], output: OutputOptions
     ) -> String {
         var lines = ["image: \(quotedYAML(image))", "prompt:", "  source: \(quotedYAML(sourcePrompt))"]
@@ -27,7 +28,7 @@ public enum SpecWriting {
             for region in spec.mask { lines.append("  - \(text(region.value))") }
         }
         lines += [
-            "units: \(spec.units.rawValue)", "preset: \(preset)", "seed: \(spec.seed)",
+            "units: \(spec.units.rawValue)", "preset: \(preset)", "method: \(method)", "seed: \(spec.seed)",
             "priority: \(spec.priority)", "settings:",
         ]
         lines += settingLines(settings)

@@ -58,6 +58,24 @@ import Testing
         #expect(found.settling == ["b.yaml"] && found.named.contains("a.png"))
     }
 
+    @Test(arguments: ["a.png.aria2", "a.png.part", "a.png.!qB", "a.png.lftp-pget-status", "a.yaml.aria2"])
+    func `a file with a downloader's control file beside it waits`(_ control: String) throws {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        try write("a.yaml", "prompt: x\n")
+        try write("a.png", "whole$")
+        try write(control, "")
+        scanner.note(["a.png": .moved])
+        let file = String(control.prefix { $0 != "." } + (control.hasPrefix("a.png") ? ".png" : ".yaml"))
+        let found = try scanner.scan(files, now: start + 5)
+        #expect(found.pairs.isEmpty && found.settling == [file] && found.downloads == [file: control])
+        // A control file that stays holds nothing else up.
+        let later = try scanner.scan(files, now: start + 40)
+        #expect(later.pairs.isEmpty && later.settling.isEmpty && later.waiting[file] != nil)
+        try files.remove("\(folder)/\(control)")
+        #expect(try scanner.scan(files, now: start + 41).pairs.map(\.spec) == ["a.yaml"])
+    }
+
     @Test func `lone halves wait, and a file that a spec names is none`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()

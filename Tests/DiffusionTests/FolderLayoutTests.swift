@@ -54,7 +54,7 @@ import TestSupport
     }
 
     @Test(arguments: ["fp16", "bf16"])
-    func `a variant is read where full precision is not there`(_ variant: String) throws {
+    func `a variant is read where full precision is missing`(_ variant: String) throws {
         for (network, stem) in Self.networks {
             try files.moveItem(
                 atPath: "\(model.path)/\(network)/\(stem).safetensors",
@@ -91,7 +91,7 @@ import TestSupport
         #expect(error?.message.contains("2 of 4 shards") == true)
     }
 
-    @Test func `one error names the keys that a shard should have and has not`() throws {
+    @Test func `one error names all keys that a shard lacks`() throws {
         try shard("unet", "diffusion_pytorch_model", into: 2)
         let name = Self.shard("diffusion_pytorch_model", 1, 2)
         let path = "\(model.path)/unet/\(name)"
@@ -106,7 +106,7 @@ import TestSupport
         #expect(error?.message.contains("and 2 more") == true)
     }
 
-    @Test func `a key that no network has is named, whichever shard it is in`() throws {
+    @Test func `the error names an unknown key, whichever shard holds it`() throws {
         try shard("vae", "diffusion_pytorch_model", into: 2)
         let path = "\(model.path)/vae/\(Self.shard("diffusion_pytorch_model", 0, 2))"
         var part = try CheckpointFile(path: path)
@@ -117,7 +117,10 @@ import TestSupport
         #expect(error?.message.contains("`decoder.extra`") == true)
     }
 
-    @Test func `shards without an index, a damaged index, and one that leads out of its folder`() throws {
+    @Test
+    func `shards without an index, a damaged index and an index that leads out of its folder are errors`()
+        throws
+    {
         try shard("unet", "diffusion_pytorch_model", into: 2)
         let index = "\(model.path)/unet/diffusion_pytorch_model.safetensors.index.json"
         for (text, code) in [

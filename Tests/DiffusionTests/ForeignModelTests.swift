@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-/// What people have and this program does not run: each is told by what it is, with what to use instead.
+/// Models that this program cannot run: the error names the kind of model and what to use instead.
 @Suite struct ForeignModelTests {
     private let folder: ScratchFolder
     private var file: String { "\(folder.path)/x.safetensors" }
@@ -45,7 +45,7 @@ import TestSupport
     ]
 
     @Test(arguments: kinds.indices)
-    func `a checkpoint of another kind is told by its keys and shapes`(_ index: Int) throws {
+    func `a checkpoint of another kind is recognised by its keys and shapes`(_ index: Int) throws {
         let kind = Self.kinds[index]
         try CheckpointFile(zeros: kind.keys.mapValues { $0.map { min($0, 16) } }).write(file)
         let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
@@ -74,7 +74,7 @@ import TestSupport
         ("transformer", "Stable Diffusion 3, Flux"), ("text_encoder_2", "Stable Diffusion XL"),
         ("text_encoder_3", "Stable Diffusion 3"), ("prior", "prior"),
     ])
-    func `a folder of another family is told by its parts`(_ part: String, _ word: String) throws {
+    func `a folder of another family is recognised by its parts`(_ part: String, _ word: String) throws {
         for name in ["unet", part] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
@@ -86,7 +86,7 @@ import TestSupport
     }
 
     @Test(arguments: ["model.ckpt", "pytorch_model.bin", "x.PT"])
-    func `a pickle file is refused by its name, there or not`(_ name: String) throws {
+    func `a pickle file is refused by its name, whether or not it exists`(_ name: String) throws {
         let error = #expect(throws: Failure.self) { try DiffusionModel.refuse(path: "/models/\(name)") }
         #expect(error?.code == "model.unsupported")
         #expect(error?.message.contains("pickle") == true)

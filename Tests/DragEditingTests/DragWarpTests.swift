@@ -7,7 +7,7 @@ import TestSupport
 
 @testable import DragEditing
 
-/// What a stretched picture shows, told by one whose pixels name their own places.
+/// The stretched picture. Each pixel of the test picture holds its own coordinates, so the result shows where it came from.
 @Suite struct DragWarpTests {
     private static let side = 128
     private static let cells = Size(height: 32, width: 32)
@@ -37,7 +37,7 @@ import TestSupport
         Drag(from: ImagePoint(x: x, y: y), to: ImagePoint(x: to.x, y: to.y))
     }
 
-    @Test(arguments: [1, 0.5]) func `what lies around the handle is found whole around where it goes`(
+    @Test(arguments: [1, 0.5]) func `the content around the handle point arrives undistorted at its goal`(
         part: Double
     ) {
         let sources = Sources([drag(60, 70, to: (72, 62))], part: part)
@@ -51,7 +51,7 @@ import TestSupport
         }
     }
 
-    @Test func `outside the drag's surroundings nothing moves`() {
+    @Test func `nothing moves outside the drag's surroundings`() {
         let drag = drag(60, 70, to: (72, 62))
         let sources = Sources([drag])
         let disc = EditMask.Disc(around: drag, size: Size(height: Self.side, width: Self.side))
@@ -69,7 +69,7 @@ import TestSupport
     }
 
     @Test(arguments: [4.0, 12, 30, 45], [0.0, 0.7, 1.6, 3.1, 4.4])
-    func `content is stretched and pressed, never folded`(length: Double, angle: Double) {
+    func `stretching never folds the content`(length: Double, angle: Double) {
         let target = (x: 64 + length / 2 * cos(angle), y: 64 + length / 2 * sin(angle))
         let sources = Sources([drag(128 - target.x, 128 - target.y, to: target)])
         var inside = 0
@@ -90,7 +90,8 @@ import TestSupport
         #expect(inside > 10_000)
     }
 
-    @Test func `every drag of several brings its own content, and one of no length pins its own`() {
+    @Test
+    func `each of several drags moves its own content, and a drag of no length holds its content in place`() {
         let sources = Sources([
             drag(36, 78, to: (24, 74)), drag(92, 78, to: (104, 74)), drag(64, 78, to: (64, 78)),
         ])
@@ -99,7 +100,7 @@ import TestSupport
         #expect(sources(64, 78).distance(to: ImagePoint(x: 64, y: 78)) < 1e-3)
     }
 
-    @Test func `what a mask holds stays, and a target that it holds moves nothing`() {
+    @Test func `masked content stays in place, and a masked target moves nothing`() {
         // The left half may change.
         let mask = EditMask(
             size: Self.cells, values: (0..<32 * 32).map { $0 % 32 < 16 })
@@ -112,7 +113,7 @@ import TestSupport
         for i in 0..<Self.side * Self.side { #expect(beyond.shift(i % Self.side, i / Self.side) == 0) }
     }
 
-    @Test func `near a mask's rim the content goes only as far as there is room ahead of it`() {
+    @Test func `near a mask's edge the content moves only as far as there is room`() {
         let mask = EditMask(size: Self.cells, values: (0..<32 * 32).map { $0 % 32 < 16 })
         let sources = Sources([drag(30, 64, to: (60, 64))], mask: mask)
         let line = (0..<Self.side).map { sources($0, 64).x }.drop { $0 == 0 }
@@ -120,7 +121,7 @@ import TestSupport
         #expect((0..<Self.side).contains { sources.shift($0, 64) > 0.5 })
     }
 
-    @Test func `the loop starts at the stretched picture's latent, and compares with the source's features`()
+    @Test func `the loop starts at the stretched picture's latent and compares with the source's features`()
         throws
     {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))

@@ -7,7 +7,7 @@ import TensorCore
 import Testing
 import TestSupport
 
-/// Edits that cannot be made, for reasons that a spec's own checks do not see, and masks that hold nothing.
+/// Errors that only the edit itself can detect, and masks that have no cell at latent size.
 @Suite struct EditErrorTests {
     @discardableResult
     private func edit(
@@ -29,7 +29,7 @@ import TestSupport
         return try DragEditor(model).edit(request)
     }
 
-    @Test func `settings that leave no step, and steps that leave the numbers, are errors of the edit`() {
+    @Test func `settings that leave no step and latents that are not finite are errors of the edit`() {
         let empty = #expect(throws: Failure.self) { try edit { $0.inversionStrength = 0 } }
         #expect(empty?.code == "edit.settings")
         let wild = #expect(throws: Failure.self) { try edit { $0.latentLearningRate = .infinity } }
@@ -44,7 +44,7 @@ import TestSupport
         #expect(late?.code == "edit.settings" && late?.message.contains("timestep 1000") == true)
     }
 
-    @Test func `a picture that is not of numbers is an error of the edit`() throws {
+    @Test func `a decoded picture that is not finite is an error of the edit`() throws {
         let folder = try ScratchFolder(copying: "starter/model")
         let path = "\(folder.path)/vae/diffusion_pytorch_model.safetensors"
         var file = try CheckpointFile(path: path)
@@ -55,7 +55,9 @@ import TestSupport
         #expect(error?.code == "edit.not_finite" && error?.message.contains("picture") == true)
     }
 
-    @Test func `a mask without a cell at latent size is none, and the edit says whether it had one before`()
+    @Test
+    func
+        `a mask without a cell at latent size counts as no mask, and the result says whether it had cells before`()
         throws
     {
         let size = Size(height: 64, width: 64)

@@ -43,7 +43,8 @@ import TestSupport
         var mask: EditMask?
         if FileManager.default.fileExists(atPath: Fixtures.path("\(job.folder)/mask.png")) {
             let picture = try picture("\(job.folder)/mask.png")
-            mask = EditMask(size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
+            mask = EditMask(
+                size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
         }
         let request = try job.request(
             model, image: Tensor([1, image.height, image.width, 3], image.normalised), mask: mask)

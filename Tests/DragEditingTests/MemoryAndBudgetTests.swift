@@ -6,7 +6,7 @@ import TensorCore
 import Testing
 import TestSupport
 
-/// A memory in memory.
+/// A stage memory that holds its entries in memory.
 private final class Memory: StageMemory {
     var tuned: FineTuned?
     var path: [Tensor]?
@@ -17,7 +17,7 @@ private final class Memory: StageMemory {
     func remember(path: [Tensor]) { self.path = path }
 }
 
-/// What is remembered is not done again, and what has no time left ends.
+/// Remembered stages are skipped, and a budget ends the stages in time.
 @Suite struct MemoryAndBudgetTests {
     private let model: DiffusionModel
     private let request: EditRequest
@@ -75,7 +75,7 @@ private final class Memory: StageMemory {
         #expect(memory.path?.count == 8)
     }
 
-    @Test func `a budget that is ample changes nothing`() throws {
+    @Test func `an ample budget changes nothing`() throws {
         let result = try edit(budget: 100_000)
         #expect(result.record.outcome == .maxSteps)
         #expect(result.fineTuningLosses.count == 6)
@@ -83,7 +83,8 @@ private final class Memory: StageMemory {
     }
 
     @Test
-    func `a small budget cuts fine-tuning and drag, and gives a picture; what is cut is not remembered`()
+    func
+        `a small budget shortens fine-tuning and drag, still gives a picture, and nothing shortened is remembered`()
         throws
     {
         let memory = Memory()
@@ -101,7 +102,7 @@ private final class Memory: StageMemory {
         #expect(try edit(budget: 3 * 7 + 24 + 14, memory: memory).restored == [])
     }
 
-    @Test func `the drag does not begin an iteration that would not end in time`() throws {
+    @Test func `the drag starts no iteration that would end too late`() throws {
         var timed = request
         (timed.settings.budget, timed.settings.lora.steps) = (200, 0)
         var (time, end) = (0.0, 0.0)
@@ -121,7 +122,7 @@ private final class Memory: StageMemory {
         #expect(end + 2 * 7 + 24 <= 200)
     }
 
-    @Test func `a budget that leaves no time even for sampling is an error at once`() throws {
+    @Test func `a budget too small for inversion and sampling is an error before the first stage`() throws {
         let error = #expect(throws: Failure.self) { try edit(budget: 20) }
         #expect(error?.code == "edit.budget")
         #expect(error?.message.contains("20 s") == true)
@@ -145,7 +146,7 @@ private final class Memory: StageMemory {
         #expect(try editor.edit(warped).record.outcome == .budget)
     }
 
-    @Test func `what is remembered leaves more of the budget`() throws {
+    @Test func `remembered stages leave more of the budget to the drag`() throws {
         let memory = Memory()
         _ = try edit(budget: nil, memory: memory)
         let result = try edit(budget: 2 * 7 + 24 + 20, memory: memory)
@@ -153,7 +154,7 @@ private final class Memory: StageMemory {
         #expect(result.record.steps > 0)
     }
 
-    @Test func `a forecast counts the steps of every stage, and leaves out what is known`() throws {
+    @Test func `a forecast counts the steps of every stage and leaves out known stages`() throws {
         let pace = EditPace(
             pass: 1, decode: 10, fineTuningStep: 9, dragStep: 35, fineTuningMemory: 300, dragMemory: 200)
         var settings = request.settings
@@ -203,7 +204,8 @@ private final class Memory: StageMemory {
         #expect(cost.stages[.dragging]?.fixed == Work(passes: 7))
     }
 
-    @Test func `a calibration by a clock that is a second later at every look finds a second for all`()
+    @Test
+    func `a calibration with a clock that advances a second per reading measures a second for every figure`()
         throws
     {
         var (time, bytes) = (0.0, 0)

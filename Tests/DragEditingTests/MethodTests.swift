@@ -4,16 +4,16 @@ import Testing
 
 /// What every method states, and the registry of them.
 @Suite struct MethodTests {
-    @Test func `methods are found by their names, and each name is one method's`() {
+    @Test func `the registry finds each method by its unique name`() {
         let names = DragMethods.all.map(\.name)
         #expect(Set(names).count == names.count)
         for name in names { #expect(DragMethods.named(name)?.name == name) }
         #expect(DragMethods.named("clipdrags") == nil)
-        #expect(DragMethods.standard.name == "clipdrag")
+        #expect(names == MethodRow.names)
+        #expect(DragMethods.standard.name == MethodRow.standard)
     }
 
-    @Test func `every setting is read by a stage or by a method, and no method names a setting that is none`()
-    {
+    @Test func `stages and methods together name every setting, and no other`() {
         let keys = Set(Setting.all.map(\.name))
         #expect(EditSettings.stageSettingNames.isSubset(of: keys))
         for method in DragMethods.all {
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test
-    func `CLIPDrag needs a guide unless only the drag moves the latent, and a step of it costs less then`() {
+    func `with fusion drag, CLIPDrag needs no guide and its step costs less`() {
         var settings = EditSettings()
         #expect(CLIPDrag().needs(settings).guide)
         #expect(CLIPDrag().cost(settings).step == Work(passes: 1, pullBacks: 2, decodes: 2))

@@ -131,6 +131,8 @@ import Testing
         #expect(try code("edit", image) == 64)
         #expect(try code("fly") == 64)
         #expect(try code("edit", image, good, "--out", "NEW", "--set", "max_step=1") == 64)
+        #expect(try code("edit", image, good, "--out", "NEW", "--method", "clipdrg") == 64)
+        #expect(try code("check", good, "--method", "clipdrg") == 64)
         #expect(try code("edit", image, bad, "--out", "NEW") == 65)
         #expect(try code("edit", image, outside, "--out", "NEW") == 65)
         #expect(try code("edit", picture, good, "--out", "NEW") == 65)
@@ -158,6 +160,15 @@ import Testing
         #expect(alone.code == 0)
         #expect(alone.output.contains("no picture at hand: points and masks are not checked"))
         #expect(alone.output.contains("40 fine-tuning steps"))
+        #expect(alone.output.contains("method     clipdrag"))
+        let named = try Program.run(["check", spec, "--method", "clipdrag", "--json"])
+        #expect(JSONValue(parsing: Array(named.output.utf8))?["method"]?.string == "clipdrag")
+        try "drags: [{from: [1, 1], to: [50, 1]}]\nmask: {circle: [9, 9, 9]}\nsettings: {lambda: 0.5}\n"
+            .write(
+                toFile: spec, atomically: true, encoding: .utf8)
+        let none = try Program.run(["check", spec, "--method", "none"])
+        #expect(none.output.contains("note       the method `none` does not read `lambda`"))
+        #expect(none.output.contains("note       the method `none` does not use the mask"))
         let with = try Program.run(["check", spec, "--image", example("rabbit-face.png")])
         #expect(with.code == 65)
         #expect(

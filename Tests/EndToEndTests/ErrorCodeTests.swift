@@ -18,6 +18,7 @@ import Testing
         "spec.not_finite": "drags: [{from: [.nan, 1], to: [2, 3]}]\n",
         "spec.unknown_word": "prompt: a\nsettings: {fusion: clipdrg}\n",
         "spec.unknown_preset": "prompt: a\npreset: best\n",
+        "spec.unknown_method": "prompt: a\nmethod: clipdrg\n",
         "spec.unknown_unit": "prompt: a\nunits: inches\n",
         "spec.unknown_format": "prompt: a\noutput: {format: gif}\n",
         "spec.unknown_extra": "prompt: a\noutput: {extras: [film]}\n",

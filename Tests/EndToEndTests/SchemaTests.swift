@@ -17,7 +17,7 @@ import Testing
         let schema = try Schema("spec")
         let good = [
             #"{"prompt": "a cat"}"#,
-            #"{"drags": [{"from": [1, 2], "to": [3.5, 4]}], "seed": 9, "units": "pixels"}"#,
+            #"{"drags": [{"from": [1, 2], "to": [3.5, 4]}], "seed": 9, "units": "pixels", "method": "clipdrag"}"#,
             #"{"prompt": {"source": "a", "edit": null}, "drags": [{"from": [0, 0], "to": [1, 1]}], "mask": ["m.png", {"circle": [1, 2, 3]}]}"#,
             #"{"prompt": "x", "settings": {"max_steps": 80, "r1": null, "budget": "20m", "lora": {"steps": 0}}, "output": {"extras": ["overlay"]}}"#,
         ]
@@ -27,7 +27,7 @@ import Testing
             #"{"prompt": "x", "settings": {"fusion": "clip"}}"#, #"{"drags": [{"from": [1], "to": [3, 4]}]}"#,
             #"{"drags": [{"from": [1, 2]}]}"#,
             #"{"prompt": "x", "mask": {"square": [1, 2]}}"#, #"{"prompt": "x", "output": {"quality": 0}}"#,
-            #"{"prompt": "x", "preset": "fast"}"#,
+            #"{"prompt": "x", "preset": "fast"}"#, #"{"prompt": "x", "method": "clip"}"#,
         ]
         for text in good {
             #expect(schema.problems(try json(text)) == [], "\(text)")

@@ -1,6 +1,7 @@
 /* The C kernels beside plain versions in double precision, for CPUs that the Swift tests do not reach. */
 #pragma once
 #include "CKernels.h"
+#include "KernelReferences.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

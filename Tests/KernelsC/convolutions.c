@@ -23,14 +23,14 @@ static const shape shapes[] = {
     {1, 23, 22, 256, 272, 3, 1, 1, 1, WINOGRAD_IN_F32},
 };
 
-static ck_convolution convolution(const shape *s, int pulled_back) {
+static ck_convolution convolution(const shape *s, int transposed) {
     size_t height = (s->height - 1) * s->dilation_in + 1, width = (s->width - 1) * s->dilation_in + 1;
     return (ck_convolution){.samples = s->samples, .height = s->height, .width = s->width, .channels_in = s->in,
                             .out_height = (height + 2 * s->pad - s->kernel) / s->stride + 1,
                             .out_width = (width + 2 * s->pad - s->kernel) / s->stride + 1, .channels_out = s->out,
                             .kernel_height = s->kernel, .kernel_width = s->kernel, .stride = s->stride,
                             .dilation_in = s->dilation_in, .pad_top = (ptrdiff_t)s->pad, .pad_left = (ptrdiff_t)s->pad,
-                            .pulled_back = pulled_back};
+                            .transposed = transposed};
 }
 
 static int is_direct(const shape *s) {
@@ -95,7 +95,7 @@ static void test_gradients(const shape *s) {
                            .out_height = s->height, .out_width = s->width, .channels_out = s->in,
                            .kernel_height = s->kernel, .kernel_width = s->kernel, .stride = 1, .dilation_in = s->stride,
                            .pad_top = (ptrdiff_t)(s->kernel - 1 - s->pad), .pad_left = (ptrdiff_t)(s->kernel - 1 - s->pad),
-                           .pulled_back = 1};
+                           .transposed = 1};
     ck_convolve(&back, dy, (ck_weight){.data = weight, .element = CK_F32}, NULL, 0, found);
     for (size_t i = 0; i < inputs; i++) expected[i] = (float)dx[i];
     check_close("convolution's input gradient", found, expected, inputs, bound(s));

@@ -1,11 +1,11 @@
 #include "check.h"
 
-static void plain_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, const float *b,
+static void plain_gemm(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, const float *b,
                        float beta, float *c) {
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
-            for (size_t l = 0; l < k; l++) sum += (double)a[trans_a ? l * m + i : i * k + l] * b[trans_b ? j * k + l : l * n + j];
+            for (size_t l = 0; l < k; l++) sum += (double)a[transposed_a ? l * m + i : i * k + l] * b[transposed_b ? j * k + l : l * n + j];
             c[i * n + j] = (float)(alpha * sum + beta * c[i * n + j]);
         }
 }
@@ -14,9 +14,9 @@ static void test_gemm(size_t m, size_t n, size_t k) {
     float *a = normal(m * k, 1), *b = normal(k * n, 2);
     for (int trans = 0; trans < 4; trans++) {
         float *c = normal(m * n, 3), *expected = normal(m * n, 3);
-        int trans_a = trans & 1, trans_b = trans >> 1;
-        ck_gemm(trans_a, trans_b, m, n, k, 0.5f, a, trans_a ? m : k, b, trans_b ? k : n, 2, c, n);
-        plain_gemm(trans_a, trans_b, m, n, k, 0.5f, a, b, 2, expected);
+        int transposed_a = trans & 1, transposed_b = trans >> 1;
+        ck_gemm(transposed_a, transposed_b, m, n, k, 0.5f, a, transposed_a ? m : k, b, transposed_b ? k : n, 2, c, n);
+        plain_gemm(transposed_a, transposed_b, m, n, k, 0.5f, a, b, 2, expected);
         check_close("gemm", c, expected, m * n, 1e-6);
         free(c);
         free(expected);

@@ -35,7 +35,7 @@ import Testing
 
     @Test func `null puts a default back, of a whole mapping too`() throws {
         let c = try read(
-            "limits: {attempts: 5}\ndefaults: {preset: quick, output: {quality: 50, extras: [overlay]}}\n",
+            "limits: {attempts: 5}\ndefaults: {preset: quick, method: clipdrag, output: {quality: 50, extras: [overlay]}}\n",
             "limits: null\ndefaults: {output: {extras: null}}\n")
         #expect((c.limits, c.preset, c.output.quality) == (Configuration.Limits(), "quick", 50))
         #expect(c.output.extras == nil)

@@ -31,6 +31,7 @@ import Testing
         case .size(let least): [("\(least - 1)", "spec.type"), ("1T", "spec.type"), ("1.5", "spec.type")]
         case .mode: [("644", "spec.type"), ("\"0999\"", "spec.type"), ("\"0044\"", "spec.type")]
         case .preset: [("fast", "spec.unknown_preset"), ("[quick]", "spec.type")]
+        case .method: [("fast", "spec.unknown_method"), ("[none]", "spec.type")]
         case .inboxes, .captions: [("3", "spec.type"), ("{}", "spec.type")]
         case .output: [("3", "spec.type"), ("{formt: png}", "spec.unknown_key")]
         }

@@ -27,7 +27,7 @@ private let cases = Cases()
         let settings = spec.settings.map { (name: $0.name, value: $0.value) }
         let text = SpecWriting.effectiveYAML(
             spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a picture",
-            preset: spec.preset ?? "recommended",
+            preset: spec.preset ?? "recommended", method: spec.method ?? MethodRow.standard,
             settings: settings.isEmpty
                 ? [("max_steps", .integer(3)), ("lora.steps", .integer(1))] : settings, output: spec.output)
         let again = try parseSpec(Array(text.utf8), file: "again.yaml").spec
@@ -36,6 +36,7 @@ private let cases = Cases()
                 == spec.drags.map { [$0.from.value, $0.to.value] })
         #expect(again.mask.map(\.value) == spec.mask.map(\.value))
         #expect(again.editPrompt == spec.editPrompt)
+        #expect(again.method == spec.method ?? MethodRow.standard)
         #expect((again.units, again.seed, again.priority) == (spec.units, spec.seed, spec.priority))
         if !settings.isEmpty { #expect(again.settings.map(\.value) == spec.settings.map(\.value)) }
         #expect(again.output == spec.output.filled(from: OutputOptions()))
@@ -48,7 +49,7 @@ private let cases = Cases()
         #expect(spec.editPrompt == "a photo of a \"smiling\" cat")
         #expect(spec.drags[0].to.value == EditSpec.Point(x: 240.5, y: 150))
         #expect(spec.mask.count == 3)
-        #expect((spec.preset, spec.seed, spec.priority) == ("paper", 7, -3))
+        #expect((spec.preset, spec.method, spec.seed, spec.priority) == ("paper", "clipdrag", 7, -3))
         let values = Dictionary(uniqueKeysWithValues: spec.settings.map { ($0.name, $0.value) })
         #expect(values["budget"] == .number(1200))
         #expect(values["r1"] == SettingValue.none)

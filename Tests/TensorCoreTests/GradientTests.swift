@@ -116,7 +116,7 @@ let operationCases: [OperationCase] = [
         #expect(!apply(Activation(.silu), Variable(Tensor([1, 2], [2, 3]))).requiresGradient)
     }
 
-    @Test func `members of a batch that have no cotangent get zeros, and meet the others where paths join`() {
+    @Test func `batch members without a cotangent get zero gradients and join the others where paths meet`() {
         let x = Variable(trainable: random([2, 5, 6]))
         let early = apply(Activation(.silu), x)
         let late = apply(Activation(.gelu), early)
@@ -140,7 +140,7 @@ let operationCases: [OperationCase] = [
     }
 
     @Test(arguments: [0, recomputationThreshold])
-    func `a part computed again gives the same gradients, and runs once more when they are asked for`(
+    func `a recomputed part gives the same gradients and runs once more in the backward pass`(
         _ saving: Int
     ) {
         let (x, w) = (random([3, 5, 8]), StoredTensor(random([8, 8], seed: 8)))

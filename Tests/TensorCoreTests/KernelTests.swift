@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import KernelReferences
 import TensorCore
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
     /// Kernel, stride and padding, sides, channels in and out, samples; the last three are Winograd's.
     struct Shape: Sendable, CustomTestStringConvertible {
         var kernel, stride, height, width, into, out, samples: Int
-        /// Large enough for Winograd's way (winograd.c).
+        /// Large enough for Winograd (winograd.c).
         var isWinograd: Bool { kernel == 3 && height * width * samples > 3000 }
         var testDescription: String { "\(kernel)/\(stride) \(samples)x\(height)x\(width) \(into)->\(out)" }
     }
@@ -45,7 +46,7 @@ import Testing
     ]
 
     @Test(arguments: shapes, paths)
-    func `convolution and its way back equal four nested loops`(
+    func `convolution and its transpose equal four nested loops`(
         _ shape: Shape, _ path: Kernels.InstructionSet
     ) {
         let before = Kernels.instructionSet
@@ -80,13 +81,13 @@ import Testing
     /// The fast convolution's relative errors, there and back, beside the plain one of rounded factors.
     private func errors(_ shape: Shape, rounding: ([Float]) -> [Float]) -> [Double] {
         let pad = shape.kernel == 3 ? 1 : 0
-        return ([0, 1] as [Int32]).filter { $0 == 0 || shape.stride == 1 }.map { pulledBack in
+        return ([0, 1] as [Int32]).filter { $0 == 0 || shape.stride == 1 }.map { transposed in
             var p = ck_convolution(
                 samples: shape.samples, height: shape.height, width: shape.width, channels_in: shape.into,
                 out_height: (shape.height + 2 * pad - shape.kernel) / shape.stride + 1,
                 out_width: (shape.width + 2 * pad - shape.kernel) / shape.stride + 1,
                 channels_out: shape.out, kernel_height: shape.kernel, kernel_width: shape.kernel,
-                stride: shape.stride, dilation_in: 1, pad_top: pad, pad_left: pad, pulled_back: pulledBack)
+                stride: shape.stride, dilation_in: 1, pad_top: pad, pad_left: pad, transposed: transposed)
             let x = random(shape.samples * shape.height * shape.width * shape.into, seed: 1)
             let weight = random(shape.kernel * shape.kernel * shape.into * shape.out, seed: 2)
             let bias = random(shape.samples * shape.out, seed: 3)
@@ -117,7 +118,7 @@ import Testing
     }
 
     @Test(arguments: paths)
-    func `weights stored in halves give what the same weights give when widened`(
+    func `half-precision weights give the same result as the same weights in f32`(
         _ path: Kernels.InstructionSet
     ) {
         let before = Kernels.instructionSet
@@ -145,7 +146,7 @@ import Testing
     }
 
     @Test(arguments: paths)
-    func `a change of low rank, added while weights are packed, equals the sum of both`(
+    func `a LoRA added while packing weights equals the sum of weights and LoRA`(
         _ path: Kernels.InstructionSet
     ) {
         let before = Kernels.instructionSet
@@ -210,7 +211,7 @@ import Testing
     }
 
     @Test(.enabled("this CPU does not compute in bf16") { computesInBF16 })
-    func `attention in bf16 is as near as its factors are`() {
+    func `attention in bf16 deviates no more than its rounded factors allow`() {
         defer { _ = Kernels.select(.f32) }
         #expect(Kernels.select(.bf16))
         for p in Self.attentions {

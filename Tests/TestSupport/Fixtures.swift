@@ -34,6 +34,21 @@ extension SafeTensors {
     public func image(_ key: String) throws -> Tensor { try required(key).channelsLast }
 }
 
+extension Tensor {
+    /// `(n, h, w, c)` from `(n, c, h, w)`.
+    public var channelsLast: Tensor {
+        precondition(shape.count == 4, "not an image batch: \(shape)")
+        let (n, c, pixels) = (shape[0], shape[1], shape[2] * shape[3])
+        return Tensor([n, shape[2], shape[3], c]) { to in
+            withUnsafeValues { from in
+                for i in 0..<n * pixels {
+                    for k in 0..<c { to[i * c + k] = from[(i / pixels * c + k) * pixels + i % pixels] }
+                }
+            }
+        }
+    }
+}
+
 /// ‖x − y‖₂ / ‖y‖₂; where y is 0, 0 for an x that is 0 too, else infinite. Infinite for different counts.
 public func relativeError(_ x: Tensor, _ y: Tensor) -> Double {
     guard x.count == y.count else { return .infinity }

@@ -53,8 +53,8 @@ double ck_work_done(void);
 
 /* --- matrix.c: products of activations, the gradients of weights, through OpenBLAS -------------------------- */
 
-/* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, transposes as in BLAS. */
-void ck_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+/* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, op transposes where it is asked for, as in BLAS. */
+void ck_gemm(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
              const float *b, size_t ldb, float beta, float *c, size_t ldc);
 
 /* --- product.c: activations times weights ------------------------------------------------------------------ */
@@ -87,19 +87,14 @@ typedef struct {
     size_t out_height, out_width, channels_out;
     size_t kernel_height, kernel_width, stride, dilation_in;
     ptrdiff_t pad_top, pad_left;
-    /* The weights are (channels_out, channels_in, kernel_height, kernel_width), as checkpoints store them; pulled_back:
+    /* The weights are (channels_out, channels_in, kernel_height, kernel_width), as checkpoints store them; transposed:
      * (channels_in, channels_out, ...) and each kernel is turned by 180 degrees, for a cotangent's way back. */
-    int pulled_back;
+    int transposed;
 } ck_convolution;
 
 /* bias (channels_out) or, with bias_per_sample, (samples, channels_out); NULL for none. */
 void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, const float *bias, int bias_per_sample,
                  float *y);
-/* The plain version the tests compare with: four nested loops, double accumulation, f32 weights. */
-void ck_convolve_reference(const ck_convolution *p, const float *x, const float *weight, const float *bias,
-                           int bias_per_sample, float *y);
-/* dweight (channels_out, channels_in, kernel_height, kernel_width) = the pull-back of dy (as y) to the weights. */
-void ck_convolve_weight_gradient(const ck_convolution *p, const float *x, const float *dy, float *dweight);
 
 /* --- attention.c ---------------------------------------------------------------------------------------- */
 
@@ -114,15 +109,9 @@ typedef struct {
 /* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. In bf16 probabilities
  * are rounded where the running softmax multiplies them, relative to the largest score so far. */
 void ck_attend(const ck_attention *p, const float *q, const float *k, const float *v, float *y, float *log_sum);
-/* The plain version: the whole map, in double. */
-void ck_attend_reference(const ck_attention *p, const float *q, const float *k, const float *v, float *y);
 /* Pull-back of `cotangents` cotangents dy (cotangents*samples, queries, …). dk and dv may both be NULL, or dq. */
 void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, const float *v, const float *y,
                         const float *log_sum, const float *dy, size_t cotangents, float *dq, float *dk, float *dv);
-/* The plain version, likewise; gradients in double. */
-void ck_attend_gradient_reference(const ck_attention *p, const float *q, const float *k, const float *v, const float *dy,
-                                  size_t cotangents, double *dq, double *dk, double *dv);
-
 /* --- normalisation.c ------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -191,5 +180,3 @@ void ck_resample_weighted(const float *x, float *y, size_t outer, size_t in, siz
 
 void ck_widen_f16(const uint16_t *from, float *to, size_t count);
 void ck_widen_bf16(const uint16_t *from, float *to, size_t count);
-/* The nearest bf16 of each value (ties to even), as f32: what bf16 products see. Finite values only. */
-void ck_round_to_bf16(const float *from, float *to, size_t count);

@@ -165,6 +165,7 @@ public struct EditJob {
     private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
         SpecWriting.effectiveYAML(
             plan.parsed.spec, image: plan.imageName, sourcePrompt: caption.text, preset: plan.preset,
+            method: plan.method.name,
             settings: plan.settings.values, output: plan.output)
     }
 

@@ -18,6 +18,10 @@ import YAMLDocuments
 public struct JobOptions: Sendable {
     /// Preset of specs that name none.
     public var preset = "recommended"
+    /// Drag method of specs that name none.
+    public var method = MethodRow.standard
+    /// Drag method of the command line, which wins.
+    public var methodOverride: String?
     /// What specs leave out of `output`.
     public var output = OutputOptions()
     /// Settings of the command line, which win.
@@ -37,6 +41,7 @@ public struct JobOptions: Sendable {
     /// What a configuration says.
     public init(_ configuration: Configuration) {
         preset = configuration.preset
+        method = configuration.method
         output = configuration.output
         captions = configuration.captions
         limits.pixels = configuration.limits.pixels
@@ -89,10 +94,13 @@ public struct JobPlan: Sendable {
             }
         }
         preset = spec.preset ?? options.preset
-        method = DragMethods.standard
-        settings = try Self.settings(preset, spec.settings + options.overrides, recommended, model, parsed)
+        method = try Self.method(options.methodOverride ?? spec.method ?? options.method)
+        let assignments = spec.settings + options.overrides
+        settings = method.adjusted(
+            try Self.settings(preset, assignments, recommended, model, parsed))
         output = spec.output.filled(from: options.output)
-        notes = PlanNotes.prompts(of: spec, model: model)
+        notes =
+            Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
@@ -150,6 +158,34 @@ public struct JobPlan: Sendable {
         let candidates = PictureIndex(pictures).candidates(for: name)
         guard candidates.count <= 1 else { throw Failure(ambiguous: name, among: candidates) }
         return candidates.first.map { "\(folder)/\($0)" }
+    }
+
+    private static func method(_ name: String) throws(Failure) -> any DragMethod {
+        guard let method = DragMethods.named(name) else {
+            throw Failure(
+                .badSpec, code: "spec.unknown_method", message: "there is no method `\(name)`",
+                hint: "Write one of: \(MethodRow.names.joined(separator: ", ")).")
+        }
+        return method
+    }
+
+    /// What the spec asks for and the method does not heed.
+    private static func notes(
+        _ method: any DragMethod, _ settings: EditSettings, _ assignments: [SettingAssignment],
+        _ spec: EditSpec
+    ) -> [String] {
+        let read = method.settingNames.union(EditSettings.stageSettingNames)
+        let unread = assignments.map(\.name).filter { !read.contains($0) }
+        var notes =
+            unread.isEmpty
+            ? []
+            : [
+                "the method `\(method.name)` does not read \(unread.map { "`\($0)`" }.joined(separator: ", "))"
+            ]
+        if !spec.mask.isEmpty && !method.needs(settings).mask && settings.warp == 0 {
+            notes.append("the method `\(method.name)` does not use the mask")
+        }
+        return notes
     }
 
     private static func settings(

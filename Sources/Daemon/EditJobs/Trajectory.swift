@@ -74,6 +74,7 @@ struct Trajectory {
                 ])
             ))
         fields.append(("preset", .string(plan.preset)))
+        fields.append(("method", .string(plan.method.name)))
         fields.append(("seed", .integer(Int(plan.parsed.spec.seed))))
         fields.append(("settings", Self.settings(plan.settings)))
         fields.append(("outcome", .string(result.record.outcome.rawValue)))

@@ -15,7 +15,7 @@ public struct EditProgress: Sendable, Equatable {
     public let step: Int
     /// Steps it has at most.
     public let total: Int
-    /// Whether the stage is not done at all: what it gives was known from an earlier edit.
+    /// Whether the stage is skipped, because its result is known from an earlier edit.
     public let isRestored: Bool
 
     /// `step` of `total` done in `stage`.
@@ -27,5 +27,5 @@ public struct EditProgress: Sendable, Equatable {
     }
 }
 
-/// Told of every step. What it throws ends the edit: this is how an edit is cancelled.
+/// Receives every step. An error that it throws ends the edit; callers cancel an edit this way.
 public typealias ProgressReport = (EditProgress) throws -> Void

@@ -128,13 +128,6 @@ extension Tensor {
         return transposingMiddle(n, h * w, c).reshaped([n, c, h, w])
     }
 
-    /// `(n, h, w, c)` from `(n, c, h, w)`.
-    public var channelsLast: Tensor {
-        precondition(shape.count == 4, "not an image batch: \(shape)")
-        let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3])
-        return transposingMiddle(n, c, h * w).reshaped([n, h, w, c])
-    }
-
     /// The transpose of a matrix.
     public var transposed: Tensor {
         precondition(shape.count == 2, "not a matrix: \(shape)")

@@ -5,21 +5,21 @@ internal import CKernels
     import Glibc
 #endif
 
-/// Lets go of memory that is resident and may not be needed soon: pages of mapped weights, and freed tensors' memory.
+/// Frees cached memory: pages of mapped weights, and the memory of freed tensors.
 ///
-/// A stage of an edit reads some networks and not others, but what was read once stays resident: between stages it is let
-/// go. Not within one: memory that comes back has to be cleared, which takes seconds at 512×512.
+/// The engine calls this between the stages of an edit, because a stage does not read every network. It does not call it
+/// within a stage: the system clears memory that it hands out again, which takes seconds at 512×512.
 public func releaseIdleMemory() {
     WeightPages.release()
     ck_trim_memory()
 }
 
-/// The same values; in passing, forwards and back, it lets the pages of all mapped weights go.
+/// The identity. Forwards and back it also frees the pages of all mapped weights.
 ///
 ///     forward   y = x
 ///     VJP       dx = dy
 ///
-/// A pass with gradients reads a block's weights once each way, when what it keeps takes room enough.
+/// A pass with gradients reads a block's weights once each way, and needs the memory for what it keeps.
 public struct WeightRelease: Operation {
     /// A release; it has no settings.
     public init() {}
@@ -38,8 +38,8 @@ public struct WeightRelease: Operation {
     }
 }
 
-/// The pages of all memory-mapped weights of this process. What is read next comes back from the system's file cache at the
-/// price of page faults: some 0.1 s for a U-Net of 1.7 GB.
+/// The pages of all memory-mapped weights of this process. The next read takes them from the system's file cache: the page
+/// faults cost about 0.1 s for a U-Net of 1.7 GB.
 public enum WeightPages {
     private static let mapped = Mutex<[UInt: Int]>([:])
 
@@ -51,11 +51,11 @@ public enum WeightPages {
         mapped.withLock { $0[UInt(bitPattern: base)] = nil }
     }
 
-    /// Lets all pages go. The values stay: they are the files'.
+    /// Frees all pages. The values stay: they are the files'.
     public static func release() {
         mapped.withLock { mapped in
             for (base, count) in mapped {
-                // Advice alone: where the kernel does not take it, the pages simply stay.
+                // This is advice: a kernel that ignores it keeps the pages.
                 _ = madvise(UnsafeMutableRawPointer(bitPattern: base), count, MADV_DONTNEED)
             }
         }

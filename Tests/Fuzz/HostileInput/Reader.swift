@@ -56,7 +56,7 @@ private func check(_ error: Failure) {
 private func checkWriting(_ spec: EditSpec) {
     let text = SpecWriting.effectiveYAML(
         spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a",
-        preset: spec.preset ?? "recommended",
+        preset: spec.preset ?? "recommended", method: spec.method ?? "clipdrag",
         settings: spec.settings.map { ($0.name, $0.value) }, output: spec.output)
     do throws(Failure) {
         let again = try parseSpec(Array(text.utf8), file: "spec.yaml").spec

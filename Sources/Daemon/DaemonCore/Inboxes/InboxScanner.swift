@@ -22,6 +22,8 @@ struct InboxScanner: Sendable {
         var settling: [String] = []
         /// Files that wait because they cannot be read, and the errno of that.
         var unreadable: [String: Int32] = [:]
+        /// Files that are still downloaded, and the downloader's control file beside each.
+        var downloads: [String: String] = [:]
         /// Pictures and masks that specs in the inbox name.
         var named = NamedInputs()
         /// The earliest time at which something may have become ready.
@@ -44,6 +46,8 @@ struct InboxScanner: Sendable {
     private var ownMoves: Set<String> = []
     /// Files whose writers have said that they are done, by a marker.
     private var markers: Set<String> = []
+    /// Control files of downloaders, by the file that each belongs to.
+    private var downloads: [String: String] = [:]
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping CompletenessCheck) {
         self.inbox = inbox
@@ -70,13 +74,15 @@ struct InboxScanner: Sendable {
         // A symbolic link could lead out of the inbox: none is followed.
         let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
         markers = Set(all.filter(InboxNames.isMarker))
+        let controls = all.compactMap { name in InboxNames.fileOfDownload(name).map { ($0, name) } }
+        downloads = Dictionary(controls, uniquingKeysWith: { first, _ in first })
         let pictures = all.filter(InboxNames.isPicture)
         let names = Names(pictures: pictures, index: PictureIndex(pictures), known: Set(all))
         seen = seen.filter { names.known.contains($0.key) }
         var unsettled: [String: [String]] = [:]
         for name in all where InboxNames.isSpec(name) {
             guard let file = try examine(name, files, now) else { continue }
-            guard file.isReady(quiet: quiet, now: now) else {
+            guard isReady(name, file, now) else {
                 settle(name, file, now, &findings)
                 unsettled[name] = picturesNamed(by: name, names, files)
                 continue
@@ -138,7 +144,7 @@ struct InboxScanner: Sendable {
                 return
             }
             guard let picture = try examine(needed, files, now) else { return }
-            guard picture.isReady(quiet: quiet, now: now) else {
+            guard isReady(needed, picture, now) else {
                 settle(needed, picture, now, &findings)
                 return
             }
@@ -158,11 +164,24 @@ struct InboxScanner: Sendable {
             since: file.since, heldOpen: file.isHeldOpen ? [spec] : [])
     }
 
+    /// Whether a file can be taken. One that a downloader fills in any order may look whole long before it is.
+    private func isReady(_ name: String, _ file: SettlingFile, _ now: Double) -> Bool {
+        downloads[name] == nil && file.isReady(quiet: quiet, now: now)
+    }
+
     private func settle(_ name: String, _ file: SettlingFile, _ now: Double, _ findings: inout Findings) {
         if let refusal = file.lastingRefusal(quiet: quiet, now: now) {
             findings.unreadable[name] = refusal
             findings.waiting[name] = file.stamp.modified
             return
+        }
+        if let control = downloads[name] {
+            findings.downloads[name] = control
+            // A downloader that has given up leaves its control file: the file waits then, and holds nothing up.
+            if file.isLong(quiet: quiet, now: now) {
+                findings.waiting[name] = file.stamp.modified
+                return
+            }
         }
         findings.settling.append(name)
         let next = file.next(quiet: quiet, now: now)

@@ -48,6 +48,20 @@ enum InboxNames {
     static func markers(of name: String) -> [String] { ["\(name).ready", "\(stem(name)).ready"] }
     static func isMarker(_ name: String) -> Bool { !isIgnored(name) && fileExtension(name) == "ready" }
 
+    /// Endings of the files in which downloaders keep how far they are, beside the file itself: `cat.png.aria2`.
+    static let downloadEndings = [
+        ".aria2", ".part", ".partial", ".filepart", ".crdownload", ".opdownload", ".dtapart", ".dctmp",
+        ".xltd",
+        ".st", ".lftp-pget-status", ".ytdl", ".!qb", ".!ut", ".bc!",
+    ]
+
+    /// The file that a downloader's control file belongs to; nil for any other name.
+    static func fileOfDownload(_ name: String) -> String? {
+        let lower = name.lowercased()
+        guard let ending = downloadEndings.first(where: { lower.hasSuffix($0) }) else { return nil }
+        return String(name.dropLast(ending.count))
+    }
+
     static func isPicture(_ name: String) -> Bool {
         !isIgnored(name) && PictureIndex.extensions.contains(fileExtension(name))
     }

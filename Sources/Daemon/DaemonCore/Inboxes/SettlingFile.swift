@@ -138,6 +138,11 @@ struct SettlingFile: Sendable {
         }
     }
 
+    /// Whether it has not changed for so long that no one is about to.
+    func isLong(quiet: Double, now: Double) -> Bool {
+        max(now - stamp.modified, now - since) >= Self.patience * quiet
+    }
+
     /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
     func lastingRefusal(quiet: Double, now: Double) -> Int32? {
         refusal != 0 && now - since >= Self.patience * quiet ? refusal : nil

@@ -37,7 +37,7 @@ extension ClaimStore {
         }
         return SpecWriting.effectiveYAML(
             spec, image: "", sourcePrompt: spec.sourcePrompt ?? "",
-            preset: spec.preset ?? configuration.preset,
+            preset: spec.preset ?? configuration.preset, method: spec.method ?? configuration.method,
             settings: spec.settings.map { ($0.name, $0.value) },
             output: spec.output.filled(from: configuration.output))
     }

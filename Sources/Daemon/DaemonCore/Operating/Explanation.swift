@@ -112,6 +112,12 @@ public struct Explanation: Sendable {
                     "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next look.\(silence)"
                 )
             }
+            if let control = found.downloads[name] {
+                return Explanation(
+                    .settling,
+                    "\(name) waits: a downloader's control file, \(control), lies beside it. Remove that if nothing downloads any more."
+                )
+            }
             if found.settling.contains(name) {
                 return Explanation(.settling, "\(name) is still changing, or is not complete yet.")
             }

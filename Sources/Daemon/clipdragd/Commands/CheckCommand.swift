@@ -30,6 +30,7 @@ struct CheckCommand: ParsableCommand {
     )
     var measure = false
 
+    @OptionGroup var method: MethodOption
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -47,7 +48,7 @@ struct CheckCommand: ParsableCommand {
                     let plan = try JobPlan(
                         spec: path, image: image, isImageNeeded: false, recommended: recommended,
                         model: folder,
-                        options: JobOptions(configuration))
+                        options: method.jobOptions(configuration))
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
                     explain(path, plan, model: lastComponent(folder), forecast)
@@ -84,6 +85,7 @@ struct CheckCommand: ParsableCommand {
             lines.append("  picture    \(plan.imageName), \(image.width)×\(image.height) pixels")
         }
         lines.append("  model      \(model), preset \(plan.preset)")
+        lines.append("  method     \(plan.method.name)")
         lines.append("  source     \(spec.sourcePrompt ?? "(the captioner describes the picture)")")
         lines.append("  wish       \(spec.editPrompt ?? "(none: the drags alone)")")
         for drag in plan.drags where plan.image != nil || spec.units == .pixels {
@@ -105,6 +107,7 @@ struct CheckCommand: ParsableCommand {
             print(
                 JSONValue.object([
                     ("spec", .string(path)), ("ok", .bool(true)), ("preset", .string(plan.preset)),
+                    ("method", .string(plan.method.name)),
                     ("settings", .object(settings.values.map { ($0.name, $0.value.json) })),
                     ("forecast", forecast?.json ?? .null),
                     ("notes", .array(plan.notes.map { .string($0) })),

@@ -39,6 +39,29 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
+/// `--method`, of commands that plan an edit.
+struct MethodOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The drag method, which wins over the spec's: \(MethodRow.names.joined(separator: ", ")).",
+            valueName: "NAME"))
+    var method: String?
+
+    func validate() throws {
+        if let method, !MethodRow.names.contains(method) {
+            throw ValidationError(
+                "there is no method `\(method)`; there are: \(MethodRow.names.joined(separator: ", "))")
+        }
+    }
+
+    /// The options of a configuration, with the method of the command line.
+    func jobOptions(_ configuration: Configuration) -> JobOptions {
+        var options = JobOptions(configuration)
+        options.methodOverride = method
+        return options
+    }
+}
+
 /// Options of commands that run a model.
 struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The model, by folder or name.", valueName: "DIR|NAME"))

@@ -46,6 +46,7 @@ struct EditCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write the fine-tuned LoRA in the diffusers layout.", valueName: "FILE"))
     var saveLora: String?
 
+    @OptionGroup var method: MethodOption
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -59,7 +60,7 @@ struct EditCommand: ParsableCommand {
     func run() throws {
         try output.report {
             let configuration = try places.configuration()
-            var options = JobOptions(configuration)
+            var options = method.jobOptions(configuration)
             options.overrides = try settings.map { try parseSetting($0) }
             options.lora = lora
             options.loraScale = loraScale

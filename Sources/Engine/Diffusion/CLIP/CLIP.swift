@@ -104,11 +104,4 @@ public struct ClipGuidance: Sendable {
         let (cosine, slope, _) = cosineSimilarity(embedding.value, target)
         return (weight * (1 - cosine), embedding, Float(-weight) * slope)
     }
-
-    /// L_g and its gradient to the picture.
-    public func lossAndGradient(_ image: Tensor) -> (value: Double, gradient: Tensor) {
-        let leaf = Variable(trainable: image)
-        let (value, embedding, cotangent) = loss(leaf)
-        return (value, gradients(of: [(embedding, cotangent)], withRespectTo: [leaf])[0])
-    }
 }

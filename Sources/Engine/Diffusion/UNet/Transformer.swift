@@ -10,7 +10,7 @@ public struct LoRAAdapters {
     public init(_ factors: [String: (down: Variable, up: Variable, scale: Float)]) { self.factors = factors }
 }
 
-/// Section 4: from self-attention layer `firstLayer` on, every sample reads the keys and values of sample 0.
+/// Reference control (docs/algorithm.md section 4): from self-attention layer `firstLayer` on, every sample reads the keys and values of sample 0.
 public struct ReferenceControl: Sendable {
     let firstLayer: Int
 
@@ -62,19 +62,21 @@ struct Transformer: Sendable {
     }
 }
 
-/// norm1 ─ self-attention ─(+)─ norm2 ─ attention to the text ─(+)─ norm3 ─ GEGLU feed-forward ─(+).
+/// norm1 ─ self-attention ─(+)─ norm2 ─ cross-attention ─(+)─ norm3 ─ GEGLU feed-forward ─(+).
 struct TransformerBlock: Sendable {
     private let norm1, norm2, norm3: LayerNorm
     private let path: String
-    private var toItself, toText: AttentionLayer
+    private var selfAttention, crossAttention: AttentionLayer
     private var feedForward: FeedForward
 
     init(_ w: Weights, width: Int, heads: Int, textWidth: Int, layer: Int) throws(Failure) {
         path = w.path
         norm1 = try w.layerNorm("norm1", channels: width, epsilon: 1e-5)
-        toItself = try AttentionLayer(w["attn1"], width: width, source: width, heads: heads, layer: layer)
+        selfAttention = try AttentionLayer(
+            w["attn1"], width: width, source: width, heads: heads, layer: layer)
         norm2 = try w.layerNorm("norm2", channels: width, epsilon: 1e-5)
-        toText = try AttentionLayer(w["attn2"], width: width, source: textWidth, heads: heads, layer: layer)
+        crossAttention = try AttentionLayer(
+            w["attn2"], width: width, source: textWidth, heads: heads, layer: layer)
         norm3 = try w.layerNorm("norm3", channels: width, epsilon: 1e-5)
         feedForward = FeedForward(
             widening: try w.linear("ff.net.0.proj", in: width, out: 8 * width),
@@ -85,14 +87,15 @@ struct TransformerBlock: Sendable {
         let add = LinearCombination(1, 1)
         var x = input
         let own = apply(norm1, x)
-        x = apply(add, x, toItself(own, source: toItself.source(for: own, context.control), context))
-        x = apply(add, x, toText(apply(norm2, x), source: context.text, context))
+        x = apply(
+            add, x, selfAttention(own, source: selfAttention.source(for: own, context.control), context))
+        x = apply(add, x, crossAttention(apply(norm2, x), source: context.text, context))
         return apply(add, x, apply(feedForward, apply(norm3, x)))
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
-        toItself.forEachLinear(body)
-        toText.forEachLinear(body)
+        selfAttention.forEachLinear(body)
+        crossAttention.forEachLinear(body)
         body("\(path).ff.net.0.proj", &feedForward.widening)
         body("\(path).ff.net.2", &feedForward.narrowing)
     }

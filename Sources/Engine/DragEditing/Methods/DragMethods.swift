@@ -4,7 +4,8 @@ import Settings
 public enum DragMethods {
     /// One line a method; the first is the default.
     public static let all: [any DragMethod] = [
-        CLIPDrag()
+        CLIPDrag(),
+        NoDrag(),
     ]
 
     /// The method of specs that name none.

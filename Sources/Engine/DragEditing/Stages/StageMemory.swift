@@ -2,16 +2,16 @@ import Diffusion
 import Settings
 import TensorCore
 
-/// Remembers what the costly stages gave, so that a second edit of the same picture, or one that was interrupted, need not
-/// do them again. One memory belongs to one request: it alone knows under which keys to look.
+/// Remembers the results of the costly stages, so that a second edit of the same picture, or one that was interrupted,
+/// skips them. A memory belongs to one request and knows the keys of its entries.
 public protocol StageMemory {
     /// The whole fine-tuning of this request, if it is known.
     func fineTuned() -> FineTuned?
-    /// Told of a fine-tuning as soon as it is whole.
+    /// Stores a complete fine-tuning.
     func remember(_ result: FineTuned)
     /// z_0 … z_t of this request, `(1, h, w, 4)` each, if they are known.
     func inverted() -> [Tensor]?
-    /// Told of an inversion as soon as it is whole.
+    /// Stores a complete inversion.
     func remember(path: [Tensor])
 }
 

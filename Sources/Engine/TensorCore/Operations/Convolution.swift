@@ -40,7 +40,7 @@ public struct Convolution: Operation {
     private func patchwisePullBack(_ dy: Tensor, inputShape: [Int]) -> Tensor {
         let (kh, kw, width) = (parameters.kernel.height, parameters.kernel.width, parameters.channelsIn)
         let flat = parameters.weight.reshaped([parameters.channelsOut, width * kh * kw])
-        let patches = product(dy, flat, pulledBack: true, bias: nil)
+        let patches = product(dy, flat, transposed: true, bias: nil)
         let (rows, columns) = (dy.shape[1], dy.shape[2])
         return Tensor(inputShape) { dx in
             dx.update(repeating: 0)
@@ -57,19 +57,6 @@ public struct Convolution: Operation {
                 }
             }
         }
-    }
-
-    /// Pull-back to the weights `(out, in, kh, kw)` and the bias `(out)`, for a single cotangent.
-    public func parameterVJP(_ dy: Tensor, input x: Tensor) -> (weight: Tensor, bias: Tensor) {
-        let geometry = parameters.geometry(input: x.shape)
-        let weight = Tensor(parameters.weight.shape) { out in
-            withExtendedLifetime((x, dy)) {
-                withUnsafePointer(to: geometry) {
-                    ck_convolve_weight_gradient($0, x.storage.base, dy.storage.base, out.baseAddress)
-                }
-            }
-        }
-        return (weight, dy.summedRows(width: parameters.channelsOut))
     }
 
     private func biasRows(samples: Int) -> Tensor? {
@@ -157,7 +144,7 @@ public struct ConvolutionParameters: Sendable {
             samples: input[0], height: input[1], width: input[2], channels_in: channelsIn,
             out_height: output[1], out_width: output[2], channels_out: channelsOut,
             kernel_height: kernel.height, kernel_width: kernel.width, stride: stride, dilation_in: 1,
-            pad_top: padding.top, pad_left: padding.left, pulled_back: 0)
+            pad_top: padding.top, pad_left: padding.left, transposed: 0)
     }
 
     /// The convolution that carries a cotangent of the output to the input.
@@ -167,6 +154,6 @@ public struct ConvolutionParameters: Sendable {
             out_height: input[1], out_width: input[2], channels_out: channelsIn,
             kernel_height: kernel.height, kernel_width: kernel.width, stride: 1, dilation_in: stride,
             pad_top: kernel.height - 1 - padding.top, pad_left: kernel.width - 1 - padding.left,
-            pulled_back: 1)
+            transposed: 1)
     }
 }

@@ -27,7 +27,7 @@ public struct FeedForward: Operation {
             for rows in chunks(x) {
                 let inner = GEGLU().forward([widened(x, rows)]).output
                 product(
-                    inner, 0..<rows.count, narrowing.weight, pulledBack: false, bias: narrowing.bias, into: y,
+                    inner, 0..<rows.count, narrowing.weight, transposed: false, bias: narrowing.bias, into: y,
                     at: rows.lowerBound)
             }
         }
@@ -46,14 +46,14 @@ public struct FeedForward: Operation {
                     for start in (0..<cotangents).map({ $0 * rows + chunk.lowerBound }) {
                         let dInner = Tensor([chunk.count, narrowing.weight.shape[1]]) {
                             product(
-                                dy, start..<start + chunk.count, narrowing.weight, pulledBack: true,
+                                dy, start..<start + chunk.count, narrowing.weight, transposed: true,
                                 bias: nil,
                                 into: $0, at: 0)
                         }
                         guard let dWide = GEGLU().vjp(dInner, saved: .init(x: wide), needs: [true])[0]
                         else { continue }
                         product(
-                            dWide, 0..<chunk.count, widening.weight, pulledBack: true, bias: nil, into: dx,
+                            dWide, 0..<chunk.count, widening.weight, transposed: true, bias: nil, into: dx,
                             at: start)
                     }
                 }
@@ -64,7 +64,7 @@ public struct FeedForward: Operation {
     /// `[a, g]` of some rows.
     private func widened(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
         Tensor([rows.count, widening.weight.shape[0]]) {
-            product(x, rows, widening.weight, pulledBack: false, bias: widening.bias, into: $0, at: 0)
+            product(x, rows, widening.weight, transposed: false, bias: widening.bias, into: $0, at: 0)
         }
     }
 

@@ -24,16 +24,11 @@ public struct Linear: Operation {
     public struct Saved {}
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
-        (product(inputs[0], weight, pulledBack: false, bias: bias), Saved())
+        (product(inputs[0], weight, transposed: false, bias: bias), Saved())
     }
 
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        [needs[0] ? product(dy, weight, pulledBack: true, bias: nil) : nil]
-    }
-
-    /// Pull-back to the weights `(out, in)` and the bias `(out)`, for a single cotangent.
-    public func parameterVJP(_ dy: Tensor, input x: Tensor) -> (weight: Tensor, bias: Tensor) {
-        (weightGradient(dy, x, rows: dy.count / weight.shape[0]), dy.summedRows(width: weight.shape[0]))
+        [needs[0] ? product(dy, weight, transposed: true, bias: nil) : nil]
     }
 }
 
@@ -58,15 +53,15 @@ public struct AdaptedLinear: Operation {
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
         let saved = Saved(x: inputs[0], down: inputs[1], up: inputs[2])
-        return (product(saved.x, adapted(saved), pulledBack: false, bias: base.bias), saved)
+        return (product(saved.x, adapted(saved), transposed: false, bias: base.bias), saved)
     }
 
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
-        let dx = needs[0] ? product(dy, adapted(saved), pulledBack: true, bias: nil) : nil
+        let dx = needs[0] ? product(dy, adapted(saved), transposed: true, bias: nil) : nil
         guard needs[1] || needs[2] else { return [dx, nil, nil] }
         let rows = saved.x.count / base.weight.shape[1]
-        let low = product(saved.x, StoredTensor(saved.down), pulledBack: false, bias: nil)
-        let dLow = product(dy, StoredTensor(saved.up), pulledBack: true, bias: nil)
+        let low = product(saved.x, StoredTensor(saved.down), transposed: false, bias: nil)
+        let dLow = product(dy, StoredTensor(saved.up), transposed: true, bias: nil)
         func perCotangent(_ dy: Tensor, _ x: Tensor, width: Int) -> Tensor {
             let flat = dy.reshaped([dy.count / (rows * width), rows * width])
             return scale
@@ -83,56 +78,41 @@ public struct AdaptedLinear: Operation {
     }
 }
 
-/// `(…, in)` → `(…, out)` by a weight `(out, in)`; pulled back: `(…, out)` → `(…, in)`.
-func product(_ x: Tensor, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor?) -> Tensor {
-    let (from, to) = pulledBack ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
+/// `(…, in)` → `(…, out)` by a weight `(out, in)`; transposed: `(…, out)` → `(…, in)`.
+func product(_ x: Tensor, _ weight: StoredTensor, transposed: Bool, bias: Tensor?) -> Tensor {
+    let (from, to) = transposed ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
     precondition(x.shape.last == from, "linear: \(x.shape) does not match \(weight.shape)")
     return Tensor(x.shape.dropLast() + [to]) { y in
-        product(x, 0..<x.count / from, weight, pulledBack: pulledBack, bias: bias, into: y, at: 0)
+        product(x, 0..<x.count / from, weight, transposed: transposed, bias: bias, into: y, at: 0)
     }
 }
 
 /// The same of some rows of `x`, whose results are written from row `start` of `y` on.
 func product(
-    _ x: Tensor, _ rows: Range<Int>, _ weight: StoredTensor, pulledBack: Bool, bias: Tensor?,
+    _ x: Tensor, _ rows: Range<Int>, _ weight: StoredTensor, transposed: Bool, bias: Tensor?,
     into y: UnsafeMutableBufferPointer<Float>, at start: Int
 ) {
-    let (from, to) = pulledBack ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
+    let (from, to) = transposed ? (weight.shape[0], weight.shape[1]) : (weight.shape[1], weight.shape[0])
     precondition(
         rows.upperBound * from <= x.count && (start + rows.count) * to <= y.count,
         "rows \(rows) of \(x.shape) from row \(start) on")
     withExtendedLifetime((x, bias)) {
         weight.withKernelWeight {
             ck_linear(
-                x.storage.base + rows.lowerBound * from, $0, pulledBack ? 1 : 0, bias?.storage.base,
+                x.storage.base + rows.lowerBound * from, $0, transposed ? 1 : 0, bias?.storage.base,
                 y.baseAddress.map { $0 + start * to }, rows.count, from, to)
         }
     }
 }
 
 /// `dyᵀ·x` over `rows` rows: `(out, in)`.
-private func weightGradient(_ dy: Tensor, _ x: Tensor, rows: Int) -> Tensor {
+func weightGradient(_ dy: Tensor, _ x: Tensor, rows: Int) -> Tensor {
     let (out, width) = (dy.count / rows, x.count / rows)
     return Tensor([out, width]) { result in
         withExtendedLifetime((dy, x)) {
             ck_gemm(
                 1, 0, out, width, rows, 1, dy.storage.base, out, x.storage.base, width, 0, result.baseAddress,
                 width)
-        }
-    }
-}
-
-extension Tensor {
-    /// The sum over all rows of `width` values: the pull-back to a bias.
-    func summedRows(width: Int) -> Tensor {
-        Tensor([width]) { out in
-            withUnsafeValues { x in
-                for c in 0..<width {
-                    var sum = 0.0
-                    for r in 0..<x.count / width { sum += Double(x[r * width + c]) }
-                    out[c] = Float(sum)
-                }
-            }
         }
     }
 }

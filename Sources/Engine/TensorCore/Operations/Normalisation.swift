@@ -51,14 +51,7 @@ public struct GroupNorm: Operation {
         needs[0] ? [pullBack(dy, saved, nil, nil)] : [nil]
     }
 
-    /// Pull-back to γ and β, for a single cotangent.
-    public func parameterVJP(_ dy: Tensor, saved: Saved) -> (gamma: Tensor, beta: Tensor) {
-        let (dGamma, dBeta) = (TensorStorage(count: gamma.count), TensorStorage(count: gamma.count))
-        _ = pullBack(dy, saved, dGamma.base, dBeta.base)
-        return (Tensor(shape: gamma.shape, storage: dGamma), Tensor(shape: gamma.shape, storage: dBeta))
-    }
-
-    private func pullBack(
+    func pullBack(
         _ dy: consuming Tensor, _ saved: Saved, _ dGamma: UnsafeMutablePointer<Float>?,
         _ dBeta: UnsafeMutablePointer<Float>?
     ) -> Tensor {
@@ -126,14 +119,7 @@ public struct LayerNorm: Operation {
         needs[0] ? [pullBack(dy, saved, nil, nil)] : [nil]
     }
 
-    /// Pull-back to γ and β, for a single cotangent.
-    public func parameterVJP(_ dy: Tensor, saved: Saved) -> (gamma: Tensor, beta: Tensor) {
-        let (dGamma, dBeta) = (TensorStorage(count: gamma.count), TensorStorage(count: gamma.count))
-        _ = pullBack(dy, saved, dGamma.base, dBeta.base)
-        return (Tensor(shape: gamma.shape, storage: dGamma), Tensor(shape: gamma.shape, storage: dBeta))
-    }
-
-    private func pullBack(
+    func pullBack(
         _ dy: Tensor, _ saved: Saved, _ dGamma: UnsafeMutablePointer<Float>?,
         _ dBeta: UnsafeMutablePointer<Float>?
     ) -> Tensor {

@@ -1,5 +1,5 @@
-/* The plain version of attention and its gradient: the whole map, in double. */
-#include "CKernels.h"
+/* Attention and its gradient: the whole map, in double. */
+#include "KernelReferences.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
