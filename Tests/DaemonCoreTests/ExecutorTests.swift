@@ -60,10 +60,9 @@ import Testing
         return try files.list(folder).map(\.name).filter { !$0.hasPrefix(".") }
     }
 
-    private func record() throws -> JSONValue {
+    private func record() throws -> Job {
         let claim = try #require(try files.list("\(inbox)/.clipdragd").first { $0.kind == .directory })
-        return try #require(
-            JSONValue(parsing: try files.read("\(inbox)/.clipdragd/\(claim.name)/.job.json")))
+        return try #require(Job(try files.read("\(inbox)/.clipdragd/\(claim.name)/.job.json"), inbox: inbox))
     }
 
     @Test func `a run that succeeds is published, and the record names its executor and its ID`() throws {
@@ -73,8 +72,7 @@ import Testing
         try drop("x")
         try daemon.begin()
         try turn(daemon, until: "the run") { cluster.starts == ["x"] }
-        #expect(try record()["executor"]?.string == "local")
-        #expect(try record()["run"]?.string == "fake-1")
+        #expect(try record().run == RunReference(executor: "local", id: "fake-1"))
         cluster.report("x", RunProgress(stage: "drag", step: 3, total: 9))
         try turn(daemon, until: "the status") { try status("running").first?["step"]?.integer == 3 }
         #expect(try status("running").first?["run"]?.string == "fake-1")
@@ -136,8 +134,8 @@ import Testing
         try drop("x")
         try daemon.begin()
         try turn(daemon, until: "the run") { cluster.starts == ["x"] }
-        let id = try #require(try record()["id"]?.string)
-        try ControlFiles(stateFolder: "\(folder)/state").request(.cancel, id)
+        let id = try record().id
+        try ControlFiles(stateFolder: "\(folder)/state").add(ControlRequest(action: .cancel, job: id))
         try turn(daemon, until: "the end") { try names("\(inbox)/failed") == ["x"] }
         #expect(cluster.stopped == ["x"] && cluster.alive.isEmpty)
     }
@@ -225,9 +223,9 @@ import Testing
         }
         let claim = try #require(try files.list("\(inbox)/.clipdragd").first { $0.kind == .directory }?.name)
         let path = "\(inbox)/.clipdragd/\(claim)/.job.json"
-        var job = try #require(Job(JSONValue(parsing: try files.read(path)), inbox: inbox))
+        var job = try #require(Job(try files.read(path), inbox: inbox))
         job.run?.id = nil
-        try files.replace(path, Array(job.json.lines.utf8), mode: 0o644)
+        try files.replace(path, job.bytes, mode: 0o644)
         let (second, _) = daemon(cluster)
         try second.begin()
         #expect(second.runs.count == 1 && cluster.questions == [""] && cluster.starts == ["x"])
@@ -244,14 +242,14 @@ import Testing
         }
         let claim = try #require(try files.list("\(inbox)/.clipdragd").first { $0.kind == .directory }?.name)
         let path = "\(inbox)/.clipdragd/\(claim)/.job.json"
-        var job = try #require(Job(JSONValue(parsing: try files.read(path)), inbox: inbox))
+        var job = try #require(Job(try files.read(path), inbox: inbox))
         job.run?.executor = "elsewhere"
-        try files.replace(path, Array(job.json.lines.utf8), mode: 0o644)
+        try files.replace(path, job.bytes, mode: 0o644)
         let (second, _) = daemon(cluster)
         try second.begin()
         for _ in 0..<3 { _ = second.turn() }
         #expect(second.scheduler.queue[job.id]?.state == .held && cluster.starts == ["x"])
-        try ControlFiles(stateFolder: "\(folder)/state").request(.release, job.id)
+        try ControlFiles(stateFolder: "\(folder)/state").add(ControlRequest(action: .release, job: job.id))
         try turn(second, until: "another run") { cluster.starts == ["x", "x"] }
     }
 

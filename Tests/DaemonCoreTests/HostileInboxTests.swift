@@ -106,7 +106,8 @@ import TestSupport
         defer { try? files.removeTree(folder) }
         let job = try claim(try pair(), store(files))
         let record = JSONValue.object([
-            ("id", .string(job.id)), ("name", .string(name)), ("spec", .string(spec)),
+            ("schema", .string(Job.schema)), ("id", .string(job.id)), ("name", .string(name)),
+            ("spec", .string(spec)),
             ("state", .string("publishing")),
         ])
         try files.replace("\(job.claim)/.job.json", Array(record.line.utf8), mode: 0o644)

@@ -202,7 +202,7 @@ private struct History {
                 inside == ["result.png", "trajectory.json"], "/out/\(name) is half a result: \(inside)")
             let record = disk.files["/out/\(name)/trajectory.json"].flatMap { JSONValue(parsing: $0) }
             let result = Digest.sha256([disk.files["/out/\(name)/result.png"] ?? []])
-            try demand(record?["sha256"]?.string == result, "/out/\(name) is not whole")
+            try demand(record?["sha256"]?["result.png"]?.string == result, "/out/\(name) is not whole")
             found[name] = record?["spec"]?.string ?? ""
         }
         return found
@@ -357,7 +357,7 @@ private final class ModelDaemon {
             try files.create("\(store.making(job))/result.png", result, mode: 0o644)
             let trajectory = JSONValue.object([
                 ("job", .object([("id", .string(job.id))])), ("spec", .string(job.spec)),
-                ("sha256", .string(Digest.sha256([result]))),
+                ("sha256", .object([("result.png", .string(Digest.sha256([result])))])),
             ])
             try files.create(
                 "\(store.making(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)

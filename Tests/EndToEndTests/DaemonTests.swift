@@ -263,7 +263,7 @@ import Testing
             ("\(making)/trajectory.json", "{\"job\": {\"id\": \"\(id)\"}}"),
             (
                 "\(claim)/.job.json",
-                "{\"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
+                "{\"schema\": \"clipdrag-job/1\", \"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
             ),
         ] { try files.create(path, Array(text.utf8), mode: 0o644) }
         try files.createDirectory("\(place.outbox)/.clipdragd/\(unfinished)")

@@ -97,23 +97,23 @@ final class Place {
               shift
             done
             echo "$id $(basename "$spec")" >> '\(folder.path)/started'
-            echo '{"stage":"drag","step":1,"total":2}'
+            echo '{"schema":"clipdrag-progress/1","stage":"drag","step":1,"total":2}'
             if grep -q CRASH "$spec"; then kill -9 $$; fi
             if grep -q REFUSE "$spec"; then
-              echo '{"failure":{"kind":"badSpec","code":"spec.test","message":"no","hint":"do","place":{"file":"x","line":1,"column":2},"retryable":false}}'; exit 65
+              echo '{"schema":"clipdrag-failure/1","failure":{"kind":"badSpec","code":"spec.test","message":"no","hint":"do","place":{"file":"x","line":1,"column":2},"retryable":false}}'; exit 65
             fi
             if grep -q DISKFULL "$spec" && [ ! -e '\(folder.path)/space' ]; then
-              echo '{"failure":{"kind":"badOutput","code":"file.write","message":"no space left","hint":"wait","retryable":true}}'; exit 73
+              echo '{"schema":"clipdrag-failure/1","failure":{"kind":"badOutput","code":"file.write","message":"no space left","hint":"wait","retryable":true}}'; exit 73
             fi
             if grep -q MISCONFIGURED "$spec" && [ ! -e '\(folder.path)/space' ]; then
-              echo '{"failure":{"kind":"badConfiguration","code":"config.test","message":"no such key","hint":"mend it","retryable":false}}'; exit 78
+              echo '{"schema":"clipdrag-failure/1","failure":{"kind":"badConfiguration","code":"config.test","message":"no such key","hint":"mend it","retryable":false}}'; exit 78
             fi
             if grep -q SLOW "$spec"; then sleep 20; fi
             if grep -q SILENT "$spec"; then exec >&-; sleep 20; fi
             if grep -q LITTER "$spec"; then sleep 600 & echo $! > '\(folder.path)/litter'; exit 1; fi
             if grep -q HUNGRY "$spec"; then exec python3 -c 'import time; x = b"x" * (200 << 20); time.sleep(20)'; fi
             if grep -q STEADY "$spec"; then
-              for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo "{\\"stage\\":\\"drag\\",\\"step\\":$i,\\"total\\":9}"; done
+              for i in 1 2 3 4 5 6 7 8; do sleep 0.5; echo "{\\"schema\\":\\"clipdrag-progress/1\\",\\"stage\\":\\"drag\\",\\"step\\":$i,\\"total\\":9}"; done
             fi
             # half of the files first: a reader must never see this
             cat "$image" > "$out/result.png" || exit 70

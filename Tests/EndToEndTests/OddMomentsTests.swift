@@ -148,7 +148,7 @@ import Testing
             ("\(making)/trajectory.json", "{\"job\": {\"id\": \"\(id)\"}}"),
             (
                 "\(claim)/.job.json",
-                "{\"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
+                "{\"schema\": \"clipdrag-job/1\", \"id\": \"\(id)\", \"name\": \"x\", \"spec\": \"x.yaml\", \"state\": \"publishing\"}"
             ),
             ("\(place.state)/history/.x.json.1.tmp", "of the daemon that runs"),
         ] {
@@ -184,7 +184,9 @@ import Testing
         // Its folder has the name of the first one's.
         let refused = try Program.run(["requeue", first] + state)
         #expect(refused.code == 64 && refused.errors.contains("any more"))
-        try PosixFileSystem().replace("\(place.state)/control/requeue \(first)", [], mode: 0o644)
+        let request = #"{"schema": "clipdrag-control/1", "action": "requeue", "job": "\#(first)"}"#
+        try PosixFileSystem().replace(
+            "\(place.state)/control/requeue \(first)", Array(request.utf8), mode: 0o644)
         place.wait("the request") { place.names("\(place.state)/control") == [] }
         #expect(place.names(failed) == ["x"])
 

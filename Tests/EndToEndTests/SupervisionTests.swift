@@ -36,7 +36,8 @@ import Testing
         for folder in [claim, making] { try files.createDirectory(folder) }
         try files.create("\(claim)/a.yaml", Array("image: x.png\nprompt: x\n".utf8), mode: 0o644)
         try files.linkOrCopy("\(place.inbox)/x.png", to: "\(claim)/x.png")
-        let record = #"{"id": "1", "name": "a", "spec": "a.yaml", "image": "x.png", "state": "publishing"}"#
+        let record =
+            #"{"schema": "clipdrag-job/1", "id": "1", "name": "a", "spec": "a.yaml", "image": "x.png", "state": "publishing"}"#
         try files.create("\(claim)/.job.json", Array(record.utf8), mode: 0o644)
         try files.create("\(making)/result.png", Place.picture, mode: 0o644)
         #expect(try place.runOnce() == 0)

@@ -58,7 +58,7 @@ static const char *plain(const char *name) {
 }
 
 static void refuse(const char *kind, const char *code, const char *where) {
-    printf("{\"failure\":{\"kind\":\"%s\",\"code\":\"%s\",\"message\":\"no\",\"hint\":\"do\","
+    printf("{\"schema\":\"clipdrag-failure/1\",\"failure\":{\"kind\":\"%s\",\"code\":\"%s\",\"message\":\"no\",\"hint\":\"do\","
            "\"place\":{\"file\":\"x\"%s},\"retryable\":false}}\n",
            kind, code, where);
     exit(65);
@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
     int is_there = image && access(image, F_OK) == 0;
     const char *text = bytes_of(spec, &spec_size), *picture = is_there ? bytes_of(image, &image_size) : "";
     setvbuf(stdout, NULL, _IOLBF, 0);
-    puts("{\"stage\":\"drag\",\"step\":1,\"total\":2}");
+    puts("{\"schema\":\"clipdrag-progress/1\",\"stage\":\"drag\",\"step\":1,\"total\":2}");
     const char *hold = getenv("TORTURE_HOLD"), *crashed = getenv("TORTURE_CRASHED");
     while (hold && access(hold, F_OK) == 0) usleep(20000);
     if (image && !is_there) refuse("badSpec", "spec.reference_missing", "");

@@ -21,7 +21,7 @@ extension JSONValue: Encodable {
     /// Writes whatever it is.
     public func encode(to encoder: any Encoder) throws {
         if let encoder = encoder as? SlotEncoder {
-            encoder.slot.content = .value(self)
+            encoder.slot.set(self)
             return
         }
         switch self {
@@ -59,34 +59,35 @@ public struct TextKey: CodingKey {
 
 /// Where one value is put together.
 private final class Slot {
-    enum Content {
-        case value(JSONValue)
-        case object([(key: String, slot: Slot)])
-        case array([Slot])
-    }
-    var content = Content.value(.object([]))
+    private enum Kind { case value, object, array }
+
+    private var kind = Kind.object
+    private var single = JSONValue.null
+    // Apart from each other, so that thousands of items are appended in place.
+    private var fields: [(key: String, slot: Slot)] = []
+    private var items: [Slot] = []
 
     var value: JSONValue {
-        switch content {
-        case .value(let value): value
-        case .object(let fields): .object(fields.map { ($0.key, $0.slot.value) })
-        case .array(let slots): .array(slots.map(\.value))
+        switch kind {
+        case .value: single
+        case .object: .object(fields.map { ($0.key, $0.slot.value) })
+        case .array: .array(items.map(\.value))
         }
     }
 
+    func set(_ value: JSONValue) { (kind, single) = (.value, value) }
+    func becomeObject() { kind = .object }
+    func becomeArray() { kind = .array }
+
     func field(_ key: String) -> Slot {
         let slot = Slot()
-        var fields: [(key: String, slot: Slot)] = []
-        if case .object(let known) = content { fields = known }
-        content = .object(fields + [(key, slot)])
+        fields.append((key, slot))
         return slot
     }
 
     func item() -> Slot {
         let slot = Slot()
-        var slots: [Slot] = []
-        if case .array(let known) = content { slots = known }
-        content = .array(slots + [slot])
+        items.append(slot)
         return slot
     }
 }
@@ -97,11 +98,11 @@ private struct SlotEncoder: Encoder {
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        if case .object = slot.content {} else { slot.content = .object([]) }
+        slot.becomeObject()
         return KeyedEncodingContainer(Keyed<Key>(slot: slot, codingPath: codingPath))
     }
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
-        slot.content = .array([])
+        slot.becomeArray()
         return Unkeyed(slot: slot, codingPath: codingPath)
     }
     func singleValueContainer() -> any SingleValueEncodingContainer {
@@ -111,11 +112,11 @@ private struct SlotEncoder: Encoder {
     /// Puts a value into a slot: what JSON knows as it is, all else by its own conformance.
     static func put(_ value: some Encodable, _ slot: Slot, _ path: [any CodingKey]) throws {
         switch value {
-        case let flag as Bool: slot.content = .value(.bool(flag))
-        case let text as String: slot.content = .value(.string(text))
-        case let x as Double: slot.content = .value(.number(x))
-        case let x as Float: slot.content = .value(.number(Double(x)))
-        case let n as any BinaryInteger: slot.content = .value(.integer(Int(n)))
+        case let flag as Bool: slot.set(.bool(flag))
+        case let text as String: slot.set(.string(text))
+        case let x as Double: slot.set(.number(x))
+        case let x as Float: slot.set(.number(Double(x)))
+        case let n as any BinaryInteger: slot.set(.integer(Int(n)))
         default: try value.encode(to: SlotEncoder(slot: slot, codingPath: path))
         }
     }
@@ -125,7 +126,7 @@ private struct Single: SingleValueEncodingContainer {
     let slot: Slot
     let codingPath: [any CodingKey]
 
-    mutating func encodeNil() { slot.content = .value(.null) }
+    mutating func encodeNil() { slot.set(.null) }
     mutating func encode(_ value: some Encodable) throws { try SlotEncoder.put(value, slot, codingPath) }
 }
 
@@ -140,7 +141,7 @@ private struct Unkeyed: UnkeyedEncodingContainer {
         count += 1
         return slot.item()
     }
-    mutating func encodeNil() { next().content = .value(.null) }
+    mutating func encodeNil() { next().set(.null) }
     mutating func encode(_ value: some Encodable) throws {
         try SlotEncoder.put(value, next(), codingPath)
     }
@@ -159,7 +160,7 @@ private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     private func field(_ key: Key) -> Slot { slot.field(key.stringValue) }
 
-    mutating func encodeNil(forKey key: Key) { field(key).content = .value(.null) }
+    mutating func encodeNil(forKey key: Key) { field(key).set(.null) }
     mutating func encode(_ value: some Encodable, forKey key: Key) throws {
         try SlotEncoder.put(value, field(key), codingPath + [key])
     }

@@ -2,7 +2,6 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
-import ServiceConfiguration
 import Settings
 import YAMLDocuments
 

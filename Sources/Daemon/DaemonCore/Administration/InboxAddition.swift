@@ -190,15 +190,15 @@ public struct InboxAddition {
     private func ask(_ unit: SystemdUnit) -> Look {
         guard let process = unit.process else { return .not("it does not run") }
         let state = StateReader(stateFolder ?? unit.stateFolder)
-        guard state.status?["pid"]?.integer == process else {
+        guard state.status?.pid == process else {
             return .not("its status is not in \(state.folder)", mayChange: true)
         }
-        guard let told = state.inboxes.first(where: { $0.path == inbox.path }) else {
+        guard let watched = state.status?.inboxes.first(where: { $0.path == inbox.path }) else {
             return .not("it knows of no such inbox; is \(files.main) its configuration?")
         }
-        guard told.watch != "away" else { return .not("it sees no folder there") }
+        guard watched.watch != "away" else { return .not("it sees no folder there") }
         guard folder.isSeen(by: process) else { return .not("it sees another folder there") }
-        return .watched(told.watch)
+        return .watched(watched.watch)
     }
 
     /// Asks until it answers, or has been up for long enough.

@@ -129,7 +129,7 @@ final class Runs {
 }
 
 /// Which run a job has, as its record says.
-struct RunReference: Sendable, Equatable {
+struct RunReference: Codable, Sendable, Equatable {
     /// The executor's name.
     var executor: String
     /// The run's own ID there; nil until the executor has given one.

@@ -1,3 +1,4 @@
+import Foundation
 import DurableFiles
 import JSON
 import ServiceConfiguration
@@ -89,6 +90,16 @@ extension ClaimStore {
     private func isFrom(_ inbox: String, _ staged: String) throws(FileError) -> Bool {
         let record = Job.record(in: staged)
         guard try files.status(record) != nil else { return true }
-        return JSONValue(parsing: try files.read(record))?["inbox"]?.string == inbox
+        return RecordInbox(try files.read(record))?.inbox == inbox
+    }
+}
+
+/// The inbox that a job's record names, of a record that may be damaged elsewhere.
+private struct RecordInbox: Decodable {
+    let inbox: String
+
+    init?(_ bytes: [UInt8]) {
+        guard let record = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else { return nil }
+        self = record
     }
 }

@@ -79,7 +79,7 @@ struct ClaimStore: Sendable {
 
     /// Makes a job's record durable.
     func save(_ job: Job) throws(FileError) {
-        try files.replace(Job.record(in: job.claim), Array(job.json.lines.utf8), mode: 0o644)
+        try files.replace(Job.record(in: job.claim), job.bytes, mode: 0o644)
     }
 
     /// Claims that an earlier daemon left in an inbox, or this one when it failed in the midst of a claim. What was not
@@ -94,12 +94,12 @@ struct ClaimStore: Sendable {
         where entry.kind == .directory && !known.contains(entry.name) {
             let claim = "\(folder)/\(entry.name)"
             try files.removeTemporaries(claim)
-            var record: JSONValue?
+            var record: [UInt8]?
             // A record that cannot be read now is no damaged one: that error is the caller's.
             if try files.status(Job.record(in: claim)) != nil {
-                record = JSONValue(parsing: try files.read(Job.record(in: claim)))
+                record = try files.read(Job.record(in: claim))
             }
-            guard let job = Job(record, inbox: inbox), job.id == entry.name else {
+            guard let job = record.flatMap({ Job($0, inbox: inbox) }), job.id == entry.name else {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
@@ -123,9 +123,8 @@ struct ClaimStore: Sendable {
     private func publishedJob(_ id: String, _ inbox: String) throws(FileError) -> Job? {
         for entry in try files.list(outbox)
         where entry.kind == .directory && entry.name != ".clipdragd" {
-            let path = "\(outbox)/\(entry.name)/trajectory.json"
-            guard try files.status(path) != nil,
-                JSONValue(parsing: try files.read(path))?["job"]?["id"]?.string == id
+            let path = "\(outbox)/\(entry.name)/\(ResultRecord.fileName)"
+            guard try files.status(path) != nil, ResultRecord(try files.read(path))?.job?.id == id
             else { continue }
             let names = try files.list("\(inbox)/.clipdragd/\(id)").map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
@@ -191,14 +190,13 @@ struct ClaimStore: Sendable {
 
     /// A file of a finished job's results that is not what its worker meant to write, as the trajectory's `sha256` has it.
     func damagedResult(of job: Job) throws(FileError) -> String? {
-        let trajectory = "\(making(job))/trajectory.json"
-        guard try files.status(trajectory) != nil,
-            let record = JSONValue(parsing: try files.read(trajectory))
-        else { return "trajectory.json" }
-        guard case .object(let sums)? = record["sha256"] else { return nil }
-        for (name, sum) in sums {
+        let path = "\(making(job))/\(ResultRecord.fileName)"
+        guard try files.status(path) != nil, let record = ResultRecord(try files.read(path)) else {
+            return ResultRecord.fileName
+        }
+        for (name, digest) in (record.sha256 ?? [:]).sorted(by: { $0.key < $1.key }) {
             let path = "\(making(job))/\(name)"
-            guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == sum.string else {
+            guard try files.status(path) != nil, try Digest.sha256(files: [path], files) == digest else {
                 return name
             }
         }
@@ -260,10 +258,8 @@ struct ClaimStore: Sendable {
         while true {
             let name = numberedName(job.name, n)
             guard try files.status("\(outbox)/\(name)") != nil else { return nil }
-            let record = (try? files.read("\(outbox)/\(name)/trajectory.json")).flatMap {
-                JSONValue(parsing: $0)
-            }
-            if record?["job"]?["id"]?.string == job.id { return name }
+            let record = ResultRecord(in: "\(outbox)/\(name)", files)
+            if record?.job?.id == job.id { return name }
             n += 1
         }
     }

@@ -6,9 +6,11 @@ import JSON
 ///
 /// Invariants: the spec lies in the claim folder from the moment of the claim until it is archived, returned or failed;
 /// `state` is `publishing` only after all results are durable in the making folder.
-public struct Job: Sendable, Equatable {
+public struct Job: Record, Equatable {
+    public static let schema = "clipdrag-job/1"
+
     /// Where a job stands.
-    public enum State: String, Sendable {
+    public enum State: String, Codable, Sendable {
         /// Waiting for its run.
         case claimed
         /// Its run has started, and may have ended; its results are not yet marked as complete.
@@ -52,46 +54,6 @@ public struct Job: Sendable, Equatable {
     /// Where a claim folder has its record: by a name that no input can have.
     static func record(in claim: String) -> String { "\(claim)/.job.json" }
 
-    /// The record's text.
-    public var json: JSONValue {
-        var fields: [(key: String, value: JSONValue)] = [
-            ("id", .string(id)), ("name", .string(name)), ("inbox", .string(inbox)), ("spec", .string(spec)),
-            ("image", .optional(image)),
-            ("others", .array(others.map { .string($0) })), ("priority", .integer(priority)),
-            ("dropped", .number(dropped)),
-            ("crashes", .integer(crashes)), ("state", .string(state.rawValue)), ("digest", .string(digest)),
-        ]
-        if let run {
-            fields += [("executor", .string(run.executor)), ("run", .optional(run.id))]
-        }
-        if !ambiguous.isEmpty { fields.append(("ambiguous", .array(ambiguous.map { .string($0) }))) }
-        // A record with a flipped bit must not pass for another job's; where the inbox lies may change.
-        let sum = Digest.sha256(Array(JSONValue.object(fields.filter { $0.key != "inbox" }).line.utf8))
-        return .object(fields + [("check", .string(sum))])
-    }
-
-    /// Reads a record; nil when it is damaged, or leads out of its claim.
-    public init?(_ json: JSONValue?, inbox: String) {
-        guard let json, let id = json["id"]?.string, let name = json["name"]?.string,
-            let spec = json["spec"]?.string, Self.isFileName(name), Self.isFileName(spec),
-            let state = json["state"]?.string.flatMap({ State(rawValue: $0) })
-        else { return nil }
-        self.id = id
-        self.name = name
-        self.inbox = inbox
-        self.spec = spec
-        self.state = state
-        image = json["image"]?.string
-        others = Self.strings(json["others"])
-        ambiguous = Self.strings(json["ambiguous"])
-        priority = json["priority"]?.integer ?? 0
-        dropped = json["dropped"]?.number ?? 0
-        crashes = json["crashes"]?.integer ?? 0
-        digest = json["digest"]?.string ?? ""
-        run = json["executor"]?.string.map { RunReference(executor: $0, id: json["run"]?.string) }
-        if let check = json["check"]?.string, check != self.json["check"]?.string { return nil }
-    }
-
     /// A fresh claim.
     init(id: String, pair: Pair, digest: String) {
         self.id = id
@@ -108,14 +70,97 @@ public struct Job: Sendable, Equatable {
         self.digest = digest
     }
 
-    private static func isFileName(_ text: String) -> Bool {
-        !["", ".", ".."].contains(text) && !text.utf8.contains(UInt8(ascii: "/"))
-    }
-
-    private static func strings(_ json: JSONValue?) -> [String] {
-        if case .array(let items)? = json { items.compactMap(\.string) } else { [] }
-    }
-
     /// The pictures and masks that it needs from its inbox.
     var inputs: [String] { ([image].compactMap { $0 } + others).filter(InboxNames.isInput) }
+}
+
+extension Job {
+    private enum CodingKeys: String, OmittingKey {
+        case id, name, inbox, spec, image, others, priority, dropped, crashes, state, digest, run, ambiguous
+        case check
+
+        var isOmittedWhenNil: Bool { self == .run }
+    }
+
+    /// Reads the record of a claim in an inbox; where the inbox lies may have changed. nil when the record is damaged, or leads
+    /// out of its claim.
+    init?(_ bytes: [UInt8], inbox: String) {
+        guard var job = try? Job(reading: bytes) else { return nil }
+        job.inbox = inbox
+        self = job
+    }
+
+    /// Reads a record.
+    ///
+    /// - Throws: also when the record is damaged, or leads out of its claim.
+    public init(from decoder: any Decoder) throws {
+        let record = try decoder.container(keyedBy: CodingKeys.self)
+        func value<Value: Decodable>(_ key: CodingKeys, _ absent: Value) throws -> Value {
+            try record.decodeIfPresent(Value.self, forKey: key) ?? absent
+        }
+        id = try record.decode(String.self, forKey: .id)
+        name = try Self.fileName(record, .name)
+        inbox = try value(.inbox, "")
+        spec = try Self.fileName(record, .spec)
+        image = try record.decodeIfPresent(String.self, forKey: .image)
+        others = try value(.others, [])
+        ambiguous = try value(.ambiguous, [])
+        priority = try value(.priority, 0)
+        dropped = try value(.dropped, 0)
+        crashes = try value(.crashes, 0)
+        state = try record.decode(State.self, forKey: .state)
+        digest = try value(.digest, "")
+        run = try record.decodeIfPresent(RunReference.self, forKey: .run)
+        let check = try record.decodeIfPresent(String.self, forKey: .check)
+        guard check == nil || check == checksum else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .check, in: record, debugDescription: "the record is damaged")
+        }
+    }
+
+    private static func fileName(_ record: KeyedDecodingContainer<CodingKeys>, _ key: CodingKeys) throws
+        -> String
+    {
+        let name = try record.decode(String.self, forKey: key)
+        guard !["", ".", ".."].contains(name), !name.utf8.contains(UInt8(ascii: "/")) else {
+            throw DecodingError.dataCorruptedError(forKey: key, in: record, debugDescription: "no file name")
+        }
+        return name
+    }
+
+    /// Writes the record, with its checksum.
+    public func encode(to encoder: any Encoder) throws {
+        try encodeFields(to: encoder)
+        var record = encoder.container(keyedBy: CodingKeys.self)
+        try record.encode(checksum, forKey: .check)
+    }
+
+    private func encodeFields(to encoder: any Encoder) throws {
+        var record = encoder.container(keyedBy: CodingKeys.self)
+        try record.encode(id, forKey: .id)
+        try record.encode(name, forKey: .name)
+        try record.encode(inbox, forKey: .inbox)
+        try record.encode(spec, forKey: .spec)
+        try record.encodeIfPresent(image, forKey: .image)
+        try record.encode(others, forKey: .others)
+        try record.encode(priority, forKey: .priority)
+        try record.encode(dropped, forKey: .dropped)
+        try record.encode(crashes, forKey: .crashes)
+        try record.encode(state, forKey: .state)
+        try record.encode(digest, forKey: .digest)
+        try record.encodeIfPresent(run, forKey: .run)
+        try record.encode(ambiguous, forKey: .ambiguous)
+    }
+
+    /// The SHA-256 of all fields but the inbox's place: a record with a flipped bit must not pass for another job's.
+    private var checksum: String {
+        var job = self
+        job.inbox = ""
+        return Digest.sha256(Array(JSONValue(encoding: Fields(job: job)).line.utf8))
+    }
+
+    private struct Fields: Encodable {
+        let job: Job
+        func encode(to encoder: any Encoder) throws { try job.encodeFields(to: encoder) }
+    }
 }

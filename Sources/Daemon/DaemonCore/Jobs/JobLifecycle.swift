@@ -174,7 +174,7 @@ final class JobLifecycle {
     private func remember(_ job: Job, _ outcome: JobHistory.Outcome) throws(FileError) {
         // The hook's event first: a daemon that dies between the two tells the hook twice, never not at all.
         if context.configuration.hook != nil {
-            try hook.add(job.id, history.text(job, outcome, isShown: true))
+            try hook.add(EndedJob(job, outcome))
         }
         try history.add(job, outcome)
         context.metrics.countEnd(outcome)

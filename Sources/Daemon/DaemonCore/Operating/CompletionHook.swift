@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import JSON
 internal import CLinux
 
 #if canImport(Glibc)
@@ -39,11 +40,11 @@ public final class CompletionHook {
     /// When something is due, seconds since 1970.
     var nextTime: Double { running?.until ?? waiting.map(\.due).min() ?? .infinity }
 
-    /// Takes a job's event, durable when this returns.
-    func add(_ id: String, _ json: String) throws(FileError) {
+    /// Takes a job's event, durable when this returns. In it, file names are as people read them.
+    func add(_ job: EndedJob) throws(FileError) {
         try files.createDirectory(folder)
-        try files.replace("\(folder)/\(id).json", Array(json.utf8), mode: 0o600)
-        if !waiting.contains(where: { $0.id == id }) { waiting.append((id, 0, 0)) }
+        try files.replace("\(folder)/\(job.id).json", Array(job.json.shown.lines.utf8), mode: 0o600)
+        if !waiting.contains(where: { $0.id == job.id }) { waiting.append((job.id, 0, 0)) }
     }
 
     /// Ends, kills or starts runs as they are due.

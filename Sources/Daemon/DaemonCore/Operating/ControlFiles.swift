@@ -1,53 +1,47 @@
+import JobFiles
+import JSON
 import DurableFiles
 
-/// Requests of the command line, as files in STATE/control: `paused`, `draining`, and `VERB ID` for single jobs. A file
-/// survives a restart of the daemon; the daemon removes a request once it is carried out.
+/// The requests of the command line, one file each in STATE/control. A file survives a restart of the daemon; the daemon removes
+/// a request about a job once it is carried out.
 public struct ControlFiles: Sendable {
-    /// What can be asked about one job.
-    public enum Verb: String, Sendable, CaseIterable { case hold, release, requeue, cancel }
-
     private let folder: String
     private(set) var isPaused = false
     private(set) var isDraining = false
-    /// What is asked about jobs.
-    private(set) var requests: [(verb: Verb, id: String)] = []
+    /// Requests about jobs.
+    private(set) var requests: [ControlRequest] = []
 
     /// The requests in a state folder.
-    public init(stateFolder: String) { folder = "\(stateFolder)/control" }
+    public init(stateFolder: String) { folder = StateLayout(stateFolder).control }
 
-    /// Asks that no new job be started (`paused`), or that what is claimed be done and nothing more (`draining`).
-    public func set(_ flag: String, _ on: Bool) throws(FileError) {
+    /// Adds a request.
+    public func add(_ request: ControlRequest) throws(FileError) {
         let files = PosixFileSystem()
         try files.createDirectory(folder)
-        if on {
-            try files.replace("\(folder)/\(flag)", [], mode: 0o644)
-        } else {
-            try files.remove("\(folder)/\(flag)")
-            try files.replace("\(folder)/wake", [], mode: 0o644)  // a removal wakes no one
-        }
+        try files.replace("\(folder)/\(request.fileName)", request.bytes, mode: 0o644)
     }
 
-    /// Asks for something about a job.
-    public func request(_ verb: Verb, _ id: String) throws(FileError) {
+    /// Removes a request, of the operator's own accord.
+    public func withdraw(_ request: ControlRequest) throws(FileError) {
         let files = PosixFileSystem()
         try files.createDirectory(folder)
-        try files.replace("\(folder)/\(verb.rawValue) \(id)", [], mode: 0o644)
+        try files.remove("\(folder)/\(request.fileName)")
+        try files.replace("\(folder)/wake", [], mode: 0o644)  // a removal wakes no one
     }
 
     /// Reads all requests.
     mutating func read(_ files: some FileSystem) {
-        let names = (try? files.list(folder).map(\.name)) ?? []
-        isPaused = names.contains("paused")
-        isDraining = names.contains("draining")
-        requests = names.compactMap { name in
-            let words = name.split(separator: " ")
-            guard words.count == 2, let verb = Verb(rawValue: String(words[0])) else { return nil }
-            return (verb, String(words[1]))
+        let entries = (try? files.list(folder)) ?? []
+        let all = entries.filter { $0.kind == .file && !$0.name.hasPrefix(".") }.compactMap { entry in
+            (try? files.read("\(folder)/\(entry.name)")).flatMap { try? ControlRequest(reading: $0) }
         }
+        isPaused = all.contains { $0.action == .pause }
+        isDraining = all.contains { $0.action == .drain }
+        requests = all.filter { $0.job != nil }
     }
 
     /// Removes a request that is carried out.
-    func remove(_ verb: Verb, _ id: String, _ files: some FileSystem) {
-        try? files.remove("\(folder)/\(verb.rawValue) \(id)")
+    func remove(_ request: ControlRequest, _ files: some FileSystem) {
+        try? files.remove("\(folder)/\(request.fileName)")
     }
 }

@@ -142,7 +142,7 @@ public struct Explanation: Sendable {
             let claims = (try? files.list("\(folder)/.clipdragd")) ?? []
             for claim in claims where claim.kind == .directory {
                 let record = try? files.read(Job.record(in: "\(folder)/.clipdragd/\(claim.name)"))
-                if let job = Job(record.flatMap { JSONValue(parsing: $0) }, inbox: folder),
+                if let job = record.flatMap({ Job($0, inbox: folder) }),
                     job.spec == name || job.inputs.contains(name)
                 {
                     return explain(job)
@@ -160,17 +160,14 @@ public struct Explanation: Sendable {
                 return Explanation(.publishing, start + "is done and being published." + silence)
             case .claimed, .running: break
             }
-            let active = daemon.active
-            if daemon.isAlive,
-                let row = active.first(where: { $0["id"]?.string == job.id && $0["executor"] != nil })
-            {
-                let stage = row["stage"]?.string.map {
-                    ": \($0), step \(row["step"]?.integer ?? 0) of \(row["total"]?.integer ?? 0)"
+            if daemon.isAlive, let running = daemon.running(job.id) {
+                let stage = running.stage.map {
+                    ": \($0), step \(running.step ?? 0) of \(running.total ?? 0)"
                 }
                 return Explanation(.running, start + "is being edited\(stage ?? "").")
             }
-            let queue = active.filter { $0["executor"] == nil }
-            let place = queue.firstIndex { $0["id"]?.string == job.id }.map {
+            let queue = daemon.status?.waiting ?? []
+            let place = queue.firstIndex { $0.id == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }
             let tries = job.crashes == 0 ? "" : "; \(job.crashes) of its tries have failed"
@@ -181,33 +178,33 @@ public struct Explanation: Sendable {
         }
 
         /// A file of a job that has ended: what the newest record that names it says.
-        private func ended(ofInbox inbox: String? = nil, where isMeant: ((JSONValue) -> Bool)? = nil)
+        private func ended(ofInbox inbox: String? = nil, where isMeant: ((EndedJob) -> Bool)? = nil)
             -> Explanation?
         {
             for id in daemon.ended.reversed() {
                 guard let record = daemon.record(id) else { continue }
                 let names =
-                    isMeant?(record) ?? [record["spec"]?.string, record["image"]?.string].contains(name)
-                guard names, inbox == nil || record["inbox"]?.string == inbox else { continue }
-                return explain(record, id)
+                    isMeant?(record) ?? [record.spec, record.image].contains(name)
+                guard names, inbox == nil || record.inbox == inbox else { continue }
+                return explain(record)
             }
             return nil
         }
 
-        private func explain(_ record: JSONValue, _ id: String) -> Explanation {
-            let start = "\(name) belongs to the job `\(record["name"]?.string ?? "")`, \(id), which "
-            if let published = record["published_as"]?.string {
+        private func explain(_ record: EndedJob) -> Explanation {
+            let start = "\(name) belongs to the job `\(record.name)`, \(record.id), which "
+            if let published = record.publishedAs {
                 let outbox = configuration.outbox.map { "\($0)/" } ?? ""
                 return Explanation(.published, start + "was published as \(outbox)\(published).")
             }
-            let folder = record["folder"]?.string ?? ""
-            let code = record["code"]?.string ?? ""
+            let folder = record.folder ?? ""
+            let code = record.code ?? ""
             let bytes = try? files.read("\(folder)/\(ErrorReport.fileName)")
             guard let error = bytes.flatMap({ try? ErrorReport(reading: $0) }) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
-            let kind = record["kind"]?.string.flatMap { Failure.Kind(rawValue: $0) }
-            let retry = kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(id)` tries again"
+            let retry =
+                record.kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(record.id)` tries again"
             return Explanation(
                 .failed,
                 start
@@ -218,12 +215,12 @@ public struct Explanation: Sendable {
         /// A file that the daemon itself has put somewhere.
         private var putAway: Explanation? {
             if let outbox = configuration.outbox, let name = first(below: outbox) {
-                return ended { $0["published_as"]?.string == name }
+                return ended { $0.publishedAs == name }
             }
             for inbox in configuration.inboxes {
                 let failed = configuration.failed ?? "\(inbox.path)/failed"
                 if let name = first(below: failed) {
-                    return ended { $0["folder"]?.string == "\(failed)/\(name)" }
+                    return ended { $0.folder == "\(failed)/\(name)" }
                 }
                 for archive in [configuration.archive ?? "\(inbox.path)/archive", "\(inbox.path)/done"]
                 where folder == archive {

@@ -24,12 +24,10 @@ final class JobHistory {
         self.files = files
         let entries = (try? files.list(folder)) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {
-            guard
-                let record = (try? files.read("\(folder)/\(entry.name)")).flatMap({ JSONValue(parsing: $0) }),
-                record["state"]?.string == "published", let digest = record["digest"]?.string,
-                let name = record["published_as"]?.string
+            guard let record = record(stem(entry.name)), record.state == .published,
+                let name = record.publishedAs
             else { continue }
-            if publishedNames[digest] == nil { publishedNames[digest] = name }
+            if publishedNames[record.digest] == nil { publishedNames[record.digest] = name }
         }
     }
 
@@ -38,7 +36,7 @@ final class JobHistory {
 
     /// Stores how a job ended.
     func add(_ job: Job, _ outcome: Outcome) throws(FileError) {
-        try files.replace("\(folder)/\(job.id).json", Array(text(job, outcome).utf8), mode: 0o644)
+        try files.replace("\(folder)/\(job.id).json", EndedJob(job, outcome).bytes, mode: 0o644)
         if case .published(let name) = outcome, publishedNames[job.digest] == nil {
             publishedNames[job.digest] = name
         }
@@ -50,31 +48,22 @@ final class JobHistory {
     /// Makes the stored ends durable: the syncing of an earlier try may have failed.
     func sync() throws(FileError) { try files.syncDirectory(folder) }
 
-    /// A finished job's record as JSON, which is what the hook is given too.
-    func text(_ job: Job, _ outcome: Outcome, isShown: Bool = false) -> String {
-        var fields: [(key: String, value: JSONValue)] = [
-            ("id", .string(job.id)), ("name", .string(job.name)), ("inbox", .string(job.inbox)),
-            ("spec", .string(job.spec)),
-            ("image", .optional(job.image)), ("digest", .string(job.digest)),
-            ("crashes", .integer(job.crashes)),
-            ("finished", .string(Date().formatted(.iso8601))),
-        ]
-        switch outcome {
-        case .published(let name):
-            fields += [("state", .string("published")), ("published_as", .string(name))]
-        case .failed(let failure, let folder):
-            fields += [
-                ("state", .string("failed")), ("kind", .string(failure.kind.rawValue)),
-                ("code", .string(failure.code)), ("folder", .string(folder)),
-            ]
-        }
-        let record = JSONValue.object(fields)
-        return (isShown ? record.shown : record).lines
-    }
-
-    /// A finished job's record.
-    func record(_ id: String) -> JSONValue? {
+    /// The record of a job that has ended.
+    func record(_ id: String) -> EndedJob? {
         guard !id.contains("/") else { return nil }
-        return (try? files.read("\(folder)/\(id).json")).flatMap { JSONValue(parsing: $0) }
+        return (try? files.read("\(folder)/\(id).json")).flatMap { try? EndedJob(reading: $0) }
+    }
+}
+
+extension EndedJob {
+    /// The record of a job that ends now.
+    init(_ job: Job, _ outcome: JobHistory.Outcome) {
+        (id, name, inbox, spec, image) = (job.id, job.name, job.inbox, job.spec, job.image)
+        (digest, crashes, finished) = (job.digest, job.crashes, Date().formatted(.iso8601))
+        switch outcome {
+        case .published(let name): (state, publishedAs) = (.published, name)
+        case .failed(let failure, let folder):
+            (state, kind, code, self.folder) = (.failed, failure.kind, failure.code, folder)
+        }
     }
 }

@@ -48,14 +48,16 @@ final class Operations {
         let before = (control.isPaused, control.isDraining)
         control.read(context.files)
         reportOrder(before: before)
-        for (verb, id) in control.requests {
-            switch verb {
+        for request in control.requests {
+            guard let id = request.job else { continue }
+            switch request.action {
+            case .pause, .drain: continue
             case .hold: change(id, from: .claimed, to: .held, .held, "held")
             case .release: change(id, from: .held, to: .claimed, .released, "released")
             case .cancel: guard cancel(id) else { continue }
             case .requeue: requeue(failed: id)
             }
-            control.remove(verb, id, context.files)
+            control.remove(request, context.files)
         }
     }
 
@@ -106,9 +108,8 @@ final class Operations {
 
     /// Moves a failed job's inputs back to the inbox that they came from. A file whose name is taken there stays.
     private func requeue(failed id: String) {
-        guard let record = history.record(id), let folder = record["folder"]?.string,
-            let inbox = record["inbox"]?.string
-        else { return }
+        guard let record = history.record(id), let folder = record.folder else { return }
+        let inbox = record.inbox
         // What lies at an inbox's path while it is not mounted, say, is not that inbox.
         guard inboxes[inbox]?.isAttached ?? true else {
             return context.log.write(.warning, "its inbox \(inbox) is not there", ["job": id])
@@ -125,7 +126,7 @@ final class Operations {
             if Set(left).isSubset(of: InboxNames.reports) { try files.removeTree(folder) }
             context.log.event(
                 .requeued, "back in the inbox", level: .notice,
-                ["job": id, "name": record["name"]?.string ?? "", "inbox": inbox])
+                ["job": id, "name": record.name, "inbox": inbox])
         } catch { context.log.write(.warning, "not all of it could be put back: \(error)", ["job": id]) }
     }
 

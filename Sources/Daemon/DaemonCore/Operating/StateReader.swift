@@ -5,22 +5,24 @@ import JSON
     import Glibc
 #endif
 
-/// What a daemon has told in its state folder, for the command line. File names are as `PathCoding` has them.
+/// What a daemon has written into its state folder, for the command line. File names are as `PathCoding` has them.
 public struct StateReader: Sendable {
     /// The state folder.
     public let folder: String
     /// status.json; nil when no daemon has run with this folder.
-    public let status: JSONValue?
+    public let status: DaemonStatus?
 
     /// Reads a state folder.
     public init(_ folder: String) {
         self.folder = folder
-        status = Self.read("\(folder)/status.json")
+        status = (try? PosixFileSystem().read("\(folder)/status.json")).flatMap {
+            try? DaemonStatus(reading: $0)
+        }
     }
 
     /// Whether the daemon that wrote the status is alive. Another user's can be asked for only by name.
     public var isAlive: Bool {
-        guard let pid = status?["pid"]?.integer.flatMap({ Int32(exactly: $0) }), pid > 0 else { return false }
+        guard let pid = status.flatMap({ Int32(exactly: $0.pid) }), pid > 0 else { return false }
         guard kill(pid, 0) == 0 || errno == EPERM else { return false }
         // Its number may be another program's by now.
         guard let name = try? PosixFileSystem().read("/proc/\(pid)/comm") else { return true }
@@ -28,25 +30,18 @@ public struct StateReader: Sendable {
     }
 
     /// Why nothing is started now: `paused`, `draining`, or the place that does not work.
-    public var hindrance: String? { status?["why"]?.string }
+    public var hindrance: String? { status?.why }
+
+    /// The running job of an ID.
+    public func running(_ id: String) -> DaemonStatus.RunningJob? { status?.running.first { $0.id == id } }
+
+    /// The waiting job of an ID.
+    public func waiting(_ id: String) -> DaemonStatus.WaitingJob? { status?.waiting.first { $0.id == id } }
 
     /// Jobs that run or wait, in order.
     public var active: [JSONValue] {
-        ["running", "waiting"].flatMap { key -> [JSONValue] in
-            guard case .array(let items)? = status?[key] else { return [] }
-            return items.map { item in
-                guard case .object(let fields) = item, item["state"] == nil else { return item }
-                return .object(fields + [("state", .string(key))])
-            }
-        }
-    }
-
-    /// Inboxes that the daemon watches, and how.
-    public var inboxes: [(path: String, watch: String)] {
-        guard case .array(let items)? = status?["inboxes"] else { return [] }
-        return items.compactMap { item in
-            item["path"]?.string.map { ($0, item["watch"]?.string ?? "") }
-        }
+        (status?.running ?? []).map { JSONValue(encoding: $0) }
+            + (status?.waiting ?? []).map { JSONValue(encoding: $0) }
     }
 
     /// IDs of jobs that have ended, oldest first.
@@ -56,11 +51,8 @@ public struct StateReader: Sendable {
     }
 
     /// The record of a job that has ended.
-    public func record(_ id: String) -> JSONValue? {
-        Self.read("\(folder)/history/\(lastComponent(id)).json")
-    }
-
-    private static func read(_ path: String) -> JSONValue? {
-        (try? PosixFileSystem().read(path)).flatMap { JSONValue(parsing: $0) }
+    public func record(_ id: String) -> EndedJob? {
+        let path = "\(folder)/history/\(lastComponent(id)).json"
+        return (try? PosixFileSystem().read(path)).flatMap { try? EndedJob(reading: $0) }
     }
 }

@@ -59,45 +59,31 @@ final class StatusReport {
     private func writeStatus(_ hindrance: String?) {
         let running = runs.all.map { run in
             let progress = runs.progress(of: run)
-            return JSONValue.object([
-                ("id", .string(run.job.id)), ("name", .string(run.job.name)),
-                ("executor", .string(run.executor.name)), ("run", .optional(run.job.run?.id)),
-                ("stage", .optional(progress?.stage)), ("step", .optional(progress?.step)),
-                ("total", .optional(progress?.total)),
-            ])
+            return DaemonStatus.RunningJob(
+                id: run.job.id, name: run.job.name, executor: run.executor.name, run: run.job.run?.id,
+                stage: progress?.stage, step: progress?.step, total: progress?.total)
         }
         let waiting = scheduler.queue.all.map { job in
-            JSONValue.object([
-                ("id", .string(job.id)), ("name", .string(job.name)), ("state", .string(job.state.rawValue)),
-                ("priority", .integer(job.priority)), ("crashes", .integer(job.crashes)),
-            ])
+            DaemonStatus.WaitingJob(
+                id: job.id, name: job.name, state: job.state, priority: job.priority, crashes: job.crashes)
         }
         let lone = loneHalves.known.map { half in
-            JSONValue.object([
-                ("inbox", .string(half.inbox)), ("file", .string(half.file)),
-                ("since", .number(half.since.rounded())), ("orphan", .bool(half.isOrphan)),
-            ])
+            DaemonStatus.LoneHalf(
+                inbox: half.inbox, file: half.file, since: half.since.rounded(), orphan: half.isOrphan)
         }
-        let status = JSONValue.object([
-            ("pid", .integer(Int(getpid()))), ("paused", .bool(hindrance != nil)),
-            ("why", .optional(hindrance)),
-            ("running", .array(running)), ("waiting", .array(waiting)), ("lone_halves", .array(lone)),
-            ("outbox", .optional(context.configuration.outbox)),
-            (
-                "inboxes",
-                .array(
-                    inboxes.all.map {
-                        .object([("path", .string($0.path)), ("watch", .string($0.mode?.rawValue ?? "away"))])
-                    })
-            ),
-        ])
-        let text = status.lines
-        let digest = Digest.sha256(Array(text.utf8))
+        let watched = inboxes.all.map {
+            DaemonStatus.Inbox(path: $0.path, watch: $0.mode?.rawValue ?? "away")
+        }
+        let status = DaemonStatus(
+            pid: Int(getpid()), paused: hindrance != nil, why: hindrance, running: running, waiting: waiting,
+            loneHalves: lone, outbox: context.configuration.outbox, inboxes: watched)
+        let bytes = status.bytes
+        let digest = Digest.sha256(bytes)
         guard digest != lastStatus else { return }
         lastStatus = digest
         // A status that cannot be written is no reason to stop working.
         try? context.files.replace(
-            "\(context.setup.stateFolder)/status.json", Array(text.utf8), mode: 0o644)
+            "\(context.setup.stateFolder)/status.json", bytes, mode: 0o644)
     }
 
     private func writeMetrics(isPaused: Bool) {

@@ -70,7 +70,7 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
-            announce: { say(.object([("forecast", $0.json)])) }, report: { tell($0) })
+            announce: { _ in }, report: { tell($0) })
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
@@ -80,16 +80,13 @@ struct EditWorkerCommand: ParsableCommand {
     }
 
     private func tell(_ progress: EditProgress) {
-        say(
-            .object([
-                ("stage", .string(progress.stage.rawValue)), ("step", .integer(progress.step)),
-                ("total", .integer(progress.total)), ("restored", .bool(progress.isRestored)),
-            ]))
+        let record = WorkerProgress(
+            stage: progress.stage.rawValue, step: progress.step, total: progress.total,
+            restored: progress.isRestored)
+        StandardStream.output.tell(record.line + "\n")
     }
 
     private func tell(_ failure: Failure) {
         StandardStream.output.tell(WorkerFailure(failure).line + "\n")
     }
-
-    private func say(_ value: JSONValue) { StandardStream.output.tell(value.line + "\n") }
 }

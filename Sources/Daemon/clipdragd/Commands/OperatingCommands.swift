@@ -11,7 +11,7 @@ import ServiceConfiguration
 import Settings
 
 extension PlaceOptions {
-    /// What the daemon has told in its state folder.
+    /// What the daemon has written into its state folder.
     fileprivate var daemon: StateReader { StateReader(stateFolder) }
 }
 
@@ -46,38 +46,27 @@ struct StatusCommand: ParsableCommand {
         }
     }
 
-    private func line(_ status: JSONValue, _ daemon: StateReader) -> String {
-        guard case .object(let fields) = status.shown else { return status.line }
+    private func line(_ status: DaemonStatus, _ daemon: StateReader) -> String {
+        guard case .object(let fields) = status.json.shown else { return "" }
         return JSONValue.object([("alive", .bool(daemon.isAlive))] + fields).line
     }
 
-    private func text(_ status: JSONValue, _ daemon: StateReader) -> String {
+    private func text(_ status: DaemonStatus, _ daemon: StateReader) -> String {
         var lines: [String] = []
         func row(_ title: String, _ words: String?...) {
             let words = words.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
             lines.append(
                 title.padding(toLength: 11, withPad: " ", startingAt: 0) + PathCoding.onOneLine(words))
         }
-        let pid = status["pid"]?.integer ?? 0
         row(
-            "daemon", daemon.isAlive ? "running, process \(pid)" : "not running",
+            "daemon", daemon.isAlive ? "running, process \(status.pid)" : "not running",
             daemon.hindrance.map { "(\($0))" })
-        for inbox in daemon.inboxes { row("inbox", "\(inbox.path), \(inbox.watch)") }
-        for (title, key) in [("running", "running"), ("waiting", "waiting"), ("lone half", "lone_halves")] {
-            guard case .array(let items)? = status[key] else { continue }
-            for item in items {
-                let stage = item["stage"]?.string.map {
-                    "\($0) \(item["step"]?.integer ?? 0)/\(item["total"]?.integer ?? 0)"
-                }
-                let notes = [
-                    item["state"]?.string == "held" ? "held" : nil,
-                    item["orphan"] == .bool(true) ? "orphan" : nil,
-                ]
-                row(
-                    title, item["name"]?.string ?? item["file"]?.string, stage, item["id"]?.string,
-                    notes.compactMap { $0 }.first.map { "(\($0))" })
-            }
+        for inbox in status.inboxes { row("inbox", "\(inbox.path), \(inbox.watch)") }
+        for job in status.running {
+            row("running", job.name, job.stage.map { "\($0) \(job.step ?? 0)/\(job.total ?? 0)" }, job.id)
         }
+        for job in status.waiting { row("waiting", job.name, job.id, job.state == .held ? "(held)" : nil) }
+        for half in status.loneHalves { row("lone half", half.file, half.orphan ? "(orphan)" : nil) }
         return lines.joined(separator: "\n")
     }
 }
@@ -92,12 +81,21 @@ struct ListCommand: ParsableCommand {
     func run() throws {
         // A job that was requeued has a record of its failure, and waits under a new id.
         let daemon = places.daemon
-        for row in daemon.ended.compactMap({ daemon.record($0) }) + daemon.active {
-            let row = row.shown
-            let words = [row["id"], row["state"], row["published_as"] ?? row["name"], row["code"]].compactMap
-            { $0?.string }
-            print(output.json ? row.line : words.map { PathCoding.onOneLine($0) }.joined(separator: "\t"))
+        for id in daemon.ended {
+            guard let job = daemon.record(id) else { continue }
+            show(job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name, job.code)
         }
+        for job in daemon.status?.running ?? [] {
+            show(JSONValue(encoding: job), job.id, job.state, job.name)
+        }
+        for job in daemon.status?.waiting ?? [] {
+            show(JSONValue(encoding: job), job.id, job.state.rawValue, job.name)
+        }
+    }
+
+    private func show(_ json: JSONValue, _ words: String?...) {
+        let line = words.compactMap { $0 }.map { PathCoding.onOneLine($0) }.joined(separator: "\t")
+        print(output.json ? json.shown.line : line)
     }
 }
 
@@ -112,7 +110,9 @@ struct ShowCommand: ParsableCommand {
     func run() throws {
         try output.report {
             let daemon = places.daemon
-            let found = daemon.record(id) ?? daemon.active.first { $0["id"]?.string == id }
+            let found =
+                daemon.record(id)?.json ?? daemon.running(id).map { JSONValue(encoding: $0) }
+                ?? daemon.waiting(id).map { JSONValue(encoding: $0) }
             guard let found = found?.shown else { throw unknownJob(id) }
             print(output.json ? found.line : found.lines, terminator: output.json ? "\n" : "")
         }
@@ -135,9 +135,9 @@ struct ExplainCommand: ParsableCommand {
             var configuration = try places.configuration()
             configuration.inboxes += inbox.map { Configuration.Inbox(path: absolutePath($0)) }
             let known = Set(configuration.inboxes.map(\.path))
-            configuration.inboxes += daemon.inboxes.filter { !known.contains($0.path) }
+            configuration.inboxes += (daemon.status?.inboxes ?? []).filter { !known.contains($0.path) }
                 .map { Configuration.Inbox(path: $0.path) }
-            configuration.outbox = configuration.outbox ?? daemon.status?["outbox"]?.string
+            configuration.outbox = configuration.outbox ?? daemon.status?.outbox
             let answer = Explanation.of(
                 absolutePath(file), configuration: configuration, daemon: daemon,
                 isComplete: pictureCompleteness)
@@ -157,8 +157,8 @@ private func unknownJob(_ id: String) -> Failure {
         hint: "`clipdragd list` shows all.")
 }
 
-/// Tells that what was asked for has to wait for a daemon.
-private func tellIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
+/// Says that a request has to wait for a daemon.
+private func noteIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     guard !daemon.isAlive, !output.json else { return }
     let folder = PathCoding.onOneLine(daemon.folder)
     StandardStream.errors.tell("no daemon runs with \(folder); its next start does this\n")
@@ -170,40 +170,43 @@ struct JobArguments: ParsableArguments {
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
-    func ask(_ verb: ControlFiles.Verb) throws {
+    func ask(_ action: ControlRequest.Action) throws {
         try output.report {
             let daemon = places.daemon
-            let (ended, active) = (daemon.record(id), daemon.active.first { $0["id"]?.string == id })
-            guard ended != nil || active != nil else { throw unknownJob(id) }
-            if let why = refusal(verb, id, ended: ended, active: active) {
+            let ended = daemon.record(id)
+            let isRunning = daemon.running(id) != nil
+            guard ended != nil || isRunning || daemon.waiting(id) != nil else { throw unknownJob(id) }
+            if let why = refusal(action, id, ended: ended, isRunning: isRunning) {
                 throw Failure(
                     .usage, code: "job.state", message: "the job \(id) \(why.0)", hint: why.1)
             }
-            do { try ControlFiles(stateFolder: places.stateFolder).request(verb, id) } catch let error
+            do {
+                try ControlFiles(stateFolder: places.stateFolder).add(ControlRequest(action: action, job: id))
+            } catch let error
                 as FileError
             { throw Failure(error) }
-            tellIfAlone(daemon, output)
+            noteIfAlone(daemon, output)
             if output.json {
-                print(JSONValue.object([("request", .string(verb.rawValue)), ("id", .string(id))]).line)
+                print(JSONValue.object([("request", .string(action.rawValue)), ("id", .string(id))]).line)
             }
         }
     }
 }
 
 /// Why something cannot be asked of a job as it stands, and what to do instead.
-private func refusal(_ verb: ControlFiles.Verb, _ id: String, ended: JSONValue?, active: JSONValue?) -> (
+private func refusal(_ action: ControlRequest.Action, _ id: String, ended: EndedJob?, isRunning: Bool) -> (
     String, String
 )? {
     if let ended {
-        guard ended["state"]?.string == "failed", let folder = ended["folder"]?.string else {
+        guard ended.state == .failed, let folder = ended.folder else {
             return ("was published", "Drop its picture and spec again to run it once more.")
         }
-        guard verb == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
+        guard action == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
         let isThere = FailedFolder.isOf(id, folder, PosixFileSystem())
         return isThere ? nil : ("is not in \(folder) any more", "It was put back or removed.")
     }
-    if verb == .requeue { return ("has not failed", "It is run in its turn.") }
-    if active?["executor"] != nil, verb != .cancel {
+    if action == .requeue { return ("has not failed", "It is run in its turn.") }
+    if isRunning, action != .cancel {
         return (
             "is running", "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other."
         )
@@ -212,15 +215,20 @@ private func refusal(_ verb: ControlFiles.Verb, _ id: String, ended: JSONValue?,
 }
 
 private func set(
-    _ flags: [String], _ on: Bool, _ word: String, _ places: PlaceOptions, _ output: OutputOptions
+    _ actions: [ControlRequest.Action], _ on: Bool, _ word: String, _ places: PlaceOptions,
+    _ output: OutputOptions
 )
     throws
 {
     try output.report {
         do {
-            for flag in flags { try ControlFiles(stateFolder: places.stateFolder).set(flag, on) }
+            let control = ControlFiles(stateFolder: places.stateFolder)
+            for action in actions {
+                let request = ControlRequest(action: action)
+                if on { try control.add(request) } else { try control.withdraw(request) }
+            }
         } catch let error as FileError { throw Failure(error) }
-        tellIfAlone(places.daemon, output)
+        noteIfAlone(places.daemon, output)
         if output.json { print(JSONValue.object([("request", .string(word))]).line) }
     }
 }
@@ -261,7 +269,7 @@ struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "pause", abstract: "Start no further jobs.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
-    func run() throws { try set(["paused"], true, "pause", places, output) }
+    func run() throws { try set([.pause], true, "pause", places, output) }
 }
 
 /// `clipdragd drain`
@@ -270,7 +278,7 @@ struct DrainCommand: ParsableCommand {
         commandName: "drain", abstract: "Finish what runs, start nothing more.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
-    func run() throws { try set(["draining"], true, "drain", places, output) }
+    func run() throws { try set([.drain], true, "drain", places, output) }
 }
 
 /// `clipdragd resume`
@@ -280,7 +288,7 @@ struct ResumeCommand: ParsableCommand {
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws {
-        try set(["paused", "draining"], false, "resume", places, output)
+        try set([.pause, .drain], false, "resume", places, output)
     }
 }
 

@@ -1,8 +1,10 @@
 import Failures
-import Foundation
+import JSON
 
 /// The line by which a worker says why it cannot do its job.
-public struct WorkerFailure: Codable, Equatable {
+public struct WorkerFailure: Record, Equatable {
+    public static let schema = "clipdrag-failure/1"
+
     /// Why.
     public let failure: Failure
 
@@ -12,16 +14,14 @@ public struct WorkerFailure: Codable, Equatable {
     /// Reads a line; nil when it is another.
     ///
     /// The code goes into metrics and logs, so it has no other characters than codes have: a worker that has been taken over
-    /// writes nothing else into them by it.
+    /// can write nothing else into them.
     public init?(_ line: [UInt8]) {
-        guard let told = try? JSONDecoder().decode(Self.self, from: Data(line)),
-            told.failure.code.wholeMatch(of: /[a-z_0-9.]+/) != nil
+        guard let record = try? WorkerFailure(reading: line),
+            record.failure.code.wholeMatch(of: /[a-z_0-9.]+/) != nil
         else { return nil }
-        self = told
+        self = record
     }
 
     /// The line, without its end.
-    public var line: String {
-        (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
+    public var line: String { json.line }
 }

@@ -9,8 +9,7 @@ internal import CLinux
     import Glibc
 #endif
 
-/// A child process that makes one edit. It writes JSON lines: `{"stage":…, "step":…, "total":…}` for progress, and
-/// before it fails `{"failure": {…}}` (`WorkerFailure`).
+/// A child process that makes one edit. It writes records, one a line: `WorkerProgress`, and `WorkerFailure` before it fails.
 final class WorkerProcess {
     let pid: Int32
     /// The ID of its job.
@@ -73,17 +72,11 @@ final class WorkerProcess {
         while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(buffer[..<end])
             buffer.removeSubrange(...end)
-            if let told = WorkerFailure(line) {
-                failure = told.failure
-                continue
-            }
-            guard let json = JSONValue(parsing: line) else { continue }
-            if let stage = json["stage"]?.string {
-                let news = RunProgress(
-                    stage: stage, step: json["step"]?.integer, total: json["total"]?.integer)
-                if news != progress { lastProgress = .now }
-                progress = news
-            }
+            if let record = WorkerFailure(line) { failure = record.failure }
+            guard let record = try? WorkerProgress(reading: line) else { continue }
+            let news = RunProgress(stage: record.stage, step: record.step, total: record.total)
+            if news != progress { lastProgress = .now }
+            progress = news
         }
     }
 

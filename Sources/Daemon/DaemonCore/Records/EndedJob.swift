@@ -1,0 +1,31 @@
+import Failures
+import JSON
+
+/// How a job ended: STATE/history/ID.json, and what the hook is given.
+public struct EndedJob: Record, Equatable {
+    public static let schema = "clipdrag-ended/1"
+
+    /// How.
+    public enum State: String, Codable, Sendable { case published, failed }
+
+    public var id, name, inbox, spec: String
+    public var image: String?
+    /// By which a job that repeats an earlier one is known (`ClaimStore.repeatKey`).
+    public var digest: String
+    /// Runs of it that crashed.
+    public var crashes: Int
+    /// When it ended, ISO 8601.
+    public var finished: String
+    public var state: State
+    /// The folder's name in the outbox, of a published job.
+    public var publishedAs: String?
+    /// The kind and the code of its failure, and the folder of its inputs, of a failed job.
+    public var kind: Failure.Kind?
+    public var code, folder: String?
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, inbox, spec, image, digest, crashes, finished, state
+        case publishedAs = "published_as"
+        case kind, code, folder
+    }
+}

@@ -1,0 +1,20 @@
+import JSON
+
+/// The line by which a worker reports its progress.
+public struct WorkerProgress: Record, Equatable {
+    public static let schema = "clipdrag-progress/1"
+
+    /// The stage of the edit.
+    public let stage: String
+    /// Steps of the stage that are done, and all of them.
+    public let step, total: Int?
+    /// Whether an earlier edit had done the stage.
+    public let restored: Bool?
+
+    public init(stage: String, step: Int?, total: Int?, restored: Bool?) {
+        (self.stage, self.step, self.total, self.restored) = (stage, step, total, restored)
+    }
+
+    /// The line, without its end.
+    public var line: String { json.line }
+}
