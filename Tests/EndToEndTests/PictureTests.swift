@@ -129,4 +129,23 @@ import Testing
             #expect(code == 0 && output.contains("cat.\(ending), 96×64 pixels"), "\(output)")
         }
     }
+
+    @Test func `explain names what keeps a picture from being one`() throws {
+        let place = try Place()
+        try place.drop(spec: "cat.yaml", "prompt: a cat\n")
+        try write([0xff, 0x0a, 0, 0], "\(place.inbox)/cat.webp")
+        // Quiet for long.
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -100)], ofItemAtPath: "\(place.inbox)/cat.yaml")
+        func explain(_ name: String) throws -> String {
+            try Program.run(["explain", "\(place.inbox)/\(name)", "--config", place.config]).output
+        }
+        #expect(try explain("cat.yaml").contains("cat.webp lies beside it and is no picture"))
+        try write(try picture.pngBytes(), "\(place.inbox)/cat.png")
+        try write([], "\(place.inbox)/cat.png.aria2")
+        #expect(
+            try explain("cat.png").contains(
+                "waits: a downloader's control file, cat.png.aria2, lies beside it"))
+        #expect(try explain("cat.yaml").contains("waits for a file that it names"))
+    }
 }

@@ -127,10 +127,25 @@ public struct Explanation: Sendable {
                 return Explanation(
                     .waiting,
                     InboxNames.isSpec(name)
-                        ? "\(name) waits for a file that it names, or for a picture of the same stem."
+                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(lookalikes)"
                         : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.")
             }
-            return Explanation(.waiting, "\(name) is named by a spec that is not ready yet.")
+            return Explanation(
+                .waiting,
+                InboxNames.isSpec(name)
+                    ? "\(name) waits for a file that it names, which is not complete yet."
+                    : "\(name) is named by a spec that is not ready yet.")
+        }
+
+        /// Files of a spec's stem that have no picture's name: they may be what its author means.
+        private var lookalikes: String {
+            let names = ((try? files.list(folder)) ?? []).filter { $0.kind == .file }.map(\.name).filter {
+                stem($0) == stem(name) && !InboxNames.isSpec($0) && !InboxNames.isPicture($0)
+                    && !InboxNames.isIgnored($0) && !InboxNames.isMarker($0)
+            }
+            return names.sorted().prefix(3).map {
+                " \(PathCoding.shown($0)) lies beside it and is no picture: a picture ends in .png, .jpg, .jpeg, .jpe or .jfif."
+            }.joined()
         }
 
         private var silence: String {
