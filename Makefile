@@ -2,6 +2,7 @@
 #
 #   make demo          install packages, build, run the daemon on an example pair, print the result's path
 #   make test          install packages, run every test
+#   make check         build and run the unit tests: no end-to-end tests
 #   make generate      rewrite what the tables of settings decide in schemas/ and docs/spec.md
 #   make build         build the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
@@ -27,7 +28,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo test generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -43,8 +44,13 @@ demo: packages
 	@scripts/demo.sh
 
 test: packages
-	$(TEST_ENV) swift build --build-tests
+	$(TEST_ENV) swift build --build-tests --explicit-target-dependency-import-check error
 	$(TEST_ENV) swift test --skip-build
+
+# A target imports only what Package.swift declares for it.
+check: packages
+	$(TEST_ENV) swift build --build-tests --explicit-target-dependency-import-check error
+	$(TEST_ENV) swift test --skip-build --skip '^EndToEndTests'
 
 generate: packages
 	swift run generate

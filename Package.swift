@@ -15,12 +15,16 @@ let optimisedC: [CSetting] = [
     ])
 ]
 
+/// `Errno`: errors of system calls by name.
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
     name: "clipdragd",
     products: [.executable(name: "clipdragd", targets: ["clipdragd"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // C: each system library is imported by exactly one of these.
@@ -77,10 +81,14 @@ let package = Package(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
         .target(
+<<<<<<< HEAD
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
             name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", "PrintableText"],
+=======
+            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", system],
+>>>>>>> main
             path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
@@ -93,7 +101,7 @@ let package = Package(
             name: "ModelManagement",
             dependencies: [
                 "Diffusion", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "Settings", "YAMLDocuments",
+                "Settings", "YAMLDocuments", system,
             ],
             path: "Sources/Daemon/ModelManagement", swiftSettings: strict),
         .target(
@@ -101,7 +109,7 @@ let package = Package(
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
-                "TensorCore", "Imaging",
+                "TensorCore", "Imaging", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -109,7 +117,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
                 "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
-                .product(name: "Logging", package: "swift-log"),
+                system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
         .executableTarget(
@@ -131,9 +139,8 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore"],
-            path: "Tests/TestSupport",
-            swiftSettings: strict),
+            name: "TestSupport", dependencies: ["DurableFiles", "Settings", "TensorCore", system],
+            path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "HostileInput",
             dependencies: [
@@ -188,7 +195,7 @@ let package = Package(
         .testTarget(
             name: "ModelManagementTests",
             dependencies: [
-                "DurableFiles", "Failures", "JobFiles", "ModelManagement", "Settings", "TestSupport",
+                "DurableFiles", "Failures", "JobFiles", "ModelManagement", "Settings", "TestSupport", system,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -196,7 +203,7 @@ let package = Package(
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
                 "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
-                .product(name: "Logging", package: "swift-log"),
+                system, .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

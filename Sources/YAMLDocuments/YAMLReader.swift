@@ -1,5 +1,5 @@
-internal import CYAML
 import Failures
+internal import CYAML
 
 /// Reads one YAML or JSON document. What is JSON is read as JSON, all else through libyaml: the only place that knows it.
 ///

@@ -1,8 +1,8 @@
 import DurableFiles
 import Failures
 import Foundation
-import JSON
 import JobFiles
+import JSON
 import Logging
 import ServiceConfiguration
 import Testing

@@ -5,6 +5,7 @@ import JobFiles
 import JSON
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 import Testing
 import TestSupport
 
@@ -93,7 +94,7 @@ import TestSupport
         ]
         for call in calls {
             let error = #expect(throws: FileError.self) { try call() }
-            #expect(error?.number == ELOOP)
+            #expect(error?.errno == .tooManySymbolicLinkLevels)
         }
         #expect(text("secret") == "secret" && text("in/copy.png") == nil)
         #expect(mkfifo("\(inbox)/pipe.png", 0o644) == 0)
@@ -128,7 +129,7 @@ import TestSupport
         try link("in/.clipdragd", to: "\(folder)/out")
         let watched = WatchedInbox(.init(path: inbox), quiet: 1) { _ in .complete }
         let error = #expect(throws: FileError.self) { try watched.attach(files) }
-        #expect(error?.number == ELOOP)
+        #expect(error?.errno == .tooManySymbolicLinkLevels)
         #expect(try names("out") == [".clipdragd"])
     }
 
@@ -162,7 +163,7 @@ import TestSupport
         #expect(found.pairs.map(\.spec) == ["x.yaml"] && found.settling == ["mine.png"])
         let later = try scanner.scan(files, now: start + 40)
         #expect(later.pairs.map(\.spec) == ["x.yaml"] && later.settling.isEmpty)
-        #expect(later.unreadable["mine.png"] == EACCES && later.waiting["mine.png"] != nil)
+        #expect(later.unreadable["mine.png"] == .permissionDenied && later.waiting["mine.png"] != nil)
         // Its owner has mended it.
         #expect(try scanner.scan(PosixFileSystem(), now: start + 41).pairs.count == 2)
     }

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 @testable import DurableFiles
 
 /// A disk in memory, as unkind as POSIX allows: what was not synced may be lost, kept or trashed by a power cut, names of
@@ -14,9 +15,9 @@ final class ModelDisk: FileCalls {
         /// From this call on none gets through; `after`: this one still takes effect.
         case death(at: Int, after: Bool)
         /// This call and the next ones, `count` in all, fail.
-        case errors(at: Int, count: Int, number: Int32)
+        case errors(at: Int, count: Int, number: Errno)
         /// From this call on, `count` calls that only look fail.
-        case blindness(at: Int, count: Int, number: Int32)
+        case blindness(at: Int, count: Int, number: Errno)
     }
 
     private struct Node {
@@ -175,7 +176,7 @@ final class ModelDisk: FileCalls {
 
     private func name(_ path: String, _ state: State, _ call: String) throws(FileError) -> Name {
         guard let folder = Self.node(parent(path), state), state.nodes[folder]?.isDirectory == true else {
-            throw FileError(call, path, 2)
+            throw FileError(call, path, .noSuchFileOrDirectory)
         }
         return Name(folder: folder, name: lastComponent(path))
     }
@@ -188,7 +189,7 @@ final class ModelDisk: FileCalls {
     // MARK: - Faults
 
     private func look(_ call: String, _ path: String, _ state: inout State) throws(FileError) {
-        if state.isDead { throw FileError(call, path, 5) }
+        if state.isDead { throw FileError(call, path, .ioError) }
         if case .blindness(let at, let count, let number) = state.fault, state.calls >= at {
             state.looks += 1
             if state.looks <= count { throw FileError(call, path, number) }
@@ -197,18 +198,18 @@ final class ModelDisk: FileCalls {
 
     /// Does a change, or what the fault of the hour makes of it.
     private func change<R>(
-        _ call: String, _ path: String, failing: (inout State, Int32) -> Void = { _, _ in },
+        _ call: String, _ path: String, failing: (inout State, Errno) -> Void = { _, _ in },
         _ body: (inout State) throws(FileError) -> R
     ) throws(FileError) -> R {
         try state.withLock { (state) throws(FileError) -> R in
-            if state.isDead { throw FileError(call, path, 5) }
+            if state.isDead { throw FileError(call, path, .ioError) }
             state.calls += 1
             switch state.fault {
             case .none: break
             case .death(let at, let after) where at == state.calls:
                 if after { _ = try? body(&state) }
                 state.isDead = true
-                throw FileError(call, path, 5)
+                throw FileError(call, path, .ioError)
             case .errors(let at, let count, let number) where (at..<at + count).contains(state.calls):
                 failing(&state, number)
                 throw FileError(call, path, number)
@@ -243,9 +244,9 @@ final class ModelDisk: FileCalls {
         try state.withLock { (state) throws(FileError) in
             try look("open", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
-                throw FileError("open", path, 2)
+                throw FileError("open", path, .noSuchFileOrDirectory)
             }
-            guard !node.isDirectory else { throw FileError("read", path, 21) }
+            guard !node.isDirectory else { throw FileError("read", path, .isDirectory) }
             return node.bytes
         }
     }
@@ -254,7 +255,7 @@ final class ModelDisk: FileCalls {
         try state.withLock { (state) throws(FileError) in
             try look("opendir", path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
-                throw FileError("opendir", path, 2)
+                throw FileError("opendir", path, .noSuchFileOrDirectory)
             }
             let entries = node.entries.sorted { $0.key < $1.key }.map {
                 FileEntry(name: $0.key, kind: state.nodes[$0.value]?.isDirectory == true ? .directory : .file)
@@ -283,7 +284,7 @@ final class ModelDisk: FileCalls {
         try change("open", path) { (state) throws(FileError) in
             let at = try name(path, state, "open")
             if let id = state.nodes[at.folder]?.entries[at.name] {
-                guard !exclusive else { throw FileError("open", path, 17) }
+                guard !exclusive else { throw FileError("open", path, .fileExists) }
                 state.nodes[id]?.bytes = []
                 return descriptor(id, &state)
             }
@@ -305,7 +306,9 @@ final class ModelDisk: FileCalls {
     func openDirectory(_ path: String) throws(FileError) -> Int32 {
         try state.withLock { (state) throws(FileError) in
             try look("open", path, &state)
-            guard let id = Self.node(path, state) else { throw FileError("open", path, 2) }
+            guard let id = Self.node(path, state) else {
+                throw FileError("open", path, .noSuchFileOrDirectory)
+            }
             return descriptor(id, &state)
         }
     }
@@ -315,8 +318,8 @@ final class ModelDisk: FileCalls {
             if let id = state.open[file] { state.nodes[id]?.bytes += bytes.prefix(count) }
         }
         // A write that fails may have taken some, but for one that was interrupted.
-        func fail(_ state: inout State, _ number: Int32) {
-            if number != 4 { take(state.chance.next(bytes.count + 1), &state) }
+        func fail(_ state: inout State, _ number: Errno) {
+            if number != .interrupted { take(state.chance.next(bytes.count + 1), &state) }
         }
         return try change("write", path, failing: fail) {
             (state) throws(FileError) in
@@ -335,7 +338,7 @@ final class ModelDisk: FileCalls {
     }
 
     func sync(_ file: Int32, _ path: String) throws(FileError) {
-        func lose(_ state: inout State, _ number: Int32) {
+        func lose(_ state: inout State, _ number: Errno) {
             guard let id = state.open[file], state.nodes[id]?.isDirectory == false else { return }
             state.nodes[id]?.isLost = true
         }
@@ -365,7 +368,9 @@ final class ModelDisk: FileCalls {
     func makeDirectory(_ path: String) throws(FileError) {
         try change("mkdir", path) { (state) throws(FileError) in
             let at = try name(path, state, "mkdir")
-            guard state.nodes[at.folder]?.entries[at.name] == nil else { throw FileError("mkdir", path, 17) }
+            guard state.nodes[at.folder]?.entries[at.name] == nil else {
+                throw FileError("mkdir", path, .fileExists)
+            }
             _ = insert(Node(isDirectory: true), at, &state)
         }
     }
@@ -373,8 +378,12 @@ final class ModelDisk: FileCalls {
     func removeDirectory(_ path: String) throws(FileError) {
         try change("rmdir", path) { (state) throws(FileError) in
             let at = try name(path, state, "rmdir")
-            guard let id = state.nodes[at.folder]?.entries[at.name] else { throw FileError("rmdir", path, 2) }
-            guard state.nodes[id]?.entries.isEmpty == true else { throw FileError("rmdir", path, 39) }
+            guard let id = state.nodes[at.folder]?.entries[at.name] else {
+                throw FileError("rmdir", path, .noSuchFileOrDirectory)
+            }
+            guard state.nodes[id]?.entries.isEmpty == true else {
+                throw FileError("rmdir", path, .directoryNotEmpty)
+            }
             set([(at, nil)], &state)
         }
     }
@@ -383,32 +392,34 @@ final class ModelDisk: FileCalls {
         try change("unlink", path) { (state) throws(FileError) in
             let at = try name(path, state, "unlink")
             guard let id = state.nodes[at.folder]?.entries[at.name] else {
-                throw FileError("unlink", path, 2)
+                throw FileError("unlink", path, .noSuchFileOrDirectory)
             }
-            guard state.nodes[id]?.isDirectory == false else { throw FileError("unlink", path, 21) }
+            guard state.nodes[id]?.isDirectory == false else { throw FileError("unlink", path, .isDirectory) }
             set([(at, nil)], &state)
         }
     }
 
     func link(_ from: String, to: String) throws(FileError) {
-        guard device(from) == device(to) else { throw FileError("link", to, 18) }
+        guard device(from) == device(to) else { throw FileError("link", to, .improperLink) }
         try change("link", to) { (state) throws(FileError) in
-            guard let id = Self.node(from, state) else { throw FileError("link", to, 2) }
+            guard let id = Self.node(from, state) else { throw FileError("link", to, .noSuchFileOrDirectory) }
             let at = try name(to, state, "link")
-            guard state.nodes[at.folder]?.entries[at.name] == nil else { throw FileError("link", to, 17) }
+            guard state.nodes[at.folder]?.entries[at.name] == nil else {
+                throw FileError("link", to, .fileExists)
+            }
             set([(at, id)], &state)
         }
     }
 
     func rename(_ from: String, to: String, replacing: Bool) throws(FileError) {
-        guard device(from) == device(to) else { throw FileError("rename", to, 18) }
+        guard device(from) == device(to) else { throw FileError("rename", to, .improperLink) }
         try change("rename", to) { (state) throws(FileError) in
             let (old, new) = (try name(from, state, "rename"), try name(to, state, "rename"))
             guard let id = state.nodes[old.folder]?.entries[old.name] else {
-                throw FileError("rename", to, 2)
+                throw FileError("rename", to, .noSuchFileOrDirectory)
             }
             guard replacing || state.nodes[new.folder]?.entries[new.name] == nil else {
-                throw FileError("rename", to, 17)
+                throw FileError("rename", to, .fileExists)
             }
             set([(old, nil), (new, id)], &state)
         }

@@ -6,6 +6,7 @@ import JobFiles
 import JSON
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 import Testing
 
 @testable import DaemonCore
@@ -58,7 +59,7 @@ import YAMLDocuments
                 let store = ClaimStore(files: DurableFileSystem(disk), configuration: configuration)
                 var job = try #require(try store.claim(pair, id: "x"))
                 try store.makeReady(&job)
-                disk.restart(.errors(at: at, count: 1, number: 5))
+                disk.restart(.errors(at: at, count: 1, number: .ioError))
                 func end() throws {
                     if isGood {
                         _ = try store.publish(&job)
@@ -183,8 +184,9 @@ private struct History {
         // A whole life takes some 400 changing calls.
         let at = 1 + chance.next(chance.next(2) == 0 ? 450 : 150)
         if chance.next(2) == 0 { return .death(at: at, after: chance.next(2) == 0) }
-        let numbers: [Int32] = [
-            28 /* ENOSPC */, 122 /* EDQUOT */, 5 /* EIO */, 30 /* EROFS */, 13 /* EACCES */, 24, 4, 12,
+        let numbers: [Errno] = [
+            .noSpace, .diskQuotaExceeded, .ioError, .readOnlyFileSystem, .permissionDenied, .tooManyOpenFiles,
+            .interrupted, .noMemory,
         ]
         let (count, number) = (1 + chance.next(4), numbers[chance.next(numbers.count)])
         return chance.next(3) == 0

@@ -1,8 +1,8 @@
 import Diffusion
 import Settings
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DragEditing
 

@@ -34,17 +34,20 @@ enum Program {
 
     /// Runs the program to its end.
     ///
-    /// - Parameter launcher: a command, searched for in PATH, that starts it.
+    /// - Parameters:
+    ///   - launcher: a command, searched for in PATH, that starts it.
+    ///   - program: the path of the program, or of a copy.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
+        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = [],
+        program: String = path
     ) throws -> (code: Int32, output: String, errors: String) {
         let folder = try TemporaryFolder()
         // Files, not pipes: whatever is printed, nothing blocks.
         let (out, err) = ("\(folder.path)/out", "\(folder.path)/err")
         for path in [out, err] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
-        process.executableURL = URL(filePath: launcher.isEmpty ? path : "/usr/bin/env")
-        process.arguments = launcher.isEmpty ? arguments : launcher + [path] + arguments
+        process.executableURL = URL(filePath: launcher.isEmpty ? program : "/usr/bin/env")
+        process.arguments = launcher.isEmpty ? arguments : launcher + [program] + arguments
         // Nothing is remembered from one run to the next, but where a test says so.
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STATE_DIRECTORY": "\(folder.path)/state"]) { $1 }.merging(environment) { $1 }
@@ -60,17 +63,55 @@ enum Program {
     }
 }
 
-/// A folder that goes with its last user.
+/// A folder that is removed with its last user.
 final class TemporaryFolder {
     let path: String
 
-    init() throws {
-        let folder = Program.root.appending(path: ".build/test-places/\(UUID().uuidString)")
+    /// - Parameter isOpen: whether every user can enter it; the checkout may lie in a closed home.
+    init(isOpen: Bool = false) throws {
+        let places = isOpen ? URL(filePath: "/tmp") : Program.root.appending(path: ".build/test-places")
+        let folder = places.appending(path: "clipdragd-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         path = folder.path(percentEncoded: false)
+        if isOpen { chmod(path, 0o755) }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// A copy of the program that the user nobody can run: with the libraries that lie in no system folder, and the models.
+/// Only root can run it as nobody.
+final class ProgramOfNobody {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder(isOpen: true)
+        path = "\(folder.path)/clipdragd"
+        let script = """
+            set -e
+            cp "$0" "$1/clipdragd"
+            mkdir "$1/lib"
+            ldd "$0" | awk '$3 ~ "^/" && $3 !~ "^/(usr/)?lib" { print $3 }' | xargs -r cp -t "$1/lib"
+            cp -r "$2" "$1/Models"
+            chmod -R a+rX "$1"
+            """
+        let copying = try Process.run(
+            URL(filePath: "/bin/sh"),
+            arguments: [
+                "-c", script, Program.path, folder.path, Program.root.appending(path: "Models").path(),
+            ])
+        copying.waitUntilExit()
+        guard copying.terminationStatus == 0 else { throw CocoaError(.fileWriteUnknown) }
+    }
+
+    func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
+        code: Int32, output: String, errors: String
+    ) {
+        try Program.run(
+            arguments, environment: environment.merging(["LD_LIBRARY_PATH": "\(folder.path)/lib"]) { $1 },
+            launcher: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"], program: path)
+    }
 }
 
 /// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
@@ -84,8 +125,8 @@ final class Place {
     private let worker: String
     let config: String
 
-    init(extra: String = "", limits: String = "") throws {
-        folder = try TemporaryFolder()
+    init(extra: String = "", limits: String = "", isOpen: Bool = false) throws {
+        folder = try TemporaryFolder(isOpen: isOpen)
         worker = "\(folder.path)/worker"
         config = "\(folder.path)/config.yaml"
         try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)

@@ -132,18 +132,16 @@ import Testing
     }
 
     @Test func `status tells anyone that the daemon lives, and why it starts nothing`() throws {
-        let place = try Place()
+        let place = try Place(isOpen: true)
         let state = ["--state", place.state]
         let daemon = try place.start()
         place.wait("the start") { place.json("\(place.state)/status.json") != nil }
-        func status(_ launcher: [String] = []) throws -> String {
-            try Program.run(["status"] + state, launcher: launcher).output
-        }
+        func status() throws -> String { try Program.run(["status"] + state).output }
         #expect(try status().contains("daemon     running, process \(daemon.processIdentifier)"))
         #expect(try status().contains("inbox      \(place.inbox), "))
         if getuid() == 0 {
-            let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
-            #expect(try status(nobody).contains("daemon     running"))
+            let run = try ProgramOfNobody().run(["status"] + state)
+            #expect(run.output.contains("daemon     running"), "\(run.errors)")
         }
         for (verb, word) in [("pause", "paused"), ("resume", ""), ("drain", "draining")] {
             #expect(try Program.run([verb] + state).code == 0)
@@ -347,7 +345,7 @@ import Testing
 
     @Test func `the user's own configuration and state are found without being named`() throws {
         guard getuid() == 0 else { return }  // root's are elsewhere, and only root can be another user here
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryFolder(isOpen: true)
         let files = PosixFileSystem()
         try files.createDirectory("\(folder.path)/config/clipdragd")
         try files.createDirectory("\(folder.path)/state")
@@ -360,15 +358,14 @@ import Testing
             "XDG_CONFIG_HOME": "\(folder.path)/config", "XDG_STATE_HOME": "\(folder.path)/state",
             "STATE_DIRECTORY": "",
         ]
-        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
-        let good = try Program.run(["check-config"], environment: environment, launcher: nobody)
+        let nobody = try ProgramOfNobody()
+        let good = try nobody.run(["check-config"], environment: environment)
         #expect(good.output.hasPrefix("\(folder.path)/config/clipdragd/config.yaml: good"))
-        let run = try Program.run(["run", "--once"], environment: environment, launcher: nobody)
+        let run = try nobody.run(["run", "--once"], environment: environment)
         #expect(run.code == 0, "\(run.errors)")
         #expect(try files.status("\(folder.path)/state/clipdragd/status.json") != nil)
         try files.create("\(folder.path)/x.yaml", Array("prompt: x\n".utf8), mode: 0o644)
-        let check = try Program.run(
-            ["check", "\(folder.path)/x.yaml", "--json"], environment: environment, launcher: nobody)
+        let check = try nobody.run(["check", "\(folder.path)/x.yaml", "--json"], environment: environment)
         #expect(JSONValue(parsing: Array(check.output.utf8))?["preset"]?.string == "quick")
     }
 }

@@ -5,8 +5,8 @@ import JSON
 import ServiceConfiguration
 import Settings
 import SpecParser
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SchemaTests {
     private func json(_ text: String) throws -> JSONValue {

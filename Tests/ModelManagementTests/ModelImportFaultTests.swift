@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import JobFiles
 import ModelManagement
+import SystemPackage
 import Testing
 import TestSupport
 
@@ -54,7 +55,7 @@ import TestSupport
         work.name = "x"
         let error = #expect(throws: Failure.self) {
             try work.run(
-                into: "\(scratch.path)/models", FaultyFileSystem(failing: 40, error: 28 /* ENOSPC */))
+                into: "\(scratch.path)/models", FaultyFileSystem(failing: 40, error: .noSpace))
         }
         #expect(error?.exit == .cannotCreate)
         #expect(error?.message.contains("No space left") == true, "\(error?.message ?? "")")

@@ -1,10 +1,10 @@
 import Failures
-import ModelManagement
 import Foundation
 import JobFiles
+import ModelManagement
 import Settings
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ModelSettingsTests {
     private func failure(_ text: String) throws -> (Failure?, String) {

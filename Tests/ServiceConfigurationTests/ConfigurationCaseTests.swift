@@ -1,8 +1,8 @@
 import Failures
 import ServiceConfiguration
 import Settings
-import TestSupport
 import Testing
+import TestSupport
 
 private let cases = Cases()
 

@@ -1,6 +1,6 @@
 import Settings
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SettingTableTests {
     @Test func `every setting has a name of its own, a text, and takes its own default`() throws {

@@ -1,8 +1,8 @@
 import Failures
 import Settings
 import SpecParser
-import TestSupport
 import Testing
+import TestSupport
 
 /// The same bad values, from the table of settings, on every path by which people set something.
 @Suite struct BadSettingTests {

@@ -2,8 +2,8 @@ import Failures
 import Foundation
 import Settings
 import SpecParser
-import TestSupport
 import Testing
+import TestSupport
 import YAMLDocuments
 
 private let cases = Cases()

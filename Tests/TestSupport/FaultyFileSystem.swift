@@ -1,5 +1,6 @@
 import DurableFiles
 import Synchronization
+import SystemPackage
 
 /// The real file system up to some changing call; from there on every call fails: a process that died, or a disk that did.
 public final class FaultyFileSystem: FileSystem {
@@ -9,14 +10,14 @@ public final class FaultyFileSystem: FileSystem {
     public let failing: Int
     /// Whether the first failing call still takes effect before the process dies.
     public let dieAfter: Bool
-    private let error: Int32
+    private let error: Errno
     /// Names of files that this process may not read.
     private let unreadable: Set<String>
     /// What others do just before a file is linked; and what they do just after, which that gives.
     private let linking: @Sendable (_ path: String) -> @Sendable () -> Void
 
     public init(
-        failing: Int = .max, dieAfter: Bool = false, error: Int32 = 5 /* EIO */, unreadable: Set<String> = [],
+        failing: Int = .max, dieAfter: Bool = false, error: Errno = .ioError, unreadable: Set<String> = [],
         linking: @escaping @Sendable (_ path: String) -> @Sendable () -> Void = { _ in {} }
     ) {
         self.unreadable = unreadable
@@ -44,7 +45,7 @@ public final class FaultyFileSystem: FileSystem {
     }
 
     private func open(_ path: String) throws(FileError) {
-        if unreadable.contains(lastComponent(path)) { throw FileError("open", path, 13 /* EACCES */) }
+        if unreadable.contains(lastComponent(path)) { throw FileError("open", path, .permissionDenied) }
         try look(path)
     }
 

@@ -1,5 +1,6 @@
 import Digests
 import Foundation
+import SystemPackage
 
 /// A bounded folder of results that are worth keeping, found by a key: the digest of all that decided them.
 ///
@@ -83,9 +84,9 @@ public struct ContentCache: Sendable {
             try files.replace("\(folder)/\(name)", [], mode: 0o600)
         } else if Self.digest(inName: name) != nil {
             do { try files.rename("\(drawer)/\(name)", to: "\(folder)/\(name)") } catch {
-                switch error.number {
-                case 17 /* EEXIST: another worker made it too */: return
-                case 18 /* EXDEV */:
+                switch error.errno {
+                case .fileExists /* another worker made it too */: return
+                case .improperLink:
                     try files.replace("\(folder)/\(name)", try files.read("\(drawer)/\(name)"), mode: 0o600)
                 default: throw error
                 }

@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -9,17 +11,17 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file.
     public let path: String
     /// Why.
-    public let number: Int32
+    public let errno: Errno
 
     /// A failed call.
-    public init(_ operation: String, _ path: String, _ number: Int32 = errno) {
+    public init(_ operation: String, _ path: String, _ errno: Errno = Errno(rawValue: Glibc.errno)) {
         self.operation = operation
         self.path = path
-        self.number = number
+        self.errno = errno
     }
 
     /// What failed and why, without the path.
-    public var reason: String { "\(operation) failed: \(String(cString: strerror(number)))" }
+    public var reason: String { "\(operation) failed: \(String(cString: strerror(errno.rawValue)))" }
 
     /// What to do about it.
     public var remedy: String {
@@ -27,18 +29,19 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
             return
                 "Raise fs.inotify.max_user_watches and max_user_instances (sysctl), or have it polled (watch: poll)."
         }
-        return switch number {
-        case ENOSPC, EDQUOT: "Free some space on that file system."
-        case EACCES, EPERM: "Give \(Self.user) access to it."
-        case EROFS:
+        return switch errno {
+        case .noSpace, .diskQuotaExceeded: "Free some space on that file system."
+        case .permissionDenied, .notPermitted: "Give \(Self.user) access to it."
+        case .readOnlyFileSystem:
             "Mount it writable; a service may write where ReadWritePaths= names it (`clipdragd add-inbox` does that)."
-        case EMFILE, ENFILE: "Raise the limit of open files."
-        case ENOENT where path.hasPrefix("/home/") && getenv("INVOCATION_ID") != nil:
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "Raise the limit of open files."
+        case .noSuchFileOrDirectory where path.hasPrefix("/home/") && getenv("INVOCATION_ID") != nil:
             "Check the path; the service sees below /home only what BindPaths= names (`clipdragd add-inbox` does that)."
-        case ENOENT, ENOTDIR: "Check the path."
-        case EISDIR: "Give a file, not a folder."
-        case ELOOP: "It is a symbolic link, which is not followed here; put there what it leads to."
-        case EIO: "The disk or its connection fails; see the kernel's log."
+        case .noSuchFileOrDirectory, .notDirectory: "Check the path."
+        case .isDirectory: "Give a file, not a folder."
+        case .tooManySymbolicLinkLevels:
+            "It is a symbolic link, which is not followed here; put there what it leads to."
+        case .ioError: "The disk or its connection fails; see the kernel's log."
         default: "See \(operation)(2)."
         }
     }
@@ -53,8 +56,10 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether the place is at fault, not the job: it may work later, unaided.
     public var isTransient: Bool {
         [
-            ENOSPC, EDQUOT, EIO, EROFS, EACCES, EPERM, EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN, ESTALE,
-            ENOTCONN, ETIMEDOUT,
-        ].contains(number)
+            .noSpace, .diskQuotaExceeded, .ioError, .readOnlyFileSystem, .permissionDenied, .notPermitted,
+            .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted,
+            .resourceTemporarilyUnavailable, .staleNFSFileHandle,
+            .socketNotConnected, .timedOut,
+        ].contains(errno)
     }
 }

@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// What is known of a file without opening it.
 public struct FileStatus: Sendable, Equatable {
     /// Kinds of files.
@@ -80,7 +82,7 @@ extension FileSystem {
     /// Moves a file or folder, also between file systems: copied, made durable, then removed here.
     public func move(_ from: String, to: String) throws(FileError) {
         do { try rename(from, to: to) } catch {
-            guard error.number == 18 /* EXDEV */ else { throw error }
+            guard error.errno == .improperLink else { throw error }
             try copy(from, to: to)
             try removeTree(from)
         }

@@ -1,3 +1,4 @@
+import SystemPackage
 internal import CLinux
 
 #if canImport(Glibc)
@@ -13,7 +14,7 @@ public final class FolderLock {
         let opened = open(PathCoding.cString(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard opened >= 0 else { throw FileError("open", folder) }
         guard cl_lock(opened) == 0 else {
-            let number = errno
+            let number = Errno(rawValue: errno)
             close(opened)
             throw FileError("flock", folder, number)
         }

@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -68,25 +70,25 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
         var rest = bytes[...]
         while !rest.isEmpty {
             do { rest = rest.dropFirst(try calls.write(file, rest, path)) } catch {
-                guard error.number == EINTR else { throw error }
+                guard error.errno == .interrupted else { throw error }
             }
         }
     }
 
     public func createDirectory(_ path: String) throws(FileError) {
         do { try calls.makeDirectory(path) } catch {
-            switch error.number {
-            case EEXIST:
-                guard calls.isDirectory(path) else { throw FileError("mkdir", path, ENOTDIR) }
+            switch error.errno {
+            case .fileExists:
+                guard calls.isDirectory(path) else { throw FileError("mkdir", path, .notDirectory) }
                 // Who made it may have died before syncing; where we may not look, it was made for us.
                 do { try syncDirectory(parent(path)) } catch {
-                    guard error.number == EACCES else { throw error }
+                    guard error.errno == .permissionDenied else { throw error }
                 }
                 return
-            case ENOENT where parent(path) != path:
+            case .noSuchFileOrDirectory where parent(path) != path:
                 try createDirectory(parent(path))
                 do { try calls.makeDirectory(path) } catch {
-                    guard error.number == EEXIST else { throw error }
+                    guard error.errno == .fileExists else { throw error }
                 }
             default: throw error
             }
@@ -102,14 +104,17 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
 
     public func linkOrCopy(_ from: String, to: String) throws(FileError) {
         do { try calls.link(from, to: to) } catch {
-            guard [EXDEV, EPERM, EMLINK, EOPNOTSUPP].contains(error.number) else { throw error }
+            guard [.improperLink, .notPermitted, .tooManyLinks, .notSupportedOnSocket].contains(error.errno)
+            else { throw error }
             return try copy(from, to: to)
         }
         try syncDirectory(parent(to))
     }
 
     public func remove(_ path: String) throws(FileError) {
-        do { try calls.unlink(path) } catch { guard error.number == ENOENT else { throw error } }
+        do { try calls.unlink(path) } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        }
         try syncDirectory(parent(path))
     }
 
@@ -120,7 +125,9 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
             return
         }
         for entry in try list(path) { try removeTree("\(path)/\(entry.name)") }
-        do { try calls.removeDirectory(path) } catch { guard error.number == ENOENT else { throw error } }
+        do { try calls.removeDirectory(path) } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        }
         try syncDirectory(parent(path))
     }
 
@@ -128,6 +135,8 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
         let folder = try calls.openDirectory(path)
         defer { calls.close(folder) }
         // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done there.
-        do { try calls.sync(folder, path) } catch { guard error.number == EINVAL else { throw error } }
+        do { try calls.sync(folder, path) } catch {
+            guard error.errno == .invalidArgument else { throw error }
+        }
     }
 }

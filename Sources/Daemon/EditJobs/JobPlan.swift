@@ -11,6 +11,7 @@ import ModelManagement
 import ServiceConfiguration
 import Settings
 import SpecParser
+import SystemPackage
 import TensorCore
 import YAMLDocuments
 
@@ -142,7 +143,7 @@ public struct JobPlan: Sendable {
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {
         do { return try PosixFileSystem().read(path) } catch {
-            throw Failure(error, error.number == 2 /* ENOENT */ ? .missingInput : .badPlace)
+            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
         }
     }
 

@@ -4,6 +4,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import SystemPackage
 
 /// Makes a model folder below the state folder out of what people have: a folder as diffusers publishes it, or a checkpoint
 /// of one file; joined, where asked, with a CLIP model and another VAE.
@@ -59,7 +60,7 @@ public struct ModelImport: Sendable {
         let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")
         do throws(FileError) {
             guard try files.status(place) == nil else {
-                throw FileError("rename", place, 17 /* EEXIST */)
+                throw FileError("rename", place, .fileExists)
             }
             try files.createDirectory(models)
         } catch { throw Self.failure(error, place) }
@@ -111,7 +112,7 @@ public struct ModelImport: Sendable {
     }
 
     private static func failure(_ error: FileError, _ place: String) -> Failure {
-        guard error.number == 17 /* EEXIST */ else { return Failure(error, .badOutput) }
+        guard error.errno == .fileExists else { return Failure(error, .badOutput) }
         return Failure(
             .badOutput, code: "model.exists", message: "there is a model \(place) already",
             hint: "Give another name by --name, or remove that folder.")

@@ -6,6 +6,7 @@ import Foundation
 import JobFiles
 import JSON
 import Settings
+import SystemPackage
 
 /// Where models are found: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.
 public struct ModelStore: Sendable {
@@ -114,7 +115,7 @@ public struct ModelStore: Sendable {
     /// Keeps others from importing or fetching into a folder of models.
     static func lock(_ models: String) throws(Failure) -> FolderLock {
         do { return try FolderLock(models) } catch {
-            guard error.number == 11 /* EWOULDBLOCK */ else { throw Failure(error, .badOutput) }
+            guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
             throw Failure(
                 .tryLater, code: "model.busy", message: "another import or fetch into \(models) is under way",
                 hint: "Wait for it to end.", isRetryable: true)

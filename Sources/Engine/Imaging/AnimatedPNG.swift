@@ -1,5 +1,5 @@
-internal import CImageCodecs
 import Failures
+internal import CImageCodecs
 
 /// An animated PNG (APNG 1.0): ordinary PNG frames whose data chunks are wrapped and numbered.
 public enum AnimatedPNG {

@@ -1,5 +1,5 @@
-internal import CImageCodecs
 import Failures
+internal import CImageCodecs
 
 /// A picture in memory, upright: RGB samples, perhaps alpha, and what has to survive an edit.
 public struct Image: Sendable, Equatable {

@@ -1,5 +1,5 @@
-internal import CImageCodecs
 import Failures
+internal import CImageCodecs
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,7 @@
 import DurableFiles
 import Failures
 import JobFiles
+import SystemPackage
 internal import CLinux
 
 #if canImport(Glibc)
@@ -74,7 +75,7 @@ struct InboxFolder {
     func make(for service: ServiceUser?) throws(FileError) -> [String] {
         let made = try Self.missing(path)
         guard !made.isEmpty else {
-            guard KernelCalls().isDirectory(path) else { throw FileError("open", path, ENOTDIR) }
+            guard KernelCalls().isDirectory(path) else { throw FileError("open", path, .notDirectory) }
             return []
         }
         do throws(FileError) {
@@ -121,9 +122,9 @@ struct InboxFolder {
         }
         let number = access(isBound)
         guard number > 0 else { return nil }
-        let error = FileError("access", path, number)
+        let error = FileError("access", path, Errno(rawValue: number))
         var failure = Failure(error, .badOutput)
-        guard number == EACCES else { return failure }
+        guard error.errno == .permissionDenied else { return failure }
         let quoted = "'\(path.replacing("'", with: "'\\''"))'"
         if !isBound && access(true) == 0 {
             failure.message = "a folder above it keeps the user \(service.name) out"

@@ -1,9 +1,9 @@
 import Failures
-import ServiceConfiguration
-import SpecParser
-import Logging
 import Foundation
 import JobFiles
+import Logging
+import ServiceConfiguration
+import SpecParser
 
 /// Starts the runs of jobs whose turn it is, recovers the runs of earlier daemons, and passes on how runs ended.
 final class Dispatcher {

@@ -2,6 +2,7 @@ import DurableFiles
 import JobFiles
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 import YAMLDocuments
 
 /// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
@@ -21,7 +22,7 @@ struct InboxScanner: Sendable {
         /// Files that are still being written.
         var settling: [String] = []
         /// Files that wait because they cannot be read, and the errno of that.
-        var unreadable: [String: Int32] = [:]
+        var unreadable: [String: Errno] = [:]
         /// Files that are still downloaded, and the downloader's control file beside each.
         var downloads: [String: String] = [:]
         /// Pictures and masks that specs in the inbox name.

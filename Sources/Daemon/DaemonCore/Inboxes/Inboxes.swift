@@ -1,8 +1,9 @@
 import DurableFiles
-import ServiceConfiguration
-import Logging
 import Foundation
 import JobFiles
+import Logging
+import ServiceConfiguration
+import SystemPackage
 
 /// The inboxes of a daemon: which are attached, and what was last found in each.
 final class Inboxes {
@@ -78,7 +79,7 @@ final class Inboxes {
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
             do {
                 guard try context.files.status(inbox.path)?.kind == .directory else {
-                    throw FileError("open", inbox.path, 2 /* ENOENT */)
+                    throw FileError("open", inbox.path, .noSuchFileOrDirectory)
                 }
                 try attach(inbox)
                 inbox.hasLeftovers = true
@@ -94,7 +95,7 @@ final class Inboxes {
         if let refusal = inbox.refusal {
             context.log.write(
                 .warning, "the inbox is polled every \(Int(WatchedInbox.pollSeconds)) seconds: \(refusal)",
-                ["inbox": inbox.path, "errno": "\(refusal.number)"])
+                ["inbox": inbox.path, "errno": "\(refusal.errno.rawValue)"])
         }
     }
 

@@ -1,8 +1,9 @@
 import DurableFiles
-import SpecParser
-import Logging
 import Foundation
 import JobFiles
+import Logging
+import SpecParser
+import SystemPackage
 
 /// Takes jobs into the queue: ready pairs of the inboxes, and claims that an earlier daemon or a place that failed left
 /// half done.
@@ -66,7 +67,7 @@ final class JobIntake {
         for error in inbox.takeNewlyUnreadable() {
             context.log.write(
                 .warning, "a file waits, as it cannot be read: \(error.reason). \(error.remedy)",
-                ["inbox": inbox.path, "file": lastComponent(error.path), "errno": "\(error.number)"])
+                ["inbox": inbox.path, "file": lastComponent(error.path), "errno": "\(error.errno.rawValue)"])
         }
     }
 

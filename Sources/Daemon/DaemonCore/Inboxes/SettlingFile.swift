@@ -2,6 +2,7 @@ import Digests
 import DurableFiles
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 
 /// How a name came into an inbox, as inotify tells it.
 enum Arrival: Sendable {
@@ -46,7 +47,7 @@ struct SettlingFile: Sendable {
     /// Some process has, and has not changed it for so long that it counts as done.
     private(set) var isHeldOpen = false
     /// Why it cannot be read, though its folder can; 0: it can.
-    private var refusal: Int32 = 0
+    private var refusal: Errno?
     /// What was read of it while some process had it open, and since when it reads so: not every change of a mapped file
     /// shows in its time.
     private var held: (digest: String, since: Double)?
@@ -75,7 +76,7 @@ struct SettlingFile: Sendable {
         _ path: String, isSpec: Bool, quiet: Double, now: Double, _ files: some FileSystem,
         _ isComplete: InboxScanner.CompletenessCheck
     ) throws(FileError) {
-        (isOpen, isHeldOpen, refusal) = (false, false, 0)
+        (isOpen, isHeldOpen, refusal) = (false, false, nil)
         guard arrival != nil || isQuiet(quiet, now) else { return }
         let writing = files.isBeingWritten(path)
         do throws(FileError) {
@@ -84,10 +85,12 @@ struct SettlingFile: Sendable {
                 isComplete)
         } catch {
             // Its owner keeps it to himself, or has taken it away meanwhile: that is no matter of the place.
-            guard [2 /* ENOENT */, 13 /* EACCES */, 40 /* ELOOP */].contains(error.number) else {
+            guard
+                [.noSuchFileOrDirectory, .permissionDenied, .tooManySymbolicLinkLevels].contains(error.errno)
+            else {
                 throw error
             }
-            refusal = error.number
+            refusal = error.errno
         }
     }
 
@@ -144,8 +147,8 @@ struct SettlingFile: Sendable {
     }
 
     /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
-    func lastingRefusal(quiet: Double, now: Double) -> Int32? {
-        refusal != 0 && now - since >= Self.patience * quiet ? refusal : nil
+    func lastingRefusal(quiet: Double, now: Double) -> Errno? {
+        now - since >= Self.patience * quiet ? refusal : nil
     }
 
     /// When it may have become ready, if no event tells.

@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 import YAMLDocuments
 
 #if canImport(Glibc)
@@ -78,10 +79,12 @@ final class WatchedInbox {
     /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
     func attach(_ files: some FileSystem) throws {
         guard let real = PathCoding.resolved(path) else { throw FileError("open", path) }
-        guard let status = try files.status(real) else { throw FileError("open", path, ENOENT) }
+        guard let status = try files.status(real) else {
+            throw FileError("open", path, .noSuchFileOrDirectory)
+        }
         // Whoever may write into the inbox may have put there what leads elsewhere.
         guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
-            throw FileError("open", "\(path)/.clipdragd", ELOOP)
+            throw FileError("open", "\(path)/.clipdragd", .tooManySymbolicLinkLevels)
         }
         attachment = Attachment(
             device: status.device, inode: status.inode,

@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import ServiceConfiguration
+import SystemPackage
 internal import CLinux
 
 /// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
@@ -39,7 +40,10 @@ final class Watcher {
             mode = wish == .auto && cl_may_be_silent(PathCoding.cString(path)) != 0 ? .both : .inotify
             refusal = nil
         } catch {
-            guard wish == .auto, [EMFILE, ENFILE, ENOSPC, ENOMEM, ENOSYS].contains(error.number) else {
+            guard wish == .auto,
+                [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .noMemory, .noFunction].contains(
+                    error.errno)
+            else {
                 throw error
             }
             (mode, descriptor, refusal) = (.poll, -1, error)
@@ -50,7 +54,7 @@ final class Watcher {
         let opened = cl_inotify_open()
         guard opened >= 0 else { throw FileError("inotify_init", path) }
         guard cl_inotify_watch(opened, PathCoding.cString(path)) >= 0 else {
-            let number = errno
+            let number = Errno(rawValue: errno)
             close(opened)
             throw FileError("inotify_add_watch", path, number)
         }

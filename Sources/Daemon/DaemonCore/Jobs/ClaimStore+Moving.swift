@@ -2,6 +2,7 @@ import Foundation
 import DurableFiles
 import JSON
 import ServiceConfiguration
+import SystemPackage
 
 /// Moves that may lead to another file system, where they take several steps. The copy has a dot name that says whose it
 /// is, becomes whole by one rename, and gets its own name once what it was made from is gone: whenever the daemon dies,
@@ -27,7 +28,7 @@ extension ClaimStore {
             // It has been moved, or stays; a move may lack its syncing only.
             guard isOurs else { return try files.syncDirectory(folder) }
             do { return try files.rename(path, to: "\(folder)/\(try freeFile(name, folder))") } catch {
-                guard error.number == 18 /* EXDEV */ else { throw error }
+                guard error.errno == .improperLink else { throw error }
             }
             try files.copy(path, to: staged)
         }
@@ -49,7 +50,7 @@ extension ClaimStore {
             do {
                 return try files.rename(
                     job.claim, to: "\(folder)/\(try files.freeName(job.name, in: folder))")
-            } catch { guard error.number == 18 /* EXDEV */ else { throw error } }
+            } catch { guard error.errno == .improperLink else { throw error } }
             // The copy's record says of which inbox it is.
             try save(job)
             try files.copy(job.claim, to: staged)

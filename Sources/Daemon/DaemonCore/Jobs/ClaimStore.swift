@@ -6,6 +6,7 @@ import JobFiles
 import JSON
 import ServiceConfiguration
 import SpecParser
+import SystemPackage
 import YAMLDocuments
 
 /// Takes jobs out of inboxes and brings their results out. Every change of state is one rename, durable before the next.
@@ -34,7 +35,9 @@ struct ClaimStore: Sendable {
         do throws(FileError) {
             try files.rename("\(pair.inbox)/\(pair.spec)", to: "\(job.claim)/\(pair.spec)")
             try linkInputs(job)
-            guard try isAsFound(pair, job) else { throw FileError("claim", pair.spec, 11 /* EAGAIN */) }
+            guard try isAsFound(pair, job) else {
+                throw FileError("claim", pair.spec, .resourceTemporarilyUnavailable)
+            }
         } catch {
             // The rename may have happened and its syncing failed: the spec must not go with the claim.
             if try files.status("\(job.claim)/\(pair.spec)") != nil {
@@ -43,7 +46,9 @@ struct ClaimStore: Sendable {
             }
             try files.removeTree(job.claim)
             // Gone, or swapped for a link, or changed: that is no one's fault but its own.
-            if [2 /* ENOENT */, 40 /* ELOOP */].contains(error.number) || error.operation == "claim" {
+            if [.noSuchFileOrDirectory, .tooManySymbolicLinkLevels].contains(error.errno)
+                || error.operation == "claim"
+            {
                 return nil
             }
             throw error
@@ -248,7 +253,7 @@ struct ClaimStore: Sendable {
             do {
                 try files.rename(making, to: "\(outbox)/\(name)")
                 return name
-            } catch { guard error.number == 17 /* EEXIST: taken meanwhile */ else { throw error } }
+            } catch { guard error.errno == .fileExists /* taken meanwhile */ else { throw error } }
         }
     }
 

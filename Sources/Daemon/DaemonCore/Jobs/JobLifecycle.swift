@@ -1,9 +1,10 @@
-import Failures
 import DurableFiles
-import Logging
+import Failures
 import Foundation
 import JobFiles
+import Logging
 import ServiceConfiguration
+import SystemPackage
 
 /// What becomes of claimed jobs: results are published, failures set aside, tries repeated.
 final class JobLifecycle {
@@ -228,7 +229,7 @@ final class JobLifecycle {
     func hinder(_ error: FileError) {
         context.metrics.countError("file.\(error.operation)", .place)
         let fields = EventLog.fields("file.\(error.operation)", .place)
-        hinder(error.description, fields.merging(["errno": String(error.number)]) { $1 })
+        hinder(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
     /// Starts nothing for a while: an executor cannot take a run.

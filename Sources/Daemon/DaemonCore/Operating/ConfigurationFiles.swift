@@ -2,6 +2,7 @@ import DurableFiles
 import Failures
 import JobFiles
 import ServiceConfiguration
+import SystemPackage
 
 /// The files of a configuration: X.yaml, and after it the pieces in the folder X.d beside it.
 public struct ConfigurationFiles: Sendable {
@@ -44,7 +45,7 @@ public struct ConfigurationFiles: Sendable {
         do {
             return ConfigurationFile(path: PathCoding.shown(path), bytes: try PosixFileSystem().read(path))
         } catch {
-            throw Self.missing(error, error.number == 2 /* ENOENT */ ? missing : .badConfiguration)
+            throw Self.missing(error, error.errno == .noSuchFileOrDirectory ? missing : .badConfiguration)
         }
     }
 

@@ -1,6 +1,6 @@
-import Logging
 import Foundation
 import JobFiles
+import Logging
 import ServiceConfiguration
 
 /// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.

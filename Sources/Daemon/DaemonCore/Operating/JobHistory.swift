@@ -1,8 +1,8 @@
-import Failures
-import JSON
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
+import JSON
 
 /// The jobs that have ended: one file each in STATE/history. Losing them loses no job.
 final class JobHistory {

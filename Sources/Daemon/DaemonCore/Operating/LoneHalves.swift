@@ -1,5 +1,5 @@
-import Logging
 import Foundation
+import Logging
 import ServiceConfiguration
 
 /// The files that wait for their other half, over all inboxes.

@@ -1,9 +1,9 @@
-import Failures
-import JSON
 import DurableFiles
-import Logging
+import Failures
 import Foundation
 import JobFiles
+import JSON
+import Logging
 import ServiceConfiguration
 
 /// What the command line asks of a running daemon.

@@ -1,11 +1,11 @@
-import DurableFiles
 import Digests
-import JSON
-internal import CLinux
-import ServiceConfiguration
-import Logging
+import DurableFiles
 import Foundation
 import JobFiles
+import JSON
+import Logging
+import ServiceConfiguration
+internal import CLinux
 
 /// Tells others of the daemon's state: status.json, the metrics and systemd.
 final class StatusReport {

@@ -1,9 +1,10 @@
-import Failures
 import DurableFiles
-import ServiceConfiguration
+import Failures
 import Foundation
 import JobFiles
 import Logging
+import ServiceConfiguration
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -158,7 +159,7 @@ public final class Daemon {
     /// Two daemons on one state folder would take each other's requests and overwrite each other's status.
     private func lockState(_ folder: String) throws -> FolderLock {
         do { return try FolderLock(folder) } catch {
-            guard error.number == EWOULDBLOCK else { throw error }
+            guard error.errno == .wouldBlock else { throw error }
             throw Failure(
                 .tryLater, code: "state.locked", message: "another clipdragd keeps its state here",
                 file: folder, hint: "Give this one a state folder of its own (--state).")

@@ -3,8 +3,8 @@ import DurableFiles
 import Failures
 import Foundation
 import Imaging
-import JSON
 import JobFiles
+import JSON
 import SpecParser
 import TensorCore
 

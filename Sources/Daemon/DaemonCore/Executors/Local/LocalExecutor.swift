@@ -1,8 +1,8 @@
-import Failures
 import DurableFiles
-internal import CLinux
+import Failures
 import Foundation
 import JobFiles
+internal import CLinux
 
 #if canImport(Glibc)
     import Glibc

@@ -1,8 +1,9 @@
-import Failures
 import DurableFiles
+import Failures
 import Foundation
 import JobFiles
 import JSON
+import SystemPackage
 internal import CLinux
 
 #if canImport(Glibc)
@@ -42,7 +43,7 @@ final class WorkerProcess {
         words.append(nil)
         defer { for word in words { free(word) } }
         let child = cl_spawn(command[0], words, "/dev/null", ends[1])
-        let number = errno
+        let number = Errno(rawValue: errno)
         close(ends[1])
         guard child > 0 else {
             close(ends[0])
