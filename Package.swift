@@ -81,14 +81,11 @@ let package = Package(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
         .target(
-<<<<<<< HEAD
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", "PrintableText"],
-=======
-            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", system],
->>>>>>> main
+            name: "DurableFiles",
+            dependencies: ["CLinux", "Digests", "Failures", "PrintableText", system],
             path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
@@ -108,6 +105,7 @@ let package = Package(
             name: "EditJobs",
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
+                "RegionEditing",
                 "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
                 "TensorCore", "Imaging", system,
             ],

@@ -67,6 +67,14 @@ public struct EditSettings: Sendable, Equatable {
     public var warp = 0.0
     /// Updates that an edit prompt gets at least: before, arrival does not end the loop (`text_steps`; ours).
     public var textSteps = 0
+    /// Guidance towards P_e while sampling; 0: P_e guides the drag loop alone (`text_sampling`; ours).
+    public var textSampling = 0.0
+    /// Part of the sampling steps that reference control leaves to a guiding P_e, 0…1 (`text_freedom`; ours).
+    public var textFreedom = 0.5
+    /// Part of the region's box that is added on every side (`region_padding`; ours).
+    public var regionPadding = 0.25
+    /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).
+    public var keepsSource = true
     /// Ends the loop after this many updates without progress; nil: never.
     public var patience: Int?
     /// Seconds the whole edit may take; the best so far is finished in time. nil: as long as it takes.

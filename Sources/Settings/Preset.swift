@@ -28,6 +28,7 @@ public enum Preset: String, Sendable, CaseIterable {
             settings.tracking = .fast
             settings.featureBlock = -1
             settings.dragStepLimit = 2000
+            settings.keepsSource = false
         case .released:
             settings.tracking = .fast
             settings.stepLength = .capped
@@ -35,6 +36,7 @@ public enum Preset: String, Sendable, CaseIterable {
             settings.maskTerm = .previous
             settings.clipRange = .shifted
             settings.dragStepLimit = 800
+            settings.keepsSource = false
         }
         return settings
     }

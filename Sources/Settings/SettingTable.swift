@@ -61,6 +61,18 @@ extension Setting {
             "text_steps", \.textSteps, .integer(0...10000),
             "Smallest number of drag steps of an edit prompt, even when all handles have arrived."),
         Setting(
+            "text_sampling", \.textSampling, .number(0...20),
+            "Guidance towards the edit prompt while sampling; 0 for none."),
+        Setting(
+            "text_freedom", \.textFreedom, .number(0...1),
+            "Part of the sampling steps without reference control while the edit prompt guides them."),
+        Setting(
+            "region_padding", \.regionPadding, .number(0...4),
+            "Part of the edited region's box that is added on every side."),
+        Setting(
+            "keep_source", \.keepsSource, .flag,
+            "Whether the result keeps the source's own pixels where the edit changes nothing."),
+        Setting(
             "patience", \.patience, .integer(1...10000),
             "Number of drag steps without progress that ends the drag; null never ends it."),
         Setting(

@@ -37,6 +37,16 @@ public struct EditSpec: Sendable, Equatable {
         case polygon([Point])
     }
 
+    /// Which part of the picture the edit works on.
+    public enum WorkingRegion: Sendable, Equatable {
+        /// The surroundings of drags and mask.
+        case auto
+        /// The whole picture.
+        case whole
+        /// Left, top, width, height, in the spec's units.
+        case rectangle(x: Double, y: Double, width: Double, height: Double)
+    }
+
     /// What points are measured in.
     public enum Units: String, Sendable, CaseIterable {
         case pixels
@@ -53,6 +63,8 @@ public struct EditSpec: Sendable, Equatable {
     public var drags: [Drag] = []
     /// Where the picture may change: the union; empty: everywhere.
     public var mask: [Located<Region>] = []
+    /// Which part of the picture the edit works on; nil: the preset's.
+    public var region: Located<WorkingRegion>?
     /// What points are measured in.
     public var units = Units.pixels
     /// `recommended`, `paper`, `released`, `quick`; nil: the configuration's.

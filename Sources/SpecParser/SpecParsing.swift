@@ -41,7 +41,8 @@ private struct SpecDecoder {
     let decoder: DocumentDecoder
 
     static let keys = [
-        "image", "prompt", "drags", "mask", "units", "preset", "method", "seed", "priority", "settings",
+        "image", "prompt", "drags", "mask", "region", "units", "preset", "method", "seed", "priority",
+        "settings",
         "output",
     ]
 
@@ -66,6 +67,9 @@ private struct SpecDecoder {
         }
         if let node = entries["drags"]?.value { spec.drags = try drags(node, spec.units) }
         if let node = entries["mask"]?.value, !node.isNull { spec.mask = try mask(node) }
+        if let node = entries["region"]?.value, !node.isNull {
+            spec.region = Located(try workingRegion(node), at: node.mark)
+        }
         if let node = entries["preset"]?.value {
             spec.preset = try decoder.word(
                 node, "`preset`", code: "spec.unknown_preset", among: Preset.allCases.map(\.rawValue))
@@ -329,6 +333,25 @@ private struct SpecDecoder {
             }
             return .polygon(corners)
         }
+    }
+
+    private func workingRegion(_ node: YAMLNode) throws(Failure) -> EditSpec.WorkingRegion {
+        guard case .mapping = node else {
+            let word = try decoder.word(node, "`region`", among: ["auto", "whole"])
+            return word == "whole" ? .whole : .auto
+        }
+        let entries = try decoder.mapping(node, "`region`", keys: ["rect"])
+        guard let value = entries["rect"]?.value else {
+            throw decoder.error(
+                "spec.missing_key", "`region` has no `rect`", at: node.mark,
+                do: "Write auto, whole, or {rect: [x, y, width, height]}.")
+        }
+        let n = try numbers(value, "`rect`", count: 4, "[x, y, width, height]")
+        guard n[2] > 0, n[3] > 0 else {
+            throw decoder.error(
+                "spec.region", "`rect` has no extent", at: value.mark, do: "Write sizes above 0.")
+        }
+        return .rectangle(x: n[0], y: n[1], width: n[2], height: n[3])
     }
 
     private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {

@@ -27,6 +27,7 @@ public enum SpecWriting {
             lines.append("mask:")
             for region in spec.mask { lines.append("  - \(text(region.value))") }
         }
+        if let region = spec.region { lines.append("region: \(text(region.value))") }
         lines += [
             "units: \(spec.units.rawValue)", "preset: \(preset)", "method: \(method)", "seed: \(spec.seed)",
             "priority: \(spec.priority)", "settings:",
@@ -67,6 +68,15 @@ public enum SpecWriting {
             "{rect: [\(number(x)), \(number(y)), \(number(w)), \(number(h))]}"
         case .circle(let x, let y, let r): "{circle: [\(number(x)), \(number(y)), \(number(r))]}"
         case .polygon(let corners): "{polygon: [\(corners.map(point).joined(separator: ", "))]}"
+        }
+    }
+
+    private static func text(_ region: EditSpec.WorkingRegion) -> String {
+        switch region {
+        case .auto: "auto"
+        case .whole: "whole"
+        case .rectangle(let x, let y, let width, let height):
+            text(EditSpec.Region.rectangle(x: x, y: y, width: width, height: height))
         }
     }
 

@@ -72,7 +72,8 @@ import Testing
             let path = "\(folder.path)/\(i).png"
             try Data(try image.pngBytes()).write(to: URL(filePath: path))
             let (code, _, errors) = try Program.run([
-                "edit", path, spec, "--out", "\(folder.path)/out\(i)", "--set", "fusion=text",
+                "edit", path, spec, "--out", "\(folder.path)/out\(i)", "--set", "fusion=text", "--set",
+                "keep_source=false",
             ])
             #expect(code == 0, "\(errors)")
             let result = try Image(

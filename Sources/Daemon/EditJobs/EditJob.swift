@@ -4,6 +4,7 @@ import DurableFiles
 import Failures
 import Foundation
 import Imaging
+import RegionEditing
 import JobFiles
 import JSON
 import ModelManagement
@@ -75,16 +76,16 @@ public struct EditJob {
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
         report: @escaping ProgressReport
     ) throws -> [JobProduct] {
-        guard let image = plan.image else { preconditionFailure("a plan without a picture cannot be run") }
+        guard let image = plan.image, let region = plan.region else {
+            preconditionFailure("a plan without a picture cannot be run")
+        }
+        let regional = RegionalEdit(image, region, plan)
         let started = Date()
-        let pixels = Tensor([1, image.height, image.width, 3], image.normalised)
+        let pixels = Tensor([1, image.height, image.width, 3], Matte(behind: image).flattened(image))
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
             ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath)
-        var request = EditRequest(
-            image: pixels, sourcePrompt: caption.text, editPrompt: plan.parsed.spec.editPrompt,
-            drags: plan.drags,
-            mask: plan.mask, settings: plan.settings, seed: plan.parsed.spec.seed, method: plan.method)
+        var request = regional.request(plan, sourcePrompt: caption.text)
         let textLoRA = added.map { added in
             request.lora = added.file.unet.scaled(by: added.scale)
             return added.file.text.scaled(by: added.scale)
@@ -120,8 +121,10 @@ public struct EditJob {
         releaseIdleMemory()
         let judgingBegan = Date()
         let judged = judge(plan, request, result)
+        let edited = regional.finished(result)
+        if let note = regional.note(result) { plan.notes.append(note) }
+        result = regional.placed(result)
         result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
-        let edited = image.replacingSamples(result.image.values)
         let format = plan.output.pictureFormat(of: image)
         var products: [JobProduct] = []
         do {

@@ -8,7 +8,9 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import RegionEditing
 import Settings
+import SpecParser
 import TensorCore
 
 /// The pace of models on this machine, remembered in the cache.
@@ -80,13 +82,16 @@ public struct RememberedPace: Sendable {
 
 extension JobPlan {
     /// What the edit computes.
-    public var cost: EditCost { EditCost(settings, method, isStretched: settings.stretches(drags)) }
+    public var cost: EditCost {
+        EditCost(
+            settings, method, isStretched: settings.stretches(drags),
+            isWishSampled: settings.samplesWish(parsed.spec.editPrompt))
+    }
 
     /// The latent's size of this job, from the model's configs alone; nil where it is not known yet.
     public func latentSize(_ modelFolder: String) -> Size? {
-        guard let image, let grid = ModelStore.workingGrid(modelFolder) else { return nil }
-        let working = WorkingSize.of(
-            Size(height: image.height, width: image.width), native: grid.native, multiple: grid.multiple)
+        guard let region, let grid = ModelStore.workingGrid(modelFolder) else { return nil }
+        let working = WorkingSize.of(region.size, native: grid.native, multiple: grid.multiple)
         return Size(height: working.height / grid.multiple, width: working.width / grid.multiple)
     }
 }

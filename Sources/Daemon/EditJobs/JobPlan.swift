@@ -8,6 +8,7 @@ import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import RegionEditing
 import ServiceConfiguration
 import Settings
 import SpecParser
@@ -69,6 +70,8 @@ public struct JobPlan: Sendable {
     public let drags: [Drag]
     /// Where the picture may change; nil: everywhere.
     public let mask: EditMask?
+    /// The part of the picture that the edit works on; nil without a picture.
+    public let region: EditRegion?
     /// What is published.
     public let output: OutputOptions
     /// Things worth knowing that are no errors.
@@ -112,7 +115,7 @@ public struct JobPlan: Sendable {
                     hint:
                         "Put \(stem(lastComponent(path))).png or .jpg beside it, or name one with `image:`.")
             }
-            (image, imageName, imageDigest, mask) = (nil, "", "", nil)
+            (image, imageName, imageDigest, mask, region) = (nil, "", "", nil, nil)
             drags = spec.units == .pixels ? Self.drags(spec, width: 1, height: 1) : []
             notes.append("no picture at hand: points and masks are not checked")
             return
@@ -127,9 +130,12 @@ public struct JobPlan: Sendable {
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
         notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
-        if let grid = ModelStore.workingGrid(model) {
-            notes += method.notes(Self.handles(drags, picture.image, grid), settings)
-        }
+        let grid = ModelStore.workingGrid(model)
+        let region = try Self.region(
+            parsed, settings, drags: drags, mask: mask,
+            picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
+        self.region = region
+        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
     }
 
     private static func picture(
@@ -224,11 +230,11 @@ public struct JobPlan: Sendable {
 
     /// The drags' handle points on the model's feature grid.
     private static func handles(
-        _ drags: [Drag], _ image: Image, _ model: (native: Int, multiple: Int)
+        _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
     ) -> [HandlePoint] {
-        let size = Size(height: image.height, width: image.width)
-        let working = WorkingSize.of(size, native: model.native, multiple: model.multiple)
-        let grid = FeatureGrid(working: working, image: size)
+        let working = WorkingSize.of(region.size, native: model.native, multiple: model.multiple)
+        var grid = FeatureGrid(working: working, image: region.size)
+        grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
         return drags.map { HandlePoint($0, on: grid) }
     }
 

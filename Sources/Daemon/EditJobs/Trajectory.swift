@@ -3,6 +3,7 @@ import Digests
 import DragEditing
 import DurableFiles
 import Foundation
+import Imaging
 import JobFiles
 import JSON
 import Settings
@@ -59,7 +60,8 @@ struct Trajectory {
             (
                 "image",
                 .object([
-                    ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
+                    ("width", .integer(plan.image?.width ?? 0)),
+                    ("height", .integer(plan.image?.height ?? 0)),
                     ("working_width", .integer(result.working.shape[2])),
                     ("working_height", .integer(result.working.shape[1])),
                     ("sha256", .string(plan.imageDigest)),
@@ -80,7 +82,7 @@ struct Trajectory {
         fields.append(("outcome", .string(result.record.outcome.rawValue)))
         fields.append(("verdict", .string(judged.verdict.answer.rawValue)))
         fields.append(("steps", .integer(result.record.steps)))
-        fields.append(("handles", .array(Self.handles(request, result, judged.verdict))))
+        fields.append(("handles", .array(Self.handles(plan.drags, result, judged.verdict))))
         fields.append(
             ("iterations", .array(result.record.iterations.map { Self.iteration($0, result.record) })))
         fields.append(
@@ -128,17 +130,17 @@ struct Trajectory {
 
     private static func point(_ p: ImagePoint) -> JSONValue { .array([.number(p.x), .number(p.y)]) }
 
-    private static func handles(_ request: EditRequest, _ result: EditResult, _ verdict: Verdict)
+    private static func handles(_ drags: [Drag], _ result: EditResult, _ verdict: Verdict)
         -> [JSONValue]
     {
-        request.drags.indices.map { i in
+        drags.indices.map { i in
             let record = result.record
             let final = record.grid.point(of: record.handles[i].position)
             let pair = verdict.pairs[i]
             return .object([
-                ("from", point(request.drags[i].handle)), ("to", point(request.drags[i].target)),
+                ("from", point(drags[i].handle)), ("to", point(drags[i].target)),
                 ("final", point(final)),
-                ("distance", .number(final.distance(to: request.drags[i].target))),
+                ("distance", .number(final.distance(to: drags[i].target))),
                 ("verdict", .string(pair.answer.rawValue)),
                 ("similarity_before", .number(pair.similarityBefore)),
                 ("similarity_after", .number(pair.similarityAfter)),

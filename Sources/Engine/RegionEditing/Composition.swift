@@ -52,6 +52,29 @@ public struct Composition: Sendable {
         return blended(edit, plain, origin, scale)
     }
 
+    /// The source with the model's own picture in its region, enlarged: nothing of the source's detail is kept.
+    ///
+    /// - Parameter edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].
+    public func result(replacedBy edit: Tensor) -> Image {
+        let enlarged = apply(
+            Resize(height: region.size.height, width: region.size.width, .bilinear), Variable(edit)
+        ).value.values
+        let source = matte.flattened(region.cropped(picture))
+        let alpha = picture.alpha.map { alpha in
+            region.indices(in: picture).map { Float(alpha[$0]) / Float(picture.maximum) }
+        }
+        var result = picture
+        for i in weights.indices where weights[i] > 0 {
+            var colour = SIMD3<Float>()
+            for c in 0..<3 {
+                colour[c] = source[3 * i + c] + weights[i] * (enlarged[3 * i + c] - source[3 * i + c])
+            }
+            store(
+                colour, alpha?[i], atRow: i / region.size.width, column: i % region.size.width, in: &result)
+        }
+        return result
+    }
+
     /// Change below the first bound is none and shows nothing of the edit; above the second it shows whole.
     private static let change: (none: Float, whole: Float) = (0.012, 0.03)
 

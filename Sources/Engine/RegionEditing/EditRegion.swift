@@ -53,6 +53,17 @@ public struct EditRegion: Sendable, Equatable {
             })
     }
 
+    /// A mask of the region as one of its whole picture; outside the region nothing may change.
+    public func embedded(_ mask: EditMask, in picture: Size) -> EditMask {
+        var values = [Bool](repeating: false, count: picture.height * picture.width)
+        for row in 0..<size.height {
+            let start = (y + row) * picture.width + x
+            values.replaceSubrange(
+                start..<start + size.width, with: mask.values[row * size.width..<(row + 1) * size.width])
+        }
+        return EditMask(size: picture, values: values)
+    }
+
     /// The region that `choice` means.
     ///
     /// The automatic region is the bounding box of the mask and of a disc around each drag (radius 1.5 of its length), with

@@ -32,8 +32,12 @@ public struct EditCost: Sendable, Equatable {
 
     /// The work of an edit.
     ///
-    /// - Parameter isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    public init(_ settings: EditSettings, _ method: any DragMethod, isStretched: Bool) {
+    /// - Parameters:
+    ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step.
+    public init(
+        _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false
+    ) {
         let timesteps = settings.invertedStepCount
         let lora = method.adjusted(settings).lora
         let drag = method.cost(settings)
@@ -43,8 +47,8 @@ public struct EditCost: Sendable, Equatable {
             .inverting: Stage(fixed: Work(passes: timesteps)),
             .dragging: Stage(
                 fixed: Work(passes: isStretched ? timesteps : 0), steps: drag.steps, step: drag.step),
-            // Reference and edit.
-            .sampling: Stage(fixed: Work(passes: 2 * timesteps)),
+            // Reference and edit, and the edit under P_e.
+            .sampling: Stage(fixed: Work(passes: (isWishSampled ? 3 : 2) * timesteps)),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
     }
@@ -53,4 +57,7 @@ public struct EditCost: Sendable, Equatable {
 extension EditSettings {
     /// Whether the drag begins at a stretched picture: `warp` without drags stretches nothing.
     public func stretches(_ drags: [Drag]) -> Bool { warp > 0 && !drags.isEmpty }
+
+    /// Whether an edit prompt, where there is one, guides the sampling.
+    public func samplesWish(_ editPrompt: String?) -> Bool { textSampling > 0 && editPrompt != nil }
 }

@@ -99,6 +99,8 @@ public struct FeatureGrid: Sendable, Equatable {
     public let size: Size
     /// The input image, in pixels.
     public let image: Size
+    /// Where the input lies in the picture whose points are given and told: (0, 0) but for a region of a picture.
+    public var origin = ImagePoint(x: 0, y: 0)
 
     /// The grid for an input of the given size, edited at a working size.
     public init(working: Size, image: Size) {
@@ -119,14 +121,15 @@ public struct FeatureGrid: Sendable, Equatable {
             return Int(min(max(scaled, 0), Double(to - 1)))
         }
         return GridCell(
-            row: index(point.y, image.height, size.height), column: index(point.x, image.width, size.width))
+            row: index(point.y - origin.y, image.height, size.height),
+            column: index(point.x - origin.x, image.width, size.width))
     }
 
     /// The point of the input image that a cell stands for.
     public func point(of cell: GridCell) -> ImagePoint {
         ImagePoint(
-            x: Double(cell.column) * Double(image.width) / Double(size.width),
-            y: Double(cell.row) * Double(image.height) / Double(size.height))
+            x: origin.x + Double(cell.column) * Double(image.width) / Double(size.width),
+            y: origin.y + Double(cell.row) * Double(image.height) / Double(size.height))
     }
 
     /// Input pixels per cell, the mean of both axes.

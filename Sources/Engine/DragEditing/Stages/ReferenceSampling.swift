@@ -24,21 +24,39 @@ public struct ReferenceSampling {
     }
 
     /// Both latents at the end, `(1, h, w, 4)` each.
+    ///
+    /// With `wish` and `text_sampling` g the edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)) (classifier-free guidance from P_o to
+    /// P_e; ours). Reference control would hold back what the text changes, so it then begins after the part
+    /// `text_freedom` of the steps.
+    ///
+    /// - Parameters:
+    ///   - text: states of P_o, `(1, tokens, width)`.
+    ///   - wish: states of P_e; nil: the edit prompt does not guide the sampling.
     public func sample(
-        reference: Tensor, edit: Tensor, text: Tensor, report: (Int) throws -> Void
+        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, report: (Int) throws -> Void
     ) rethrows -> (edit: Tensor, reference: Tensor) {
         let control = ReferenceControl(firstLayer: firstLayer)
         let stride = model.schedule.stride(stepCount: settings.stepCount)
-        var pair = Tensor.stacked([reference, edit])
+        let texts = wish.map { Tensor.stacked([text, text, $0]) } ?? text
+        let steps = inversion.timesteps.count
+        let freeSteps = wish == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
+        var (reference, edit) = (reference, edit)
         for (k, t) in inversion.timesteps.reversed().enumerated() {
-            let output = model.unet(
-                Variable(pair), timesteps: [t], text: text,
-                control: k >= settings.controlStartStep ? control : nil)
-            pair = model.schedule.step(
-                output.noise.value, sample: pair, from: model.schedule.alphaBar(t),
-                to: model.schedule.alphaBar(t - stride))
+            let isControlled = k >= max(settings.controlStartStep, freeSteps)
+            let noise = model.unet(
+                Variable(.stacked(wish == nil ? [reference, edit] : [reference, edit, edit])),
+                timesteps: [t], text: texts, control: isControlled ? control : nil
+            ).noise.value
+            var editNoise = noise.sample(1)
+            if wish != nil {
+                editNoise = editNoise + Float(settings.textSampling) * (noise.sample(2) - editNoise)
+            }
+            let stepped = model.schedule.step(
+                .stacked([noise.sample(0), editNoise]), sample: .stacked([reference, edit]),
+                from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
+            (reference, edit) = (stepped.sample(0), stepped.sample(1))
             try report(k + 1)
         }
-        return (pair.sample(1), pair.sample(0))
+        return (edit, reference)
     }
 }

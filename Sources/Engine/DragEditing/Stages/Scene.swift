@@ -38,7 +38,9 @@ struct Scene {
                 message: "the model `\(model.name)` has no CLIP model to guide with",
                 hint: "\(needs.guideHint), or join one: clipdragd models import \(model.folder) --clip PATH.")
         }
-        cost = EditCost(settings, request.method, isStretched: settings.stretches(request.drags))
+        cost = EditCost(
+            settings, request.method, isStretched: settings.stretches(request.drags),
+            isWishSampled: settings.samplesWish(request.editPrompt))
         let factor = model.vae.downFactor
         let size = WorkingSize.of(request.size, native: model.nativeSize, multiple: factor)
         working = request.image.resizedAntialiased(height: size.height, width: size.width)

@@ -1,0 +1,125 @@
+import DragEditing
+import Failures
+import Imaging
+import RegionEditing
+import Settings
+import SpecParser
+import TensorCore
+import YAMLDocuments
+
+/// A job's edit in the region that it works on: what the model sees, and how its picture is put back.
+struct RegionalEdit {
+    private let picture: Image
+    private let region: EditRegion
+    private let keepsSource: Bool
+    /// The part of the picture that the model sees.
+    private let part: Image
+    private let matte: Matte
+    /// In the region's own pixels.
+    private let drags: [Drag]
+    private let mask: EditMask?
+
+    /// The edit of a plan's picture.
+    init(_ picture: Image, _ region: EditRegion, _ plan: JobPlan) {
+        self.picture = picture
+        self.region = region
+        keepsSource = plan.settings.keepsSource
+        part = region.cropped(picture)
+        matte = Matte(behind: picture)
+        drags = plan.drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }
+        mask = plan.mask.map(region.cropped)
+    }
+
+    /// What the model is asked for.
+    func request(_ plan: JobPlan, sourcePrompt: String) -> EditRequest {
+        let pixels = Tensor([1, part.height, part.width, 3], matte.flattened(part))
+        return EditRequest(
+            image: pixels, sourcePrompt: sourcePrompt, editPrompt: plan.parsed.spec.editPrompt, drags: drags,
+            mask: mask, settings: plan.settings, seed: plan.parsed.spec.seed, method: plan.method)
+    }
+
+    /// The picture with the edit in it. Where a mask is given or made, nothing outside it changes.
+    func finished(_ result: EditResult) -> Image {
+        let isPlain = region == EditRegion(whole: size) && picture.alpha == nil
+        guard keepsSource || !isPlain else { return picture.replacingSamples(result.image.values) }
+        let composition = Composition(
+            picture, region: region, mask: keepsSource ? result.mask : mask, matte: matte)
+        return keepsSource
+            ? composition.result(edit: result.decoded, reconstruction: result.reconstruction, drags: drags)
+            : composition.result(replacedBy: result.decoded)
+    }
+
+    /// The result with its points and its mask in the whole picture's pixels.
+    func placed(_ result: EditResult) -> EditResult {
+        var placed = result
+        placed.record.grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
+        placed.mask = result.mask.map { region.embedded($0, in: size) }
+        return placed
+    }
+
+    /// What was edited at which size, in words; nil for a whole picture at its own size.
+    func note(_ result: EditResult) -> String? {
+        let working = Size(height: result.working.shape[1], width: result.working.shape[2])
+        guard working != size else { return nil }
+        let place =
+            region == EditRegion(whole: size)
+            ? "the whole picture" : "region \(region.size.text) at (\(region.x), \(region.y))"
+        return "edited at \(working.text) of \(size.text), \(place)"
+    }
+
+    private var size: Size { Size(height: picture.height, width: picture.width) }
+}
+
+extension Size {
+    /// “width×height”.
+    var text: String { "\(width)×\(height)" }
+}
+
+extension JobPlan {
+    /// The region that a spec names, checked against its picture and its drags.
+    ///
+    /// - Parameters:
+    ///   - native: longer side of the model's own pictures; nil: the model is not there.
+    /// - Throws: `spec.region` at its place.
+    static func region(
+        _ parsed: ParsedSpec, _ settings: EditSettings, drags: [Drag], mask: EditMask?, picture: Size,
+        native: Int?
+    ) throws(Failure) -> EditRegion {
+        let written = parsed.spec.region
+        // The published methods edit the whole picture.
+        let unnamed: EditSpec.WorkingRegion = settings.keepsSource ? .auto : .whole
+        let choice: EditRegion.Choice
+        switch written?.value ?? unnamed {
+        case .auto: choice = .auto
+        case .whole: choice = .whole
+        case .rectangle(let x, let y, let width, let height):
+            let scale =
+                parsed.spec.units == .relative ? (Double(picture.width), Double(picture.height)) : (1, 1)
+            let left = max(0, Int((x * scale.0).rounded()))
+            let top = max(0, Int((y * scale.1).rounded()))
+            let right = min(picture.width, Int(((x + width) * scale.0).rounded()))
+            let bottom = min(picture.height, Int(((y + height) * scale.1).rounded()))
+            guard right - left >= 32, bottom - top >= 32 else {
+                throw parsed.error(
+                    "spec.region",
+                    "the region has \(max(0, right - left))×\(max(0, bottom - top)) pixels inside the picture of \(picture.text)",
+                    at: written?.mark ?? .start, do: "Give it at least 32 pixels on each side.")
+            }
+            choice = .rectangle(EditRegion(x: left, y: top, width: right - left, height: bottom - top))
+        }
+        let region = EditRegion(
+            choice, drags: drags, mask: mask, picture: picture, native: native ?? picture.longerSide,
+            padding: settings.regionPadding)
+        for (i, drag) in drags.enumerated() {
+            for (point, written) in [
+                (drag.handle, parsed.spec.drags[i].from), (drag.target, parsed.spec.drags[i].to),
+            ] where !region.contains(point) {
+                throw parsed.error(
+                    "spec.region",
+                    "this point lies outside the region \(region.size.text) at (\(region.x), \(region.y))",
+                    at: written.mark, do: "Enlarge `region`, or write `region: auto`.")
+            }
+        }
+        return region
+    }
+}
