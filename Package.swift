@@ -142,12 +142,16 @@ let package = Package(
         .target(
             name: "HostileInput",
             dependencies: [
-                "Failures", "PrintableText", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging",
+                "Failures", "PrintableText", "ServiceConfiguration", "Settings", "SpecParser",
+                "YAMLDocuments", "Imaging",
                 "TensorCore",
             ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
+        .testTarget(
+            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
         .testTarget(

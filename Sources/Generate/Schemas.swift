@@ -38,7 +38,7 @@ enum Schemas {
         let qualities = OutputOptions.qualities
         return object(
             [
-                ("format", words(OutputOptions.formats)),
+                ("format", words(OutputOptions.Format.allCases.map(\.rawValue))),
                 (
                     "quality",
                     .object([
@@ -48,9 +48,12 @@ enum Schemas {
                 ),
                 (
                     "extras",
-                    .object([("type", type(["array", "null"])), ("items", words(OutputOptions.allExtras))])
+                    .object([
+                        ("type", type(["array", "null"])),
+                        ("items", words(OutputOptions.Extra.allCases.map(\.rawValue))),
+                    ])
                 ),
-                ("metrics", words(OutputOptions.allMetrics)),
+                ("metrics", words(OutputOptions.MetricsLevel.allCases.map(\.rawValue))),
             ], types: ["object", "null"])
     }
 

@@ -1,33 +1,57 @@
-/// What is published beside the result.
+/// What is published beside the result, as a spec or a configuration says it.
 public struct OutputOptions: Sendable, Equatable {
-    /// The result's format; `same` as the input's.
-    public var format: String?
-    /// JPEG quality, 1…100.
-    public var quality: Int?
-    /// `overlay`, `animation`, `comparison`.
-    public var extras: [String]?
-    /// `none`, `clip`, `full`.
-    public var metrics: String?
+    /// Formats of the result.
+    public enum Format: String, Sendable, CaseIterable {
+        /// The input's own.
+        case same
+        case png, jpeg
+    }
 
-    /// The words of `format`.
-    public static let formats = ["same", "png", "jpeg"]
-    /// The words of `extras`.
-    public static let allExtras = ["overlay", "animation", "comparison"]
-    /// The words of `metrics`.
-    public static let allMetrics = ["none", "clip", "full"]
+    /// Files beside the result.
+    public enum Extra: String, Sendable, CaseIterable {
+        case overlay, animation, comparison
+    }
+
+    /// Which figures of merit are computed.
+    public enum MetricsLevel: String, Sendable, CaseIterable {
+        case none
+        /// CLIP scores.
+        case clip
+        /// CLIP scores and the mean distance.
+        case full
+    }
+
+    /// The same with nothing left out.
+    public struct Filled: Sendable, Equatable {
+        /// The result's format.
+        public let format: Format
+        /// JPEG quality, 1…100.
+        public let quality: Int
+        /// Files beside the result.
+        public let extras: [Extra]
+        /// Which figures of merit are computed.
+        public let metrics: MetricsLevel
+    }
+
+    /// The result's format.
+    public var format: Format?
+    /// JPEG quality.
+    public var quality: Int?
+    /// Files beside the result.
+    public var extras: [Extra]?
+    /// Which figures of merit are computed.
+    public var metrics: MetricsLevel?
+
     /// The range of `quality`.
     public static let qualities = 1...100
 
     /// Nothing said.
     public init() {}
 
-    /// What a job leaves out taken from defaults.
-    public func filled(from defaults: OutputOptions) -> OutputOptions {
-        var filled = self
-        filled.format = format ?? defaults.format ?? "same"
-        filled.quality = quality ?? defaults.quality ?? 95
-        filled.extras = extras ?? defaults.extras ?? []
-        filled.metrics = metrics ?? defaults.metrics ?? "clip"
-        return filled
+    /// What is left out taken from defaults, then from what holds where nobody says otherwise.
+    public func filled(from defaults: OutputOptions = OutputOptions()) -> Filled {
+        Filled(
+            format: format ?? defaults.format ?? .same, quality: quality ?? defaults.quality ?? 95,
+            extras: extras ?? defaults.extras ?? [], metrics: metrics ?? defaults.metrics ?? .clip)
     }
 }

@@ -12,6 +12,36 @@ public enum SettingValue: Sendable, Equatable {
     case none
 }
 
+extension SettingValue: Codable {
+    /// Reads whatever is there; a number without a fraction is a whole number.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .none
+        } else if let flag = try? container.decode(Bool.self) {
+            self = .flag(flag)
+        } else if let whole = try? container.decode(Int.self) {
+            self = .integer(whole)
+        } else if let number = try? container.decode(Double.self) {
+            self = .number(number)
+        } else {
+            self = .word(try container.decode(String.self))
+        }
+    }
+
+    /// Writes the value; durations are seconds.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .integer(let n): try container.encode(n)
+        case .number(let x): try container.encode(x)
+        case .word(let word): try container.encode(word)
+        case .flag(let flag): try container.encode(flag)
+        case .none: try container.encodeNil()
+        }
+    }
+}
+
 /// A field of `EditSettings` that can be read from and written as a `SettingValue`.
 public protocol SettingField: Sendable {
     /// Whether the field may be unset.

@@ -12,10 +12,10 @@ public enum SpecWriting {
     ///   - preset: the preset's name.
     ///   - method: the drag method's name.
     ///   - settings: all settings, by name.
-    ///   - output: with nothing left out.
+    ///   - output: what is published.
     public static func effectiveYAML(
         _ spec: EditSpec, image: String, sourcePrompt: String, preset: String, method: String,
-        settings: [(name: String, value: SettingValue)], output: OutputOptions
+        settings: [(name: String, value: SettingValue)], output: OutputOptions.Filled
     ) -> String {
         var lines = ["image: \(quotedYAML(image))", "prompt:", "  source: \(quotedYAML(sourcePrompt))"]
         if let edit = spec.editPrompt { lines.append("  edit: \(quotedYAML(edit))") }
@@ -33,11 +33,10 @@ public enum SpecWriting {
             "priority: \(spec.priority)", "settings:",
         ]
         lines += settingLines(settings)
-        let filled = output.filled(from: OutputOptions())
         lines += [
-            "output:", "  format: \(filled.format ?? "same")", "  quality: \(filled.quality ?? 95)",
-            "  extras: [\((filled.extras ?? []).joined(separator: ", "))]",
-            "  metrics: \(filled.metrics ?? "clip")",
+            "output:", "  format: \(output.format.rawValue)", "  quality: \(output.quality)",
+            "  extras: [\(output.extras.map(\.rawValue).joined(separator: ", "))]",
+            "  metrics: \(output.metrics.rawValue)",
         ]
         return lines.joined(separator: "\n") + "\n"
     }

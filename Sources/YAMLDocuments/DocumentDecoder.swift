@@ -254,6 +254,15 @@ package struct DocumentDecoder {
         return text
     }
 
+    /// One of an enumeration's words.
+    package func choice<Choice: RawRepresentable & CaseIterable>(
+        _ node: YAMLNode, _ what: String, code: String = "spec.unknown_word"
+    ) throws(Failure) -> Choice where Choice.RawValue == String {
+        let word = try word(node, what, code: code, among: Choice.allCases.map(\.rawValue))
+        guard let choice = Choice(rawValue: word) else { preconditionFailure("`\(word)` is no choice") }
+        return choice
+    }
+
     /// A length of time: a number with s, m, h or d; in seconds.
     package func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {

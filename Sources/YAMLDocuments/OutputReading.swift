@@ -9,24 +9,22 @@ extension DocumentDecoder {
         let entries = try mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
         var output = earlier
         if let node = entries["format"]?.value {
-            output.format = try word(
-                node, "`format`", code: "spec.unknown_format", among: OutputOptions.formats)
+            output.format = try choice(node, "`format`", code: "spec.unknown_format")
         }
         if let node = entries["quality"]?.value {
             output.quality = try integer(node, "`quality`", in: OutputOptions.qualities)
         }
         if entries["extras"]?.value.isNull == true { output.extras = nil }
         if let node = entries["extras"]?.value, !node.isNull {
-            var extras: [String] = []
+            var extras: [OutputOptions.Extra] = []
             for item in try list(node, "`extras`") {
-                let word = try word(
-                    item, "an extra", code: "spec.unknown_extra", among: OutputOptions.allExtras)
-                if !extras.contains(word) { extras.append(word) }
+                let extra: OutputOptions.Extra = try choice(item, "an extra", code: "spec.unknown_extra")
+                if !extras.contains(extra) { extras.append(extra) }
             }
             output.extras = extras
         }
         if let node = entries["metrics"]?.value {
-            output.metrics = try word(node, "`metrics`", among: OutputOptions.allMetrics)
+            output.metrics = try choice(node, "`metrics`")
         }
         return output
     }

@@ -164,10 +164,11 @@ import Testing
         #expect(alone.output.contains("method     clipdrag"))
         let named = try Program.run(["check", spec, "--method", "clipdrag", "--json"])
         #expect(JSONValue(parsing: Array(named.output.utf8))?["method"]?.string == "clipdrag")
-        try "drags: [{from: [1, 1], to: [50, 1]}]\nmask: {circle: [9, 9, 9]}\nsettings: {lambda: 0.5}\n"
-            .write(
-                toFile: spec, atomically: true, encoding: .utf8)
-        let none = try Program.run(["check", spec, "--method", "none"])
+        let other = "\(folder.path)/b.yaml"
+        try
+            "drags: [{from: [1, 1], to: [50, 1]}]\nmask: {circle: [9, 9, 9]}\nsettings: {lambda: 0.5, warp: 0}\n"
+            .write(toFile: other, atomically: true, encoding: .utf8)
+        let none = try Program.run(["check", other, "--method", "none"])
         #expect(none.output.contains("note       the method `none` does not read `lambda`"))
         #expect(none.output.contains("note       the method `none` does not use the mask"))
         let with = try Program.run(["check", spec, "--image", example("rabbit-face.png")])

@@ -30,7 +30,7 @@ import Testing
         #expect(c.inboxes[2].watch == .poll)
         #expect((c.outbox, c.workers, c.limits.attempts, c.limits.seconds) == ("/o", 4, 7, 60))
         #expect((c.hook, c.retention.failed, c.preset) == (nil, 86400, "quick"))
-        #expect((c.output.quality, c.output.format) == (50, "jpeg"))
+        #expect((c.output.quality, c.output.format) == (50, .jpeg))
     }
 
     @Test func `null puts a default back, of a whole mapping too`() throws {

@@ -29,7 +29,8 @@ private let cases = Cases()
             spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a picture",
             preset: spec.preset ?? "recommended", method: spec.method ?? MethodRow.standard,
             settings: settings.isEmpty
-                ? [("max_steps", .integer(3)), ("lora.steps", .integer(1))] : settings, output: spec.output)
+                ? [("max_steps", .integer(3)), ("lora.steps", .integer(1))] : settings,
+            output: spec.output.filled())
         let again = try parseSpec(Array(text.utf8), file: "again.yaml").spec
         #expect(
             again.drags.map { [$0.from.value, $0.to.value] }
@@ -39,7 +40,7 @@ private let cases = Cases()
         #expect(again.method == spec.method ?? MethodRow.standard)
         #expect((again.units, again.seed, again.priority) == (spec.units, spec.seed, spec.priority))
         if !settings.isEmpty { #expect(again.settings.map(\.value) == spec.settings.map(\.value)) }
-        #expect(again.output == spec.output.filled(from: OutputOptions()))
+        #expect(again.output.filled() == spec.output.filled())
     }
 
     @Test func `the full spec says what it says`() throws {
@@ -54,7 +55,7 @@ private let cases = Cases()
         #expect(values["budget"] == .number(1200))
         #expect(values["r1"] == SettingValue.none)
         #expect(values["lora.rank"] == .integer(16))
-        #expect(spec.output.extras == ["overlay", "animation", "comparison"])
+        #expect(spec.output.extras == [.overlay, .animation, .comparison])
     }
 
     @Test func `a file of more than 1 MiB is refused at its beginning`() {

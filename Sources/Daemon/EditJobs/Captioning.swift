@@ -8,7 +8,7 @@ import TensorCore
 /// A description of a picture, and where it comes from.
 public struct Caption: Sendable, Equatable {
     /// Origins, as the trajectory names them.
-    public enum Origin: String, Sendable { case spec, clip, template, command }
+    public enum Origin: String, Sendable, Codable { case spec, clip, template, command }
     /// The words.
     public let text: String
     /// Who said them.

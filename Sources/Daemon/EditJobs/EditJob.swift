@@ -32,12 +32,10 @@ public struct JobIdentity: Sendable {
     }
 }
 
-/// A file of a published job.
-public struct JobProduct: Sendable {
-    /// Its name.
-    public let name: String
-    /// Its content.
-    public let bytes: [UInt8]
+/// What was found out about an edit after it.
+struct Judgement {
+    let verdict: Verdict
+    let clipScoreSource, clipScoreResult, meanDistance: Double?
 }
 
 /// Makes a job's files from its plan.
@@ -75,7 +73,7 @@ public struct EditJob {
         _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
         report: @escaping ProgressReport
-    ) throws -> [JobProduct] {
+    ) throws -> [ResultFile] {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
@@ -120,35 +118,25 @@ public struct EditJob {
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
         let judgingBegan = Date()
-        let judged = judge(plan, request, result)
+        let judgement = judge(plan, request, result)
         let edited = regional.finished(result)
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
         result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
-        let format = plan.output.pictureFormat(of: image)
-        var products: [JobProduct] = []
-        do {
-            products.append(
-                JobProduct(
-                    name: "result.\(format.fileExtension)",
-                    bytes: try edited.bytes(as: format, quality: plan.output.quality ?? 95)))
-            products += try extras(plan, image, edited, result)
-        } catch { throw error.inFile(plan.imageName) }
-        products.append(JobProduct(name: "spec.yaml", bytes: Array(effectiveSpec(plan, caption).utf8)))
-        let trajectory = Trajectory(
-            job: identity, started: started, plan: plan, caption: caption, model: model,
-            identity: modelIdentity, request: request, result: result, forecast: forecast,
-            judged: judged, products: products)
-        products.append(JobProduct(name: "trajectory.json", bytes: Array(trajectory.json.lines.utf8)))
+        let files = try ResultOutputs.files(
+            of: FinishedEdit(
+                identity: identity, started: started, plan: plan, source: image, edited: edited,
+                caption: caption, model: model, modelIdentity: modelIdentity, request: request,
+                result: result, forecast: forecast, judgement: judgement))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
-        return products
+        return files
     }
 
     private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
         let metrics = Metrics(model)
         let wish = request.editPrompt ?? request.sourcePrompt
         var scores: (source: Double?, result: Double?, rise: Double?) = (nil, nil, nil)
-        if plan.output.metrics != "none" {
+        if plan.output.metrics != .none {
             scores.source = metrics.clipScore(result.working, text: wish)
             scores.result = metrics.clipScore(result.decoded, text: wish)
             // Against the reconstruction, not the source: what reconstructing alone changes is not the edit's doing.
@@ -158,79 +146,10 @@ public struct EditJob {
         let verdict = Judge(model, result).verdict(
             drags: request.drags, seed: request.seed, clipRise: scores.rise)
         let distance =
-            plan.output.metrics == "full"
+            plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
         return Judgement(
             verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
             meanDistance: distance)
-    }
-
-    private func effectiveSpec(_ plan: JobPlan, _ caption: Caption) -> String {
-        SpecWriting.effectiveYAML(
-            plan.parsed.spec, image: plan.imageName, sourcePrompt: caption.text, preset: plan.preset,
-            method: plan.method.name,
-            settings: plan.settings.values, output: plan.output)
-    }
-
-    private func extras(_ plan: JobPlan, _ source: Image, _ edited: Image, _ result: EditResult)
-        throws(Failure) -> [JobProduct]
-    {
-        var products: [JobProduct] = []
-        let wanted = plan.output.extras ?? []
-        let overlay = Overlay(source, result)
-        if wanted.contains("overlay") {
-            products.append(JobProduct(name: "overlay.png", bytes: try overlay.image.pngBytes()))
-        }
-        if wanted.contains("comparison") {
-            var (plain, marked, final) = (source, overlay.image, edited)
-            (plain.alpha, marked.alpha, final.alpha) = (nil, nil, nil)
-            products.append(
-                JobProduct(
-                    name: "comparison.png", bytes: try Image.sideBySide([plain, marked, final]).pngBytes()))
-        }
-        if wanted.contains("animation") {
-            let frames = animationFrames(result, source.colours)
-            products.append(
-                JobProduct(
-                    name: "animation.png",
-                    bytes: try AnimatedPNG.bytes(frames: frames, milliseconds: 120, lastMilliseconds: 1500)))
-        }
-        return products
-    }
-
-    /// The source, at most twelve predictions along the drag, and the result, at working size.
-    private func animationFrames(_ result: EditResult, _ colours: ColourTags) -> [Image] {
-        let predictions = result.record.previews
-        let count = min(12, predictions.count)
-        let chosen = (0..<count).map { predictions[$0 * predictions.count / count] }
-        let pictures = [result.working] + chosen.map { model.decode(Variable($0)).value } + [result.decoded]
-        return pictures.map { picture in
-            let (height, width) = (picture.shape[1], picture.shape[2])
-            return Image(
-                width: width, height: height,
-                samples: picture.values.map { UInt16(min(max($0, 0), 1) * 255 + 0.5) }, colours: colours)
-        }
-    }
-}
-
-/// Handles, targets and the paths between them, drawn on the picture.
-struct Overlay {
-    private(set) var image: Image
-
-    init(_ source: Image, _ result: EditResult) {
-        image = source
-        if let mask = result.mask { image.dim(outside: mask.values) }
-        let stroke = image.strokeWidth
-        let grid = result.record.grid
-        for (i, handle) in result.record.handles.enumerated() {
-            let path = result.record.path(ofDrag: i).map { grid.point(of: $0) }
-            let (from, to) = (grid.point(of: handle.start), grid.point(of: handle.target))
-            image.drawLine(from: (from.x, from.y), to: (to.x, to.y), width: stroke, .outline)
-            for (a, b) in zip(path, path.dropFirst()) {
-                image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, .path)
-            }
-            image.drawDisc(x: to.x, y: to.y, radius: 2 * stroke, .target)
-            image.drawDisc(x: from.x, y: from.y, radius: 2 * stroke, .handle)
-        }
     }
 }

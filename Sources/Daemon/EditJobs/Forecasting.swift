@@ -25,15 +25,10 @@ public struct RememberedPace: Sendable {
     }
 
     private init?(_ key: String, _ cache: JobCache) {
-        guard let entry = cache.entry(key), let json = JSONValue(parsing: entry.bytes),
-            let pass = json["pass"]?.number, let decode = json["decode"]?.number,
-            let fineTuningStep = json["fine_tuning_step"]?.number, let dragStep = json["drag_step"]?.number,
-            let fineTuningMemory = json["fine_tuning_memory"]?.integer,
-            let dragMemory = json["drag_memory"]?.integer
-        else { return nil }
-        pace = EditPace(
-            pass: pass, decode: decode, fineTuningStep: fineTuningStep, dragStep: dragStep,
-            fineTuningMemory: fineTuningMemory, dragMemory: dragMemory)
+        guard let entry = cache.entry(key), let record = try? PaceRecord(reading: entry.bytes) else {
+            return nil
+        }
+        pace = record.pace
     }
 
     /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
@@ -57,20 +52,14 @@ public struct RememberedPace: Sendable {
         }
         pace = try EditPace(
             measuring: model, latent: size, settings: plan.settings, method: plan.method, peak: peakMemory)
-        let json = JSONValue.object([
-            ("pass", .number(pace.pass)), ("decode", .number(pace.decode)),
-            ("fine_tuning_step", .number(pace.fineTuningStep)), ("drag_step", .number(pace.dragStep)),
-            ("fine_tuning_memory", .integer(pace.fineTuningMemory)),
-            ("drag_memory", .integer(pace.dragMemory)),
-        ])
-        cache.keep(Array(json.line.utf8), as: key)
+        cache.keep(PaceRecord(pace).bytes, as: key)
     }
 
     private static func key(_ model: ModelIdentity, _ size: Size, _ plan: JobPlan) -> String {
         let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
             .first { $0.hasPrefix("model name") }
         let parts = [
-            "pace/3", model.content, "\(size.height)×\(size.width)",
+            PaceRecord.schema, model.content, "\(size.height)×\(size.width)",
             EditPace.key(plan.settings, plan.method),
             String(cpu ?? ""),
             Kernels.instructionSet.description, Kernels.precision.rawValue, String(Kernels.threads),
@@ -101,16 +90,5 @@ extension EditPace.Forecast {
     public var text: String {
         let time = seconds < 90 ? "\(Int(seconds.rounded(.up))) s" : "\(Int((seconds / 60).rounded(.up))) min"
         return "at most about \(time) and \(memory / 1_000_000) MB of memory"
-    }
-
-    /// As trajectories and `--json` have it.
-    public var json: JSONValue {
-        let stages = EditProgress.Stage.allCases.compactMap { stage in
-            self.stages[stage].map {
-                (key: stage.rawValue, value: JSONValue.number(($0 * 1000).rounded() / 1000))
-            }
-        }
-        let total = JSONValue.number((seconds * 1000).rounded() / 1000)
-        return .object([("seconds", .object(stages + [("total", total)])), ("memory", .integer(memory))])
     }
 }

@@ -73,7 +73,7 @@ public struct JobPlan: Sendable {
     /// The part of the picture that the edit works on; nil without a picture.
     public let region: EditRegion?
     /// What is published.
-    public let output: OutputOptions
+    public let output: OutputOptions.Filled
     /// Things worth knowing that are no errors.
     public var notes: [String]
 
@@ -277,18 +277,5 @@ public struct JobPlan: Sendable {
                 do: "Make it larger. Without `mask` all may change.")
         }
         return EditMask(size: size, values: inside)
-    }
-}
-
-extension SettingValue {
-    /// The value in a record.
-    public var json: JSONValue {
-        switch self {
-        case .integer(let n): .integer(n)
-        case .number(let x): .number(x)
-        case .word(let word): .string(word)
-        case .flag(let flag): .bool(flag)
-        case .none: .null
-        }
     }
 }

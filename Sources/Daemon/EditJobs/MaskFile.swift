@@ -66,13 +66,13 @@ struct MaskFile {
     }
 }
 
-extension OutputOptions {
+extension OutputOptions.Filled {
     /// The format of a picture's result.
     func pictureFormat(of image: Image) -> Image.Format {
         switch format {
-        case "png": .png
-        case "jpeg": .jpeg
-        default: image.format
+        case .same: image.format
+        case .png: .png
+        case .jpeg: .jpeg
         }
     }
 }

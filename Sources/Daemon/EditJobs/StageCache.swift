@@ -35,7 +35,9 @@ public struct JobCache: Sendable {
 }
 
 /// What a model is, by the content of its files.
-struct ModelIdentity: Sendable {
+struct ModelIdentity: Record {
+    static let schema = "clipdrag-model-identity/1"
+
     /// SHA-256 over all weights, as trajectories tell.
     let weights: String
     /// SHA-256 over everything that decides what the model computes.
@@ -52,17 +54,15 @@ struct ModelIdentity: Sendable {
             "\(name) \(FileManager.default.contents(atPath: path).map { Digest.sha256(Array($0)) } ?? "")"
         }
         content = Digest.sha256(Array((["model/1", weights] + configs).joined(separator: "\n").utf8))
-        let json = JSONValue.object([("weights", .string(weights)), ("content", .string(content))])
-        cache?.keep(Array(json.line.utf8), as: try Self.key(folder))
+        cache?.keep(bytes, as: try Self.key(folder))
     }
 
     /// What is remembered of a model folder; nil where nothing is, or a file has changed since.
     init?(remembered folder: String, cache: JobCache) {
         guard let key = try? Self.key(folder), let entry = cache.entry(key),
-            let json = JSONValue(parsing: entry.bytes),
-            let weights = json["weights"]?.string, let content = json["content"]?.string
+            let known = try? Self(reading: entry.bytes)
         else { return nil }
-        (self.weights, self.content) = (weights, content)
+        self = known
     }
 
     private static func files(_ folder: String) throws(Failure) -> [(name: String, path: String)] {
@@ -77,7 +77,7 @@ struct ModelIdentity: Sendable {
             return
                 "\(name) \(status?.size ?? 0) \(status?.modified ?? 0) \(status?.inode ?? 0) \(status?.device ?? 0)"
         }
-        return Digest.sha256(Array((["model/1", folder] + states).joined(separator: "\n").utf8))
+        return Digest.sha256(Array(([schema, folder] + states).joined(separator: "\n").utf8))
     }
 }
 
@@ -109,12 +109,12 @@ struct CachedStages: StageMemory {
             ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
             ("seed", .string(String(request.seed))), ("lora", .optional(lora)),
         ]
-        fields += all.filter { $0.name.hasPrefix("lora.") }.map { ($0.name, $0.value.json) }
+        fields += all.filter { $0.name.hasPrefix("lora.") }.map { ($0.name, JSONValue(encoding: $0.value)) }
         fineTuningKey = Digest.sha256(Array(JSONValue.object(fields).line.utf8))
         let inversion =
             [("stage", .string("invert/1")), ("fine_tuning", .string(fineTuningKey))]
             + all.filter { ["num_steps", "inversion_strength"].contains($0.name) }.map {
-                ($0.name, $0.value.json)
+                ($0.name, JSONValue(encoding: $0.value))
             }
         inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
     }

@@ -22,6 +22,19 @@ struct ModelManifest {
         let size: Int
     }
 
+    /// A manifest as written: people write it, so every key may be missing.
+    private struct Written: Record {
+        static let schema = "clipdrag-model/1"
+
+        struct Item: Codable {
+            let path, url, sha256: String?
+            let size: Int?
+        }
+
+        let name: String?
+        let files: [Item]?
+    }
+
     /// The model's name.
     let name: String
     /// Its files.
@@ -37,33 +50,34 @@ struct ModelManifest {
                 .badJob, code: "model.manifest", message: message, file: place,
                 hint: "docs/models.md has the form of a manifest.")
         }
-        guard let json = JSONValue(parsing: bytes), json["schema"]?.string == "clipdrag-model/1" else {
-            throw failure("is no manifest: it has no \"schema\": \"clipdrag-model/1\"")
+        let written: Written
+        do { written = try Written(reading: bytes) } catch {
+            switch error {
+            case .notJSON, .otherSchema:
+                throw failure("is no manifest: it has no \"schema\": \"clipdrag-model/1\"")
+            case .malformed(let key): throw failure("`\(key)` has a value of the wrong type")
+            }
         }
-        guard let name = json["name"]?.string, ModelImport.isName(name) else {
+        guard let name = written.name, ModelImport.isName(name) else {
             throw failure("has no `name` of letters, digits, `-`, `_` and `.`")
         }
-        guard case .array(let items)? = json["files"], !items.isEmpty else {
-            throw failure("lists no `files`")
-        }
+        guard let items = written.files, !items.isEmpty else { throw failure("lists no `files`") }
         let base = URL(string: place).flatMap { $0.scheme == nil ? nil : $0 }
         var files: [File] = []
         for item in items {
-            let path = item["path"]?.string ?? ""
+            let path = item.path ?? ""
             let parts = path.split(separator: "/", omittingEmptySubsequences: false)
             guard !parts.contains(where: { $0.isEmpty || $0.hasPrefix(".") }) else {
                 throw failure("`path` is `\(path)`; it must lie in the model's folder, and be no dot file")
             }
             guard !files.contains(where: { $0.path == path }) else { throw failure("names `\(path)` twice") }
-            guard let url = item["url"]?.string.flatMap({ URL(string: $0, relativeTo: base) }),
+            guard let url = item.url.flatMap({ URL(string: $0, relativeTo: base) }),
                 ["http", "https"].contains(url.scheme)
             else { throw failure("`\(path)` has no `url` of http or https") }
-            guard let digest = item["sha256"]?.string?.lowercased(),
-                digest.wholeMatch(of: /[0-9a-f]{64}/) != nil
-            else { throw failure("`\(path)` has no `sha256` of 64 hexadecimal digits") }
-            guard let size = item["size"]?.integer, size >= 0 else {
-                throw failure("`\(path)` has no `size` in bytes")
+            guard let digest = item.sha256?.lowercased(), digest.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
+                throw failure("`\(path)` has no `sha256` of 64 hexadecimal digits")
             }
+            guard let size = item.size, size >= 0 else { throw failure("`\(path)` has no `size` in bytes") }
             files.append(File(path: path, url: url.absoluteURL, sha256: digest, size: size))
         }
         self.name = name

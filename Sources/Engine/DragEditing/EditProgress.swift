@@ -1,7 +1,7 @@
 /// What an edit is doing.
 public struct EditProgress: Sendable, Equatable {
     /// The stages, in order.
-    public enum Stage: String, Sendable, CaseIterable {
+    public enum Stage: String, Sendable, Codable, CaseIterable {
         case fineTuning = "fine-tune"
         case inverting = "invert"
         case dragging = "drag"

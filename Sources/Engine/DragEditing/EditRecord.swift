@@ -4,7 +4,7 @@ import TensorCore
 /// animations, traces and trajectories read. Positions are cells of `grid`.
 public struct EditRecord: Sendable {
     /// Why the edit of the latent ended.
-    public enum Outcome: String, Sendable, CaseIterable {
+    public enum Outcome: String, Sendable, Codable, CaseIterable {
         /// Every handle point arrived.
         case reached
         /// It did every step that the settings allow.

@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import PrintableText
 import ServiceConfiguration
+import Settings
 import SpecParser
 import TensorCore
 import YAMLDocuments
@@ -57,7 +58,7 @@ private func checkWriting(_ spec: EditSpec) {
     let text = SpecWriting.effectiveYAML(
         spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a",
         preset: spec.preset ?? "recommended", method: spec.method ?? "clipdrag",
-        settings: spec.settings.map { ($0.name, $0.value) }, output: spec.output)
+        settings: spec.settings.map { ($0.name, $0.value) }, output: spec.output.filled())
     do throws(Failure) {
         let again = try parseSpec(Array(text.utf8), file: "spec.yaml").spec
         demand(again.drags.map(\.from.value) == spec.drags.map(\.from.value), text)

@@ -30,6 +30,16 @@ struct CheckCommand: ParsableCommand {
     )
     var measure = false
 
+    /// The line of a good spec under `--json`.
+    private struct Verdict: Encodable {
+        let spec: String
+        let ok: Bool
+        let preset, method: String
+        let settings: OrderedFields<SettingValue>
+        let forecast: ForecastRecord?
+        let notes: [String]
+    }
+
     @OptionGroup var method: MethodOption
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
@@ -104,14 +114,11 @@ struct CheckCommand: ParsableCommand {
         )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
-            print(
-                JSONValue.object([
-                    ("spec", .string(path)), ("ok", .bool(true)), ("preset", .string(plan.preset)),
-                    ("method", .string(plan.method.name)),
-                    ("settings", .object(settings.values.map { ($0.name, $0.value.json) })),
-                    ("forecast", forecast?.json ?? .null),
-                    ("notes", .array(plan.notes.map { .string($0) })),
-                ]).line)
+            let verdict = Verdict(
+                spec: path, ok: true, preset: plan.preset, method: plan.method.name,
+                settings: OrderedFields(settings.values.map { ($0.name, $0.value) }),
+                forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
+            print(JSONValue(encoding: verdict).line)
         } else {
             for line in lines { output.tell(line) }
         }

@@ -119,7 +119,7 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    private func write(_ products: [JobProduct], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
+    private func write(_ products: [ResultFile], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
         throws(Failure)
     {
         do {
@@ -168,7 +168,7 @@ final class ProgressPrinter {
     /// Tells what the edit will take.
     func announce(_ forecast: EditPace.Forecast) {
         if json {
-            print(JSONValue.object([("forecast", forecast.json)]).line)
+            print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
         } else {
             write("forecast: \(forecast.text)\n")
         }

@@ -7,7 +7,7 @@ import TensorCore
 /// target as the source looks at the handle?
 public struct Verdict: Sendable {
     /// The three answers.
-    public enum Answer: String, Sendable { case moved, partly, unchanged }
+    public enum Answer: String, Sendable, Codable { case moved, partly, unchanged }
 
     /// One pair's numbers.
     public struct Pair: Sendable {

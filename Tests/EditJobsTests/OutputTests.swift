@@ -1,0 +1,62 @@
+import Foundation
+import JSON
+import Settings
+import Testing
+
+@testable import EditJobs
+
+@Suite struct OutputTests {
+    @Test func `every extra that a spec can ask for has one output, and no two outputs one name`() {
+        let extras = ResultOutputs.extras
+        #expect(Set(extras.map(\.extra)) == Set(OutputOptions.Extra.allCases))
+        #expect(extras.count == OutputOptions.Extra.allCases.count)
+        let keys = extras.map(\.key) + [PictureOutput().key, SpecOutput().key, "trajectory"]
+        #expect(Set(keys).count == keys.count)
+    }
+}
+
+@Suite struct TrajectoryTests {
+    /// A short edit's record, as the command writes it.
+    private static let text = """
+        {"schema":"clipdrag-trajectory/1","job":{"id":"i","name":"cat","attempt":1,"host":"h","version":"0.1.0",\
+        "started":"2026-01-01T00:00:00.000Z","finished":"2026-01-01T00:00:01.500Z",\
+        "seconds":{"drag":1.25,"total":1.5},"restored":["fine-tune"],"peak_memory":1000},\
+        "model":{"name":"starter","precision":"f32","sha256":"aa"},\
+        "image":{"width":128,"height":96,"working_width":64,"working_height":48,"sha256":"bb"},\
+        "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","method":"clipdrag","seed":42,\
+        "settings":SETTINGS,"outcome":"max_steps","verdict":"partly","steps":1,\
+        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"verdict":"partly",\
+        "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[2,3]]}],\
+        "iterations":[{"k":0,"clip_loss":null,"motion_loss":0.125,"distances":[1.75],"handles":[[2,3]],"seconds":0.5}],\
+        "change":{"inside":0.5,"outside":0,"noise":0.25},\
+        "metrics":{"clip_score_source":0.25,"clip_score_result":null,"mean_distance":null},\
+        "fine_tuning_losses":[0.5],"notes":["n"],"files":{"result":"result.png","spec":"spec.yaml"},\
+        "sha256":{"result.png":"cc"}}
+        """
+
+    private func settings() -> String { JSONValue(encoding: RecordedSettings(.init())).line }
+
+    @Test func `a trajectory reads back and is written as it was, byte for byte`() throws {
+        let text = Self.text.replacing("SETTINGS", with: settings())
+        let trajectory = try Trajectory(reading: Array(text.utf8))
+        #expect(trajectory.json.line == text)
+        #expect(trajectory.iterations[0].numbers["motion_loss"] == 0.125)
+        #expect(trajectory.settings.settings == .init())
+    }
+
+    @Test func `a setting out of its range, a missing key and another version are refused`() throws {
+        let text = Self.text.replacing("SETTINGS", with: settings())
+        func error(_ old: String, _ new: String) -> RecordError? {
+            #expect(text.contains(old))
+            return #expect(throws: RecordError.self) {
+                try Trajectory(reading: Array(text.replacing(old, with: new).utf8))
+            }
+        }
+        #expect(error("\"max_steps\":", "\"max_steps\":-") == .malformed("settings.max_steps"))
+        #expect(error("\"seed\":42,", "") == .malformed("seed"))
+        #expect(error("trajectory/1", "trajectory/2") == .otherSchema("clipdrag-trajectory/2"))
+        #expect(
+            error("\"source_origin\":\"spec\"", "\"source_origin\":\"x\"")
+                == .malformed("prompt.source_origin"))
+    }
+}
