@@ -11,6 +11,7 @@
 #   make corpora       read folders of PNG, JPEG, YAML, JSON and safetensors files beside Pillow and others: CORPORA="FOLDER …" (makes a
 #                      Python environment)
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
+#   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
@@ -28,7 +29,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -72,6 +73,10 @@ results: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/results.py all --out .results
 	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
+
+edit-bench: build
+	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
+	.edit-bench-venv/bin/python scripts/edit_bench.py --out .results/edit-bench --docs docs/measurements/edit-bench.md
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
 
