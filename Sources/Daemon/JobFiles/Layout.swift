@@ -56,6 +56,8 @@ public struct StateLayout: Sendable, Equatable {
     public var status: String { "\(path)/status.json" }
     /// Requests to the daemon.
     public var control: String { "\(path)/control" }
+    /// What the hook has still to be told.
+    public var hook: String { "\(path)/hook" }
     /// Fine-tunings, inversions and paces of earlier edits.
     public var cache: String { "\(path)/cache" }
     /// Imported models.

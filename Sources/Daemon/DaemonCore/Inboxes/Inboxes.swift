@@ -90,7 +90,7 @@ final class Inboxes {
 
     /// Makes an inbox this daemon's own, if no other daemon has it.
     private func attach(_ inbox: WatchedInbox) throws {
-        try context.files.createDirectory("\(inbox.path)/.clipdragd")
+        try context.files.createDirectory(InboxLayout(inbox.path).claims)
         try inbox.attach(context.files)
         if let refusal = inbox.refusal {
             context.log.write(

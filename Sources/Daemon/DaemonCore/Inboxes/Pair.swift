@@ -35,7 +35,7 @@ struct FileStamp: Sendable, Equatable {
 enum InboxNames {
     static let specs = ["yaml", "yml", "json"]
     /// What the daemon lays beside a failed job's inputs. Who moves all of that back into the inbox drops no spec by it.
-    static let reports = ["error.json", "error.txt"]
+    static let reports = [ErrorReport.fileName, ErrorReport.textFileName]
 
     static func isIgnored(_ name: String) -> Bool {
         let lower = name.lowercased()

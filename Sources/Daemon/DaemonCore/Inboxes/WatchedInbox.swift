@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import JobFiles
 import ServiceConfiguration
 import SpecParser
 import SystemPackage
@@ -83,12 +84,12 @@ final class WatchedInbox {
             throw FileError("open", path, .noSuchFileOrDirectory)
         }
         // Whoever may write into the inbox may have put there what leads elsewhere.
-        guard try files.status("\(path)/.clipdragd")?.kind == .directory else {
-            throw FileError("open", "\(path)/.clipdragd", .tooManySymbolicLinkLevels)
+        guard try files.status(InboxLayout(path).claims)?.kind == .directory else {
+            throw FileError("open", InboxLayout(path).claims, .tooManySymbolicLinkLevels)
         }
         attachment = Attachment(
             device: status.device, inode: status.inode,
-            lock: try InboxLock("\(path)/.clipdragd/lock"), watcher: try Watcher(path, settings.watch))
+            lock: try InboxLock(InboxLayout(path).lock), watcher: try Watcher(path, settings.watch))
         scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
         (mayBeGone, nextLook, reason) = (false, 0, .start)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import DurableFiles
 import JSON
+import JobFiles
 import ServiceConfiguration
 import SystemPackage
 
@@ -70,13 +71,13 @@ extension ClaimStore {
     ///
     /// - Parameter known: IDs of jobs that are under way.
     func finishSettingAside(from inbox: String, besides known: Set<String>) throws(FileError) {
-        let folder = configuration.failed ?? "\(inbox)/failed"
+        let folder = configuration.failed ?? InboxLayout(inbox).failed
         guard try files.status(folder) != nil else { return }
         for entry in try files.list(folder)
         where entry.kind == .directory && entry.name.hasPrefix(".") {
             let words = entry.name.drop { $0 == "." }.split(separator: ".", maxSplits: 1)
             guard words.count == 2, !known.contains(String(words[0])) else { continue }
-            let (path, claim) = ("\(folder)/\(entry.name)", "\(inbox)/.clipdragd/\(words[0])")
+            let (path, claim) = ("\(folder)/\(entry.name)", InboxLayout(inbox).claim(String(words[0])))
             if entry.name.hasPrefix("..") {
                 // Half a copy: the job's next end makes a new one.
                 if try files.status(claim) != nil { try files.removeTree(path) }

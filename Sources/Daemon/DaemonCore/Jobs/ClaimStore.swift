@@ -21,10 +21,10 @@ struct ClaimStore: Sendable {
     private var outbox: String { configuration.outbox ?? "" }
 
     /// Where a job's results are made.
-    func making(_ job: Job) -> String { "\(outbox)/.clipdragd/\(job.id)" }
+    func making(_ job: Job) -> String { OutboxLayout(outbox).making(job.id) }
 
-    private func archive(_ job: Job) -> String { configuration.archive ?? "\(job.inbox)/archive" }
-    private func failed(_ job: Job) -> String { configuration.failed ?? "\(job.inbox)/failed" }
+    private func archive(_ job: Job) -> String { configuration.archive ?? InboxLayout(job.inbox).archive }
+    private func failed(_ job: Job) -> String { configuration.failed ?? InboxLayout(job.inbox).failed }
 
     /// Claims a pair by renaming its spec; the picture and what else the spec names are linked or copied in. nil when
     /// the spec has gone meanwhile, or is being changed: then it is back in the inbox.
@@ -92,7 +92,7 @@ struct ClaimStore: Sendable {
     ///
     /// - Parameter known: IDs of jobs that are under way.
     func leftovers(_ inbox: String, besides known: Set<String> = []) throws(FileError) -> [Job] {
-        let folder = "\(inbox)/.clipdragd"
+        let folder = InboxLayout(inbox).claims
         guard try files.status(folder) != nil else { return [] }
         var jobs: [Job] = []
         for entry in try files.list(folder)
@@ -108,7 +108,7 @@ struct ClaimStore: Sendable {
                 if let job = try publishedJob(entry.name, inbox) {
                     jobs.append(job)
                 } else {
-                    try files.removeTree("\(outbox)/.clipdragd/\(entry.name)")
+                    try files.removeTree(OutboxLayout(outbox).making(entry.name))
                     try giveBack(claim, inbox)
                 }
                 continue
@@ -127,11 +127,11 @@ struct ClaimStore: Sendable {
     /// What can be told of a claim whose record is damaged, but whose result is in the outbox: it must not run again.
     private func publishedJob(_ id: String, _ inbox: String) throws(FileError) -> Job? {
         for entry in try files.list(outbox)
-        where entry.kind == .directory && entry.name != ".clipdragd" {
+        where entry.kind == .directory && entry.name != InboxLayout.ownFolderName {
             let path = "\(outbox)/\(entry.name)/\(ResultRecord.fileName)"
             guard try files.status(path) != nil, ResultRecord(try files.read(path))?.job?.id == id
             else { continue }
-            let names = try files.list("\(inbox)/.clipdragd/\(id)").map(\.name)
+            let names = try files.list(InboxLayout(inbox).claim(id)).map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
             let spec = names.first(where: InboxNames.isSpec) ?? "\(id).yaml"
             let pair = Pair(
@@ -185,11 +185,11 @@ struct ClaimStore: Sendable {
     /// - Parameter marks: those of the inboxes that the jobs are of.
     func removeResults(of marks: Set<String>, besides jobs: [Job]) throws(FileError) {
         let known = Set(jobs.map(\.id))
-        for entry in try files.list("\(outbox)/.clipdragd")
+        for entry in try files.list(OutboxLayout(outbox).makings)
         where entry.kind == .directory && !known.contains(entry.name) {
             guard let mark = JobID.mark(of: entry.name), marks.contains(mark) else { continue }
-            let folder = "\(outbox)/.clipdragd/\(entry.name)"
-            if try files.status("\(folder)/trajectory.json") == nil { try files.removeTree(folder) }
+            let folder = OutboxLayout(outbox).making(entry.name)
+            if try files.status("\(folder)/\(ResultRecord.fileName)") == nil { try files.removeTree(folder) }
         }
     }
 

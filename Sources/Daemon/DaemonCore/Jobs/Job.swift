@@ -1,6 +1,7 @@
 import Digests
 import DurableFiles
 import JSON
+import JobFiles
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
@@ -49,7 +50,7 @@ public struct Job: Record, Equatable {
     public var digest: String
 
     /// The claim folder.
-    public var claim: String { "\(inbox)/.clipdragd/\(id)" }
+    public var claim: String { InboxLayout(inbox).claim(id) }
 
     /// Where a claim folder has its record: by a name that no input can have.
     static func record(in claim: String) -> String { "\(claim)/.job.json" }

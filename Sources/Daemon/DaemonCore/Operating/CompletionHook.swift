@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import JSON
+import JobFiles
 internal import CLinux
 
 #if canImport(Glibc)
@@ -28,7 +29,7 @@ public final class CompletionHook {
     private var running: (pid: Int32, id: String, failures: Int, until: Double)?
 
     init(stateFolder: String, _ files: any FileSystem) {
-        folder = "\(stateFolder)/hook"
+        folder = StateLayout(stateFolder).hook
         self.files = files
         let left = (try? files.list(folder).map(\.name)) ?? []
         waiting = left.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { (stem($0), 0, 0) }

@@ -154,9 +154,9 @@ public struct Explanation: Sendable {
 
         /// A file that a job under way has taken.
         private var underWay: Explanation? {
-            let claims = (try? files.list("\(folder)/.clipdragd")) ?? []
+            let claims = (try? files.list(InboxLayout(folder).claims)) ?? []
             for claim in claims where claim.kind == .directory {
-                let record = try? files.read(Job.record(in: "\(folder)/.clipdragd/\(claim.name)"))
+                let record = try? files.read(Job.record(in: InboxLayout(folder).claim(claim.name)))
                 if let job = record.flatMap({ Job($0, inbox: folder) }),
                     job.spec == name || job.inputs.contains(name)
                 {
@@ -233,11 +233,13 @@ public struct Explanation: Sendable {
                 return ended { $0.publishedAs == name }
             }
             for inbox in configuration.inboxes {
-                let failed = configuration.failed ?? "\(inbox.path)/failed"
+                let failed = configuration.failed ?? InboxLayout(inbox.path).failed
                 if let name = first(below: failed) {
                     return ended { $0.folder == "\(failed)/\(name)" }
                 }
-                for archive in [configuration.archive ?? "\(inbox.path)/archive", "\(inbox.path)/done"]
+                for archive in [
+                    configuration.archive ?? InboxLayout(inbox.path).archive, "\(inbox.path)/done",
+                ]
                 where folder == archive {
                     return ended(ofInbox: inbox.path)
                 }

@@ -20,7 +20,7 @@ final class JobHistory {
     private var publishedNames: [String: String] = [:]
 
     init(stateFolder: String, _ files: any FileSystem) {
-        folder = "\(stateFolder)/history"
+        folder = StateLayout(stateFolder).history
         self.files = files
         let entries = (try? files.list(folder)) ?? []
         for entry in entries where entry.name.hasSuffix(".json") {

@@ -32,7 +32,7 @@ final class Operations {
 
     /// Makes the folder of requests, and watches it.
     func open() throws(FileError) {
-        let folder = "\(context.setup.stateFolder)/control"
+        let folder = StateLayout(context.setup.stateFolder).control
         try context.files.createDirectory(folder)
         watcher = try? Watcher(folder, .auto)
     }

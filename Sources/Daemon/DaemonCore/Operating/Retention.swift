@@ -37,12 +37,12 @@ struct Retention: Sendable {
             { $0.kind == .directory && (try? files.status("\(folder)/\($0.name)/\(name)")) != nil }
         }
         if let outbox = configuration.outbox {
-            remove(outbox, kept.outbox, holds(outbox, "trajectory.json"))
+            remove(outbox, kept.outbox, holds(outbox, ResultRecord.fileName))
         }
         for inbox in configuration.inboxes {
-            let failed = configuration.failed ?? "\(inbox.path)/failed"
-            remove(failed, kept.failed, holds(failed, "error.json"))
-            remove(configuration.archive ?? "\(inbox.path)/archive", kept.archive) {
+            let failed = configuration.failed ?? InboxLayout(inbox.path).failed
+            remove(failed, kept.failed, holds(failed, ErrorReport.fileName))
+            remove(configuration.archive ?? InboxLayout(inbox.path).archive, kept.archive) {
                 $0.kind == .file && (InboxNames.isSpec($0.name) || InboxNames.isPicture($0.name))
             }
         }

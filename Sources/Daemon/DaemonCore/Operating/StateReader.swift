@@ -1,5 +1,6 @@
 import DurableFiles
 import JSON
+import JobFiles
 
 #if canImport(Glibc)
     import Glibc
@@ -15,7 +16,7 @@ public struct StateReader: Sendable {
     /// Reads a state folder.
     public init(_ folder: String) {
         self.folder = folder
-        status = (try? PosixFileSystem().read("\(folder)/status.json")).flatMap {
+        status = (try? PosixFileSystem().read(StateLayout(folder).status)).flatMap {
             try? DaemonStatus(reading: $0)
         }
     }
@@ -46,13 +47,13 @@ public struct StateReader: Sendable {
 
     /// IDs of jobs that have ended, oldest first.
     public var ended: [String] {
-        let names = (try? PosixFileSystem().list("\(folder)/history").map(\.name)) ?? []
+        let names = (try? PosixFileSystem().list(StateLayout(folder).history).map(\.name)) ?? []
         return names.filter { $0.hasSuffix(".json") }.map { stem($0) }.sorted()
     }
 
     /// The record of a job that has ended.
     public func record(_ id: String) -> EndedJob? {
-        let path = "\(folder)/history/\(lastComponent(id)).json"
+        let path = StateLayout(folder).history(of: lastComponent(id))
         return (try? PosixFileSystem().read(path)).flatMap { try? EndedJob(reading: $0) }
     }
 }

@@ -83,7 +83,7 @@ final class StatusReport {
         lastStatus = digest
         // A status that cannot be written is no reason to stop working.
         try? context.files.replace(
-            "\(context.setup.stateFolder)/status.json", bytes, mode: 0o644)
+            StateLayout(context.setup.stateFolder).status, bytes, mode: 0o644)
     }
 
     private func writeMetrics(isPaused: Bool) {

@@ -143,13 +143,15 @@ public final class Daemon {
         if let clash = configuration.folderClash { throw clash }
         for note in runs.startNotes() { context.log.write(.notice, note) }
         let files = context.files
-        try files.createDirectory("\(outbox)/.clipdragd")
-        try files.createDirectory("\(state)/history")
+        try files.createDirectory(OutboxLayout(outbox).makings)
+        try files.createDirectory(StateLayout(state).history)
         try operations.open()
         try inboxes.open()
         stateLock = try lockState(state)
         // Everything is this daemon's from here on.
-        for folder in [state, "\(state)/history", "\(state)/control"] { try files.removeTemporaries(folder) }
+        for folder in [state, StateLayout(state).history, StateLayout(state).control] {
+            try files.removeTemporaries(folder)
+        }
         runs.apply(configuration.runLimits)
         for inbox in inboxes.all { try intake.takeLeftovers(of: inbox) }
         let known = scheduler.queue.all + runs.all.map(\.job)

@@ -34,7 +34,7 @@ final class DaemonContext {
     }
 
     private static func cache(_ setup: DaemonSetup, _ configuration: Configuration) -> ContentCache {
-        ContentCache(folder: "\(setup.stateFolder)/cache", limit: configuration.limits.cache)
+        ContentCache(folder: StateLayout(setup.stateFolder).cache, limit: configuration.limits.cache)
     }
 }
 
@@ -45,5 +45,5 @@ extension Configuration {
     }
 
     /// Where an inbox's failed jobs go.
-    func failedFolder(of inbox: String) -> String { failed ?? "\(inbox)/failed" }
+    func failedFolder(of inbox: String) -> String { failed ?? InboxLayout(inbox).failed }
 }
