@@ -57,7 +57,7 @@ check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.
 # --- hardening
 check "exposure by systemd-analyze is 1.0 at most" inside systemd-analyze security --threshold=10 --no-pager clipdragd.service
 check "the units verify without a word" inside sh -c 'test -z "$(systemd-analyze verify --man=no clipdragd.service clipdragd@x.service 2>&1 | grep -i clipdragd)"'
-check "workers are in their sandbox" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "not locked in"'
+check "workers are in their sandbox" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "without a sandbox"'
 daemon=$(property MainPID)
 check "sees no one's home and writes nowhere else" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria && ! touch /etc/x && ! touch /usr/x'"
 
@@ -77,10 +77,10 @@ state resume
 
 inside sh -c 'printf "seconds: 5\n" >>/etc/clipdragd/config.yaml'
 inside systemctl reload clipdragd
-check "a bad configuration keeps the old one, and the service runs" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the configuration stays as it was' && systemctl is-active -q clipdragd"
+check "a bad configuration keeps the old one, and the service runs" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the old configuration stays' && systemctl is-active -q clipdragd"
 inside sed -i '/^seconds/d' /etc/clipdragd/config.yaml
 inside systemctl reload clipdragd
-check "reload reads the configuration again" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'configuration read again'"
+check "reload reads the configuration again" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'configuration reloaded'"
 
 inside mkdir -p /etc/systemd/system/clipdragd.service.d
 inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload; systemctl restart clipdragd'
@@ -131,7 +131,7 @@ check "without a second fine-tuning and inversion, and not charged" inside sh -c
 # --- the hook, outside
 check "the hook's socket is not enabled by itself" inside sh -c '! systemctl is-enabled -q clipdragd-hook.socket'
 inside sh -c 'printf "#!/bin/sh\necho \"in \$(readlink /proc/self/ns/net)\"; cat\n" >/etc/clipdragd/hook; chmod 755 /etc/clipdragd/hook; systemctl enable -q --now clipdragd-hook.socket; printf "hook: /run/clipdragd-hook.sock\n" >>/etc/clipdragd/config.yaml; systemctl reload clipdragd'
-inside sh -c "echo promt: x >$inbox/told.yaml" # fails at once
+inside sh -c "echo promt: x >$inbox/misspelt.yaml" # fails at once
 check "the hook gets a job in a unit of its own" wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
 check "which has the machine's network" wait_for 10 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -qF \"\$(readlink /proc/1/ns/net)\""
 check "and the job counts as delivered" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'

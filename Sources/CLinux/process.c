@@ -59,7 +59,7 @@ void cl_set_up_process(void) {
     on_exit(leave, NULL);
 }
 
-int cl_spawn(const char *program, char *const argv[], const char *input, int output) {
+int cl_spawn(const char *program, char *const argv[], const char *input, int output, int errors) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -70,6 +70,7 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
+    if (errors) posix_spawn_file_actions_adddup2(&actions, errors, 2);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigmask(&attributes, &none);

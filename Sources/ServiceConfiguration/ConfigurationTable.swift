@@ -20,7 +20,7 @@ extension ConfigurationKey {
             ConfigurationKey("model", \.model, .text, default: "`starter`", "name or folder"),
             ConfigurationKey(
                 of: "captions", \.captions, .captions, default: "`[clip, template]`",
-                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program"
+                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none"
             ),
             ConfigurationKey(
                 "workers", \.workers, .value(.integer(1...64)), "number of edits at the same time"),
@@ -40,7 +40,7 @@ extension ConfigurationKey {
             ),
             ConfigurationKey(
                 "hook", \.hook, .path,
-                "a program that gets the JSON of each finished job on standard input, or a socket that does ([operations.md](operations.md)). One runs at a time, beside the queue, with five attempts of a minute each. After a crash of the daemon it may get a job twice"
+                "a program that gets the JSON of each finished job on standard input, or a socket that does ([operations.md](operations.md)). One runs at a time, beside the queue, with five attempts of a minute each; the log gets the first 4 KiB that it prints. After a crash of the daemon it may get a job twice"
             ),
             ConfigurationKey(
                 "metrics_file", \.metricsFile, .path,

@@ -8,12 +8,12 @@ import TestSupport
 
 @testable import DaemonCore
 
-/// One job's whole life with the process dying before, or after, every single change it makes to the file system. Then a new
-/// daemon takes over with a file system that works. The promise: nothing is lost, nothing is published twice, nothing by halves.
+/// One job, with a crash before or after every change that the daemon makes to the file system. Then a new daemon takes over,
+/// with a file system that works. Nothing is lost, nothing is published twice, and no partial result is published.
 @Suite struct ClaimStoreFaultTests {
     private static let results = ["result.png", "trajectory.json"]
 
-    /// A fresh inbox with a pair, and an outbox.
+    /// A new inbox with a pair, and an outbox.
     private final class Place {
         let folder: String
         var inbox: String { "\(folder)/in" }
@@ -45,20 +45,20 @@ import TestSupport
         Pair(inbox: inbox, spec: "x.yaml", image: "x.png", others: [], priority: 0, dropped: 1)
     }
 
-    /// What the daemon does with a claimed job: the worker's results, publishing, putting the inputs away.
+    /// The steps of a claimed job: the run's results, publishing, putting the inputs away.
     private func work(_ job: Job, _ store: ClaimStore, worker files: some FileSystem)
         throws(FileError)
     {
         var job = job
         if job.state != .publishing {
-            try files.removeTree(store.making(job))
-            try files.createDirectory(store.making(job))
+            try files.removeTree(store.unpublished(job))
+            try files.createDirectory(store.unpublished(job))
             for name in Self.results {
-                try files.create("\(store.making(job))/\(name)", Array(name.utf8), mode: 0o644)
+                try files.create("\(store.unpublished(job))/\(name)", Array(name.utf8), mode: 0o644)
             }
         }
         _ = try store.publish(&job)
-        try store.settleInputs(job, stillNeeded: [])
+        try store.putInputsAway(job, stillNeeded: [])
     }
 
     private func live(_ place: Place, _ files: some FileSystem) throws(FileError) {
@@ -67,7 +67,7 @@ import TestSupport
         try work(job, store, worker: files)
     }
 
-    /// What a new daemon does at its start, and then with what still lies in the inbox.
+    /// The steps of a new daemon: recovery, then the pairs in the inbox.
     private func takeOver(_ place: Place) throws {
         let files = PosixFileSystem()
         let store = ClaimStore(files: files, configuration: place.configuration)
@@ -80,7 +80,7 @@ import TestSupport
     }
 
     @Test(arguments: [false, true])
-    func `a death at any change loses nothing and publishes once`(_ dieAfter: Bool) throws {
+    func `a crash at any file change loses nothing, and the job is published once`(_ dieAfter: Bool) throws {
         let counter = FaultyFileSystem(failing: .max)
         let whole = try Place()
         try live(whole, counter)
@@ -89,7 +89,7 @@ import TestSupport
             let place = try Place()
             let faulty = FaultyFileSystem(failing: n, dieAfter: dieAfter)
             #expect(throws: FileError.self) { try live(place, faulty) }
-            // Whatever is visible in the outbox now is whole.
+            // Each visible folder in the outbox is complete.
             for name in place.names(place.outbox) where !name.hasPrefix(".") {
                 #expect(place.names("\(place.outbox)/\(name)") == Self.results, "call \(n)")
             }
@@ -108,12 +108,12 @@ import TestSupport
         }
     }
 
-    @Test func `a death while a job is set aside leaves it failed or queued, and its inputs whole`() throws {
+    @Test func `a crash during quarantine leaves the job failed or queued, and its inputs complete`() throws {
         let failure = Failure(.badJob, code: "image.truncated", message: "m", hint: "h")
         func failing(_ place: Place, _ files: some FileSystem) throws(FileError) {
             let store = ClaimStore(files: files, configuration: place.configuration)
             guard let job = try store.claim(pair(place.inbox), id: "id-1") else { return }
-            try store.fail(job, failure, attempts: 1, stillNeeded: [])
+            try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
         }
         let counter = FaultyFileSystem(failing: .max)
         try failing(try Place(), counter)
@@ -126,7 +126,7 @@ import TestSupport
                 let files = PosixFileSystem()
                 let store = ClaimStore(files: files, configuration: place.configuration)
                 for job in try store.leftovers(place.inbox) {
-                    try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                    try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
                 }
                 if place.names(place.inbox).contains("x.yaml") { try failing(place, files) }
                 let failed = place.names("\(place.inbox)/failed")
@@ -139,7 +139,7 @@ import TestSupport
         }
     }
 
-    @Test func `a damaged record gives its inputs back to the inbox`() throws {
+    @Test func `a job with a damaged record returns its inputs to the inbox`() throws {
         for record in ["", "{", "{\"id\": 3}", "[]"] {
             let place = try Place()
             let store = ClaimStore(files: PosixFileSystem(), configuration: place.configuration)
@@ -150,7 +150,7 @@ import TestSupport
         }
     }
 
-    @Test func `a newer picture of the same name is not archived with the old one's job`() throws {
+    @Test func `a job does not archive a newer picture of the same name`() throws {
         let place = try Place()
         let files = PosixFileSystem()
         let store = ClaimStore(files: files, configuration: place.configuration)

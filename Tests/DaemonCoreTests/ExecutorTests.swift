@@ -9,7 +9,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// The daemon with an executor that is no process: does it publish, retry, cancel and recover by the protocol alone?
+/// The daemon with an executor that is no process: it publishes, retries, cancels and recovers through the protocol only.
 @Suite struct ExecutorTests {
     private let folder: String
     private let files = PosixFileSystem()
@@ -44,7 +44,7 @@ import Testing
         return (Daemon(setup, log: log, executors: [executor], signals: signals), signals)
     }
 
-    /// Turns a daemon's loop until something holds.
+    /// Turns a daemon's loop until a condition holds.
     private func turn(_ daemon: Daemon, until what: String, _ condition: () throws -> Bool) throws {
         let end = Date().addingTimeInterval(30)
         while try !condition() {
@@ -88,7 +88,7 @@ import Testing
         return rows
     }
 
-    @Test func `a run that crashes is repeated as often as the limit allows, a refused job never`() throws {
+    @Test func `a crashed run is repeated up to the limit, and a refused job is not`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         var limits = Configuration.Limits()
@@ -109,7 +109,7 @@ import Testing
         #expect(report?["code"]?.string == "worker.crashed" && report?["attempts"]?.integer == 2)
     }
 
-    @Test func `the limits of the configuration reach the executor, and what exceeds one is set aside`()
+    @Test func `the executor gets the configured limits, and a job that exceeds one is quarantined`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -140,9 +140,9 @@ import Testing
         #expect(cluster.stopped == ["x"] && cluster.alive.isEmpty)
     }
 
-    /// A new daemon takes over from one that was killed, or from one that was asked to stop.
+    /// The earlier daemon was killed, or was asked to stop.
     @Test(arguments: [false, true])
-    func `a run that is alive after a restart is taken up again and not started twice`(_ isAsked: Bool) throws
+    func `after a restart the daemon takes up a live run and does not start it twice`(_ isAsked: Bool) throws
     {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test
-    func `a run that ended while no daemon was there is published, and one that is gone is started again`()
+    func `after a restart the daemon publishes a finished run and starts a lost run again`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -188,8 +188,8 @@ import Testing
         #expect(cluster.starts.last == "gone" && cluster.attempts("gone") == [1, 1])
     }
 
-    /// Neither started again nor set aside, and its unfinished results stay.
-    @Test func `while an executor cannot be asked, its runs wait for the answer`() throws {
+    /// The daemon neither starts the job again nor quarantines it, and keeps its unpublished result.
+    @Test func `runs wait while their executor does not answer`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
@@ -212,7 +212,7 @@ import Testing
     }
 
     /// A daemon died after the start of the run and before it could store the run's ID.
-    @Test func `a run whose ID was not stored is found by its job`() throws {
+    @Test func `the executor finds a run without a stored ID by its job`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
@@ -253,7 +253,7 @@ import Testing
         try turn(second, until: "another run") { cluster.starts == ["x", "x"] }
     }
 
-    @Test func `an executor that takes no run charges the job nothing`() throws {
+    @Test func `an executor's refusal of a run counts no attempt`() throws {
         defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         cluster.isReachable = false
@@ -268,7 +268,7 @@ import Testing
     }
 }
 
-/// Where runs go on, whatever becomes of the daemon.
+/// A cluster whose runs outlive the daemon.
 final class FakeCluster {
     private(set) var orders: [RunOrder] = []
     private(set) var alive: [String] = []
@@ -309,7 +309,7 @@ final class FakeCluster {
     }
 }
 
-/// Starts runs on a cluster, and asks it for them.
+/// The executor of that cluster.
 private final class FakeExecutor: Executor {
     let name: String
     let runsOutliveDaemon = true
@@ -370,7 +370,7 @@ private final class FakeExecutor: Executor {
     var isStuck: Bool { false }
 }
 
-/// Signals that a test gives.
+/// Signals from a test.
 private final class FakeSignals: SignalSource {
     var waiting: [Int32] = []
     let descriptor: Int32 = -1

@@ -11,7 +11,8 @@ import TestSupport
 
 @testable import DaemonCore
 
-/// An inbox belongs to whoever may drop: what can be read or moved outside, or of others, by what is put there?
+/// Anyone who may drop files controls an inbox. These tests check that no dropped file lets the daemon read or move files
+/// outside the inbox or files of others.
 @Suite struct HostileInboxTests {
     private let folder: String
     private let files = PosixFileSystem(followingLinks: false)
@@ -51,7 +52,7 @@ import TestSupport
         return ClaimStore(files: files, configuration: configuration)
     }
 
-    /// The pair as a look at the inbox has found it.
+    /// The pair as a scan of the inbox finds it.
     private func pair(_ spec: String = "x.yaml", _ image: String = "x.png", others: [String] = []) throws
         -> Pair
     {
@@ -66,8 +67,7 @@ import TestSupport
         try #require(try store.claim(pair, id: "1-1-abcdef-1"))
     }
 
-    @Test func `a picture that is swapped for a link just while it is claimed is not read through it`() throws
-    {
+    @Test func `a claim never reads a picture that became a link during the claim`() throws {
         defer { try? files.removeTree(folder) }
         let (picture, elsewhere) = ("\(inbox)/x.png", secret)
         let swapping = FaultyFileSystem { _ in
@@ -83,7 +83,7 @@ import TestSupport
         #expect(try names("in/.clipdragd").isEmpty)
     }
 
-    @Test func `files are not opened by a link, and a pipe is not waited for`() throws {
+    @Test func `the daemon follows no links, and does not wait for a pipe`() throws {
         defer { try? files.removeTree(folder) }
         try link("in/link.png", to: secret)
         let calls: [() throws -> Void] = [
@@ -103,7 +103,7 @@ import TestSupport
     }
 
     @Test(arguments: [("../../../secret", "x"), ("x.yaml", "../../x"), ("..", "x"), ("x.yaml", "")])
-    func `a record that leads out of its claim is a damaged one`(_ spec: String, _ name: String) throws {
+    func `a record that names a file outside its claim is damaged`(_ spec: String, _ name: String) throws {
         defer { try? files.removeTree(folder) }
         let job = try claim(try pair(), store(files))
         let record = JSONValue.object([
@@ -118,7 +118,7 @@ import TestSupport
     }
 
     @Test
-    func `a lock that is a link is not written through, and a folder of claims that is one is not used`()
+    func `the daemon writes no lock through a link, and refuses a claims folder that is a link`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -133,7 +133,7 @@ import TestSupport
         #expect(try names("out") == [".clipdragd"])
     }
 
-    @Test func `a spec takes no other's spec away, nor what is never looked at`() throws {
+    @Test func `a spec claims neither another spec nor an ignored file`() throws {
         defer { try? files.removeTree(folder) }
         try write("in/other.yaml", "prompt: a dog\n")
         try write("in/.mask.png", "mask")
@@ -141,9 +141,9 @@ import TestSupport
         let job = try claim(try pair("x.yaml", "other.yaml", others: [".mask.png"]), store)
         #expect(job.inputs.isEmpty)
         let failure = Failure(.badJob, code: "image.format", message: "no", hint: "do")
-        try store.fail(job, failure, attempts: 1, stillNeeded: [])
+        try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
         #expect(try names("in") == [".clipdragd", ".mask.png", "failed", "other.yaml", "x.png"])
-        // It starts, and its own check says what is wrong.
+        // It runs, and the worker's check reports the error.
         var scanner = InboxScanner(.init(path: inbox), quiet: 1) { _ in .complete }
         try write("in/y.yaml", "image: other.yaml\nmask: .mask.png\nprompt: a cat\n")
         let found = try scanner.scan(files, now: Date().timeIntervalSince1970 + 10)
@@ -151,7 +151,7 @@ import TestSupport
         #expect(Set(found.waiting.keys) == ["other.yaml", "x.png"])
     }
 
-    @Test func `one file that may not be read keeps no other waiting`() throws {
+    @Test func `an unreadable file delays no other`() throws {
         defer { try? files.removeTree(folder) }
         try write("in/mine.yaml", "prompt: a cat\n")
         try write("in/mine.png", "picture")
@@ -164,11 +164,11 @@ import TestSupport
         let later = try scanner.scan(files, now: start + 40)
         #expect(later.pairs.map(\.spec) == ["x.yaml"] && later.settling.isEmpty)
         #expect(later.unreadable["mine.png"] == .permissionDenied && later.waiting["mine.png"] != nil)
-        // Its owner has mended it.
+        // Its owner has corrected it.
         #expect(try scanner.scan(PosixFileSystem(), now: start + 41).pairs.count == 2)
     }
 
-    @Test func `of a file that is larger than any picture or spec no more is read than these have`() throws {
+    @Test func `the scanner reads at most the size limit of an oversized file`() throws {
         defer { try? files.removeTree(folder) }
         try write("in/big.yaml", "")
         for name in ["x.png", "big.yaml"] { #expect(truncate("\(inbox)/\(name)", 3 << 30) == 0) }
@@ -180,8 +180,7 @@ import TestSupport
         #expect(found.pairs.map(\.spec) == ["big.yaml", "x.yaml"])
     }
 
-    @Test func `another picture of the same size and time is not removed as the one that was claimed`() throws
-    {
+    @Test func `the daemon does not remove another picture of the claimed one's size and time`() throws {
         defer { try? files.removeTree(folder) }
         let store = store(files) { $0.inputs = .delete }
         let job = try claim(try pair(), store)
@@ -189,11 +188,11 @@ import TestSupport
         try write("in/x.png", "PICTURE")
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSince1970: 1e9)], ofItemAtPath: "\(inbox)/x.png")
-        try store.settleInputs(job, stillNeeded: [])
+        try store.putInputsAway(job, stillNeeded: [])
         #expect(text("in/x.png") == "PICTURE")
     }
 
-    @Test func `a job that goes back to its inbox takes along a picture that is not there any more`() throws {
+    @Test func `a job that returns to its inbox restores a picture that is missing there`() throws {
         defer { try? files.removeTree(folder) }
         let store = store(files)
         let job = try claim(try pair(), store)
@@ -202,26 +201,28 @@ import TestSupport
         #expect(try names("in") == [".clipdragd", "x.png", "x.yaml"] && text("in/x.png") == "picture")
     }
 
-    @Test func `a worker that ends well without a result has not`() throws {
+    @Test func `a run without a trajectory has a damaged result`() throws {
         defer { try? files.removeTree(folder) }
         let store = store(files)
         var job = try claim(try pair(), store)
-        try store.makeReady(&job)
+        try store.prepareRun(&job)
         #expect(try store.damagedResult(of: job) == "trajectory.json")
     }
 
-    @Test func `what a worker calls a code is one`() {
+    @Test func `a worker's error code has only a code's characters`() {
         func failure(_ code: String) -> Failure? {
-            let told = WorkerFailure(Failure(.badSpec, code: code, message: "no", hint: "do"))
-            return WorkerFailure(Array(told.line.utf8))?.failure
+            let line = WorkerFailure(Failure(.badSpec, code: code, message: "no", hint: "do"))
+            return WorkerFailure(Array(line.line.utf8))?.failure
         }
         #expect(failure("spec.unknown_key")?.code == "spec.unknown_key")
         for code in ["", "a\"} 1\nb", "a b", "A"] { #expect(failure(code) == nil) }
     }
 
-    /// Names as long as a file system takes, with a number or a mark added to them; on one file system and between two.
+    /// Names of the maximal length, with a number or a mark added; on one file system and between two.
     @Test(arguments: [false, true])
-    func `the longest names are put away like others, though theirs are taken`(_ isElsewhere: Bool) throws {
+    func `the longest names are archived and quarantined, even if their names are taken`(_ isElsewhere: Bool)
+        throws
+    {
         let other = "/dev/shm/\(lastComponent(folder))"
         defer { for path in [folder, other] { try? files.removeTree(path) } }
         let places = isElsewhere ? other : inbox
@@ -240,9 +241,9 @@ import TestSupport
                 try files.linkOrCopy("\(inbox)/p", to: "\(inbox)/\(image)")
                 let job = try claim(try pair(spec, image), store)
                 if isGood {
-                    try store.settleInputs(job, stillNeeded: [])
+                    try store.putInputsAway(job, stillNeeded: [])
                 } else {
-                    try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                    try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
                 }
                 #expect(try names("in/.clipdragd").isEmpty)
             }
@@ -261,8 +262,8 @@ import TestSupport
         }
     }
 
-    /// A link's own device is not that of the folder it leads to; nor need two mounts of one file system let rename(2) pass.
-    @Test func `a folder of failures that is a link to another file system is used`() throws {
+    /// A link and its target may have different devices, and rename(2) may fail between two mounts of one file system.
+    @Test func `the failed folder may be a link to another file system`() throws {
         let other = "/dev/shm/\(lastComponent(folder))"
         defer { for path in [folder, other] { try? files.removeTree(path) } }
         try files.createDirectory(other)
@@ -270,7 +271,7 @@ import TestSupport
         try link("failed", to: other)
         let store = store(files) { $0.failed = "\(folder)/failed" }
         let failure = Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")
-        try store.fail(try claim(try pair(), store), failure, attempts: 1, stillNeeded: [])
+        try store.quarantine(try claim(try pair(), store), failure, attempts: 1, stillNeeded: [])
         #expect(try files.list(other).map(\.name) == ["x"])
         #expect(try files.list("\(other)/x").map(\.name) == ["error.json", "error.txt", "x.png", "x.yaml"])
         #expect(try names("in/.clipdragd").isEmpty)

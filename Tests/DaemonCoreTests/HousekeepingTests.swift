@@ -5,11 +5,11 @@ import Testing
 
 @testable import DaemonCore
 
-/// Retention and the orphan timer, with a clock of the test's own.
+/// Retention and the orphan timer, with the test's clock.
 @Suite struct HousekeepingTests {
     private let files = PosixFileSystem()
 
-    @Test func `only the daemon's own goes, and only after its time`() throws {
+    @Test func `retention removes only the daemon's own files, and only after their time`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
             .path(percentEncoded: false)
         defer { try? files.removeTree(folder) }
@@ -39,7 +39,7 @@ import Testing
         #expect(!retention.isDue(now + 1200) && retention.isDue(now + 1100 + 3600))
     }
 
-    @Test func `a half is an orphan once, counted from when it came`() {
+    @Test func `a half becomes an orphan once, after the time since its arrival`() {
         var timer = OrphanTimer()
         let half = LoneHalf(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
         #expect(timer.update([half], now: 1000, after: 60).isEmpty)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// What `add-inbox` writes for systemd.
+/// The drop-in that `add-inbox` writes for systemd.
 @Suite struct InboxDropInTests {
     private func dropIn(
         _ folder: String, home: String = "yes", tmp: String = "yes", _ resolved: (String) -> String = { $0 }
@@ -11,7 +11,7 @@ import Testing
         InboxDropIn(folder, protectHome: home, privateTmp: tmp, resolved: resolved)
     }
 
-    @Test func `a folder is named, or laid over what hides it`() {
+    @Test func `the drop-in names a visible folder, and bind-mounts a hidden one`() {
         #expect(dropIn("/mnt/studio").access == .named)
         #expect(dropIn("/homes/maria").access == .named)
         for folder in ["/home/maria/in", "/root/in", "/run/user/1000/in"] {
@@ -25,7 +25,7 @@ import Testing
         #expect(dropIn("/data/home/maria/in") { $0 == "/home" ? "/data/home" : $0 }.access == .boundInHome)
     }
 
-    @Test func `the whole file`() {
+    @Test func `the drop-in has exactly this text`() {
         #expect(
             dropIn("/home/maria/in").text == """
                 # Written by `clipdragd add-inbox`, as was the file of that name among the pieces of the configuration.
@@ -41,7 +41,7 @@ import Testing
         #expect(dropIn("/tmp/a").text.hasSuffix("[Service]\nBindPaths=\"/tmp/a\"\n"))
     }
 
-    @Test func `characters that systemd's syntax means something by`() {
+    @Test func `the drop-in escapes characters of systemd's syntax`() {
         #expect(InboxDropIn.quoted("/a b: 50%h \"c\" \\n $x '") == #""/a b: 50%%h \"c\" \\n $x '""#)
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DaemonCore
 
-/// The scanner with a clock of the test's own.
+/// The scanner with the test's clock.
 @Suite struct InboxScannerTests {
     private let folder: String
     private let files = PosixFileSystem()
@@ -32,7 +32,7 @@ import Testing
         try files.replace("\(folder)/\(name)", Array(text.utf8), mode: 0o644)
     }
 
-    @Test func `a pair is ready once both halves are quiet and whole`() throws {
+    @Test func `a pair is ready once both files are settled and complete`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\npriority: 3\n")
@@ -69,14 +69,14 @@ import Testing
         let file = String(control.prefix { $0 != "." } + (control.hasPrefix("a.png") ? ".png" : ".yaml"))
         let found = try scanner.scan(files, now: start + 5)
         #expect(found.pairs.isEmpty && found.settling == [file] && found.downloads == [file: control])
-        // A control file that stays holds nothing else up.
+        // A control file that stays delays no other file.
         let later = try scanner.scan(files, now: start + 40)
         #expect(later.pairs.isEmpty && later.settling.isEmpty && later.waiting[file] != nil)
         try files.remove("\(folder)/\(control)")
         #expect(try scanner.scan(files, now: start + 41).pairs.map(\.spec) == ["a.yaml"])
     }
 
-    @Test func `lone halves wait, and a file that a spec names is none`() throws {
+    @Test func `lone halves wait, and a file that a spec names is no half`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         for (name, text) in [("one.yaml", "prompt: x\n"), ("two.png", "!"), ("m.png", "!"), ("c.png", "!")] {
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test
-    func `a spec that does not parse is given three times the quiet time, a picture without end thirty`()
+    func `a spec that does not parse gets three times the quiet time, an incomplete picture thirty times`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -106,7 +106,7 @@ import Testing
         #expect(try scanner.scan(files, now: start + 40).pairs.map(\.spec) == ["bad.yaml", "cut.yaml"])
     }
 
-    @Test func `a clock that runs behind the file's own does not keep a file waiting for ever`() throws {
+    @Test func `a clock behind a file's timestamp does not block the file for ever`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
@@ -126,7 +126,7 @@ import Testing
         #expect(Array(found.waiting.keys) == ["a.yaml"])
     }
 
-    /// What a scan at the test's start finds ready, after an event about both halves.
+    /// The number of pairs that a scan finds ready after events about both files.
     private func ready(_ spec: (String, String), _ picture: String, _ arrival: Arrival) throws -> Int {
         var scanner = scanner()
         try write(spec.0, spec.1)
@@ -136,23 +136,25 @@ import Testing
     }
 
     @Test(arguments: [
-        // Renamed in: at once, once it is whole.
+        // Renamed in: at once if complete.
         (("a.yaml", "prompt: x\n"), "!", Arrival.moved, 1), (("a.yaml", "prompt: x\n"), "half", .moved, 0),
         (("a.yaml", "prompt: ["), "!", .moved, 0),
-        // Closed: at once only where the content itself shows its end.
+        // Closed: at once only if the content shows its end.
         (("a.json", "{\"prompt\": \"x\"}\n"), "$", .closed, 1),
         (("a.yaml", "prompt: x\n...\n"), "$", .closed, 1),
         (("a.yaml", "prompt: x\n"), "$", .closed, 0), (("a.json", "{\"prompt\": \"x\"}"), "!", .closed, 0),
         (("a.yaml", "prompt: x ...\n"), "$", .closed, 0),
     ])
-    func `what was delivered whole needs no quiet time`(
+    func `a file that was moved in or closed after writing needs no quiet time`(
         _ spec: (String, String), _ picture: String, _ arrival: Arrival, _ count: Int
     ) throws {
         defer { try? files.removeTree(folder) }
         #expect(try ready(spec, picture, arrival) == count, "\(spec) \(picture) \(arrival)")
     }
 
-    @Test func `no event hurries a file that is open for writing, nor one that changed afterwards`() throws {
+    @Test func `an event settles neither a file that is open for writing nor one that changed afterwards`()
+        throws
+    {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.json", "{\"prompt\": \"x\"}")
@@ -164,17 +166,17 @@ import Testing
         try writer.close()
         scanner.note(["a.png": .closed])
         #expect(try scanner.scan(files, now: start + 6).pairs.count == 1)
-        // Changed since, and no event has told of it yet: the quiet time again.
+        // Changed since, without an event yet: the quiet time starts again.
         try write("a.png", "another$")
         #expect(try scanner.scan(files, now: start + 0.1).pairs.isEmpty)
-        // The daemon's own moves are no one's delivery.
+        // The daemon's own moves deliver nothing.
         scanner.movedBack("a.json")
         scanner.note(["a.json": .moved, "a.png": .closed])
         #expect(try scanner.scan(files, now: start + 0.1).settling == ["a.json"])
     }
 
-    /// A mapped file may be changed at any time, and its time does not tell of it.
-    @Test func `what is held open is waited for until its content, too, has not changed for long`() throws {
+    /// A process may change a mapped file without a change of its timestamp.
+    @Test func `a file that stays open settles once its content has not changed for long`() throws {
         defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")

@@ -2,30 +2,29 @@ import Synchronization
 import SystemPackage
 @testable import DurableFiles
 
-/// A disk in memory, as unkind as POSIX allows: what was not synced may be lost, kept or trashed by a power cut, names of
-/// different folders in any order; a failed fsync has thrown the data away; a write may take some of its bytes. What happens
-/// is decided by a seed.
+/// A disk in memory that fails in every way that POSIX allows. A power cut may lose, keep or trash unsynced data, and names in
+/// different folders in any order. A failed fsync discards the data. A write may write a part of its bytes. A seed decides.
 ///
-/// A change of a name is atomic, also a rename between folders (every journal gives that), and is durable once either
-/// folder has been synced; one of the same name cannot overtake an earlier one.
+/// A change of a name is atomic, also a rename between folders (every journal gives that). It is durable once either folder is
+/// synced. Changes of one name keep their order.
 final class ModelDisk: FileCalls {
-    /// What goes wrong, at a changing call counted from 1.
+    /// A fault at a changing call, counted from 1.
     enum Fault: Equatable {
         case none
-        /// From this call on none gets through; `after`: this one still takes effect.
+        /// From this call on all calls fail; `after`: this one still takes effect.
         case death(at: Int, after: Bool)
-        /// This call and the next ones, `count` in all, fail.
+        /// `count` calls fail, from this one on.
         case errors(at: Int, count: Int, number: Errno)
-        /// From this call on, `count` calls that only look fail.
+        /// `count` reading calls fail, from this call on.
         case blindness(at: Int, count: Int, number: Errno)
     }
 
     private struct Node {
         var isDirectory = false
         var bytes: [UInt8] = []
-        /// What a power cut leaves for sure.
+        /// The content that survives a power cut for sure.
         var synced: [UInt8] = []
-        /// An fsync has failed: what it should have written is gone, whatever later ones say.
+        /// An fsync has failed: its data is lost, even if a later fsync succeeds.
         var isLost = false
         var entries: [String: Int] = [:]
         var syncedEntries: [String: Int] = [:]
@@ -36,7 +35,7 @@ final class ModelDisk: FileCalls {
         var name: String
     }
 
-    /// A change of names that no sync has made durable yet: what each then stands for.
+    /// A change of names that is not durable yet: the new targets of the names.
     private struct Change {
         var names: [(at: Name, node: Int?)]
     }
@@ -48,7 +47,7 @@ final class ModelDisk: FileCalls {
         var next = 1
         var calls = 0
         var lives = 0
-        /// Calls that only looked, since the fault of the hour is due.
+        /// Reading calls since the current fault is due.
         var looks = 0
         var fault = Fault.none
         var isDead = false
@@ -64,15 +63,15 @@ final class ModelDisk: FileCalls {
         self.devices = devices
     }
 
-    // MARK: - What tests do to it
+    // MARK: - Control by tests
 
-    /// Changing calls so far.
+    /// The number of changing calls so far.
     var calls: Int { state.withLock { $0.calls } }
     var isDead: Bool { state.withLock { $0.isDead } }
-    /// Processes so far.
+    /// The number of processes so far.
     var lives: Int { state.withLock { $0.lives } }
 
-    /// A new process, with what will go wrong in it.
+    /// Starts a new process with its fault.
     func restart(_ fault: Fault) {
         state.withLock { state in
             (state.calls, state.fault, state.isDead, state.open) = (0, fault, false, [:])
@@ -81,7 +80,7 @@ final class ModelDisk: FileCalls {
         }
     }
 
-    /// Puts a file there for good, as a user does.
+    /// Adds a durable file, as a user does.
     func drop(_ path: String, _ bytes: [UInt8]) {
         state.withLock { state in
             var folder = 0
@@ -101,7 +100,7 @@ final class ModelDisk: FileCalls {
         }
     }
 
-    /// The power goes: of what was not synced, chance decides.
+    /// Cuts the power: chance decides about unsynced changes.
     func cutPower() { state.withLock { Self.cutPower(&$0) } }
 
     private static func cutPower(_ state: inout State) {
@@ -196,7 +195,7 @@ final class ModelDisk: FileCalls {
         }
     }
 
-    /// Does a change, or what the fault of the hour makes of it.
+    /// Makes a change, or lets the current fault act on it.
     private func change<R>(
         _ call: String, _ path: String, failing: (inout State, Errno) -> Void = { _, _ in },
         _ body: (inout State) throws(FileError) -> R
@@ -317,7 +316,7 @@ final class ModelDisk: FileCalls {
         func take(_ count: Int, _ state: inout State) {
             if let id = state.open[file] { state.nodes[id]?.bytes += bytes.prefix(count) }
         }
-        // A write that fails may have taken some, but for one that was interrupted.
+        // A failed write may have written a part, but not an interrupted one.
         func fail(_ state: inout State, _ number: Errno) {
             if number != .interrupted { take(state.chance.next(bytes.count + 1), &state) }
         }
@@ -348,7 +347,7 @@ final class ModelDisk: FileCalls {
                 if !node.isLost { state.nodes[id]?.synced = node.bytes }
                 return
             }
-            // What changed in this folder, and what came before it under the same names.
+            // The changes in this folder, and earlier ones of the same names.
             var names: Set<Name> = []
             var durable: Set<Int> = []
             for i in state.pending.indices.reversed() {
@@ -432,7 +431,7 @@ struct Chance: Sendable {
 
     init(_ seed: UInt64) { state = seed }
 
-    /// A number from 0 up to, and without, `bound`.
+    /// A number in 0..<bound.
     mutating func next(_ bound: Int) -> Int {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state

@@ -12,8 +12,8 @@ import Testing
 @testable import DaemonCore
 import YAMLDocuments
 
-/// The daemon's queue on a model disk: scanning, claiming, publishing, setting aside and taking over, with deaths, power
-/// cuts and failing calls by seed. Each seed is one history of an inbox; after each life the promises must hold.
+/// The daemon's queue on a model disk: scan, claim, publish, quarantine and recovery, with crashes, power cuts and failing
+/// calls by seed. Each seed is one history of an inbox; after each process the promises must hold.
 ///
 /// `CLIPDRAGD_MODEL_SEEDS=N` tries N histories, `CLIPDRAGD_MODEL_FIRST=S` begins with seed S.
 @Suite struct ModelDiskTests {
@@ -29,7 +29,7 @@ import YAMLDocuments
             var history = History(seed: seed)
             do { deaths += try history.live() } catch {
                 Issue.record(
-                    "seed \(seed), \(history.told.joined(separator: ", ")): \(error); \(history.disk.files.keys.sorted())"
+                    "seed \(seed), \(history.steps.joined(separator: ", ")): \(error); \(history.disk.files.keys.sorted())"
                 )
                 return
             }
@@ -38,9 +38,9 @@ import YAMLDocuments
         print("model disk: \(count) histories, \(deaths) faults met")
     }
 
-    /// The last try succeeds, so nothing may depend on what earlier ones left unsynced.
+    /// The last call succeeds, so nothing may depend on the unsynced changes of earlier ones.
     @Test(arguments: [(Configuration.Inputs.delete, false), (.archive, false), (.archive, true)])
-    func `a picture that was put away stays away after a power cut, whatever failed in the tries before`(
+    func `an archived picture stays archived after a power cut, whatever failed before`(
         _ inputs: Configuration.Inputs, _ isElsewhere: Bool
     ) throws {
         var configuration = Configuration()
@@ -58,19 +58,19 @@ import YAMLDocuments
                 }
                 let store = ClaimStore(files: DurableFileSystem(disk), configuration: configuration)
                 var job = try #require(try store.claim(pair, id: "x"))
-                try store.makeReady(&job)
+                try store.prepareRun(&job)
                 disk.restart(.errors(at: at, count: 1, number: .ioError))
                 func end() throws {
                     if isGood {
                         _ = try store.publish(&job)
-                        try store.settleInputs(job, stillNeeded: [])
+                        try store.putInputsAway(job, stillNeeded: [])
                     } else {
-                        try store.fail(job, failure, attempts: 1, stillNeeded: [])
+                        try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
                     }
                 }
                 do { try end() } catch {
-                    if store.hasGone(job) {
-                        try store.finishSettingAside(from: "/in", besides: [])
+                    if store.isClaimGone(job) {
+                        try store.finishMoves(from: "/in", besides: [])
                     } else {
                         try end()
                     }
@@ -81,8 +81,8 @@ import YAMLDocuments
         }
     }
 
-    /// The model forgets: a file renamed without any sync does not survive in every history.
-    @Test func `what is not synced may be lost, and what is synced never is`() throws {
+    /// The model loses data: a file renamed without any sync does not survive in every history.
+    @Test func `the model disk may lose unsynced changes and never loses synced ones`() throws {
         var lost = 0
         for seed in 0..<64 {
             let disk = ModelDisk(seed: UInt64(seed))
@@ -108,11 +108,10 @@ private func demand(_ condition: Bool, _ what: @autoclosure () -> String) throws
     if !condition { throw Broken(description: what()) }
 }
 
-/// One inbox through several lives of its daemon.
+/// One inbox through several processes of its daemon.
 private struct History {
     static let picture = Array("a picture".utf8)
-    /// What users drop, and what becomes of it: x and y are published (y names x's picture), bad.yaml is refused by its spec
-    /// and torn.png by its picture.
+    /// The dropped files: x and y are published (y names x's picture), bad fails by its spec and torn by its picture.
     static let dropped: [String: String] = [
         "x.png": "a picture", "x.yaml": "prompt: a cat\n",
         "y.yaml": "image: x.png\nprompt: a dog\npriority: 3\n",
@@ -123,8 +122,8 @@ private struct History {
     let disk: ModelDisk
     var chance: Chance
     var configuration = Configuration()
-    /// What happened, for who has to find out why.
-    var told: [String] = []
+    /// The steps of the history, for the failure message.
+    var steps: [String] = []
 
     init(seed: UInt64) {
         chance = Chance(seed &* 0x1234_5678_9abc_def1)
@@ -133,7 +132,7 @@ private struct History {
         configuration.inputs = [.archive, .archive, .keep, .delete][chance.next(4)]
         let isElsewhere = chance.next(3) == 0
         if isElsewhere { (configuration.archive, configuration.failed) = ("/else/archive", "/else/failed") }
-        told.append("inputs: \(configuration.inputs)\(isElsewhere ? " elsewhere" : "")")
+        steps.append("inputs: \(configuration.inputs)\(isElsewhere ? " elsewhere" : "")")
         for (name, text) in Self.dropped { disk.drop("/in/\(name)", Array(text.utf8)) }
         for folder in ["out", "state", "else"] { disk.drop("/\(folder)/.keep", []) }
     }
@@ -143,14 +142,14 @@ private struct History {
     }
     private var failed: String { configuration.failed ?? "/in/failed" }
 
-    /// Lives of the daemon, each with a fault of its own, then one without and another that must change nothing.
+    /// Runs several daemons with a fault each, then one without a fault, and another that must change nothing.
     ///
-    /// - Returns: how many faults were met.
+    /// - Returns: the number of faults that occurred.
     mutating func live() throws -> Int {
         var met = 0
         for _ in 0...chance.next(4) {
             let fault = nextFault()
-            told.append("\(fault)")
+            steps.append("\(fault)")
             disk.restart(fault)
             let isDone = ModelDaemon(disk, configuration).run()
             let calls = disk.calls
@@ -160,8 +159,8 @@ private struct History {
             case .none: break
             }
             if disk.isDead || chance.next(3) == 0 {
-                told.append(chance.next(3) > 0 ? "power cut" : "killed")
-                if told.last == "power cut" { disk.cutPower() }
+                steps.append(chance.next(3) > 0 ? "power cut" : "killed")
+                if steps.last == "power cut" { disk.cutPower() }
             } else if isDone {
                 try checkEnd()
             }
@@ -181,7 +180,7 @@ private struct History {
     }
 
     private mutating func nextFault() -> ModelDisk.Fault {
-        // A whole life takes some 400 changing calls.
+        // A daemon makes some 400 changing calls.
         let at = 1 + chance.next(chance.next(2) == 0 ? 450 : 150)
         if chance.next(2) == 0 { return .death(at: at, after: chance.next(2) == 0) }
         let numbers: [Errno] = [
@@ -193,9 +192,9 @@ private struct History {
             ? .blindness(at: at, count: count, number: number) : .errors(at: at, count: count, number: number)
     }
 
-    // MARK: - What must hold
+    // MARK: - Promises
 
-    /// Of each published folder: its job's spec.
+    /// The spec of each published folder's job.
     private func published() throws -> [String: String] {
         var found: [String: String] = [:]
         for name in disk.names("/out") where !name.hasPrefix(".") {
@@ -210,7 +209,7 @@ private struct History {
         return found
     }
 
-    /// After any fault: nothing lost, nothing half-written to be seen, nothing published twice.
+    /// After any fault: nothing is lost, no partial result is visible, and nothing is published twice.
     private func checkAlways() throws {
         let specs = try published().values.sorted()
         try demand(Set(specs).count == specs.count, "published twice: \(specs)")
@@ -231,7 +230,7 @@ private struct History {
         }
     }
 
-    /// Once all is done: each pair is in one place, with its report, and nothing is left over.
+    /// At the end: each pair is in one place, with its report, and nothing else is left.
     private func checkEnd() throws {
         let specs = try published()
         try demand(specs == ["x": "x.yaml", "y": "y.yaml"], "published: \(specs)")
@@ -255,8 +254,8 @@ private struct History {
             left == (configuration.inputs == .keep ? ["bad.png", "x.png"] : ["bad.png"]), "left: \(left)")
         let claims = disk.names("/in/.clipdragd")
         try demand(claims.isEmpty, "claims are left: \(claims)")
-        let making = disk.names("/out/.clipdragd")
-        try demand(making.isEmpty, "results in the making are left: \(making)")
+        let unpublished = disk.names("/out/.clipdragd")
+        try demand(unpublished.isEmpty, "unpublished results are left: \(unpublished)")
         let temporary = disk.files.keys.filter { $0.hasSuffix(".tmp") || $0.hasSuffix(".whole") }
         try demand(temporary.isEmpty, "temporary files are left: \(temporary)")
         let records = disk.names("/state/history")
@@ -264,7 +263,7 @@ private struct History {
     }
 }
 
-/// What `Daemon` does with its store, scanner and history, in its order, without processes and clocks.
+/// The calls that `Daemon` makes to its store, scanner and history, in its order, without processes and clocks.
 private final class ModelDaemon {
     private static let mark = "inbox1"
     private let files: DurableFileSystem<ModelDisk>
@@ -285,9 +284,9 @@ private final class ModelDaemon {
         scanner = InboxScanner(.init(path: "/in"), quiet: 1) { _ in .complete }
     }
 
-    /// Works until all is done, the process has died, or nothing moves any more.
+    /// Works until all jobs have ended, the process has died, or a turn changes nothing.
     ///
-    /// - Returns: whether all is done.
+    /// - Returns: whether all jobs have ended.
     func run() -> Bool {
         guard (try? begin()) != nil else { return false }
         for _ in 0..<30 {
@@ -312,12 +311,12 @@ private final class ModelDaemon {
         try files.removeTemporaries("/state/history")
         try files.createDirectory("/in/.clipdragd")
         try takeUpLeftovers()
-        try store.removeResults(of: [Self.mark], besides: queue.all)
+        try store.removeUnpublished(of: [Self.mark], besides: queue.all)
     }
 
     private func takeUpLeftovers() throws(FileError) {
         let known = Set(queue.all.map(\.id))
-        try store.finishSettingAside(from: "/in", besides: known)
+        try store.finishMoves(from: "/in", besides: known)
         for var job in try store.leftovers("/in", besides: known) {
             if job.state == .running { job.state = .claimed }  // its run is gone with the daemon
             if job.state == .publishing { complete(job) } else { queue.add(job) }
@@ -344,25 +343,25 @@ private final class ModelDaemon {
         return Set(job.inputs.filter { findings.named.contains($0) || uses.isNeeded($0, in: "/in") })
     }
 
-    /// A worker's whole life.
+    /// Runs a job.
     ///
-    /// - Returns: whether the next job may be tried at once.
+    /// - Returns: whether the next job may start at once.
     private func work(_ job: Job) -> Bool {
         var job = job
         do {
-            try store.makeReady(&job)
+            try store.prepareRun(&job)
             let spec = try files.read("\(job.claim)/\(job.spec)")
             let text = String(decoding: spec, as: UTF8.self)
-            if text.contains("REFUSED") { return setAside(job, .badSpec, "spec.test") }
-            if text.contains("BROKEN") { return setAside(job, .badJob, "image.corrupt") }
+            if text.contains("REFUSED") { return quarantine(job, .badSpec, "spec.test") }
+            if text.contains("BROKEN") { return quarantine(job, .badJob, "image.corrupt") }
             let result = try files.read("\(job.claim)/\(job.image ?? "")") + spec
-            try files.create("\(store.making(job))/result.png", result, mode: 0o644)
+            try files.create("\(store.unpublished(job))/result.png", result, mode: 0o644)
             let trajectory = JSONValue.object([
                 ("job", .object([("id", .string(job.id))])), ("spec", .string(job.spec)),
                 ("sha256", .object([("result.png", .string(Digest.sha256([result])))])),
             ])
             try files.create(
-                "\(store.making(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
+                "\(store.unpublished(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
         } catch {
             job.state = .claimed
             requeue(job)
@@ -387,10 +386,10 @@ private final class ModelDaemon {
         }
     }
 
-    private func setAside(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
+    private func quarantine(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
-            try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
+            try store.quarantine(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
                 (folder) throws(FileError) in try history.add(job, .failed(failure, folder))
             }
             return true
@@ -403,6 +402,6 @@ private final class ModelDaemon {
     }
 
     private func requeue(_ job: Job) {
-        if store.hasGone(job) { hasStrays = true } else { queue.add(job) }
+        if store.isClaimGone(job) { hasStrays = true } else { queue.add(job) }
     }
 }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import DaemonCore
 
-/// Names as bytes: whatever they are, they come back, and different ones stay different.
+/// Names as bytes: all of them survive the round trip, and different ones stay different.
 @Suite struct PathCodingTests {
-    @Test func `a path's parts are told by its bytes, also where it has not been listed`() {
+    @Test func `a path is split by its bytes, whether or not a listing made it`() {
         for name in ["\u{301}x.png", "\u{338}", "\r\n", "e\u{301}"] {
             #expect(Array(lastComponent("/in/\(name)").utf8) == Array(name.utf8))
             #expect(parent("/in/\(name)") == "/in")
@@ -15,7 +15,7 @@ import Testing
         #expect(parent("x") == "." && parent("/x") == "/" && lastComponent("/x/") == "x")
     }
 
-    @Test func `a name with something added fits into what file systems take, and stays its own`() {
+    @Test func `a name with a suffix fits the file system's limit and stays unique`() {
         var made: Set<String> = []
         for stem in ["n", "\u{e9}", "\u{65e5}"] {
             for count in 1...255 where stem.utf8.count * count <= 255 {
@@ -36,7 +36,8 @@ import Testing
         #expect(fileName(".", "cat", ".tmp") == ".cat.tmp")
     }
 
-    @Test func `what people read has no control characters, and where a path leads is told as listed`() throws
+    @Test func `displayed names have no control characters, and resolved paths have the form of listed ones`()
+        throws
     {
         #expect(PathCoding.onOneLine("a\r\nb\u{1b}[2J\u{9b}\u{7f}") == "a\\x0D\\x0Ab\\x1B[2J\\xC2\\x9B\\x7F")
         #expect(PathCoding.onOneLine(PathCoding.text([0x61, 0xe9, 0x0a])) == "a\\xE9\\x0A")
@@ -51,10 +52,10 @@ import Testing
         #expect(PathCoding.resolved("\(folder)/none") == nil && PathCoding.resolved("/") == "/")
     }
 
-    @Test func `every name of bytes comes back as it was, and no two are one string`() {
+    @Test func `every byte name survives the round trip, and no two names give the same string`() {
         var seed = SplitMix(state: 14)
         var names: [[UInt8]: String] = [:]
-        // Whole characters, halves of them, marks that join, composed and not, the private range itself.
+        // Whole characters, parts of them, combining marks, composed and decomposed forms, the private range itself.
         let parts =
             [
                 "a", "e", ".", "~", "é", "e\u{301}", "\u{301}", "\u{338}", "\u{600}", "1\u{fe0f}\u{20e3}",
@@ -68,20 +69,21 @@ import Testing
             let text = PathCoding.text(name)
             #expect(PathCoding.bytes(text) == name)
             #expect(String(validating: Array(text.utf8), as: UTF8.self) != nil)
-            // In a path it hides no slash.
+            // Its encoding adds no slash to a path.
             #expect(lastComponent("/in/\(text)") == text && parent("/in/\(text)") == "/in", "\(name)")
             names[name] = text
         }
         #expect(names.count > 3000 && Set(names.values).count == names.count)
     }
 
-    @Test func `people see what can be read of a name`() {
+    @Test func `displayed names keep their readable parts`() {
         #expect(PathCoding.shown(PathCoding.text([0x63, 0x61, 0x66, 0xe9])) == "caf\\xE9")
         #expect(PathCoding.shown(PathCoding.text(Array("cafe\u{301}".utf8))) == "cafe\u{301}")
         #expect(PathCoding.text(Array("café".utf8)) == "café")
     }
 
-    @Test func `of pictures the exact name wins over the stem, and the stem over one in other capitals`() {
+    @Test func `an exact picture name wins over an equal stem, and an equal stem over one in other capitals`()
+    {
         let index = PictureIndex(["a.png", "a.jpg", "b.png", "B.jpg", "C.PNG", "c.jpg", "D.jpg"])
         #expect(index.candidates(for: "a.png.yaml") == ["a.png"])
         #expect(index.candidates(for: "a.yaml") == ["a.png", "a.jpg"])
@@ -91,7 +93,7 @@ import Testing
         #expect(index.candidates(for: "e.yaml").isEmpty)
     }
 
-    @Test func `a bind mount and what lies below it are the folder that is bound`() throws {
+    @Test func `a bind mount and the paths below it resolve to the bound folder`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
             .path(percentEncoded: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -114,7 +116,7 @@ import Testing
     }
 }
 
-/// A generator of the same numbers on every run.
+/// A generator with the same numbers in every run.
 private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

@@ -6,7 +6,7 @@ import Testing
 @testable import DaemonCore
 import YAMLDocuments
 
-/// Several daemons, each with an inbox of its own, and one outbox.
+/// Several daemons, each with its own inbox, and one outbox.
 @Suite struct SharedOutboxTests {
     private let files = PosixFileSystem()
 
@@ -18,27 +18,27 @@ import YAMLDocuments
         try body(folder)
     }
 
-    @Test func `a start removes unfinished results of its own inboxes alone`() throws {
+    @Test func `a start removes unpublished results of its own inboxes only`() throws {
         try withFolder { folder in
             var configuration = Configuration()
             configuration.outbox = folder
             let store = ClaimStore(files: files, configuration: configuration)
-            let making = "\(folder)/.clipdragd"
+            let unpublished = "\(folder)/.clipdragd"
             let (ours, known, theirs) = (JobID.next("aaaaaa"), JobID.next("aaaaaa"), JobID.next("bbbbbb"))
             let complete = JobID.next("aaaaaa")
             for id in [ours, known, theirs, complete, "notes"] {
-                try files.createDirectory("\(making)/\(id)")
-                try files.create("\(making)/\(id)/result.png", [], mode: 0o644)
+                try files.createDirectory("\(unpublished)/\(id)")
+                try files.create("\(unpublished)/\(id)/result.png", [], mode: 0o644)
             }
-            try files.create("\(making)/\(complete)/trajectory.json", [], mode: 0o644)
+            try files.create("\(unpublished)/\(complete)/trajectory.json", [], mode: 0o644)
             let pair = Pair(inbox: "/in", spec: "x.yaml", image: nil, others: [], priority: 0, dropped: 1)
-            try store.removeResults(of: ["aaaaaa"], besides: [Job(id: known, pair: pair, digest: "")])
-            let left = Set(try files.list(making).map(\.name))
+            try store.removeUnpublished(of: ["aaaaaa"], besides: [Job(id: known, pair: pair, digest: "")])
+            let left = Set(try files.list(unpublished).map(\.name))
             #expect(left == [known, theirs, complete, "notes"])
         }
     }
 
-    @Test func `an inbox keeps its mark, and gets another when it is damaged`() throws {
+    @Test func `an inbox keeps its mark, and gets a new one when the mark is damaged`() throws {
         try withFolder { folder in
             let path = "\(folder)/lock"
             let mark = try InboxLock(path).mark

@@ -12,7 +12,9 @@ import Testing
         JSONValue(parsing: Array(run.output.utf8))?["code"]?.string
     }
 
-    @Test func `the service gets an inbox, is started anew and asked; a repeat changes nothing`() throws {
+    @Test func `add-inbox adds an inbox, restarts the service and checks it; a repeat changes nothing`()
+        throws
+    {
         let systemd = try StandInSystemd()
         let place = systemd.place
         try systemd.start()
@@ -33,7 +35,7 @@ import Testing
         #expect(mode == 0o3770)
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
 
-        // It is an inbox indeed.
+        // The daemon uses it as an inbox.
         try Data(Place.picture).write(to: URL(filePath: "\(folder)/x.png"))
         try files.create("\(folder)/x.yaml", Array("prompt: a cat\n".utf8), mode: 0o644)
         place.wait("the edit") { place.names(place.outbox) == ["x"] }
@@ -49,7 +51,7 @@ import Testing
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
     }
 
-    @Test func `a folder below a home is laid over what hides it, also by a symbolic link`() throws {
+    @Test func `add-inbox bind-mounts a folder below a home, also one behind a symbolic link`() throws {
         guard getuid() == 0, !FileManager.default.fileExists(atPath: "/home/clipdragd-test") else { return }
         defer { try? files.removeTree("/home/clipdragd-test") }
         let systemd = try StandInSystemd(protects: "yes")
@@ -62,7 +64,7 @@ import Testing
         #expect(text.contains("ProtectHome=tmpfs\nBindPaths=\"/home/clipdragd-test/in\"\n"))
     }
 
-    @Test func `what the service does not come to watch is taken back, and it runs as before`() throws {
+    @Test func `add-inbox undoes its changes if the service does not watch the inbox`() throws {
         let (systemd, other) = (try StandInSystemd(), try Place())
         let daemon = try other.start()
         defer { daemon.terminate() }
@@ -71,7 +73,7 @@ import Testing
         let run = try systemd.add(other.inbox, "--json")
         #expect(run.code == 73 && code(run) == "inbox.refused")
         #expect(run.errors.contains("another clipdragd watches this inbox"))
-        #expect(run.errors.hasSuffix("All is as it was before, and the service runs.\n"))
+        #expect(run.errors.hasSuffix("The command undid its changes, and the service runs.\n"))
         #expect(try systemd.written() == [])
         let status = systemd.place.json("\(systemd.place.state)/status.json")
         #expect(status?["pid"]?.integer == systemd.process.map(Int.init))
@@ -82,7 +84,7 @@ import Testing
         #expect(inboxes.compactMap { $0["path"]?.string } == [systemd.place.inbox])
     }
 
-    @Test func `a service that sees another folder there has not got it`() throws {
+    @Test func `add-inbox fails if the service sees another folder at the path`() throws {
         guard getuid() == 0 else { return }  // only root can hide a folder
         let systemd = try StandInSystemd()
         let hidden = "\(systemd.place.folder.path)/hidden"
@@ -96,7 +98,7 @@ import Testing
         #expect(try files.status("\(hidden)/in") == nil)
     }
 
-    @Test func `a folder that the service's user cannot use is refused before anything is done`() throws {
+    @Test func `add-inbox refuses a folder that the service's user cannot use, and changes nothing`() throws {
         guard getuid() == 0 else { return }  // only root can ask for another user
         let systemd = try StandInSystemd(user: "nobody")
         try systemd.start()
@@ -111,7 +113,7 @@ import Testing
         #expect(run.errors.contains("setfacl -m u:nobody:rwx '\(theirs)'"))
         #expect(try systemd.calls() == [])
         #expect(try systemd.written() == [])
-        // One that is made is its own, unless the way there is closed.
+        // The service owns a folder that the command makes, unless a parent folder is closed.
         let run2 = try systemd.add("\(theirs)/in", "--json")
         #expect(run2.code == 73 && run2.errors.contains("a folder above it keeps the user nobody out"))
         #expect(try files.status("\(theirs)/in") == nil)
@@ -122,11 +124,12 @@ import Testing
                 == "nobody")
     }
 
-    @Test func `a service that does not run is not started; the same again asks it`() throws {
+    @Test func `add-inbox does not start a stopped service; a repeat checks it once it runs`() throws {
         let systemd = try StandInSystemd()
         let folder = "\(systemd.place.folder.path)/more"
         let run = try systemd.add(folder)
-        #expect(run.code == 0 && run.output.contains("test.service does not run and was not asked"))
+        #expect(
+            run.code == 0 && run.output.contains("test.service does not run, so the inbox is not checked"))
         #expect(try systemd.calls() == ["daemon-reload"])
         try systemd.start()
         _ = try systemd.calls()
@@ -134,7 +137,7 @@ import Testing
         #expect(try systemd.calls() == [])
     }
 
-    @Test func `without systemd the configuration is done, and the rest said`() throws {
+    @Test func `without systemd add-inbox changes the configuration and notes the rest`() throws {
         let systemd = try StandInSystemd()
         let place = systemd.place
         let none = try systemd.add("\(place.folder.path)/a", environment: ["PATH": "/nowhere"])
@@ -152,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func `what cannot be is refused`() throws {
+    @Test func `add-inbox refuses impossible requests`() throws {
         let systemd = try StandInSystemd()
         let place = systemd.place
         func refused(_ folder: String, _ options: String...) throws -> String {
@@ -177,7 +180,7 @@ import Testing
         withExtendedLifetime(lock) {}
     }
 
-    @Test func `an unreadable configuration is not added to`() throws {
+    @Test func `add-inbox does not change an unreadable configuration`() throws {
         let systemd = try StandInSystemd()
         try files.createDirectory("\(systemd.place.folder.path)/config.d")
         let bad = "\(systemd.place.folder.path)/config.d/bad.yaml"
@@ -188,8 +191,8 @@ import Testing
     }
 }
 
-/// Scripts that do what `add-inbox` asks of systemctl(1) and journalctl(1), for a unit test.service that runs the daemon of
-/// a `Place`. A folder that the file `hide` names is another, empty one to the daemon.
+/// Scripts in place of systemctl(1) and journalctl(1), for a unit test.service that runs the daemon of a `Place`. The daemon
+/// sees an empty folder in place of the one that the file `hide` names.
 private final class StandInSystemd {
     let place: Place
     var units: String { "\(place.folder.path)/units" }
@@ -243,7 +246,7 @@ private final class StandInSystemd {
 
     deinit {
         guard let process, kill(process, SIGTERM) == 0 else { return }
-        // Not our child: it has ended when it has no words any more.
+        // Not a child of this process: it has ended when its command line is empty.
         for _ in 0..<200 where (try? PosixFileSystem().read("/proc/\(process)/cmdline").isEmpty) == false {
             usleep(20_000)
         }
@@ -274,7 +277,7 @@ private final class StandInSystemd {
             environment: self.environment.merging(environment) { $1 })
     }
 
-    /// What was asked of systemctl since the last time, questions apart.
+    /// The changing systemctl commands since the last call.
     func calls() throws -> [String] {
         let path = "\(place.folder.path)/calls"
         guard let text = try? text(path) else { return [] }
@@ -282,7 +285,7 @@ private final class StandInSystemd {
         return text.split(separator: "\n").map(String.init)
     }
 
-    /// Files and folders that an addition may have left.
+    /// Files and folders that a command may have left.
     func written() throws -> [String] {
         ["\(place.folder.path)/config.d", units].filter { FileManager.default.fileExists(atPath: $0) }
     }

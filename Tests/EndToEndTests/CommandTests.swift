@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// The real program with the real engine, on the model that comes along, with few steps.
+/// The real program and engine, on the starter model, with few steps.
 @Suite(.serialized) struct CommandTests {
     private static let root = Program.root.path(percentEncoded: false)
     private let quick = "settings: {max_steps: 2, warp: 0, num_steps: 10, lora: {steps: 1, batch: 1}}\n"
@@ -47,7 +47,7 @@ import Testing
         #expect(["moved", "partly", "unchanged"].contains(t["verdict"]?.string ?? ""))
         #expect((t["metrics"]?["mean_distance"]?.number ?? -1) >= 0)
         #expect(t["files"]?["result"]?.string == "result.png")
-        // The spec as run reads back and runs to the same picture, byte for byte: nothing was left to chance.
+        // The effective spec gives the same picture, byte for byte: it has every input.
         try FileManager.default.copyItem(atPath: "\(out)/spec.yaml", toPath: "\(folder.path)/again.yaml")
         let again = try Program.run([
             "edit", "\(folder.path)/r.png", "\(folder.path)/again.yaml", "--out", "\(folder.path)/2",
@@ -60,7 +60,7 @@ import Testing
         #expect(try Program.run(["edit", "\(folder.path)/r.png", spec, "--out", out]).code == 73)
     }
 
-    @Test func `any size and kind of picture comes back at its own size, with its alpha and depth`() throws {
+    @Test func `a result has its picture's size, alpha and depth`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/s.yaml"
         try "prompt: {source: a, edit: b}\n\(quick)".write(toFile: spec, atomically: true, encoding: .utf8)
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `edit takes the fixtures' own jobs and LoRA files, and leaves the reference's trace`() throws {
+    @Test func `edit reads the fixtures' jobs and LoRA files, and writes the reference's trace`() throws {
         let folder = try TemporaryFolder()
         let fixtures = "\(Self.root)Tests/Fixtures/starter"
         let job = "\(fixtures)/jobs/released_mask"
@@ -152,7 +152,7 @@ import Testing
         #expect(try code("models", "verify") == 0)
     }
 
-    @Test func `check says what would be done, and that points are unchecked without a picture`() throws {
+    @Test func `check shows the plan, and notes that points are unchecked without a picture`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"
         try "drags: [{from: [1, 1], to: [500, 1]}]\npreset: quick\n".write(
@@ -178,7 +178,7 @@ import Testing
                 "a.yaml:1:28: error: `to` is at (500, 1), outside the picture of 128×128 pixels"))
     }
 
-    @Test func `the daemon with its own worker publishes an edit and sets a truncated picture aside`() throws
+    @Test func `the daemon with its own worker publishes an edit and quarantines a truncated picture`() throws
     {
         let folder = try TemporaryFolder()
         let (inbox, outbox) = ("\(folder.path)/in", "\(folder.path)/out")
@@ -208,7 +208,7 @@ import Testing
                 "ends too early"))
     }
 
-    @Test func `drags that all begin within reach are told before anything runs`() throws {
+    @Test func `drags that all start within reach give a note before the edit runs`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"
         try "drags: [{from: [60, 60], to: [61, 60]}]\nsettings: {reach: 2}\n".write(
@@ -219,7 +219,7 @@ import Testing
     }
 
     @Test
-    func `the caption comes from a program, from CLIP or from the template, in the order that is configured`()
+    func `the caption comes from a program, CLIP or the template, in the configured order`()
         throws
     {
         let folder = try TemporaryFolder()
@@ -242,7 +242,8 @@ import Testing
         #expect(clip?["caption"]?.string == "penguin")
     }
 
-    @Test func `a guide that sees a small picture guides otherwise, and says so in the trajectory`() throws {
+    @Test func `a guide that sees a small picture changes the edit, and the trajectory records that`() throws
+    {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/s.yaml"
         try "prompt: {source: rabbit, edit: fox}\n\(quick)".write(
@@ -266,7 +267,7 @@ import Testing
         #expect(abs(losses[0] - losses[1]) < 0.5 * losses[0])
     }
 
-    @Test func `every example is a good spec`() throws {
+    @Test func `every example is a valid spec`() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: example("")).filter {
             $0.hasSuffix(".yaml")
         }

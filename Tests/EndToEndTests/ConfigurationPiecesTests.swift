@@ -16,7 +16,7 @@ import Testing
         let folder = try TemporaryFolder()
         let main = "\(folder.path)/config.yaml"
         try write(main, "inboxes: [{path: /srv/in}]\noutbox: /srv/out\n")
-        // Ö is after z by its bytes, before o by its looks.
+        // Ö comes after z by its bytes.
         for name in ["b.yaml", "a.yml", "B.yaml", "Ö.yaml", "z.yaml"] {
             try write("\(folder.path)/config.d/\(name)", "outbox: /srv/\(name)\n")
         }
@@ -38,13 +38,13 @@ import Testing
             return
         }
         #expect(pieces.count == 5 && pieces[0].string == "\(folder.path)/config.d/B.yaml")
-        // --config has its own, whatever it is called.
+        // The file of --config has its own pieces, whatever its name.
         try write("\(folder.path)/blue.yaml", "workers: 1\n")
         let blue = try Program.run(["check-config", "\(folder.path)/blue.yaml"])
         #expect(blue.code == 78 && blue.errors.hasPrefix("\(folder.path)/blue.d/x.yaml:1:1: error: "))
     }
 
-    @Test func `a piece that cannot be read is the configuration's error`() throws {
+    @Test func `an unreadable piece is a configuration error`() throws {
         let folder = try TemporaryFolder()
         try write("\(folder.path)/c.yaml", "workers: 1\n")
         try PosixFileSystem().createDirectory("\(folder.path)/c.d")
@@ -53,13 +53,13 @@ import Testing
         #expect(run.code == 78 && run.errors.hasPrefix("\(folder.path)/c.d/x.yaml: error: open failed"))
     }
 
-    @Test func `the daemon watches inboxes of pieces, and its worker reads them too`() throws {
+    @Test func `the daemon watches the inboxes of pieces, and its worker reads the pieces too`() throws {
         let place = try Place()
         let more = "\(place.folder.path)/more"
         try PosixFileSystem().createDirectory(more)
         try write(
             "\(place.folder.path)/config.d/more.yaml", "inboxes: [{path: \(more)}]\nlimits: {pixels: 1K}\n")
-        // The real worker, locked in: the picture has more pixels than the piece allows.
+        // The real worker in its sandbox: the picture has more pixels than the piece allows.
         try Data(Place.picture).write(to: URL(filePath: "\(more)/x.png"))
         try write("\(more)/x.yaml", "prompt: a cat\n")
         let run = try Program.run(place.arguments + ["--once"])
@@ -67,10 +67,10 @@ import Testing
         #expect(place.json("\(more)/failed/x/error.json")?["code"]?.string == "image.too_large")
     }
 
-    @Test func `a reload takes the pieces as well; a bad one keeps everything as it was`() throws {
+    @Test func `a reload reads the pieces too; a bad piece keeps the old configuration`() throws {
         let place = try Place()
-        let told = "\(place.folder.path)/told"
-        try write("\(place.folder.path)/hook", "#!/bin/sh\necho >> \(told)\n")
+        let calls = "\(place.folder.path)/calls"
+        try write("\(place.folder.path)/hook", "#!/bin/sh\necho >> \(calls)\n")
         chmod("\(place.folder.path)/hook", 0o755)
         let errors = Pipe()
         let daemon = try place.start(errors: errors)
@@ -94,12 +94,12 @@ import Testing
             place.wait(name) { place.names(place.outbox).contains(name) }
         }
         try edit("before")
-        #expect(!FileManager.default.fileExists(atPath: told))
-        try reload("hook: \(place.folder.path)/hook\n", until: "configuration read again")
+        #expect(!FileManager.default.fileExists(atPath: calls))
+        try reload("hook: \(place.folder.path)/hook\n", until: "configuration reloaded")
         try edit("one")
-        place.wait("the hook") { FileManager.default.contents(atPath: told)?.count == 1 }
-        try reload("hook: null\nworker: 2\n", until: "the configuration stays as it was")
+        place.wait("the hook") { FileManager.default.contents(atPath: calls)?.count == 1 }
+        try reload("hook: null\nworker: 2\n", until: "the old configuration stays")
         try edit("two")
-        place.wait("the hook") { FileManager.default.contents(atPath: told)?.count == 2 }
+        place.wait("the hook") { FileManager.default.contents(atPath: calls)?.count == 2 }
     }
 }

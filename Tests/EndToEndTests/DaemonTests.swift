@@ -34,7 +34,7 @@ import Testing
         #expect(daemon.terminationStatus == 0)
     }
 
-    @Test func `once: everything is done, and the exit code says whether all was well`() throws {
+    @Test func `run --once completes all jobs, and its exit code says whether all were published`() throws {
         let place = try Place()
         #expect(try place.runOnce() == 0)
         for i in 0..<20 {
@@ -53,7 +53,7 @@ import Testing
         #expect(place.names("\(place.inbox)/failed") == ["bad"])
     }
 
-    @Test func `a refused job is set aside with its reason, and the neighbours go on`() throws {
+    @Test func `a refused job is quarantined with its error, and other jobs go on`() throws {
         let place = try Place()
         for name in ["bad", "good"] { try place.drop(picture: "\(name).png") }
         try place.drop(spec: "bad.yaml", "prompt: REFUSE\npriority: 5\n")
@@ -67,13 +67,13 @@ import Testing
         #expect(error["code"]?.string == "spec.test")
         #expect(error["attempts"]?.integer == 1)
         #expect(place.started == ["bad.yaml", "good.yaml"])
-        // The spec was wrong, not the picture: a corrected spec runs at once.
+        // Only the spec was wrong: a corrected spec runs at once.
         try place.drop(spec: "bad.yaml")
         #expect(try place.runOnce() == 0)
         #expect(place.names(place.outbox) == ["bad", "good"])
     }
 
-    @Test func `a job whose worker crashes is tried three times, then set aside`() throws {
+    @Test func `a job whose worker crashes runs three times and is then quarantined`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: CRASH\n")
@@ -84,7 +84,10 @@ import Testing
         #expect(error["attempts"]?.integer == 3)
     }
 
-    @Test func `a full disk pauses the job and charges nothing; it goes on unaided`() throws {
+    @Test
+    func `a full disk postpones the job without counting an attempt, and the job then goes on by itself`()
+        throws
+    {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: DISKFULL\n")
@@ -97,7 +100,7 @@ import Testing
         #expect(place.names("\(place.inbox)/failed").isEmpty)
     }
 
-    @Test func `killed in the midst of a job, the daemon does it again at the next start and publishes once`()
+    @Test func `after a kill during a job, the next daemon runs the job again and publishes it once`()
         throws
     {
         let place = try Place()
@@ -108,7 +111,7 @@ import Testing
         kill(daemon.processIdentifier, SIGKILL)
         daemon.waitUntilExit()
         #expect(place.names(place.outbox).isEmpty)
-        // The same claim is taken up; this time it is quick.
+        // The daemon takes up the same claim; this run is quick.
         let claims = "\(place.inbox)/.clipdragd"
         let claim = try #require(
             (try FileManager.default.contentsOfDirectory(atPath: claims)).first { $0 != "lock" })
@@ -120,7 +123,7 @@ import Testing
         #expect(place.names(place.outbox) == ["x"])
     }
 
-    @Test func `SIGTERM gives the running job back to the inbox within two seconds`() throws {
+    @Test func `SIGTERM returns the running job to the inbox within two seconds`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: SLOW\n")
@@ -136,7 +139,7 @@ import Testing
     }
 
     @Test
-    func `a name that is taken becomes the next one, and a repeated pair says of what it is a duplicate`()
+    func `a taken name gets the next number, and a repeated pair names the job that it duplicates`()
         throws
     {
         let place = try Place()
@@ -151,7 +154,7 @@ import Testing
         #expect(place.names("\(place.inbox)/archive") == ["x.2.png", "x.2.yaml", "x.png", "x.yaml"])
     }
 
-    @Test func `no job starts on a picture or a spec that is still being written`() throws {
+    @Test func `no job starts while its picture or spec is being written`() throws {
         let place = try Place()
         let daemon = try place.start()
         let picture = try FileHandleWriter("\(place.inbox)/slow.png")
@@ -159,7 +162,7 @@ import Testing
         let third = Place.picture.count / 3
         for part in [0..<third, third..<2 * third] {
             try picture.write(Array(Place.picture[part]))
-            // three times the quiet time: only the content tells that it is not whole
+            // three times the quiet time: only the content shows that it is incomplete
             Thread.sleep(forTimeInterval: 0.6)
             #expect(place.started.isEmpty)
         }
@@ -208,7 +211,7 @@ import Testing
         #expect(place.started == ["high.yaml", "first.yaml", "second.yaml", "low.yaml"])
     }
 
-    @Test func `what is not ours is never touched`() throws {
+    @Test func `the daemon touches only its own files and ready pairs`() throws {
         let place = try Place()
         let foreign = [".hidden.yaml", "x.yaml.tmp", "x.png.part", "y.crdownload", "notes.txt", "z.yaml~"]
         for name in foreign { try place.drop(spec: name) }
@@ -225,7 +228,7 @@ import Testing
     }
 
     @Test(arguments: [("delete", [] as [String]), ("keep", ["done", "x.png"]), ("archive", ["archive"])])
-    func `inputs are archived, kept or deleted as the configuration says`(
+    func `the daemon archives, keeps or deletes inputs as configured`(
         _ inputs: String, _ left: [String]
     ) throws {
         let place = try Place(extra: "inputs: \(inputs)\n")
@@ -236,7 +239,7 @@ import Testing
         #expect(place.names(place.inbox) == left)
     }
 
-    @Test func `a picture stays while another spec still waits for its mask`() throws {
+    @Test func `a picture stays while another spec that names it waits for its mask`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml")
@@ -250,7 +253,7 @@ import Testing
         #expect(place.names("\(place.inbox)/archive") == ["m.png", "x.png", "x.yaml", "y.yaml"])
     }
 
-    @Test func `a start without its inbox's disk keeps a result that only lacks its rename`() throws {
+    @Test func `a start without the inbox's disk keeps a complete unpublished result`() throws {
         let place = try Place()
         let files = PosixFileSystem()
         let (id, unfinished) = ("1-1-abcdef-1", "1-1-abcdef-2")
@@ -269,7 +272,7 @@ import Testing
         try files.createDirectory("\(place.outbox)/.clipdragd/\(unfinished)")
         try files.rename(place.inbox, to: "\(place.inbox).unmounted")
         #expect(try place.runOnce() == 0)
-        // What now has the inbox's path is another inbox: neither is its own.
+        // The folder at the inbox's path is another inbox now.
         #expect(try files.list("\(place.outbox)/.clipdragd").map(\.name) == [id, unfinished])
         try files.removeTree(place.inbox)
         try files.rename("\(place.inbox).unmounted", to: place.inbox)
@@ -290,7 +293,7 @@ import Testing
         daemon.waitUntilExit()
     }
 
-    @Test func `status, list, show, explain, hold and release tell and do what they say`() throws {
+    @Test func `status, list, show, explain, hold and release work`() throws {
         let place = try Place()
         try ControlSwitch.pause(place)
         let daemon = try place.start()

@@ -2,7 +2,7 @@ import Foundation
 import Settings
 import Testing
 
-/// Documents stay true: what the sources say is in them.
+/// The documents agree with the sources.
 @Suite struct DocumentTests {
     private func text(_ path: String) throws -> String {
         try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)
@@ -56,7 +56,7 @@ import Testing
         ]
     }
 
-    @Test func `links between documents lead somewhere`() throws {
+    @Test func `every link between documents has a target`() throws {
         for path in try pages() {
             let folder = Program.root.appending(path: path).deletingLastPathComponent()
             for match in try text(path).matches(of: /\]\(([^)#]+)\)/) where !match.1.contains("://") {
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `each promise of delivery names a test that is there`() throws {
+    @Test func `each promise of delivery names an existing test`() throws {
         var links = 0
         for match in try text("docs/delivery.md").matches(of: /\[([^\]]+)\]\(\.\.\/(Tests\/[^)]+)\)/) {
             let source = try text(String(match.2))
@@ -101,7 +101,7 @@ import Testing
             links += 1
         }
         #expect(links >= 9)
-        // Each promise has one.
+        // Each promise names a test.
         let promises = try text("docs/delivery.md").split(separator: "\n## ")[0].split(separator: "\n- ")
             .dropFirst()
         for promise in promises { #expect(promise.contains("](../Tests/"), "\(promise)") }

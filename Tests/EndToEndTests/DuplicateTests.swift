@@ -2,9 +2,9 @@ import Foundation
 import JSON
 import Testing
 
-/// Of which earlier job a pair is told to be a repetition.
+/// Which earlier job a pair duplicates.
 @Suite struct DuplicateTests {
-    @Test func `another mask makes another job, not a duplicate`() throws {
+    @Test func `a job with another mask is no duplicate`() throws {
         let place = try Place()
         func run(mask: [UInt8]) throws -> String? {
             try place.drop(picture: "x.png")
@@ -23,7 +23,7 @@ import Testing
 
     @Test
     func
-        `a spec that means the same makes a duplicate however it is written; another wish or preset does not`()
+        `a spec with the same meaning makes a duplicate; another edit prompt or preset does not`()
         throws
     {
         let place = try Place()
@@ -36,7 +36,7 @@ import Testing
         let plain = "prompt: x\nsettings: {max_steps: 7, lambda: 0.5}\n"
         #expect(try run(plain, as: "a") == "")
         let same = """
-            # the same, told otherwise
+            # the same, written differently
             priority: 3
             image: b.png
             settings:

@@ -5,10 +5,10 @@ import Imaging
 import JSON
 import Testing
 
-/// One test for each documented error code: the program itself is brought to say it. Codes that only other levels can reach
-/// are named with the test that has them.
+/// One test for each documented error code: the program prints it. For codes that only other tests can reach, the table names
+/// the test.
 @Suite struct ErrorCodeTests {
-    /// What makes a spec fail, by code. A whole picture x.png lies beside it.
+    /// A failing spec for each code. A valid picture x.png lies beside it.
     private static let specs: [String: String] = [
         "spec.unknown_key": "promt: a cat\n",
         "spec.duplicate_key": "prompt: a\nprompt: b\n",
@@ -143,11 +143,11 @@ import Testing
     }
 
     @Test(arguments: specs.keys.sorted())
-    func `a bad spec's code`(_ wanted: String) throws {
+    func `each bad spec gives its error code`(_ wanted: String) throws {
         #expect(try checked(Array((Self.specs[wanted] ?? "").utf8)) == wanted)
     }
 
-    @Test func `a spec's encoding, and --set without an equals sign`() throws {
+    @Test func `a spec that is not UTF-8, and --set without an equals sign, give their error codes`() throws {
         #expect(try checked([0x70, 0x3a, 0x20, 0xff, 0x0a]) == "spec.encoding")
         let folder = try place(spec: good)
         let edit = ["edit", "\(folder.path)/d/x.png", "\(folder.path)/d/x.yaml", "--out", "\(folder.path)/o"]
@@ -157,7 +157,7 @@ import Testing
         #expect(try code(edit) == "out.not_empty")
     }
 
-    @Test func `configurations`() throws {
+    @Test func `each bad configuration gives its error code`() throws {
         let folder = try place(spec: good)
         let config = "\(folder.path)/c.yaml"
         try PosixFileSystem().create(config, Array("outbox: here\n".utf8), mode: 0o644)
@@ -167,7 +167,7 @@ import Testing
         #expect(try code(["run", "--once", "--config", config]) == "config.incomplete")
     }
 
-    @Test func `pictures`() throws {
+    @Test func `each bad picture gives its error code`() throws {
         #expect(try checked(good, picture: Array("no picture".utf8)) == "image.format")
         #expect(try checked(good, picture: Array(Place.picture.dropLast(900))) == "image.truncated")
         var corrupt = Place.picture
@@ -213,7 +213,7 @@ import Testing
         ]
     }
 
-    @Test func `models, the sandbox, files`() throws {
+    @Test func `bad models, sandboxes and files give their error codes`() throws {
         let folder = try place(spec: good)
         let spec = "\(folder.path)/d/x.yaml"
         #expect(try code(["check", spec, "--model", "nothing"]) == "model.missing")
@@ -237,11 +237,11 @@ import Testing
         #expect(try code(["check", "\(folder.path)/d/none.yaml"]) == "file.open")
     }
 
-    @Test func `jobs and the daemon`() throws {
+    @Test func `failing jobs and daemons give their error codes`() throws {
         let folder = try TemporaryFolder()
         let hook = "\(folder.path)/hook"
         try PosixFileSystem().create(
-            hook, Array("#!/bin/sh\necho >> \(folder.path)/told\nexit 3\n".utf8), mode: 0o755)
+            hook, Array("#!/bin/sh\necho >> \(folder.path)/calls\nexit 3\n".utf8), mode: 0o755)
         let place = try Place(extra: "hook: \(hook)\n")
         let state = ["--state", place.state]
         #expect(try code(["status"] + state) == "status.none")
@@ -266,7 +266,7 @@ import Testing
         #expect(place.json("\(place.inbox)/failed/x/error.json")?["code"]?.string == "job.cancelled")
         // Five runs of the hook, half a second, one, two and four after each other.
         place.wait("the hook's end", seconds: 40) {
-            FileManager.default.contents(atPath: "\(folder.path)/told")?.count == 5
+            FileManager.default.contents(atPath: "\(folder.path)/calls")?.count == 5
                 && place.names("\(place.state)/hook").isEmpty
         }
         daemon.terminate()

@@ -42,13 +42,13 @@ enum Program {
         program: String = path
     ) throws -> (code: Int32, output: String, errors: String) {
         let folder = try TemporaryFolder()
-        // Files, not pipes: whatever is printed, nothing blocks.
+        // Files, not pipes: a long output cannot block.
         let (out, err) = ("\(folder.path)/out", "\(folder.path)/err")
         for path in [out, err] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
         process.executableURL = URL(filePath: launcher.isEmpty ? program : "/usr/bin/env")
         process.arguments = launcher.isEmpty ? arguments : launcher + [program] + arguments
-        // Nothing is remembered from one run to the next, but where a test says so.
+        // Each run has its own cache, unless a test shares one.
         process.environment = ProcessInfo.processInfo.environment
             .merging(["STATE_DIRECTORY": "\(folder.path)/state"]) { $1 }.merging(environment) { $1 }
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: out))
@@ -79,8 +79,8 @@ final class TemporaryFolder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// A copy of the program that the user nobody can run: with the libraries that lie in no system folder, and the models.
-/// Only root can run it as nobody.
+/// A copy of the program for the user nobody, with its models and the libraries outside system folders. Only root can run it
+/// as nobody.
 final class ProgramOfNobody {
     private let folder: TemporaryFolder
     private let path: String
@@ -114,9 +114,9 @@ final class ProgramOfNobody {
     }
 }
 
-/// An inbox, an outbox and a state folder, with a stand-in for the worker: a script that does what words in the spec's
-/// prompt say: CRASH, SLOW, HUNGRY, STEADY, SILENT, REFUSE, DISKFULL, MISCONFIGURED, DAMAGED, LITTER; otherwise it makes a
-/// result at once.
+/// An inbox, an outbox and a state folder, with a script in place of the worker. It does what a word in the spec's prompt
+/// says: CRASH, SLOW, HUNGRY, STEADY, SILENT, REFUSE, DISKFULL, MISCONFIGURED, DAMAGED, LITTER; without such a
+/// word it writes a result at once.
 final class Place {
     let folder: TemporaryFolder
     var inbox: String { "\(folder.path)/in" }
@@ -134,7 +134,7 @@ final class Place {
         let script = """
             #!/bin/sh
             while [ $# -gt 0 ]; do
-              case "$1" in --out) out=$2;; --spec) spec=$2;; --id) id=$2;; --image) image=$2;; --duplicate-of) dup=$2;; esac
+              case "$1" in --out=*) out=${1#*=};; --spec=*) spec=${1#*=};; --id=*) id=${1#*=};; --image=*) image=${1#*=};; --duplicate-of=*) dup=${1#*=};; esac
               shift
             done
             echo "$id $(basename "$spec")" >> '\(folder.path)/started'
@@ -226,7 +226,7 @@ final class Place {
         FileManager.default.contents(atPath: path).flatMap { JSONValue(parsing: Array($0)) }
     }
 
-    /// Waits until something holds; for long, as others may be at work on the machine.
+    /// Waits until a condition holds; the timeout is long, because the machine may be busy.
     func wait(_ what: String, seconds: Double = 60, _ condition: () -> Bool) {
         let end = Date().addingTimeInterval(seconds)
         while !condition() {

@@ -3,15 +3,15 @@ import Glibc
 import JSON
 import Testing
 
-/// What the journal is told, over a socket as journald has one.
+/// The journal entries, read from a socket like journald's.
 @Suite(.serialized) struct JournalTests {
-    /// What the entries say of a job: its events in order, and how it ended.
+    /// A job's history from its entries: its events in order, and its end.
     private struct History {
         var events: [String] = []
         var ending: [String: String] = [:]
     }
 
-    @Test func `from the journal alone every job's history can be told, and it is what the records say`()
+    @Test func `the journal gives every job's history, and it agrees with the records`()
         throws
     {
         let place = try Place(limits: ", attempts: 2")
@@ -32,7 +32,7 @@ import Testing
         }
         let state = ["--state", place.state, "--json"]
         for (verb, name) in [("hold", "kept"), ("cancel", "dropped")] {
-            place.wait("the job to be told of") {
+            place.wait("the job's event") {
                 (try? Program.run([verb, try id(name)] + state).output.contains("\"request\":\"\(verb)\""))
                     == true
             }
@@ -59,7 +59,7 @@ import Testing
         #expect(histories[try id("crash")]?.events == ["claimed", "started", "retried", "started", "failed"])
         #expect(histories[try id("kept")]?.events == ["claimed", "held", "released", "started", "published"])
         #expect(histories[try id("dropped")]?.events == ["claimed", "cancelled", "failed", "requeued"])
-        // The records in the state folder say the same of each.
+        // The records in the state folder agree.
         let records = try Program.run(["list"] + state).output.split(separator: "\n").compactMap {
             JSONValue(parsing: Array($0.utf8))
         }
@@ -84,7 +84,7 @@ import Testing
         journal.entries.count { ["published", "failed"].contains($0["CLIPDRAGD_STATE"]) }
     }
 
-    /// Every entry has what journal-fields(7) asks for, and one id means one kind of event.
+    /// Every entry has the fields of journal-fields(7), and each message ID has one kind of event.
     private func checkFields(_ entries: [[String: String]]) throws {
         var kinds: [String: String] = [:]
         for entry in entries {
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `a place that fails is told with its errno and with whose fault it is`() throws {
+    @Test func `the journal entry of a failing place has its errno and its error type`() throws {
         let place = try Place()
         let journal = try JournalSocket(place)
         let daemon = try place.start(environment: ["CLIPDRAGD_JOURNAL_SOCKET": journal.path])
@@ -129,7 +129,7 @@ import Testing
         daemon.waitUntilExit()
     }
 
-    @Test func `a name with a line break is one field, and nothing of it becomes another`() throws {
+    @Test func `a name with a line break stays one journal field`() throws {
         let place = try Place()
         let journal = try JournalSocket(place)
         let name = Array("a\nPRIORITY=0".utf8)
@@ -143,7 +143,7 @@ import Testing
     }
 }
 
-/// A datagram socket that stands for journald's; its entries are read as the native protocol has them.
+/// A datagram socket in place of journald's; it reads entries of the native protocol.
 private final class JournalSocket {
     let path: String
     private let descriptor: Int32

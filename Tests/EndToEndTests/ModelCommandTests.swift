@@ -21,7 +21,7 @@ import TestSupport
 
     private func json(_ text: String) -> JSONValue? { JSONValue(parsing: Array(text.utf8)) }
 
-    /// The picture that a fixture's job gives on a model, byte for byte.
+    /// The bytes of the result of a fixture's job on a model.
     private func result(model: String, _ more: [String] = []) throws -> Data {
         let job = Fixtures.path("sd15/jobs/released_one_pair")
         let out = "\(folder.path)/out-\(UUID().uuidString)"
@@ -40,10 +40,10 @@ import TestSupport
         return all.filter { !$0.hasPrefix(".") }.sorted()
     }
 
-    @Test func `a folder becomes a model with what is read of it, byte for byte`() throws {
+    @Test func `an imported folder keeps the files that the program reads, byte for byte`() throws {
         let source = "\(folder.path)/Some-Model"
         try files.copyItem(atPath: sd15, toPath: source)
-        // What is not read is not copied: other formats, a variant beside the whole.
+        // The import copies only files that the program reads: no other formats, no variants.
         for name in [
             "unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.safetensors", "a.onnx",
         ] {
@@ -60,14 +60,14 @@ import TestSupport
         }
         #expect(try run("models", "list").output.contains("Some-Model\t\(state)/models/Some-Model\n"))
         #expect(try run("models", "verify", "Some-Model").output == "Some-Model: good\n")
-        // A name is given once.
+        // A taken name is refused.
         let again = try run("models", "import", source)
         #expect(again.code == 73 && again.errors.contains("--name"))
         #expect(try files.contentsOfDirectory(atPath: "\(state)/models") == ["Some-Model"])
     }
 
     @Test(arguments: ["sd15", "sd21"])
-    func `a checkpoint of one file becomes a model that edits to the same bytes as its folder`(
+    func `a checkpoint file and its folder give models with byte-equal edits`(
         _ family: String
     )
         throws
@@ -89,7 +89,9 @@ import TestSupport
         #expect(results[0] == results[1])
     }
 
-    @Test func `without configurations they are derived, and the prediction says whence`() throws {
+    @Test func `the import derives missing configurations, and notes where the prediction type comes from`()
+        throws
+    {
         let clip = "\(sd15)/clip"
         // The fixture with a VAE as wide as the 32 groups of the published models' norms need.
         var wide = try CheckpointFile(path: single)
@@ -131,7 +133,7 @@ import TestSupport
         #expect(refused.code == 69 && refused.errors.contains("do not make 32 groups"), "\(refused.errors)")
     }
 
-    @Test func `what cannot be imported is told with what to do, and leaves nothing behind`() throws {
+    @Test func `a failed import says what to do, and leaves no files`() throws {
         let pickle = "\(folder.path)/v1-5.ckpt"
         try Data("x".utf8).write(to: URL(filePath: pickle))
         let broken = "\(folder.path)/broken"
@@ -161,7 +163,7 @@ import TestSupport
         #expect(try run("models", "show", pickle).errors.contains("pickle"))
     }
 
-    @Test func `another VAE and LoRAs come with a model, and change its digest and its pictures`() throws {
+    @Test func `a model's own VAE and LoRAs change its digest and its pictures`() throws {
         // A VAE of one file whose last bias is 0.
         var other = try CheckpointFile(path: single)
         other.entries = other.entries.filter { $0.key.hasPrefix("first_stage_model.") }
@@ -181,7 +183,7 @@ import TestSupport
         let swapped = try result(model: "swapped")
         #expect(swapped != plain)
         #expect(try digest("swapped") != digest(sd15))
-        // The same, named by a model's clipdrag.json, wherever the file lies.
+        // The same VAE, named in a model's clipdrag.json, anywhere on the disk.
         let named = "\(folder.path)/named"
         try files.copyItem(atPath: sd15, toPath: named)
         let settings = "\(named)/clipdrag.json"
@@ -200,7 +202,7 @@ import TestSupport
         #expect(files.contentsEqual(atPath: vae, andPath: "\(state)/models/inside/own/vae.safetensors"))
         try files.removeItem(atPath: "\(named)/own")
         #expect(try before != digest(sd15))
-        // A LoRA of none of it changes nothing; of all of it, the picture.
+        // A LoRA at scale 0 changes nothing; at scale 1 it changes the picture.
         let lora = Fixtures.path("sd15/lora.safetensors")
         try set(#"{"loras": [{"file": "\#(lora)", "scale": 0}]}"#)
         #expect(try result(model: named) == plain)
@@ -242,7 +244,7 @@ import TestSupport
         #expect(files.fileExists(atPath: "\(out)/result.png"))
     }
 
-    @Test func `a LoRA of the command line is scaled, and the trajectory says so`() throws {
+    @Test func `--lora-scale scales the LoRA, and the trajectory records the scale`() throws {
         let lora = Fixtures.path("sd15/lora.safetensors")
         let whole = try result(model: sd15, ["--lora", lora])
         #expect(try result(model: sd15, ["--lora", lora, "--lora-scale", "1"]) == whole)
@@ -259,11 +261,11 @@ import TestSupport
         #expect(try run("edit", "a", "b", "--out", "c", "--lora-scale", "11").code == 64)
     }
 
-    @Test func `the digest of a model is that of its weights one after the other, however large`() throws {
+    @Test func `a model's digest is the digest of its concatenated weights, at any size`() throws {
         let model = Program.root.appending(path: "Models/starter").path(percentEncoded: false)
         let weights = contents(model).filter { $0.hasSuffix(".safetensors") }
         let bytes = try weights.map { Array(try Data(contentsOf: URL(filePath: "\(model)/\($0)"))) }
-        // More than one piece, and a last one that is not whole.
+        // More than one block, and a shorter last one.
         #expect(bytes.contains { $0.count > 2 << 20 && $0.count % (1 << 20) != 0 })
         let shown = json(try run("models", "show", "starter", "--json").output)
         #expect(shown?["sha256"]?.string == Digest.sha256(bytes))

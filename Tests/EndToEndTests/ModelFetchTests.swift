@@ -4,7 +4,7 @@ import JSON
 import Testing
 import TestSupport
 
-/// `clipdragd models fetch` against a server on this machine that does what servers and networks do.
+/// `clipdragd models fetch` against a local server that imitates the faults of servers and networks.
 @Suite(.serialized) struct ModelFetchTests {
     private let folder: TemporaryFolder
     private let server: FileServer
@@ -27,7 +27,7 @@ import TestSupport
         }.sorted()
     }
 
-    /// The fixture's manifest, its files under a way of the server's, changed as wished.
+    /// The fixture's manifest, with its files under a path of the server, and with changes.
     private func manifest(_ way: String, _ change: (inout [String: Any], String) -> Void = { _, _ in }) throws
         -> String
     {
@@ -71,7 +71,7 @@ import TestSupport
         #expect((try? files.contentsOfDirectory(atPath: "\(state)/models")) == ["tiny"])
     }
 
-    @Test func `a model is fetched whole, tells its progress, and is then one like any other`() throws {
+    @Test func `fetch downloads a complete model and prints its progress, and the model works`() throws {
         let path = try absolute("plain")
         let first = try fetch(path)
         #expect(first.code == 0, "\(first.errors)")
@@ -101,7 +101,11 @@ import TestSupport
         #expect(try fetch("nothing").code == 66)
     }
 
-    @Test func `killed amid a file it goes on from there, and nothing is seen before all is there`() throws {
+    @Test
+    func
+        `after a kill during a file fetch continues from there, and the model appears only when it is complete`()
+        throws
+    {
         let path = try absolute("stall")  // half of the largest file, then silence, the first time
         let process = try Program.start(["models", "fetch", path, "--state", state])
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
@@ -111,7 +115,7 @@ import TestSupport
         let half = try #require(try files.attributesOfItem(atPath: "\(source)/\(largest)")[.size] as? Int) / 2
         let end = Date().addingTimeInterval(60)
         while size() < half, Date() < end { Thread.sleep(forTimeInterval: 0.02) }
-        // Meanwhile no other fetch or import gets in its way.
+        // Meanwhile other fetches and imports are refused.
         let other = try Program.run(["models", "import", source, "--name", "other", "--state", state])
         #expect(other.code == 75 && other.errors.contains("is under way"), "\(other.errors)")
         #expect(try code("import", source, "--name", "other") == "model.busy")
@@ -126,11 +130,11 @@ import TestSupport
         expectWhole()
         let later = server.requests.dropFirst(before)
         #expect(later.contains { $0.hasPrefix("/stall/model/\(largest) bytes=\(half)-") }, "\(later)")
-        // What was there already was not asked for again.
+        // It did not request the bytes that it had.
         #expect(!later.contains { $0.contains("/clip/model.safetensors ") })
     }
 
-    @Test func `a connection that breaks is taken up again unaided`() throws {
+    @Test func `fetch resumes after a broken connection by itself`() throws {
         let run = try fetch(try absolute("drop"))
         #expect(run.code == 0, "\(run.errors)")
         expectWhole()
@@ -138,37 +142,39 @@ import TestSupport
         #expect(asked.count >= 2 && asked[1].contains("bytes=") && !asked[1].contains("bytes=0-"), "\(asked)")
     }
 
-    @Test func `a server without ranges, one that fails at first, and one that sends elsewhere`() throws {
+    @Test func `fetch works with a server without ranges, one that fails at first, and one that redirects`()
+        throws
+    {
         for way in ["whole", "busy", "moved"] {
             let run = try fetch(try absolute(way))
             #expect(run.code == 0, "\(way): \(run.errors)")
             expectWhole()
             try files.removeItem(atPath: model)
         }
-        // And one without ranges after an interruption: from the beginning.
+        // A server without ranges, after an interruption: from the beginning.
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
         try files.createDirectory(
             at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data("the beginning of something else".utf8).write(to: URL(filePath: part))
-        // And what another manifest listed is not published.
+        // Files of another manifest are not installed.
         try Data("x".utf8).write(to: URL(filePath: part + "2"))
         #expect(try fetch(try absolute("whole")).code == 0)
         expectWhole()
     }
 
-    @Test func `bytes that are not those of the manifest are thrown away, and nothing is published`() throws {
+    @Test func `fetch discards bytes that do not match the manifest, and installs nothing`() throws {
         let run = try fetch(try absolute("damaged"))
         #expect(run.code == 69)
         #expect(run.errors.contains("SHA-256") && run.errors.contains("It was removed"), "\(run.errors)")
         #expect(!files.fileExists(atPath: model))
         #expect(!contents("\(state)/models").contains { $0.hasSuffix(".part") })
         #expect(try code("fetch", try absolute("damaged")) == "model.digest")
-        // The right bytes then go through.
+        // The right bytes are accepted then.
         #expect(try fetch(try absolute("plain")).code == 0)
         expectWhole()
     }
 
-    @Test func `a file that is not there, and sizes that do not agree`() throws {
+    @Test func `a missing file and a wrong size are errors`() throws {
         let missing = try fetch(try absolute("nowhere"))
         #expect(missing.code == 69 && missing.errors.contains("answered 404"), "\(missing.errors)")
         #expect(try code("fetch", try absolute("nowhere")) == "model.fetch")
@@ -182,7 +188,7 @@ import TestSupport
         }
     }
 
-    @Test func `an answer that is no file leaves nothing behind`() throws {
+    @Test func `an answer that is no file leaves no files`() throws {
         let part = "\(state)/models/.tiny.fetch/\(largest).part"
         try files.createDirectory(
             at: URL(filePath: part).deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -192,7 +198,7 @@ import TestSupport
         #expect(!files.fileExists(atPath: part))
     }
 
-    @Test func `the user's curl configuration counts for nothing, and without curl a fetch says so`() throws {
+    @Test func `fetch ignores the user's curl configuration, and names curl when it is missing`() throws {
         let path = try absolute("plain")
         try Data("output = \(folder.path)/elsewhere\nproxy = http://127.0.0.1:9\n".utf8)
             .write(to: URL(filePath: "\(folder.path)/.curlrc"))
@@ -208,7 +214,7 @@ import TestSupport
         #expect(without.code == 69 && without.errors.contains("apt install curl"), "\(without.errors)")
     }
 
-    @Test func `a manifest with a mistake is refused before anything is fetched`() throws {
+    @Test func `fetch refuses a bad manifest before it downloads anything`() throws {
         let digest = String(repeating: "0", count: 64)
         let url = "\(server.address)/plain/model/unet/config.json"
         func item(_ path: String, _ url: String, _ digest: String) -> String {
@@ -240,8 +246,8 @@ import TestSupport
     }
 }
 
-/// A web server for one test: files below a folder in several ways, and what was asked for. It ends with its standard
-/// input: Foundation starts programs with signals blocked.
+/// A web server for one test: it serves files below a folder in several ways, and logs requests. It ends with its standard
+/// input, because Foundation starts programs with signals blocked.
 private final class FileServer {
     private let process = Process()
     private let life = Pipe()
@@ -273,7 +279,7 @@ private final class FileServer {
         process.waitUntilExit()
     }
 
-    /// Paths and ranges that were asked for.
+    /// The requested paths and ranges.
     var requests: [String] {
         ((try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "").split(separator: "\n").map(
             String.init)

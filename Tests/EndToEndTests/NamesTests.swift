@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Names of files, through the real daemon: bytes, twins, collisions, links, folders.
+/// File names with the real daemon: bytes, lookalikes, collisions, links, folders.
 @Suite struct NamesTests {
     private static let spec = Array("prompt: a cat\n".utf8)
 
@@ -19,7 +19,7 @@ import Testing
         Array(repeating: 0xc3, count: 200),
         Array("a b'\"$(x)\\".utf8),
     ])
-    func `a pair of any name is published under its own bytes, by the real worker's way of arguments too`(
+    func `a pair of any name is published under its own bytes, and the worker's arguments keep them`(
         _ stem: [UInt8]
     ) throws {
         let place = try Place()
@@ -31,7 +31,7 @@ import Testing
         #expect(try PosixFileSystem().read(result) == Place.picture)
         let archive = try place.rawNames("\(place.inbox)/archive")
         #expect(archive == [stem + bytes(".png"), stem + bytes(".yaml")])
-        // What people read is UTF-8.
+        // Displayed text is UTF-8.
         let listed = try Program.run(["list", "--state", place.state])
         #expect(listed.code == 0 && listed.output.contains("published"))
         #expect(listed.output.contains(PathCoding.onOneLine(PathCoding.text(stem))))
@@ -55,7 +55,7 @@ import Testing
         #expect(explained.count == 1)
     }
 
-    @Test func `names that look alike but are composed differently are two jobs`() throws {
+    @Test func `names that look alike but have different bytes are two jobs`() throws {
         let place = try Place()
         let twins = [bytes("\u{e9}t\u{e9}"), bytes("e\u{301}te\u{301}")]
         for (i, twin) in twins.enumerated() {
@@ -71,19 +71,21 @@ import Testing
         #expect(try place.rawNames("\(place.inbox)/archive").count == 4)
     }
 
-    @Test func `a spec takes the picture of its own bytes, and not the twin's`() throws {
+    @Test func `a spec takes the picture whose name has its own bytes`() throws {
         let place = try Place()
         try place.drop(Place.picture, as: bytes("e\u{301}.png"))
         try place.drop(bytes("image: \u{e9}.png\nprompt: a cat\n"), as: bytes("x.yaml"))
         #expect(try place.runOnce() == 75)
         #expect(try place.rawNames(place.inbox) == [bytes("e\u{301}.png"), bytes("x.yaml")])
         try place.drop(Place.picture, as: bytes("\u{e9}.png"))
-        #expect(try place.runOnce() == 75)  // the twin is left, alone
+        #expect(try place.runOnce() == 75)  // the lookalike stays, as a half
         #expect(try place.rawNames(place.outbox) == [bytes("x")])
         #expect(try place.rawNames(place.inbox) == [bytes("archive"), bytes("e\u{301}.png")])
     }
 
-    @Test func `a stem with two pictures is an error that names both, and a name or a spec that tells runs`()
+    @Test
+    func
+        `a stem with two pictures is an error that names both; an exact name, or a spec that names one, runs`()
         throws
     {
         let place = try Place()
@@ -121,7 +123,7 @@ import Testing
     }
 
     @Test
-    func `hard links are files like others: each name is done, and the link's other name is left alone`()
+    func `the daemon processes each name of a hard-linked file, and leaves names outside the inbox alone`()
         throws
     {
         let place = try Place()
@@ -141,7 +143,9 @@ import Testing
         #expect(try PosixFileSystem().status(apart)?.links == 3)  // the archive's two, and this
     }
 
-    @Test func `a folder moved in is not touched, and explain says so; its files, moved out, are done`()
+    @Test
+    func
+        `the daemon does not touch a folder in the inbox, explain says so, and files moved out of it are processed`()
         throws
     {
         let place = try Place()
@@ -168,7 +172,7 @@ import Testing
     }
 
     @Test
-    func `an outbox that a symbolic link puts into an inbox is refused, at the start and by check-config`()
+    func `run and check-config refuse an outbox that lies in an inbox through a symbolic link`()
         throws
     {
         let place = try Place()

@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// What is asked, dropped, taken away or broken at moments that no one thinks of.
+/// Requests, drops, removals and faults at unusual moments.
 @Suite struct OddMomentsTests {
     private func waiting(_ place: Place) -> [JSONValue] {
         guard case .array(let items)? = place.json("\(place.state)/status.json")?["waiting"] else {
@@ -16,7 +16,7 @@ import Testing
         place.names("\(place.state)/history").map { String($0.dropLast(".json".count)) }
     }
 
-    @Test func `a spec may be called job.json, and the daemon's own report is no spec`() throws {
+    @Test func `a spec may have the name job.json, and the daemon's error report is no spec`() throws {
         let place = try Place()
         try place.drop(picture: "job.png")
         try place.drop(spec: "job.json", "{\"prompt\": \"a cat\"}")
@@ -30,7 +30,7 @@ import Testing
         #expect(why.output.contains("never touched"))
     }
 
-    @Test func `a picture stays for a spec that has come while the daemon was not looking`() throws {
+    @Test func `a picture stays for a spec that came between two scans`() throws {
         let place = try Place()
         let daemon = try place.start()
         defer { daemon.terminate() }
@@ -50,7 +50,7 @@ import Testing
         place.wait("the archive") { place.names("\(place.inbox)/archive") == ["a.png", "a.yaml", "b.yaml"] }
     }
 
-    @Test func `a configuration that is just being written wrongly is no job's fault`() throws {
+    @Test func `a broken configuration fails no job`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: MISCONFIGURED\n")
@@ -62,7 +62,7 @@ import Testing
         #expect(place.names("\(place.inbox)/failed").isEmpty)
     }
 
-    @Test func `a reload shortens the quiet time for what waits already`() throws {
+    @Test func `a reload shortens the quiet time of waiting files too`() throws {
         let place = try Place()
         let config = try String(contentsOfFile: place.config, encoding: .utf8)
         func write(_ quiet: String) throws {
@@ -82,7 +82,7 @@ import Testing
         place.wait("publishing") { place.names(place.outbox) == ["x"] }
     }
 
-    @Test func `of jobs that a place fails the next one is tried before the first again`() throws {
+    @Test func `after a place fails a job, the next job starts before that one is retried`() throws {
         let place = try Place()
         for name in ["a", "b"] { try place.drop(picture: "\(name).png") }
         try place.drop(spec: "a.yaml", "prompt: DISKFULL\npriority: 9\n")
@@ -93,7 +93,7 @@ import Testing
         #expect(place.started == ["a.yaml", "b.yaml"])
     }
 
-    @Test func `a worker that closes its output and works on keeps the daemon at rest`() throws {
+    @Test func `a worker that closes its output and works on does not make the daemon spin`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: SILENT\n")
@@ -109,11 +109,11 @@ import Testing
         Thread.sleep(forTimeInterval: 1)
         let before = try ticks()
         Thread.sleep(forTimeInterval: 4)
-        // Of four hundred; a loop that turns without end takes what the machine has.
+        // Of four hundred; a spinning loop takes all.
         #expect(try ticks() - before < 40)
     }
 
-    @Test func `a job that was cancelled does not run again because it could not be set aside`() throws {
+    @Test func `a cancelled job does not run again, even if its quarantine fails at first`() throws {
         let folder = try TemporaryFolder()
         let failed = "\(folder.path)/failed"
         let place = try Place(extra: "failed: \(failed)\n")
@@ -127,19 +127,19 @@ import Testing
         let id = try #require(claims.first { $0 != "lock" })
         place.wait("the status") { (try? Program.run(["show", id, "--state", place.state]).code) == 0 }
         #expect(try Program.run(["cancel", id, "--state", place.state]).code == 0)
-        Thread.sleep(forTimeInterval: 7)  // longer than a place that fails is waited for
+        Thread.sleep(forTimeInterval: 7)  // longer than the pause after a failing place
         #expect(place.started.count == 1)
         try FileManager.default.removeItem(atPath: failed)
         place.wait("its end") { place.names(failed) == ["x"] }
         #expect(place.started.count == 1)
     }
 
-    @Test func `a daemon that is refused for its state folder has touched nothing`() throws {
+    @Test func `a daemon that is refused for its state folder changes nothing`() throws {
         let (place, other) = (try Place(), try Place())
         let daemon = try place.start()
         defer { daemon.terminate() }
         place.wait("the start") { place.json("\(place.state)/status.json") != nil }
-        // What an earlier daemon of the other inbox had only to rename.
+        // A complete unpublished result of the other inbox.
         let files = PosixFileSystem()
         let id = "1-1-abcdef-1"
         let (claim, making) = ("\(other.inbox)/.clipdragd/\(id)", "\(other.outbox)/.clipdragd/\(id)")
@@ -158,13 +158,13 @@ import Testing
         let run = try Program.run([
             "run", "--once", "--inbox", other.inbox, "--outbox", other.outbox, "--state", place.state,
         ])
-        #expect(run.code == 75 && run.errors.contains("another clipdragd keeps its state here"))
+        #expect(run.code == 75 && run.errors.contains("another clipdragd uses this state folder"))
         #expect(place.names(other.outbox).isEmpty)
         #expect(try files.status("\(claim)/x.yaml") != nil)
         #expect(try files.status("\(place.state)/history/.x.json.1.tmp") != nil)
     }
 
-    @Test func `requeue puts back what is the job's own, into an inbox that is there`() throws {
+    @Test func `requeue returns only the job's own files, and only into an existing inbox`() throws {
         let folder = try TemporaryFolder()
         let failed = "\(folder.path)/failed"
         let place = try Place(extra: "failed: \(failed)\n", limits: ", attempts: 1")
@@ -190,7 +190,7 @@ import Testing
         place.wait("the request") { place.names("\(place.state)/control") == [] }
         #expect(place.names(failed) == ["x"])
 
-        // The inbox is away, and another daemon has what lies at its path.
+        // The inbox is away, and another daemon has the folder at its path.
         let (another, held) = ("\(place.inbox).another", "\(folder.path)/held")
         try FileManager.default.createDirectory(
             atPath: "\(another)/.clipdragd", withIntermediateDirectories: true)
@@ -212,7 +212,7 @@ import Testing
         #expect(place.names(place.inbox).isEmpty && place.names("\(failed)/x").contains("x.yaml"))
     }
 
-    @Test func `a folder whose name is no UTF-8 has specs that name their pictures`() throws {
+    @Test func `in a folder with a name that is not UTF-8, specs may name their pictures`() throws {
         let folder = try TemporaryFolder()
         let files = PosixFileSystem()
         let place = PathCoding.text(Array("\(folder.path)/caf".utf8) + [0xe9])
@@ -227,7 +227,7 @@ import Testing
         #expect(run.code == 0, "\(run.errors)")
     }
 
-    @Test func `a name cannot write a line into the log`() throws {
+    @Test func `a file name cannot forge a log line`() throws {
         let place = try Place()
         let stem = Array("x\r\nclipdragd: published\u{1b}[2J".utf8)
         try place.drop(Place.picture, as: stem + Array(".png".utf8))

@@ -4,7 +4,7 @@ import Glibc
 import JSON
 import Testing
 
-/// The operating commands, as an administrator meets them.
+/// The operating commands, as an administrator uses them.
 @Suite struct OperatingTests {
     private func history(_ place: Place, _ name: String) throws -> JSONValue {
         let records = place.names("\(place.state)/history").compactMap {
@@ -31,7 +31,7 @@ import Testing
         func inInbox(_ name: String) throws -> (state: String, text: String) {
             try explain("\(place.inbox)/\(name)")
         }
-        // No daemon has been here: the configuration says what the inboxes are.
+        // No daemon has run: the configuration names the inboxes.
         #expect(try inInbox("x.yaml").text.contains("No inbox is known"))
         try place.drop(picture: "early.png")
         try place.drop(spec: "early.yaml")
@@ -87,7 +87,7 @@ import Testing
                 == failed.text.replacingOccurrences(of: "bad.yaml", with: "bad"))
     }
 
-    @Test func `what does not go with how a job stands is refused, with what to do`() throws {
+    @Test func `a request that does not fit the job's state is refused with a hint`() throws {
         let place = try Place()
         let state = ["--state", place.state]
         for name in ["done", "bad", "slow", "next"] { try place.drop(picture: "\(name).png") }
@@ -131,7 +131,7 @@ import Testing
         #expect(try refused("requeue", bad)?.contains("any more") == true)
     }
 
-    @Test func `status tells anyone that the daemon lives, and why it starts nothing`() throws {
+    @Test func `status shows any user that the daemon lives, and why it starts nothing`() throws {
         let place = try Place(isOpen: true)
         let state = ["--state", place.state]
         let daemon = try place.start()
@@ -155,7 +155,7 @@ import Testing
         #expect(try status().contains("daemon     not running"))
     }
 
-    @Test func `status --watch tells each change, into a pipe too`() throws {
+    @Test func `status --watch prints each change, into a pipe too`() throws {
         let place = try Place()
         let daemon = try place.start()
         place.wait("the start") { place.json("\(place.state)/status.json") != nil }
@@ -171,7 +171,7 @@ import Testing
         #expect(next()?["alive"] == .bool(false))
     }
 
-    @Test func `two daemons cannot share a state folder, nor one be started on a path that is not there`()
+    @Test func `two daemons cannot share a state folder, and a missing configuration file is an error`()
         throws
     {
         let place = try Place()
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `--json is everywhere: usage, version, and the daemon's log`() throws {
+    @Test func `--json applies to usage errors, the version and the daemon's log`() throws {
         let usage = try Program.run(["hold", "--json"])
         #expect(usage.code == 64)
         let error = JSONValue(parsing: Array(usage.output.utf8))
@@ -208,8 +208,8 @@ import Testing
         #expect(lines.allSatisfy { $0?["message"]?.string != nil && $0?["level"] != nil })
     }
 
-    @Test func `a check ends though memory is short`() throws {
-        // OpenBLAS would look for memory for ever when its threads are joined at the end.
+    @Test func `check completes when memory is short`() throws {
+        // OpenBLAS would look for memory for ever when its threads are joined at the exit.
         let folder = try TemporaryFolder()
         try "prompt: x\n".write(toFile: "\(folder.path)/x.yaml", atomically: true, encoding: .utf8)
         let run = try Program.run(
@@ -218,7 +218,7 @@ import Testing
         #expect(run.code == 0 && run.output.contains("x.yaml: good"))
     }
 
-    @Test func `a marker says that files are whole, and goes with them`() throws {
+    @Test func `a marker settles its files, and the claim removes it`() throws {
         let place = try Place()
         let config = try String(contentsOfFile: place.config, encoding: .utf8)
         try config.replacingOccurrences(of: "quiet: 0.2s", with: "quiet: 300s").write(
@@ -238,7 +238,7 @@ import Testing
         }
     }
 
-    @Test func `where the kernel has no more watches the inbox is polled, and says so`() throws {
+    @Test func `without free kernel watches the daemon polls the inbox and logs that`() throws {
         let place = try Place()
         func run(_ limit: String, _ words: [String]) throws -> (code: Int32, output: String, errors: String) {
             try Program.run(
@@ -264,7 +264,8 @@ import Testing
         #expect(refused.code == 73 && refused.errors.contains("Raise fs.inotify.max_user_watches"))
     }
 
-    @Test func `a reload whose folders clash is refused, and one whose folders moved says when they count`()
+    @Test
+    func `a reload with clashing folders is refused, and one with other folders logs when they take effect`()
         throws
     {
         let place = try Place()
@@ -286,16 +287,16 @@ import Testing
             #expect(log.contains(words))
         }
         try reload(config + "archive: \(place.inbox)\n")
-        read(until: "the configuration stays as it was: what is put away")
+        read(until: "the old configuration stays: what is put away")
         try reload(
             config.replacingOccurrences(of: "outbox: \(place.outbox)", with: "outbox: \(place.outbox)2"))
         read(until: "taken at the next start only")
-        read(until: "configuration read again")
+        read(until: "configuration reloaded")
         daemon.terminate()
         daemon.waitUntilExit()
     }
 
-    @Test func `a hook that was taken out of the configuration keeps nothing from ending`() throws {
+    @Test func `a removed hook does not keep once from ending`() throws {
         let place = try Place()
         let files = PosixFileSystem()
         try files.createDirectory("\(place.state)/hook")
@@ -304,7 +305,7 @@ import Testing
         #expect(run.code == 0)
     }
 
-    @Test func `published files have the mode and group that were asked for, whatever the umask`() throws {
+    @Test func `published files have the configured mode and group, whatever the umask`() throws {
         let place = try Place(extra: "output_mode: \"0640\"\n")
         chmod(place.outbox, 0o2775)
         let isRoot = getuid() == 0
@@ -323,7 +324,7 @@ import Testing
         }
     }
 
-    @Test func `as many edits run at once as there are workers, in a polled inbox too`() throws {
+    @Test func `as many edits run at once as the configuration allows, in a polled inbox too`() throws {
         let place = try Place(extra: "workers: 3\n")
         let config = try String(contentsOfFile: place.config, encoding: .utf8)
         try config.replacingOccurrences(of: "\(place.inbox)}", with: "\(place.inbox), watch: poll}").write(
@@ -343,7 +344,7 @@ import Testing
         place.wait("their starts") { place.started.count == 3 }
     }
 
-    @Test func `the user's own configuration and state are found without being named`() throws {
+    @Test func `commands find the user's own configuration and state`() throws {
         guard getuid() == 0 else { return }  // root's are elsewhere, and only root can be another user here
         let folder = try TemporaryFolder(isOpen: true)
         let files = PosixFileSystem()

@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// Pictures and masks as people have them, through the program itself.
+/// Real-life pictures and masks, with the program.
 @Suite(.serialized) struct PictureTests {
     private let quick = "settings: {max_steps: 0, num_steps: 4, lora: {steps: 0}}\n"
     private let picture: Image = {
@@ -30,7 +30,7 @@ import Testing
         return Image(width: width, height: height, samples: samples, alpha: alpha)
     }
 
-    /// What `check` makes of a spec with a mask picture: its notes, or its failure's code and message.
+    /// The answer of `check` to a spec with a mask picture: its notes, or its failure's code and message.
     private func check(mask: Image) throws -> (notes: [String], code: String, message: String) {
         let folder = try TemporaryFolder()
         try write(try picture.pngBytes(), "\(folder.path)/cat.png")
@@ -46,7 +46,7 @@ import Testing
         )
     }
 
-    @Test func `a mask of another size is refused with both sizes`() throws {
+    @Test func `the error of a mask of another size names both sizes`() throws {
         let turned = try check(mask: grey(64, 96) { _, _ in 255 })
         #expect(turned.code == "spec.mask_size")
         #expect(turned.message.contains("the mask mask.png has 64×96 pixels, the picture 96×64"))
@@ -55,13 +55,13 @@ import Testing
         }
     }
 
-    @Test func `a whole multiple of the picture's size is scaled, and said`() throws {
+    @Test func `a mask of a whole multiple of the picture's size is scaled, with a note`() throws {
         let double = try check(mask: grey(192, 128) { x, _ in x < 96 ? 255 : 0 })
         #expect(double.code == "")
         #expect(double.notes == ["the mask mask.png has 2 times the picture's size (192×128): it is scaled"])
     }
 
-    @Test func `a mask that frees nothing is an error`() throws {
+    @Test func `a mask without a free pixel is an error`() throws {
         let noise = try check(mask: grey(96, 64) { x, y in UInt16((x + y) % 4) })
         #expect(noise.code == "spec.empty_mask")
         #expect(noise.message.contains("its largest value is 3 of 255"))
@@ -75,7 +75,7 @@ import Testing
                 && errors.contains("the mask covers the middle of no pixel"))
     }
 
-    @Test func `a form in the alpha channel is read there, and said`() throws {
+    @Test func `a mask in the alpha channel is read from there, with a note`() throws {
         let alpha = (0..<96 * 64).map { UInt16($0 % 96 < 20 ? 255 : 0) }
         let read = try check(mask: grey(96, 64, alpha: alpha) { _, _ in 0 })
         #expect(read.code == "")
@@ -83,7 +83,7 @@ import Testing
             read.notes == ["the mask mask.png has its form in its alpha channel: what is opaque may change"])
     }
 
-    @Test func `result, overlay, comparison and animation carry profile and gamma; notes say what is lost`()
+    @Test func `result, overlay, comparison and animation carry profile and gamma; notes name what is lost`()
         throws
     {
         var source = picture
@@ -120,7 +120,7 @@ import Testing
         #expect(notes.contains("the picture's gamma and chromaticities are not kept: JPEG has none"))
     }
 
-    @Test func `a picture may be called .jfif or .jpe`() throws {
+    @Test func `a picture's extension may be .jfif or .jpe`() throws {
         for ending in ["jfif", "jpe", "JFIF"] {
             let folder = try TemporaryFolder()
             try write(try picture.jpegBytes(quality: 90), "\(folder.path)/cat.\(ending)")
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func `explain names what keeps a picture from being one`() throws {
+    @Test func `explain says why a file is no picture`() throws {
         let place = try Place()
         try place.drop(spec: "cat.yaml", "prompt: a cat\n")
         try write([0xff, 0x0a, 0, 0], "\(place.inbox)/cat.webp")

@@ -3,7 +3,7 @@ import Imaging
 import JSON
 import Testing
 
-/// What `--precision` changes, and what it does not.
+/// The effects of `--precision`.
 @Suite(.serialized) struct PrecisionTests {
     /// Runs an example's edit with few steps.
     private func edit(_ precision: String, _ more: String..., into out: String) throws -> (
@@ -26,7 +26,7 @@ import Testing
         )
     }
 
-    @Test func `an edit in bf16 has the verdict of f32 and nearly its picture, and says what it computed in`()
+    @Test func `an edit in bf16 has the verdict of f32 and nearly its picture, and records its precision`()
         throws
     {
         let folder = try TemporaryFolder()
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func `a small model is computed in f32 unless asked otherwise`() throws {
+    @Test func `a small model computes in f32 by default`() throws {
         let folder = try TemporaryFolder()
         let auto = try edit("auto", "--set", "max_steps=1", into: "\(folder.path)/auto")
         #expect(auto.trajectory["model"]?["precision"]?.string == "f32")

@@ -48,7 +48,9 @@ import Testing
         return box.map { ($0.0...$0.1, $0.2...$0.3) }
     }
 
-    @Test(arguments: [8, 16]) func `only the region changes, and points are the whole picture's`(depth: Int)
+    @Test(arguments: [8, 16]) func `only the region changes, and points refer to the whole picture`(
+        depth: Int
+    )
         throws
     {
         let source = picture(depth: depth)
@@ -78,7 +80,7 @@ import Testing
         #expect(changed.rows.lowerBound >= 170 && changed.rows.upperBound < 230)
     }
 
-    @Test func `a region that leaves a point outside is an error at the point`() throws {
+    @Test func `a point outside the region is an error at the point`() throws {
         let folder = try TemporaryFolder()
         try Data(try picture().pngBytes()).write(to: URL(filePath: "\(folder.path)/p.png"))
         let spec = "drags:\n  - {from: [300, 200], to: [340, 200]}\nregion: {rect: [200, 100, 120, 120]}\n"
@@ -89,7 +91,7 @@ import Testing
             errors.contains("p.yaml:2:28: error: this point lies outside the region 120×120 at (200, 100)"))
     }
 
-    @Test func `a sticker's hidden colours do not reach the result`() throws {
+    @Test func `the colours of transparent pixels do not reach the result`() throws {
         let alpha = (0..<600 * 400).map { i -> UInt16 in
             let (x, y) = (Double(i % 600) - 300, Double(i / 600) - 200)
             return hypot(x, y) < 60 ? 255 : 0

@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Testing
 
-/// Remembered stages with the real program, worker and model.
+/// Cached stages with the real program, worker and model.
 @Suite(.serialized) struct ResumeTests {
     private let restoredBoth = JSONValue.array([.string("fine-tune"), .string("invert")])
     private static let settings = "reach: 0.001, num_steps: 10, lora: {steps: 2, batch: 1}"
@@ -39,12 +39,12 @@ import Testing
         let second = try edit("2", spec(2))
         #expect(second.0 == restoredBoth)
         #expect(second.1 == first.1)
-        // Another wish for the same picture begins there too; another seed or schedule does not.
+        // Another edit prompt for the same picture restores them too; another seed or schedule does not.
         #expect(try edit("3", spec(1, edit: "happy rabbit")).0 == restoredBoth)
         #expect(try edit("4", spec(1) + "seed: 7\n").0 == .array([]))
         #expect(try edit("5", spec(1), "--set", "num_steps=20").0 == .array([.string("fine-tune")]))
         #expect(try edit("6", spec(1), "--set", "lora.lr=0.001").0 == .array([]))
-        // From the first edit on there is a forecast; what is restored is not in it.
+        // After the first edit there is a forecast, without the restored stages.
         func forecast(_ name: String) -> JSONValue? {
             json("\(folder.path)/\(name)/trajectory.json")?["forecast"]
         }
@@ -63,7 +63,7 @@ import Testing
         let then = try Program.run(check + ["\(folder.path)/other"])
         #expect(measured.output == then.output, "\(measured.errors)")
         #expect(JSONValue(parsing: Array(then.output.utf8))?["forecast"]?["seconds"]?["fine-tune"] != nil)
-        // Torn entries are as good as none.
+        // Damaged entries count as missing.
         for name in try FileManager.default.contentsOfDirectory(atPath: "\(state)/cache") {
             try Data("torn".utf8).write(to: URL(filePath: "\(state)/cache/\(name)"))
         }
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGKILL])
-    func `a job whose daemon was stopped in its drag neither fine-tunes nor inverts again`(_ signal: Int32)
+    func `a job that was stopped in its drag loop restores fine-tuning and inversion`(_ signal: Int32)
         throws
     {
         let place = try Place()

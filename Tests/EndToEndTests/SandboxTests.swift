@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Testing
 
-/// What a worker can do once it has locked itself in, tried from within by a captioning program.
+/// The limits of a worker in its sandbox, tested from inside by a captioning program.
 @Suite(.serialized) struct SandboxTests {
     private let folder: TemporaryFolder
     private let probe: String
@@ -37,7 +37,7 @@ import Testing
         try spec.write(toFile: "\(folder.path)/claim/cat.yaml", atomically: true, encoding: .utf8)
     }
 
-    /// Who wrote the caption, and what it says.
+    /// The caption and its origin.
     private func caption(_ out: String) throws -> String? {
         let bytes = try Data(contentsOf: URL(filePath: "\(out)/trajectory.json"))
         return JSONValue(parsing: Array(bytes))?["prompt"]?["source"]?.string
@@ -56,10 +56,10 @@ import Testing
         return (result.code, result.output)
     }
 
-    @Test func `a worker writes nowhere but into its folder, opens no socket and reaches no other process`()
+    @Test func `a worker writes only into its folder, opens no socket and reaches no other process`()
         throws
     {
-        // Outside, the very same program can do it all: the probe tells the difference.
+        // Outside the sandbox the same program can do all of it.
         let claim = "\(folder.path)/claim"
         let free = "\(folder.path)/free"
         let edit = try Program.run([
@@ -77,7 +77,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/elsewhere/x"))
     }
 
-    @Test func `a link that leads out of the claim is not followed, whoever put it there`() throws {
+    @Test func `a worker follows no link out of its claim`() throws {
         let secret = "\(folder.path)/elsewhere/secret.png"
         try Data(Place.picture).write(to: URL(filePath: secret))
         let link = "\(folder.path)/claim/link.png"

@@ -17,7 +17,7 @@ struct Schema {
     /// The schema below some keys.
     func part(_ keys: String...) -> JSONValue? { keys.reduce(Optional(root)) { $0?[$1] } }
 
-    /// What is wrong with a value; empty when it fits.
+    /// The errors of a value; empty when it fits.
     func problems(_ value: JSONValue) -> [String] { check(value, root, "$") }
 
     private func check(_ value: JSONValue, _ schema: JSONValue, _ path: String) -> [String] {

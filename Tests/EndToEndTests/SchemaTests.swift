@@ -13,7 +13,7 @@ import TestSupport
         try #require(JSONValue(parsing: Array(text.utf8)))
     }
 
-    @Test func `the spec's schema takes what the parser takes, and refuses what it refuses`() throws {
+    @Test func `the spec's schema accepts what the parser accepts, and refuses what it refuses`() throws {
         let schema = try Schema("spec")
         let good = [
             #"{"prompt": "a cat"}"#,
@@ -39,7 +39,7 @@ import TestSupport
         }
     }
 
-    @Test func `the schema knows every setting, and no other`() throws {
+    @Test func `the schema has exactly the settings`() throws {
         let schema = try Schema("spec")
         guard case .object(let top)? = schema.part("properties", "settings", "properties"),
             case .object(let lora)? = schema.part(
@@ -66,7 +66,7 @@ import TestSupport
         }
     }
 
-    @Test func `the parser and the engine know the same settings`() throws {
+    @Test func `the parser and the engine have the same settings`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/s.yaml"
         try "prompt: x\n".write(toFile: spec, atomically: true, encoding: .utf8)

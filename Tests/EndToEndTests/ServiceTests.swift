@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import Testing
 
-/// What systemd is told, over a socket as systemd has one.
+/// The messages to systemd, read from a socket like systemd's.
 @Suite(.serialized) struct ServiceTests {
     @Test
-    func `ready after the look at what is there; then status, signs of life, reloading and stopping`()
+    func `systemd gets READY after the first scan, then status, watchdog, reload and stop messages`()
         throws
     {
         let place = try Place()
@@ -37,7 +37,7 @@ import Testing
         #expect(daemon.terminationStatus == 0 && daemon.terminationReason == .exit)
     }
 
-    @Test func `a daemon that hangs gives no sign of life`() throws {
+    @Test func `a daemon that hangs sends no watchdog message`() throws {
         let place = try Place()
         let socket = try NotifySocket(place)
         let daemon = try Program.start(
@@ -53,7 +53,7 @@ import Testing
         daemon.waitUntilExit()
     }
 
-    @Test func `a daemon that finds itself broken says so and ends`() throws {
+    @Test func `a daemon whose poll fails triggers the watchdog and ends`() throws {
         let place = try Place()
         let socket = try NotifySocket(place)
         let (code, _, errors) = try Program.run(
@@ -66,7 +66,7 @@ import Testing
         #expect(try socket.messages(until: "WATCHDOG=trigger").contains("READY=1"))
     }
 
-    @Test func `the template is hardened like the service`() throws {
+    @Test func `the template unit has the service's hardening`() throws {
         func hardening(_ name: String) throws -> [Substring] {
             let file = Program.root.appending(path: "systemd/\(name)")
             let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
@@ -79,7 +79,7 @@ import Testing
         #expect(try hardening("clipdragd@.service") == service)
     }
 
-    @Test func `the man page tells every command`() throws {
+    @Test func `the man page describes every command`() throws {
         let page = try String(contentsOf: Program.root.appending(path: "man/clipdragd.1.md"), encoding: .utf8)
         let help = try Program.run(["--help"]).output
         let commands = help.components(separatedBy: "SUBCOMMANDS:\n").last?.split(separator: "\n") ?? []
@@ -92,11 +92,11 @@ import Testing
     }
 }
 
-/// A datagram socket that stands for systemd's.
+/// A datagram socket in place of systemd's.
 private final class NotifySocket {
     let path: String
     private let descriptor: Int32
-    /// All that came.
+    /// All messages so far.
     private(set) var seen: [String] = []
 
     init(_ place: Place) throws {
@@ -117,7 +117,7 @@ private final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// The next message; nil when none comes in time.
+    /// The next message; nil after the timeout.
     func next(seconds: Int) -> String? {
         var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&wanted, 1, Int32(seconds * 1000)) == 1 else { return nil }
@@ -128,7 +128,7 @@ private final class NotifySocket {
         return message
     }
 
-    /// Messages up to one that begins so, which comes within twenty seconds.
+    /// The messages up to one with this beginning, within twenty seconds.
     func messages(until beginning: String) throws -> [String] {
         var messages: [String] = []
         while messages.last?.hasPrefix(beginning) != true {

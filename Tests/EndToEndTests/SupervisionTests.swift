@@ -3,14 +3,14 @@ import Foundation
 import JSON
 import Testing
 
-/// Bounds of workers, and what the daemon does beside its jobs, as a process.
+/// Limits of workers, and the daemon's other tasks, with a real daemon process.
 @Suite struct SupervisionTests {
     @Test(arguments: [
         (", seconds: 1", "SLOW", "worker.time_limit", 1),
         (", memory: 100M", "HUNGRY", "worker.memory_limit", 1),
         (", stalled_after: 1s, attempts: 2", "SLOW", "worker.stalled", 2),
     ])
-    func `a worker beyond a bound is killed and named by the bound, and its neighbour goes on`(
+    func `the daemon kills a worker that exceeds a limit, the error names the limit, and other jobs go on`(
         _ limits: String, _ word: String, _ code: String, _ attempts: Int
     ) throws {
         let place = try Place(limits: limits)
@@ -25,7 +25,9 @@ import Testing
         #expect(place.started.count == attempts + 1)
     }
 
-    @Test func `a picture that a waiting spec names stays, though its job was published just before a death`()
+    @Test
+    func
+        `a picture that a waiting spec names stays, even if the daemon dies just after its job is published`()
         throws
     {
         let place = try Place()
@@ -45,21 +47,21 @@ import Testing
         #expect(place.names(place.inbox) == ["archive"])
     }
 
-    @Test func `what a worker has started ends with it`() throws {
+    @Test func `a worker's child processes end with it`() throws {
         let place = try Place(limits: ", attempts: 1")
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: LITTER\n")
         #expect(try place.runOnce() == 75)
         let text = try String(contentsOfFile: "\(place.folder.path)/litter", encoding: .utf8)
         let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
-        // Dead, or dead and not yet fetched by whoever inherited it.
+        // Dead, or a zombie of the process that inherited it.
         place.wait("its end") {
             let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
             return state.map { $0.contains(") Z ") } ?? true
         }
     }
 
-    @Test func `a result that does not read back as it was written is made again, and never published`()
+    @Test func `a damaged result is computed again, and never published`()
         throws
     {
         let place = try Place(limits: ", attempts: 2")
@@ -71,7 +73,7 @@ import Testing
         #expect(error["code"]?.string == "worker.damaged_result" && error["attempts"]?.integer == 2)
     }
 
-    @Test func `a slow worker that makes progress is never taken for a hung one`() throws {
+    @Test func `a slow worker that makes progress never counts as stalled`() throws {
         let place = try Place(limits: ", stalled_after: 3s")
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: STEADY\n")  // four seconds in all
@@ -80,7 +82,7 @@ import Testing
         #expect(place.started.count == 1)
     }
 
-    @Test func `a daemon that starts leaves the unfinished results of another on its outbox alone`() throws {
+    @Test func `a starting daemon keeps another daemon's unpublished results in a shared outbox`() throws {
         let (place, other) = (try Place(), try Place())
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: STEADY\n")
@@ -96,7 +98,7 @@ import Testing
         #expect(place.started.count == 1)
     }
 
-    @Test func `a log that cannot be written does not end the daemon`() throws {
+    @Test func `an unwritable log does not end the daemon`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml")
@@ -106,7 +108,7 @@ import Testing
         #expect(place.names(place.outbox) == ["x"])
     }
 
-    @Test func `requeue puts a failed job back, and removes nothing whose name is taken meanwhile`() throws {
+    @Test func `requeue returns a failed job, and keeps files whose names are taken`() throws {
         let place = try Place(limits: ", attempts: 1")
         let failed = "\(place.inbox)/failed"
         try place.drop(picture: "x.png")
@@ -123,7 +125,7 @@ import Testing
         #expect(FileManager.default.contents(atPath: "\(failed)/x/x.png").map { Array($0) } == Place.picture)
     }
 
-    @Test func `a worker whose daemon is gone before it could bind itself to it ends at once`() throws {
+    @Test func `a worker whose daemon has already died ends at once`() throws {
         let (code, output, _) = try Program.run(
             ["edit-worker", "--spec", "/none", "--out", "/none", "--id", "x", "--name", "x"],
             environment: ["CLIPDRAGD_DAEMON_PID": "1"])
@@ -132,16 +134,16 @@ import Testing
     }
 
     @Test
-    func `the hook is given each finished job, again when it fails, and the queue does not wait for it`()
+    func `the hook receives each finished job, again after a failure, and the queue does not wait`()
         throws
     {
         let folder = try TemporaryFolder()
-        let (program, told) = ("\(folder.path)/hook", "\(folder.path)/told")
+        let (program, events) = ("\(folder.path)/hook", "\(folder.path)/events")
         // Its first run fails.
         let script = """
             #!/bin/sh
             if [ ! -e '\(folder.path)/tried' ]; then touch '\(folder.path)/tried'; exit 1; fi
-            tr -d '\\n' >> '\(told)'; echo >> '\(told)'
+            tr -d '\\n' >> '\(events)'; echo >> '\(events)'
             """
         try script.write(toFile: program, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
@@ -150,7 +152,7 @@ import Testing
         try place.drop(spec: "a.yaml")
         try place.drop(spec: "b.yaml", "prompt: REFUSE\n")
         #expect(try place.runOnce() == 75)
-        let records = try String(contentsOfFile: told, encoding: .utf8).split(separator: "\n").compactMap {
+        let records = try String(contentsOfFile: events, encoding: .utf8).split(separator: "\n").compactMap {
             JSONValue(parsing: Array($0.utf8))
         }.sorted { ($0["name"]?.string ?? "") < ($1["name"]?.string ?? "") }
         #expect(records.compactMap { $0["name"]?.string } == ["a", "b"])
@@ -159,17 +161,17 @@ import Testing
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
-    @Test func `a hook behind a socket is told again until it says so`() throws {
+    @Test func `a hook behind a socket gets an event again until it acknowledges it`() throws {
         let folder = try TemporaryFolder()
-        let (socket, told) = ("\(folder.path)/s", "\(folder.path)/told")
-        // The first time it hangs up without a word.
+        let (socket, event) = ("\(folder.path)/s", "\(folder.path)/event")
+        // The first time it closes the connection without an answer.
         let script = """
             import socket, sys
             s = socket.socket(socket.AF_UNIX); s.bind("s"); s.listen()
             for i in range(2):
                 c = s.accept()[0]
                 text = b"".join(iter(lambda: c.recv(4096), b""))
-                if i: open("told", "wb").write(text); c.sendall(b"told\\n")
+                if i: open("event", "wb").write(text); c.sendall(b"told\\n")
                 c.close()
             """
         let python = Process()
@@ -183,11 +185,11 @@ import Testing
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml")
         #expect(try place.runOnce() == 0)
-        #expect(place.json(told)?["published_as"]?.string == "x")
+        #expect(place.json(event)?["published_as"]?.string == "x")
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
-    @Test func `metrics tell what became of the jobs, in fifteen families at least`() throws {
+    @Test func `the metrics count how jobs end, in fifteen families at least`() throws {
         let folder = try TemporaryFolder()
         let place = try Place(extra: "metrics_file: \(folder.path)/clipdragd.prom\n")
         for name in ["a", "b", "c"] { try place.drop(picture: "\(name).png") }
@@ -220,7 +222,7 @@ import Testing
         #expect(place.names(folder.path) == ["clipdragd.prom"])
     }
 
-    @Test func `a lone half becomes an orphan, told once in the log and in the status`() throws {
+    @Test func `a lone half becomes an orphan, once in the log and in the status`() throws {
         let place = try Place(limits: ", orphan_after: 0.5s")
         let errors = Pipe()
         let daemon = try Program.start(place.arguments, errors: errors)
@@ -234,7 +236,7 @@ import Testing
         daemon.terminate()
         let log = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         daemon.waitUntilExit()
-        #expect(log.components(separatedBy: "a lone half").count == 2)
+        #expect(log.components(separatedBy: "orphan: its picture or spec").count == 2)
         #expect(log.contains("file=half.yaml"))
     }
 }

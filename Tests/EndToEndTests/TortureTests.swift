@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A share of `make torture`: the real daemon, killed and hindered by strace.
+/// A part of `make torture`: the real daemon, with kills and errors injected by strace.
 @Suite struct TortureTests {
     @Test func `every promise holds after every fault of the quick share`() throws {
         let folder = try TemporaryFolder()

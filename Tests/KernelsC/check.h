@@ -1,4 +1,4 @@
-/* The C kernels beside plain versions in double precision, for CPUs that the Swift tests do not reach. */
+/* Compares the C kernels with plain versions in double precision, for CPUs that the Swift tests do not reach. */
 #pragma once
 #include "CKernels.h"
 #include "KernelReferences.h"
@@ -11,7 +11,7 @@
 /* `count` values from a normal distribution, the same on every machine; the caller frees them. */
 float *normal(size_t count, uint64_t seed);
 float *zeros(size_t count);
-/* Overwrites with NaN, so that what a kernel leaves unwritten is seen. */
+/* Overwrites with NaN, so that a test sees values that a kernel does not write. */
 void spoil(float *x, size_t count);
 
 /* Notes a check. The error is |x - y| / |y| over all elements, or |x - y| where all y are 0; NaN fails. */
@@ -25,7 +25,7 @@ typedef struct {
 } factor;
 factor as_factor(double x, double spread);
 
-/* Sums of products in double, and what the doubts about their factors can change at most. */
+/* Sums of products in double, and bounds on the change by the uncertainty of their factors. */
 typedef struct {
     double *value, *doubt;
     size_t count;
@@ -33,10 +33,10 @@ typedef struct {
 sums make_sums(size_t count);
 void add_product(sums s, size_t at, factor a, double b);
 void free_sums(sums s);
-/* As check_close; only what exceeds the doubts is an error. */
+/* As check_close, but only a difference beyond these bounds is an error. */
 void check_sums(const char *what, const float *found, sums expected, double bound);
 
-/* One of them in each file; they run on the calling thread's path and precision. */
+/* One test per file; each runs on the calling thread's path and precision. */
 void test_products(void);
 void test_convolutions(void);
 void test_attention(void);

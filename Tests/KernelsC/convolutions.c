@@ -1,6 +1,6 @@
 #include "check.h"
 
-/* How it is computed. Winograd's transforms cost a few bits; it takes at least 3,072 pixels of 64 channels, fewer of 256:
+/* The algorithms. Winograd's transforms cost a few bits; it takes at least 3,072 pixels of 64 channels, fewer of 256:
  * 500 in f32 and 2,000 beside products in bf16. It stays f32 always. */
 typedef enum { DIRECT, WINOGRAD, WINOGRAD_IN_F32 } way;
 
@@ -17,7 +17,7 @@ static const shape shapes[] = {
     {1, 9, 13, 700, 70, 1, 1, 0, 1, DIRECT},
     {3, 5, 4, 130, 50, 3, 1, 1, 1, DIRECT},
     {1, 32, 48, 3, 20, 16, 16, 0, 1, DIRECT},
-    {2, 9, 7, 21, 18, 3, 1, 1, 2, DIRECT}, /* the way back of a stride of two */
+    {2, 9, 7, 21, 18, 3, 1, 1, 2, DIRECT}, /* the pull-back of a stride of two */
     {1, 57, 55, 64, 80, 3, 1, 1, 1, WINOGRAD},
     {2, 40, 41, 80, 64, 3, 1, 1, 1, WINOGRAD},
     {1, 23, 22, 256, 272, 3, 1, 1, 1, WINOGRAD_IN_F32},
@@ -50,7 +50,7 @@ static void test_forward(const shape *s) {
     size_t inputs = s->samples * s->height * s->width * s->in, weights = s->kernel * s->kernel * s->in * s->out;
     float *x = normal(inputs, 1), *weight = normal(weights, 2), *bias = normal(s->samples * s->out, 3);
     float *plain_x = factors(s, x, inputs), *plain_weight = factors(s, weight, weights);
-    int is_large = s->way == WINOGRAD_IN_F32; /* the plain version takes long: only what has most to it */
+    int is_large = s->way == WINOGRAD_IN_F32; /* the plain version is slow: only the largest cases */
     for (int variant = is_large ? 2 : 0; variant < 6; variant += is_large ? 3 : 1) {
         int per_sample = variant % 3 == 2;
         const float *added = variant % 3 ? bias : NULL;
@@ -106,7 +106,7 @@ static void test_gradients(const shape *s) {
     free(found), free(found_weight), free(expected);
 }
 
-/* So many weights that Winograd takes them in two groups of output channels: each is as if it were alone. */
+/* So many weights that Winograd computes two groups of output channels, each independent of the other. */
 static void test_groups(void) {
     enum { IN = 1280, OUT = 640, PIXELS = 23 * 22 };
     shape s = {1, 23, 22, IN, OUT, 3, 1, 1, 1, WINOGRAD_IN_F32};

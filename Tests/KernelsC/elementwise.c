@@ -10,7 +10,7 @@ static double activation(int kind, double x) {
 
 static double slope(int kind, double x) { return (activation(kind, x + 1e-5) - activation(kind, x - 1e-5)) / 2e-5; }
 
-/* Longer than a thread's piece, and the tails of the functions too. */
+/* Longer than a thread's piece, and not a multiple of a vector. */
 #define COUNT 20001
 
 static void test_activations(void) {

@@ -111,7 +111,7 @@ void check_sums(const char *what, const float *found, sums expected, double boun
         doubt += expected.doubt[i] * expected.doubt[i];
     }
     note(what, found, expected.count, sqrt(size > 0 ? difference / size : difference), bound);
-    /* Factors that were not rounded at all would show: that is 2e-3. Of a few values one may be much. */
+    /* Unrounded factors would give an error of 2e-3. With few values a single one may be large. */
     check("little is in doubt", doubt <= size * 5e-4 * 5e-4 || expected.count < 16);
 }
 

@@ -8,13 +8,13 @@ static int holds_only(const unsigned char *block, size_t size, int value) {
     return 1;
 }
 
-/* Blocks of many sizes come and go, the kept ones are used again: each stays its owner's alone. */
+/* Allocates and frees blocks of many sizes, also reused ones: no two live blocks overlap. */
 void test_memory(void) {
     unsigned char *blocks[BLOCKS];
     size_t sizes[BLOCKS];
     for (int round = 0; round < 4; round++)
         for (int i = 0; i < BLOCKS; i++) {
-            if (round > 0 && i % 3 == round % 3) continue; /* lives on */
+            if (round > 0 && i % 3 == round % 3) continue; /* stays allocated */
             if (round > 0) {
                 check("memory is its owner's alone", holds_only(blocks[i], sizes[i], i));
                 ck_release(blocks[i], sizes[i]);

@@ -44,7 +44,7 @@ static void plain_norm(const ck_group_norm *p, const float *x, const float *gamm
     free(to_gamma);
 }
 
-/* Results and, beside them, what is expected. */
+/* The results and the expected values. */
 typedef struct {
     float *x, *gamma, *beta, *dy, *y[2], *mean[2], *rstd[2], *dx[2], *dgamma[2], *dbeta[2];
     size_t count, groups, cotangents, channels;

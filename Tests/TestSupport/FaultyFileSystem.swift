@@ -27,7 +27,7 @@ public final class FaultyFileSystem: FileSystem {
         self.error = error
     }
 
-    /// Changing calls so far.
+    /// The number of changing calls so far.
     public var count: Int { calls.withLock { $0 } }
 
     private func change(_ path: String, _ body: () throws(FileError) -> Void) throws(FileError) {

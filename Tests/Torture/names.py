@@ -275,7 +275,7 @@ def check(place, files, done, refused, left):
 
 def nothing_else(place):
     demand(visible(f"{place.inbox}/.clipdragd", dots=True) == ["lock"], "claims are left")
-    demand(visible(f"{place.outbox}/.clipdragd", dots=True) == [], "results in the making are left")
+    demand(visible(f"{place.outbox}/.clipdragd", dots=True) == [], "unpublished results are left")
     around = set(visible(place.root, dots=True)) - {"in", "out", "state", "config.yaml", "started"}
     demand(not around, f"something escaped: {around}")
     for folder in (place.archive, place.failed, f"{place.state}/history"):

@@ -42,7 +42,7 @@ def neighbours(torture):
             wanted = sorted(text for each in specs for text in each.values())
             demand(sorted(made) == wanted, f"{len(made)} are published, {len(set(made))} of them different, of {len(wanted)}")
             left = visible(f"{places[0].outbox}/.clipdragd", dots=True)
-            demand(left == [], f"results in the making are left: {left}")
+            demand(left == [], f"unpublished results are left: {left}")
             with open(f"{places[0].root}/started") as lines:
                 starts = Counter(line.split()[1] for line in lines)
             demand(set(starts.values()) == {1}, f"jobs of the calm one were disturbed: {starts}")

@@ -185,7 +185,7 @@ class Place:
         claims = visible(f"{self.inbox}/.clipdragd", dots=True)
         demand(claims == ["lock"], f"claims are left: {claims}")
         making = visible(f"{self.outbox}/.clipdragd", dots=True)
-        demand(making == [], f"results in the making are left: {making}")
+        demand(making == [], f"unpublished results are left: {making}")
         for folder in (self.inbox, self.outbox, self.state, self.other):
             for path, _ in contents(folder):
                 demand(not path.endswith(".tmp"), f"a temporary file is left: {path}")

@@ -69,11 +69,11 @@ int main(int argc, char **argv) {
     const char *daemon = getenv("CLIPDRAGD_DAEMON_PID");
     if (!daemon || atoi(daemon) != getppid()) return 75;
     const char *spec = "", *id = "", *image = NULL;
-    for (int i = 1; i + 1 < argc; i++) {
-        if (!strcmp(argv[i], "--out")) out = argv[++i];
-        else if (!strcmp(argv[i], "--spec")) spec = argv[++i];
-        else if (!strcmp(argv[i], "--id")) id = argv[++i];
-        else if (!strcmp(argv[i], "--image")) image = argv[++i];
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "--out=", 6)) out = argv[i] + 6;
+        else if (!strncmp(argv[i], "--spec=", 7)) spec = argv[i] + 7;
+        else if (!strncmp(argv[i], "--id=", 5)) id = argv[i] + 5;
+        else if (!strncmp(argv[i], "--image=", 8)) image = argv[i] + 8;
     }
     const char *slash = strrchr(spec, '/'), *name = plain(slash ? slash + 1 : spec);
     struct timespec now;

@@ -53,7 +53,12 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A sentence with the path, the reason and the remedy.
     public var description: String { "\(path): \(reason). \(remedy)" }
 
-    /// Whether the place is at fault, not the job: it may work later, unaided.
+    /// Whether the file has gone, or someone has replaced it by a symbolic link, which is not followed.
+    public var isOfChangedFile: Bool {
+        errno == .noSuchFileOrDirectory || errno == .tooManySymbolicLinkLevels
+    }
+
+    /// Whether the place is at fault, not the job: the call may succeed later without help.
     public var isTransient: Bool {
         [
             .noSpace, .diskQuotaExceeded, .ioError, .readOnlyFileSystem, .permissionDenied, .notPermitted,

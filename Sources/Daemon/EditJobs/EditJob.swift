@@ -67,11 +67,13 @@ public struct EditJob {
     ///   - cache: of what earlier jobs have done already.
     ///   - trace: when given, receives the trace of the run.
     ///   - announce: told what the edit will take, before it begins; with a cache alone.
+    ///   - warn: told what did not work, though the edit goes on.
     ///   - report: called after every step; what it throws ends the job.
     /// - Throws: `Failure`, or what `report` throws.
     public func run(
         _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
+        warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
     ) throws -> [ResultFile] {
         guard let image = plan.image, let region = plan.region else {
@@ -80,9 +82,13 @@ public struct EditJob {
         let regional = RegionalEdit(image, region, plan)
         let started = Date()
         let pixels = Tensor([1, image.height, image.width, 3], Matte(behind: image).flattened(image))
+        var plan = plan
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
-            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath)
+            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath) {
+                plan.notes.append($0)
+                warn($0)
+            }
         var request = regional.request(plan, sourcePrompt: caption.text)
         let textLoRA = added.map { added in
             request.lora = added.file.unet.scaled(by: added.scale)
@@ -107,7 +113,6 @@ public struct EditJob {
             request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
 
-        var plan = plan
         if caption.origin != .spec, let cut = PlanNotes.cut(caption.text, "the caption", model.folder) {
             plan.notes.append(cut)
         }

@@ -22,9 +22,12 @@ public struct InboxLayout: Sendable, Equatable {
     public var archive: String { "\(path)/archive" }
     /// Where failed jobs go unless the configuration names another folder.
     public var failed: String { "\(path)/failed" }
+    /// Where specs go when the configuration keeps inputs in the inbox.
+    public var done: String { "\(path)/done" }
 }
 
-/// The folders in the outbox: `OUTBOX/NAME/` are results, `OUTBOX/.clipdragd/ID/` results in the making.
+/// The folders in the outbox: `OUTBOX/NAME/` are results, `OUTBOX/.clipdragd/ID/` unpublished
+/// results, which runs write.
 public struct OutboxLayout: Sendable, Equatable {
     /// The outbox.
     public let path: String
@@ -32,10 +35,10 @@ public struct OutboxLayout: Sendable, Equatable {
     /// The layout of an outbox.
     public init(_ path: String) { self.path = path }
 
-    /// Where results are made.
-    public var makings: String { "\(path)/\(InboxLayout.ownFolderName)" }
-    /// A job's results in the making.
-    public func making(_ id: String) -> String { "\(makings)/\(id)" }
+    /// Where unpublished results are.
+    public var unpublished: String { "\(path)/\(InboxLayout.ownFolderName)" }
+    /// A job's unpublished result.
+    public func unpublished(_ id: String) -> String { "\(unpublished)/\(id)" }
     /// A published result.
     public func published(_ name: String) -> String { "\(path)/\(name)" }
 }
@@ -56,7 +59,7 @@ public struct StateLayout: Sendable, Equatable {
     public var status: String { "\(path)/status.json" }
     /// Requests to the daemon.
     public var control: String { "\(path)/control" }
-    /// What the hook has still to be told.
+    /// The events that the hook has not received yet.
     public var hook: String { "\(path)/hook" }
     /// Fine-tunings, inversions and paces of earlier edits.
     public var cache: String { "\(path)/cache" }

@@ -9,13 +9,6 @@ internal import CLinux
 ///
 /// Foundation's `Process` does not serve: its `waitUntilExit` was seen to wait for ever for a child that had ended.
 public enum ProgramRun {
-    /// What a program prints on standard output; nil when it cannot be run or fails.
-    ///
-    /// - Parameter words: its path and its arguments.
-    public static func output(of words: [String]) -> [UInt8]? {
-        run(words).flatMap { $0.status == 0 ? $0.output : nil }
-    }
-
     /// How a program ends, as wait(2) reports it, and what it prints on standard output; nil when it cannot be run.
     public static func run(_ words: [String]) -> (status: Int32, output: [UInt8])? {
         guard let child = start(words, environment: nil, errors: 0) else { return nil }
@@ -63,7 +56,7 @@ public enum ProgramRun {
 
     // MARK: children
 
-    private struct Child {
+    struct Child {
         let pid: Int32
         let output: Int32
 
@@ -79,7 +72,7 @@ public enum ProgramRun {
         }
     }
 
-    private struct Pipe {
+    struct Pipe {
         let reading, writing: Int32
 
         init?() {
@@ -95,7 +88,7 @@ public enum ProgramRun {
         }
     }
 
-    private static func start(_ words: [String], environment: [String]?, errors: Int32) -> Child? {
+    static func start(_ words: [String], environment: [String]?, errors: Int32) -> Child? {
         guard let output = Pipe() else { return nil }
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup(PathCoding.cString($0)) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? []).map { strdup($0) } + [nil]

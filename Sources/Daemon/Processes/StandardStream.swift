@@ -4,20 +4,21 @@ internal import CLinux
     import Glibc
 #endif
 
-/// Where a process tells what it does.
+/// The standard streams of a process.
 public enum StandardStream: Int32, Sendable {
     case output = 1
     case errors = 2
 
-    /// To be called first by a program: its lines go out as they come, into a pipe too, and its end waits for no library.
+    /// Sets the process up; a program calls this first. Lines then go out at once, into a pipe too, and the exit waits for no
+    /// library.
     public static func setUpProcess() { cl_set_up_process() }
 
-    /// Tells it, as far as someone listens: a log on a full disk or a reader that has gone must not end the one who speaks.
-    /// (`FileHandle.write` traps then.)
-    public func tell(_ text: String) {
+    /// Writes a text, and ignores errors: a full disk or a reader that has gone must not end the program, as
+    /// `FileHandle.write` would.
+    public func write(_ text: String) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(rawValue, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Glibc.write(rawValue, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)

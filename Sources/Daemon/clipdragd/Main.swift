@@ -24,7 +24,7 @@ struct Clipdragd: ParsableCommand {
             EditWorkerCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
 
-    // Paths may be any bytes; what Swift makes of arguments is always UTF-8.
+    // Paths may be any bytes, but Swift decodes arguments as UTF-8.
     static func main() {
         StandardStream.setUpProcess()
         let words = Array(CommandLine.rawArguments.dropFirst())
@@ -36,7 +36,7 @@ struct Clipdragd: ParsableCommand {
             var command = try parseAsRoot(words)
             try command.run()
         } catch {
-            // Commands have told of their own failures.
+            // Commands print their own failures.
             if isJSON, !(error is ExitCode), exitCode(for: error) == .validationFailure {
                 let failure = Failure(
                     .usage, code: "command.usage", message: message(for: error),
@@ -48,7 +48,7 @@ struct Clipdragd: ParsableCommand {
             }
             // The parser's message repeats words of the command line.
             let lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
-            StandardStream.errors.tell(
+            StandardStream.errors.write(
                 lines.map { PathCoding.onOneLine(String($0)) }.joined(separator: "\n") + "\n")
             exit(withError: exitCode(for: error))
         }

@@ -2,13 +2,12 @@ import CFuzzer
 import Foundation
 import HostileInput
 
-/// Changes that keep what guards a format's door right, most of the time: without them nearly every input would end at the
-/// first checksum or length.
+/// Mutations that mostly keep checksums and lengths valid: without them nearly every input would fail at the first check.
 enum Mutation {
     /// Set once, before the first run.
     nonisolated(unsafe) static var reader = Reader.spec
 
-    /// Mends the checksums of a PNG's chunks.
+    /// Corrects the checksums of a PNG's chunks.
     static func mendChecksums(_ bytes: UnsafeMutableBufferPointer<UInt8>) {
         var at = 8
         while at + 12 <= bytes.count {

@@ -8,20 +8,20 @@ import SpecParser
 import TensorCore
 import YAMLDocuments
 
-/// The readers of what strangers may write, each as a function of bytes alone: the fuzzer and the corpus' test call them.
-/// Bad bytes must end in one of the reader's own errors; a trap, a fault or an unbounded allocation is a finding.
+/// The parsers of untrusted input, each a function of bytes: the fuzzer and the test of the corpus call them. Bad bytes must
+/// give one of the parser's own errors; a trap, a fault or an unbounded allocation is a finding.
 public enum Reader: String, CaseIterable, Sendable {
     case spec
     case png
     case jpeg
     case safetensors
 
-    /// Pixels at most here; the product's own limit is larger and would make a million runs last for days.
+    /// The largest picture here, in pixels. With the product's larger limit a million runs would take days.
     public static let pixelsMax = 1 << 16
 
-    /// Reads the bytes and all that can be had from what was read.
+    /// Parses the bytes, and uses everything in the result.
     ///
-    /// - Returns: whether they are whole and good.
+    /// - Returns: whether they are valid.
     @discardableResult
     public func read(_ bytes: [UInt8]) -> Bool {
         switch self {
@@ -46,14 +46,14 @@ private func readSpec(_ bytes: [UInt8]) -> Bool {
     }
 }
 
-/// An error can be shown, and says what is wrong and what to do.
+/// Checks that an error has a message and a hint.
 private func check(_ error: Failure) {
     demand(!error.message.isEmpty && !error.hint.isEmpty)
     demand(error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
     demand(error.description.hasSuffix(error.hint.printable))
 }
 
-/// What is written down of a spec as it was run reads back to the same job.
+/// Checks that the effective spec parses to the same job.
 private func checkWriting(_ spec: EditSpec) {
     let text = SpecWriting.effectiveYAML(
         spec, image: spec.image?.value ?? "x.png", sourcePrompt: spec.sourcePrompt ?? "a",
@@ -73,13 +73,13 @@ private func checkWriting(_ spec: EditSpec) {
     }
 }
 
-/// Fails as the fuzzer wants it, in release builds too.
+/// Fails with a trap, which the fuzzer detects in release builds too.
 private func demand(_ condition: Bool, _ what: @autoclosure () -> String = "a promise of a reader is broken")
 {
     guard condition else { fatalError(what()) }
 }
 
-/// Swift takes strings for equal that files do not.
+/// Compares bytes: Swift treats strings as equal that differ as file names.
 private func bytes(_ text: String?) -> [UInt8]? { text.map { Array($0.utf8) } }
 
 private func readPicture(_ bytes: [UInt8], _ format: Image.Format) -> Bool {

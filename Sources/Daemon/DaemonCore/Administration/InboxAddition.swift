@@ -5,17 +5,18 @@ import Foundation
 import JobFiles
 import JSON
 import ServiceConfiguration
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// One more inbox for a service: a piece of its configuration, and a drop-in of its unit by which it sees the folder. Then
-/// the service is asked whether it watches it; what it does not come to watch is taken back.
+/// Adds an inbox to a service: a piece of its configuration, and a drop-in of its unit that makes the folder visible. Then
+/// it checks that the service watches the inbox, and undoes its changes if not.
 ///
-/// Killed at any point, the same again does the rest.
+/// After a kill at any point, the same command completes the work.
 public struct InboxAddition {
-    /// What was reached.
+    /// The result of an addition.
     public struct Answer {
         /// The inbox, its path without symbolic links.
         public var inbox: Configuration.Inbox
@@ -25,9 +26,9 @@ public struct InboxAddition {
         public var piece: String
         /// The unit and its drop-in; nil without systemd.
         public var unit, dropIn: String?
-        /// How the service says that it watches it; nil: it was not asked.
+        /// How the service watches it; nil: not checked.
         public var watch: String?
-        /// What else is to be known or done.
+        /// Notes for the administrator.
         public var notes: [String]
     }
 
@@ -43,7 +44,7 @@ public struct InboxAddition {
     /// - Parameters:
     ///   - written: the folder, by an absolute path.
     ///   - unitName: the unit that reads the configuration; nil: none is known.
-    ///   - stateFolder: where its daemon tells its status; nil: where the daemon's command line or environment say.
+    ///   - stateFolder: the daemon's state folder; nil: the one in the daemon's command line or environment.
     public init(
         _ written: String, watch: Configuration.Inbox.Watch, priority: Int, files: ConfigurationFiles,
         unitName: String?, stateFolder: String?
@@ -56,8 +57,7 @@ public struct InboxAddition {
         lock = try Self.hold(parent(files.main))
     }
 
-    /// What both files are named after: enough of the folder's own name to be known by, and a digest of its whole path, which
-    /// no other has.
+    /// The name of both files: the beginning of the folder's name, and a digest of its path, which makes it unique.
     private var name: String {
         let known = lastComponent(inbox.path).prefix(40).map { letter in
             letter.isASCII && (letter.isLetter || letter.isNumber) ? letter : "_"
@@ -69,7 +69,7 @@ public struct InboxAddition {
     public var piece: String { "\(files.folder)/\(name).yaml" }
 
     private func dropIn(of unit: SystemdUnit) -> (path: String, content: InboxDropIn) {
-        // An environment variable, so that tests can look there.
+        // Tests set this environment variable.
         let units = ProcessInfo.processInfo.environment["CLIPDRAGD_UNITS"] ?? "/etc/systemd/system"
         return (
             "\(units)/\(unit.name).d/inbox-\(name).conf",
@@ -89,14 +89,14 @@ public struct InboxAddition {
                 .badConfiguration, code: "config.overlap",
                 message: "the configuration has this inbox already, as \(same.path)",
                 file: inbox.path,
-                hint: "If the service does not see it, take it out there and say this again.")
+                hint: "If the service does not see it, remove it there and run this command again.")
         }
         var whole = others
         whole.inboxes.append(inbox)
         if let clash = whole.folderClash { throw clash }
     }
 
-    /// Does it.
+    /// Adds the inbox.
     public func run() throws(Failure) -> Answer {
         let unit = unitName.flatMap { SystemdUnit($0) }
         let dropIn = unit.map { self.dropIn(of: $0) }
@@ -108,7 +108,9 @@ public struct InboxAddition {
             throw error
         }
         if let unit, unit.isActive {
-            do throws(Failure) { watch = try watched(by: unit, isNews: changes.isAny, since: start) } catch {
+            do throws(Failure) {
+                watch = try watched(by: unit, hasChanges: changes.isAny, since: start)
+            } catch {
                 changes.takeBack()
                 throw Self.restored(unit, after: error)
             }
@@ -120,26 +122,33 @@ public struct InboxAddition {
             watch: watch, notes: notes(unit, dropIn, watch))
     }
 
-    /// Starts the service as it was before; its refusal, with what came of that.
+    /// Restarts the service after the changes are undone.
+    ///
+    /// - Returns: the refusal, with a hint that says whether the service runs.
     private static func restored(_ unit: SystemdUnit, after refusal: Failure) -> Failure {
         var failure = refusal
         let isBack = unit.reloadManager() && unit.restart()
         failure.hint =
-            "All is as it was before"
+            "The command undid its changes"
             + (isBack
-                ? ", and the service runs." : ", but it does not run: see `systemctl status \(unit.name)`.")
+                ? ", and the service runs."
+                : ", but the service does not run: see `systemctl status \(unit.name)`.")
         return failure
     }
 
-    /// One at a time: else one would test what another is about to take back. Where there is no folder there is no
-    /// configuration, which whoever reads it next is told.
+    /// Locks the configuration's folder, so that no two commands change it at once. nil when the folder is missing or
+    /// unreadable: the reading of the configuration then reports that.
     private static func hold(_ folder: String) throws(Failure) -> FolderLock? {
         do { return try FolderLock(folder) } catch {
-            guard error.operation == "flock" else { return nil }
-            throw Failure(
-                .tryLater, code: "file.flock", message: "another add-inbox is at work", file: folder,
-                hint: "Wait for it.",
-                isRetryable: true)
+            switch error.errno {
+            case .wouldBlock:
+                throw Failure(
+                    .tryLater, code: "file.flock", message: "another add-inbox is at work", file: folder,
+                    hint: "Wait for it.",
+                    isRetryable: true)
+            case .noSuchFileOrDirectory, .notDirectory, .permissionDenied: return nil
+            default: throw Failure(error, .badOutput)
+            }
         }
     }
 
@@ -162,16 +171,18 @@ public struct InboxAddition {
         } catch { throw Failure(error, .badOutput) }
     }
 
-    /// How the service says that it watches the inbox, or why it does not.
+    /// How the service watches the inbox, or why it does not.
     private enum Look {
         case watched(String)
         case not(String, mayChange: Bool = false)
     }
 
-    /// How the service watches it, which is started anew if need be.
-    private func watched(by unit: SystemdUnit, isNews: Bool, since start: Double) throws(Failure) -> String {
+    /// How the service watches it; restarts the service if necessary.
+    private func watched(by unit: SystemdUnit, hasChanges: Bool, since start: Double) throws(Failure)
+        -> String
+    {
         var unit = unit
-        var look = isNews ? Look.not("") : ask(unit)
+        var look = hasChanges ? Look.not("") : ask(unit)
         if case .not = look {
             let isUp = unit.reloadManager() && unit.restart()
             look = isUp ? wait(&unit) : .not("it does not start")
@@ -194,14 +205,14 @@ public struct InboxAddition {
             return .not("its status is not in \(state.folder)", mayChange: true)
         }
         guard let watched = state.status?.inboxes.first(where: { $0.path == inbox.path }) else {
-            return .not("it knows of no such inbox; is \(files.main) its configuration?")
+            return .not("it has no such inbox; is \(files.main) its configuration?")
         }
         guard watched.watch != "away" else { return .not("it sees no folder there") }
         guard folder.isSeen(by: process) else { return .not("it sees another folder there") }
         return .watched(watched.watch)
     }
 
-    /// Asks until it answers, or has been up for long enough.
+    /// Asks until the service watches the inbox, or has run for long enough.
     private func wait(_ unit: inout SystemdUnit) -> Look {
         let end = ContinuousClock.now + .seconds(10)
         while true {
@@ -225,20 +236,20 @@ public struct InboxAddition {
         }
         if let unit, watch == nil {
             notes.append(
-                "\(unit.name) does not run and was not asked. It looks into every inbox at its start and names one that it cannot use; once it runs, the same command asks it"
+                "\(unit.name) does not run, so the inbox is not checked. At its start the service names inboxes that it cannot use; once it runs, the same command checks the inbox"
             )
         }
         if unit == nil {
             let unknown =
                 unitName.map { "systemd does not know \($0)" }
                 ?? "no unit was named (--unit) that reads \(files.main)"
-            notes.append("\(unknown): let the daemon's user write into the folder, and start the daemon anew")
+            notes.append("\(unknown): let the daemon's user write into the folder, and restart the daemon")
         }
         return notes
     }
 }
 
-/// Files and folders that were made or changed, and how they were before.
+/// Files and folders that were made or changed, with their former content.
 private struct FileChanges {
     /// Folders, the innermost first.
     var made: [String] = []
@@ -247,11 +258,11 @@ private struct FileChanges {
     private var before: [(path: String, bytes: [UInt8]?)] = []
     private let files = PosixFileSystem()
 
-    /// Makes a file, or changes it, if it does not say so already.
+    /// Writes a file, unless it has this content already.
     mutating func write(_ path: String, _ text: String) throws(FileError) {
         let bytes = Array(text.utf8)
         let old = try files.status(path) == nil ? nil : try files.read(path)
-        // One that was the same is of an earlier, interrupted try: it is not to be kept either.
+        // A file with this content is of an earlier, interrupted command: an undo removes it too.
         before.append((path, old == bytes ? nil : old))
         guard old != bytes else { return }
         isAny = true
@@ -260,7 +271,7 @@ private struct FileChanges {
         try files.replace(path, bytes, mode: 0o644)
     }
 
-    /// Puts everything back.
+    /// Undoes all changes.
     func takeBack() {
         for (path, bytes) in before.reversed() {
             if let bytes { try? files.replace(path, bytes, mode: 0o644) } else { try? files.remove(path) }

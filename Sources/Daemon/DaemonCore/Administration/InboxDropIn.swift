@@ -2,22 +2,22 @@ import ServiceConfiguration
 
 /// What lets a hardened service see and write a folder, as a drop-in of its unit (systemd.exec(5)).
 struct InboxDropIn: Equatable {
-    /// How a folder comes to be seen.
+    /// How the unit makes a folder visible.
     enum Access: Equatable {
-        /// It is, and may be written.
+        /// The folder is visible; the drop-in makes it writable.
         case named
-        /// It is laid over what hides it.
+        /// A bind mount over the folder that hides it.
         case bound
-        /// Likewise, and what hides all homes must let it be.
+        /// A bind mount, and a setting of `ProtectHome=` that allows it.
         case boundInHome
     }
 
     /// The folder, an absolute path.
     let folder: String
-    /// How it comes to be seen.
+    /// How the unit makes it visible.
     let access: Access
 
-    /// Folders that `ProtectHome=` hides, and those that `PrivateTmp=` puts empty ones in the place of.
+    /// Folders that `ProtectHome=` hides, and those that `PrivateTmp=` replaces by empty ones.
     static let (homes, temporaries) = (["/home", "/root", "/run/user"], ["/tmp", "/var/tmp"])
 
     /// The drop-in of a folder.

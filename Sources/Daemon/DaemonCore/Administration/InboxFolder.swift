@@ -34,9 +34,9 @@ struct ServiceUser {
     }
 }
 
-/// A folder that shall be an inbox.
+/// A folder that is to become an inbox.
 struct InboxFolder {
-    /// Where it really is, or will be: no symbolic links. A unit and a configuration can both name it.
+    /// Its path without symbolic links, for the unit and the configuration.
     let path: String
     private let files = PosixFileSystem()
 
@@ -48,7 +48,7 @@ struct InboxFolder {
                 message: "the inbox is `\(PathCoding.shown(written))`, a relative path",
                 hint: "Write a path that begins with /.")
         }
-        // What is not there yet lies in what is.
+        // Resolve the part of the path that exists.
         var (known, rest) = (written, [String]())
         var real: String?
         while known != "/" {
@@ -62,14 +62,14 @@ struct InboxFolder {
             text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
         else {
             throw Failure(
-                .usage, code: "command.usage", message: "no unit of systemd can name this folder",
+                .usage, code: "command.usage", message: "a systemd unit cannot name this folder",
                 file: PathCoding.shown(written),
                 hint: "Choose a path of UTF-8 without control characters.")
         }
         path = text == "/" ? text : "/" + text.split(separator: "/").joined(separator: "/")
     }
 
-    /// Makes it where there is none, for the service and its group (mode 3770, as the package's inbox).
+    /// Makes the folder if it is missing, for the service and its group (mode 3770, as the package's inbox).
     ///
     /// - Returns: the folders that were made, the innermost first.
     func make(for service: ServiceUser?) throws(FileError) -> [String] {
@@ -81,7 +81,7 @@ struct InboxFolder {
         do throws(FileError) {
             try files.createDirectory(parent(path))
             guard mkdir(PathCoding.cString(path), 0o700) == 0 else { throw FileError("mkdir", path) }
-            // By its descriptor: whoever owns the folder above could put a link in its place.
+            // By its descriptor: the owner of the folder above could replace it by a link.
             let descriptor = open(PathCoding.cString(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard descriptor >= 0 else { throw FileError("open", path) }
             defer { close(descriptor) }
@@ -98,7 +98,7 @@ struct InboxFolder {
         return made
     }
 
-    /// Of a folder and those above it which are not there, the innermost first.
+    /// The missing ones of a folder and its parents, the innermost first.
     static func missing(_ folder: String) throws(FileError) -> [String] {
         var (missing, above) = ([String](), folder)
         while try PosixFileSystem().status(above) == nil {
@@ -108,10 +108,10 @@ struct InboxFolder {
         return missing
     }
 
-    /// Removes folders that were made, as far as nothing is in them.
+    /// Removes the folders that were made, if they are empty.
     static func remove(_ made: [String]) { for folder in made { rmdir(PathCoding.cString(folder)) } }
 
-    /// Why a service cannot use it, and what to do; nil where it can, or that cannot be asked.
+    /// Why a service cannot use it, and what to do; nil if it can, or if that is unknown.
     ///
     /// - Parameter isBound: the service gets the folder itself, whatever those above it allow.
     func refusal(of service: ServiceUser, isBound: Bool) -> Failure? {
@@ -132,7 +132,7 @@ struct InboxFolder {
         } else {
             failure.message = "the user \(service.name) may not write there (\(ownership))"
             failure.hint =
-                "Let it: setfacl -m u:\(service.name):rwx \(quoted); or give the folder its group (chgrp, chmod 2770)."
+                "Allow it: setfacl -m u:\(service.name):rwx \(quoted); or give the folder its group (chgrp, chmod 2770)."
         }
         return failure
     }
@@ -146,7 +146,7 @@ struct InboxFolder {
         return "\(user):\(group), mode \(String(found.st_mode & 0o7777, radix: 8))"
     }
 
-    /// Whether a process sees this very folder at its path.
+    /// Whether a process sees this folder at its path.
     func isSeen(by process: Int) -> Bool {
         var (ours, theirs) = (stat(), stat())
         return stat(PathCoding.cString(path), &ours) == 0

@@ -34,24 +34,24 @@ struct SystemdUnit {
 
     subscript(_ property: String) -> String { properties[property] ?? "" }
 
-    /// Whether it runs, or is being started.
+    /// Whether it runs or starts.
     var isActive: Bool { ["active", "reloading", "activating"].contains(self["ActiveState"]) }
-    /// The daemon's process; nil: none runs.
+    /// The daemon's process; nil if none runs.
     var process: Int? { Int(self["MainPID"]).flatMap { $0 > 0 ? $0 : nil } }
 
-    /// Has systemd read its files again.
+    /// Makes systemd read its files again.
     func reloadManager() -> Bool { Self.run(["systemctl", "daemon-reload"]).isGood }
 
-    /// Starts it anew and waits until it is ready, or has failed.
+    /// Restarts the unit, and waits until it is ready or has failed.
     func restart() -> Bool {
         // So many starts in a row are not the service's doing.
         _ = Self.run(["systemctl", "reset-failed", name])
         return Self.run(["systemctl", "restart", name]).isGood
     }
 
-    /// What the service said why its last start failed; else what systemd says.
+    /// The service's error at its last start; without one, systemd's message.
     ///
-    /// - Parameter start: when it was tried, seconds since 1970.
+    /// - Parameter start: the time of that start, seconds since 1970.
     func lastWords(since start: Double) -> String? {
         _ = Self.run(["journalctl", "--sync"])
         let journal = ["journalctl", "--quiet", "--no-pager", "--output=cat"]
@@ -64,7 +64,7 @@ struct SystemdUnit {
         return Self.run(words).lines.first
     }
 
-    /// The state folder of the daemon that runs: as its command line says, its environment, or the unit.
+    /// The state folder of the running daemon, from its command line, its environment or the unit.
     var stateFolder: String {
         let process = process ?? 0
         let arguments = Self.strings("/proc/\(process)/cmdline")
@@ -82,7 +82,7 @@ struct SystemdUnit {
         ((try? PosixFileSystem().read(path)) ?? []).split(separator: 0).map { PathCoding.text($0) }
     }
 
-    /// Runs a program of PATH; what it says on standard error is among its lines.
+    /// Runs a program of PATH; its lines include standard error.
     private static func run(_ words: [String]) -> (isGood: Bool, lines: [String]) {
         let run = ProgramRun.run(["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh"] + words)
         let text = String(decoding: run?.output ?? [], as: UTF8.self)

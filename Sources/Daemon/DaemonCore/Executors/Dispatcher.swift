@@ -5,7 +5,7 @@ import Logging
 import ServiceConfiguration
 import SpecParser
 
-/// Starts the runs of jobs whose turn it is, recovers the runs of earlier daemons, and passes on how runs ended.
+/// Starts runs, recovers the runs of earlier daemons, and passes on how runs ended.
 final class Dispatcher {
     private let context: DaemonContext
     private let scheduler: Scheduler
@@ -31,7 +31,7 @@ final class Dispatcher {
         RunOrder(
             job: job.id, name: job.name, spec: "\(job.claim)/\(job.spec)",
             image: job.image.flatMap { $0.contains("/") ? nil : "\(job.claim)/\($0)" },
-            results: context.store.making(job), attempt: job.crashes + 1,
+            results: context.store.unpublished(job), attempt: job.crashes + 1,
             duplicateOf: history.published(digest: job.digest))
     }
 
@@ -43,7 +43,7 @@ final class Dispatcher {
         guard !scheduler.isHindered(now) else { return }
         while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
             guard job.ambiguous.isEmpty else {
-                lifecycle.setAside(job, Failure(ambiguous: job.spec, among: job.ambiguous))
+                lifecycle.quarantine(job, Failure(ambiguous: job.spec, among: job.ambiguous))
                 continue
             }
             guard start(job) else { return }
@@ -55,8 +55,8 @@ final class Dispatcher {
         var ready = job
         ready.run = runs.nextReference
         do {
-            lifecycle.keepStages(of: job)
-            try context.store.makeReady(&ready)
+            lifecycle.cacheStages(of: job)
+            try context.store.prepareRun(&ready)
         } catch {
             lifecycle.enqueueIfThere(job)
             lifecycle.hinder(error)
@@ -92,8 +92,8 @@ final class Dispatcher {
 
     // MARK: - Recovery
 
-    /// Asks the executor of a job that ran under an earlier daemon what has become of the run. The job's record is up to
-    /// date, and the scheduler knows the job.
+    /// Asks the executor whether a run of an earlier daemon is alive, finished or gone. Updates the job's record and the
+    /// scheduler.
     func recover(_ job: Job) {
         var waiting = job
         (waiting.state, waiting.run) = (.claimed, nil)
@@ -107,7 +107,7 @@ final class Dispatcher {
             }
         } catch {
             context.log.write(
-                .error, "the job is held: no executor `\(error.name)` is known that could tell of its run",
+                .error, "the job is held: the executor of its run, `\(error.name)`, is unknown",
                 ["job": job.id, "name": job.name])
             waiting.state = .held
             scheduler.enqueue(waiting)

@@ -1,10 +1,9 @@
 import Failures
 import JobFiles
 
-/// Runs jobs somewhere: on this machine, on a cluster. The daemon starts, watches, stops and recovers runs through this
-/// protocol alone.
+/// Runs jobs, on this machine or elsewhere. The daemon starts, watches, stops and recovers runs through this protocol only.
 ///
-/// A run is one try of one job, and a job has at most one run at a time: the job's ID names it. The daemon stores the
+/// A run is one execution of one job, and a job has at most one run at a time: the job's ID names it. The daemon stores the
 /// executor's name in the job's record before it calls `start`, and the run's own ID there after. A daemon that dies
 /// between the two asks with an ID of nil; an executor whose runs outlive the daemon must then find the run by the job's ID.
 protocol Executor: AnyObject {
@@ -15,15 +14,15 @@ protocol Executor: AnyObject {
     /// The bounds of every run. The executor stops a run that exceeds one.
     var limits: RunLimits { get set }
 
-    /// Notes for the log when the daemon starts: what this machine cannot do.
+    /// Notes for the log when the daemon starts, such as missing features of the machine.
     func startNotes() -> [String]
     /// Starts a run.
     ///
     /// - Returns: the run's own ID here.
-    /// - Throws: when no run can be started now. The job waits and is charged nothing.
+    /// - Throws: when no run can be started now. The job waits, and no attempt is counted.
     func start(_ order: RunOrder) throws(Failure) -> String
-    /// Answers what has become of a run that an earlier daemon started. The executor watches a run that is alive from
-    /// here on.
+    /// Asks whether a run of an earlier daemon is alive, finished or gone. From this call on the executor watches a run that
+    /// is alive.
     ///
     /// - Parameter id: the run's own ID; nil when the daemon died before it could store one.
     /// - Throws: when the executor cannot tell now. The daemon asks again.
@@ -32,7 +31,7 @@ protocol Executor: AnyObject {
     ///
     /// - Returns: the runs that have ended since the last call. The executor forgets them.
     func poll() -> [EndedRun]
-    /// What a run last told of its progress.
+    /// The latest progress that a run has reported.
     func progress(of job: String) -> RunProgress?
     /// Stops a run and forgets it. When this returns, the run changes no file any more.
     func stop(_ job: String)
@@ -44,13 +43,13 @@ protocol Executor: AnyObject {
 
     /// Descriptors that are readable when a run has news.
     var descriptors: [Int32] { get }
-    /// Seconds until `poll` is due though no descriptor tells of news; nil without runs.
+    /// Seconds between calls of `poll` without a readable descriptor; nil without runs.
     var pollInterval: Double? { get }
     /// Whether a run does not end although it was killed: only a restart of the service can help.
     var isStuck: Bool { get }
 }
 
-/// What an executor needs to know of a run.
+/// A run as the executor gets it.
 struct RunOrder: Sendable, Equatable {
     /// The job's ID.
     var job: String
@@ -58,11 +57,11 @@ struct RunOrder: Sendable, Equatable {
     var name: String
     /// The spec's path in the claim.
     var spec: String
-    /// The picture's path in the claim; nil for a spec whose picture cannot be told.
+    /// The picture's path in the claim; nil for a spec whose picture is unknown.
     var image: String?
     /// The folder that the run writes its results into.
     var results: String
-    /// Which try of the job this is, from 1.
+    /// The number of this attempt, from 1.
     var attempt: Int
     /// The published job that this one repeats.
     var duplicateOf: String?
@@ -78,7 +77,7 @@ struct RunLimits: Sendable, Equatable {
     var stalledAfter = Double.infinity
 }
 
-/// What a run last told of its progress.
+/// The latest progress that a run has reported.
 struct RunProgress: Sendable, Equatable {
     /// The stage of the edit.
     var stage: String
@@ -90,9 +89,9 @@ struct RunProgress: Sendable, Equatable {
 enum RunEnd: Sendable, Equatable {
     /// It has written its results.
     case succeeded
-    /// It said why the job cannot be done.
+    /// It has reported why the job fails.
     case failed(Failure)
-    /// It ended without a word; the reason for people.
+    /// It ended without a report; the reason, for people.
     case crashed(String)
     /// The executor has stopped it at a limit.
     case exceeded(RunLimit)
@@ -114,16 +113,16 @@ struct EndedRun: Sendable, Equatable {
     var job: String
     /// How it ended.
     var end: RunEnd
-    /// The stage that it was in, once it had told of one.
+    /// The last stage that it reported.
     var stage: String?
 }
 
-/// What has become of a run that an earlier daemon started.
+/// The state of a run that an earlier daemon started.
 enum RecoveredRun: Sendable, Equatable {
     /// It goes on.
     case alive
-    /// It has ended so.
+    /// It has ended like this.
     case finished(RunEnd)
-    /// It ended with its daemon, or never began. The job is tried again and charged nothing.
+    /// It ended with its daemon, or never began. The daemon runs the job again, and no attempt is counted.
     case gone
 }

@@ -2,7 +2,7 @@ import Failures
 import JobFiles
 
 extension RunLimit {
-    /// What the job's folder below `failed` says.
+    /// The failure in the quarantined job's error report.
     var failure: Failure {
         switch self {
         case .time:

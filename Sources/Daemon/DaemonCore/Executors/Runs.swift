@@ -1,7 +1,7 @@
 import Failures
 import JobFiles
 
-/// The runs of this daemon's jobs, on whichever executor each is.
+/// The runs of this daemon's jobs, on all executors.
 final class Runs {
     /// A job that runs.
     struct Run {
@@ -15,13 +15,13 @@ final class Runs {
         var isConfirmed = true
     }
 
-    /// A run that has ended, and what is known of it.
+    /// A run that has ended.
     struct Ended {
         /// The job.
         let job: Job
         /// How its run ended.
         let end: RunEnd
-        /// What the log tells of the run.
+        /// The run's summary for the log.
         let summary: RunSummary
     }
 
@@ -29,7 +29,7 @@ final class Runs {
     private(set) var all: [Run] = []
     private let executors: [any Executor]
 
-    /// - Parameter executors: all that there are; new runs start on the first.
+    /// - Parameter executors: all executors; new runs start on the first.
     init(_ executors: [any Executor]) { self.executors = executors }
 
     var count: Int { all.count }
@@ -57,8 +57,8 @@ final class Runs {
         return job
     }
 
-    /// Asks the executor of a job's record what has become of its run. A run that is alive, or whose executor cannot be
-    /// asked now, is among `all` from here on.
+    /// Asks the executor of a job's record about its run. A run that is alive, or whose executor cannot be asked now, is
+    /// among `all` from then on.
     ///
     /// - Returns: nil while the executor cannot be asked.
     /// - Throws: when no executor of that name is known.
@@ -97,7 +97,7 @@ final class Runs {
     /// The run of a job.
     subscript(_ job: String) -> Run? { all.first { $0.job.id == job } }
 
-    /// What a run last told of its progress.
+    /// The latest progress that a run has reported.
     func progress(of run: Run) -> RunProgress? { run.executor.progress(of: run.job.id) }
 
     /// Stops a job's run.
@@ -118,7 +118,7 @@ final class Runs {
     /// Descriptors that are readable when a run has news.
     var descriptors: [Int32] { executors.flatMap(\.descriptors) }
 
-    /// Seconds until news may wait though no descriptor tells of it; nil without runs.
+    /// Seconds between polls without a readable descriptor; nil without runs.
     var pollInterval: Double? {
         let confirmation = all.allSatisfy(\.isConfirmed) ? nil : Scheduler.placeSeconds
         return (executors.map(\.pollInterval) + [confirmation]).compactMap { $0 }.min()
@@ -128,7 +128,7 @@ final class Runs {
     var isStuck: Bool { executors.contains(where: \.isStuck) }
 }
 
-/// Which run a job has, as its record says.
+/// A reference to a job's run, stored in its record.
 struct RunReference: Codable, Sendable, Equatable {
     /// The executor's name.
     var executor: String
@@ -136,10 +136,10 @@ struct RunReference: Codable, Sendable, Equatable {
     var id: String?
 }
 
-/// What the log tells of a run that has ended.
+/// The summary of a run that has ended, for the log.
 struct RunSummary: Sendable, Equatable {
     /// The stage that it was in.
     var stage: String?
-    /// How long it took; nil for what this daemon has not seen from the start.
+    /// Its duration; nil if another daemon started it.
     var duration: Duration?
 }

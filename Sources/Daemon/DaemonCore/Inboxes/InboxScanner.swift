@@ -25,6 +25,8 @@ struct InboxScanner: Sendable {
         var unreadable: [String: Errno] = [:]
         /// Files that are still downloaded, and the downloader's control file beside each.
         var downloads: [String: String] = [:]
+        /// Specs that wait because nothing has been written into them.
+        var placeholders: Set<String> = []
         /// Pictures and masks that specs in the inbox name.
         var named = NamedInputs()
         /// The earliest time at which something may have become ready.
@@ -98,7 +100,10 @@ struct InboxScanner: Sendable {
         for picture in pictures where !findings.named.contains(picture) {
             if let file = try look(picture, files, now) { findings.waiting[picture] = file.stamp.modified }
         }
-        for (spec, names) in unsettled { findings.named.add(names, of: spec) }
+        for (spec, names) in unsettled {
+            findings.named.add(names, of: spec)
+            for name in names where InboxNames.isPicture(name) { findings.waiting[name] = nil }
+        }
         arrivals = arrivals.filter { names.known.contains($0.key) }
         for i in findings.pairs.indices where !markers.isEmpty {
             let pair = findings.pairs[i]
@@ -183,6 +188,11 @@ struct InboxScanner: Sendable {
                 findings.waiting[name] = file.stamp.modified
                 return
             }
+        }
+        if file.isPlaceholder, file.isSpecOverdue(quiet: quiet, now: now) {
+            findings.placeholders.insert(name)
+            findings.waiting[name] = file.stamp.modified
+            return
         }
         findings.settling.append(name)
         let next = file.next(quiet: quiet, now: now)

@@ -55,6 +55,7 @@ final class JobIntake {
             context.metrics.countLook(inbox.reason)
             try inbox.scan(context.files, now)
             reportUnreadable(inbox)
+            reportPlaceholders(inbox)
             let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
             goesOn = try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end, beforeClaim)
             // What the inbox needs now: a run may end before the next look, and its picture be archived.
@@ -68,6 +69,15 @@ final class JobIntake {
             context.log.write(
                 .warning, "a file waits, as it cannot be read: \(error.reason). \(error.remedy)",
                 ["inbox": inbox.path, "file": lastComponent(error.path), "errno": "\(error.errno.rawValue)"])
+        }
+    }
+
+    /// Reports once each spec that nothing has been written into.
+    private func reportPlaceholders(_ inbox: WatchedInbox) {
+        for name in inbox.takeNewPlaceholders() {
+            context.log.write(
+                .notice, "an empty spec waits until something is written into it",
+                ["inbox": inbox.path, "file": name])
         }
     }
 
@@ -88,6 +98,12 @@ final class JobIntake {
             inbox.claimed(pair)
             context.metrics.countClaim(settled: settled)
             context.log.event(.claimed, "claimed", job)
+            if InboxNames.isConflictedCopy(pair.spec) {
+                context.log.write(
+                    .notice,
+                    "a synchronising program's conflicted copy runs as a job of its own; `clipdragd cancel \(job.id)` stops it",
+                    ["job": job.id, "name": job.name])
+            }
         }
         return true
     }
@@ -97,7 +113,7 @@ final class JobIntake {
     /// Goes on with claims that belong to no job of this daemon.
     func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
         let known = Set((scheduler.queue.all + runs.all.map(\.job)).map(\.id))
-        try context.store.finishSettingAside(from: inbox.path, besides: known)
+        try context.store.finishMoves(from: inbox.path, besides: known)
         let left = try context.store.leftovers(inbox.path, besides: known)
         // A job whose pictures are put away must know whether a spec that waits in the inbox names them too.
         if left.contains(where: { $0.state == .publishing || $0.state == .running }) {

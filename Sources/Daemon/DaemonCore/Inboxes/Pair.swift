@@ -39,7 +39,8 @@ enum InboxNames {
 
     static func isIgnored(_ name: String) -> Bool {
         let lower = name.lowercased()
-        return name.hasPrefix(".") || name.hasSuffix("~") || reports.contains(name)
+        // `~$` begins the names of office programs' lock files.
+        return name.hasPrefix(".") || name.hasPrefix("~$") || name.hasSuffix("~") || reports.contains(name)
             || [".tmp", ".part", ".partial", ".crdownload", ".filepart"].contains { lower.hasSuffix($0) }
     }
 
@@ -60,6 +61,12 @@ enum InboxNames {
         let lower = name.lowercased()
         guard let ending = downloadEndings.first(where: { lower.hasSuffix($0) }) else { return nil }
         return String(name.dropLast(ending.count))
+    }
+
+    /// Whether a program that synchronises folders made this file, since two people had changed the original.
+    static func isConflictedCopy(_ name: String) -> Bool {
+        let lower = name.lowercased()
+        return lower.contains("conflicted copy") || lower.contains(".sync-conflict-")
     }
 
     static func isPicture(_ name: String) -> Bool {

@@ -35,6 +35,8 @@ struct SettlingFile: Sendable {
     indirect enum Reading {
         case parsed(ParsedSpec)
         case broken
+        /// It has no byte yet, or only zeros: a synchronising program or a downloader keeps the name for it.
+        case placeholder
     }
 
     let stamp: FileStamp
@@ -111,6 +113,10 @@ struct SettlingFile: Sendable {
         guard spec == nil && completeness == nil else { return }
         if isSpec {
             let bytes = try files.read(path, from: 0, count: min(stamp.size, Self.specBytes))
+            if bytes.allSatisfy({ $0 == 0 }) {
+                spec = .placeholder
+                return
+            }
             do {
                 spec = .parsed(try parseSpec(bytes, file: PathCoding.shown(lastComponent(path))))
                 isSealed = Self.endsItself(bytes)
@@ -135,6 +141,7 @@ struct SettlingFile: Sendable {
         let age = max(now - stamp.modified, now - since)
         return switch (spec, completeness) {
         case (.parsed?, _), (_, .complete?), (_, .sealed?), (_, .notAnImage?): true
+        case (.placeholder?, _): false
         case (.broken?, _): age >= Self.specPatience * quiet
         case (_, .incomplete?): age >= Self.patience * quiet
         case (nil, nil): false
@@ -145,6 +152,14 @@ struct SettlingFile: Sendable {
     func isLong(quiet: Double, now: Double) -> Bool {
         max(now - stamp.modified, now - since) >= Self.patience * quiet
     }
+
+    /// Whether a spec has not changed for so long that no one is about to complete it.
+    func isSpecOverdue(quiet: Double, now: Double) -> Bool {
+        max(now - stamp.modified, now - since) >= Self.specPatience * quiet
+    }
+
+    /// Whether it is a spec that nothing has been written into.
+    var isPlaceholder: Bool { if case .placeholder? = spec { true } else { false } }
 
     /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
     func lastingRefusal(quiet: Double, now: Double) -> Errno? {

@@ -57,6 +57,8 @@ final class WatchedInbox {
     private(set) var isGone = false
     /// Files that were reported as unreadable.
     private var reported: Set<String> = []
+    /// Specs that were reported as empty.
+    private var reportedPlaceholders: Set<String> = []
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping InboxScanner.CompletenessCheck) {
         path = inbox.path
@@ -152,6 +154,12 @@ final class WatchedInbox {
         defer { reported = Set(findings.unreadable.keys) }
         return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
             .map { FileError("open", "\(path)/\($0.key)", $0.value) }
+    }
+
+    /// Takes the empty specs that were not reported yet.
+    func takeNewPlaceholders() -> [String] {
+        defer { reportedPlaceholders = findings.placeholders }
+        return findings.placeholders.subtracting(reportedPlaceholders).sorted()
     }
 
     /// A pair has left the inbox: its spec needs nothing there any more.

@@ -1,17 +1,16 @@
-import Foundation
 import DurableFiles
+import Foundation
 import JSON
 import JobFiles
 import ServiceConfiguration
 import SystemPackage
 
-/// Moves that may lead to another file system, where they take several steps. The copy has a dot name that says whose it
-/// is, becomes whole by one rename, and gets its own name once what it was made from is gone: whenever the daemon dies,
-/// the next try sees how far it was, and ends with one copy.
+/// Moves that may cross file systems. Such a move copies to a dot name with the job's ID, removes the source, and then
+/// renames the copy. If the daemon dies, the next call continues from the step that it finds, and one copy remains.
 ///
 ///     FOLDER/.ID.NAME.whole ──the source is removed──▶ FOLDER/NAME
 ///
-/// Only a rename that fails (EXDEV) tells that a folder is on another one: bind mounts have one device number.
+/// Only a failed rename (EXDEV) shows that a folder is on another file system: bind mounts share a device number.
 extension ClaimStore {
     private static var suffix: String { ".whole" }
 
@@ -19,14 +18,14 @@ extension ClaimStore {
         "\(folder)/\(fileName(".\(id).", name, Self.suffix))"
     }
 
-    /// Moves a job's file into a folder, under a name that is not taken there.
+    /// Moves a job's file into a folder, under a free name.
     ///
-    /// - Parameter isOurs: whether the file is there, and still the one that the job took.
+    /// - Parameter isOurs: whether the file exists and is still the one that the job claimed.
     func put(_ path: String, of job: Job, into folder: String, isOurs: Bool) throws(FileError) {
         let name = lastComponent(path)
         let staged = staged(job.id, name, folder)
         if try files.status(staged) == nil {
-            // It has been moved, or stays; a move may lack its syncing only.
+            // An earlier call moved the file, or it stays; that call may have failed at the syncing.
             guard isOurs else { return try files.syncDirectory(folder) }
             do { return try files.rename(path, to: "\(folder)/\(try freeFile(name, folder))") } catch {
                 guard error.errno == .improperLink else { throw error }
@@ -37,14 +36,14 @@ extension ClaimStore {
         try files.rename(staged, to: "\(folder)/\(try freeFile(name, folder))")
     }
 
-    /// Removes a job's file, if it is still the one that the job took. If not, an earlier try may have removed it and failed at
-    /// the syncing: a power cut after the claim's end must not bring it back.
+    /// Removes a job's file, if it is still the one that the job claimed. If not, an earlier call may have removed it and
+    /// failed at the syncing: a power cut after the claim's end must not bring it back.
     func remove(_ path: String, isOurs: Bool) throws(FileError) {
         if isOurs { try files.remove(path) } else { try files.syncDirectory(parent(path)) }
     }
 
-    /// Makes a job's claim a folder below `folder`, without its record.
-    func setAside(_ job: Job, below folder: String) throws(FileError) {
+    /// Moves a job's claim below `folder`, without its record.
+    func moveClaim(of job: Job, below folder: String) throws(FileError) {
         let staged = staged(job.id, job.name, folder)
         if try files.status(staged) == nil {
             try files.remove(Job.record(in: job.claim))
@@ -52,14 +51,14 @@ extension ClaimStore {
                 return try files.rename(
                     job.claim, to: "\(folder)/\(try files.freeName(job.name, in: folder))")
             } catch { guard error.errno == .improperLink else { throw error } }
-            // The copy's record says of which inbox it is.
+            // The copy's record names its inbox.
             try save(job)
             try files.copy(job.claim, to: staged)
         }
-        try finishSettingAside(staged, claim: job.claim, name: job.name, below: folder)
+        try finishMove(staged, claim: job.claim, name: job.name, below: folder)
     }
 
-    private func finishSettingAside(_ staged: String, claim: String, name: String, below folder: String)
+    private func finishMove(_ staged: String, claim: String, name: String, below folder: String)
         throws(FileError)
     {
         try files.removeTree(claim)
@@ -67,11 +66,11 @@ extension ClaimStore {
         try files.rename(staged, to: "\(folder)/\(try files.freeName(name, in: folder))")
     }
 
-    /// Completes what was being set aside from this inbox when a daemon died, or the place failed.
+    /// Completes the moves of claims from this inbox to quarantine that a dying daemon or a failing place interrupted.
     ///
-    /// - Parameter known: IDs of jobs that are under way.
-    func finishSettingAside(from inbox: String, besides known: Set<String>) throws(FileError) {
-        let folder = configuration.failed ?? InboxLayout(inbox).failed
+    /// - Parameter known: IDs of the daemon's present jobs.
+    func finishMoves(from inbox: String, besides known: Set<String>) throws(FileError) {
+        let folder = configuration.failedFolder(of: inbox)
         guard try files.status(folder) != nil else { return }
         for entry in try files.list(folder)
         where entry.kind == .directory && entry.name.hasPrefix(".") {
@@ -79,16 +78,16 @@ extension ClaimStore {
             guard words.count == 2, !known.contains(String(words[0])) else { continue }
             let (path, claim) = ("\(folder)/\(entry.name)", InboxLayout(inbox).claim(String(words[0])))
             if entry.name.hasPrefix("..") {
-                // Half a copy: the job's next end makes a new one.
+                // An incomplete copy: the next call for this job makes a new one.
                 if try files.status(claim) != nil { try files.removeTree(path) }
             } else if words[1].hasSuffix(Self.suffix), try isFrom(inbox, path) {
                 let name = String(words[1].dropLast(Self.suffix.count))
-                try finishSettingAside(path, claim: claim, name: name, below: folder)
+                try finishMove(path, claim: claim, name: name, below: folder)
             }
         }
     }
 
-    /// Whether a staged folder is a job's of this inbox, or of one that has nothing more to do with it.
+    /// Whether a staged folder belongs to a job of this inbox. One without a record is complete but for its name.
     private func isFrom(_ inbox: String, _ staged: String) throws(FileError) -> Bool {
         let record = Job.record(in: staged)
         guard try files.status(record) != nil else { return true }
@@ -96,7 +95,7 @@ extension ClaimStore {
     }
 }
 
-/// The inbox that a job's record names, of a record that may be damaged elsewhere.
+/// The inbox that a job's record names; other fields may be damaged.
 private struct RecordInbox: Decodable {
     let inbox: String
 

@@ -2,9 +2,9 @@ import DurableFiles
 import JobFiles
 import JSON
 
-/// A folder in which a failed job was set aside.
+/// The folder of a quarantined job.
 public enum FailedFolder {
-    /// Whether a folder is there and still is a job's. It may have been emptied by hand, and its name be another's by now.
+    /// Whether a folder exists and belongs to a job. Someone may have removed it, and another job may have its name now.
     public static func isOf(_ job: String, _ folder: String, _ files: some FileSystem) -> Bool {
         guard (try? files.status(folder)) != nil else { return false }
         let report = (try? files.read("\(folder)/\(ErrorReport.fileName)")).flatMap {

@@ -1,30 +1,30 @@
 import Digests
 import DurableFiles
-import JSON
 import JobFiles
+import JSON
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
 /// Invariants: the spec lies in the claim folder from the moment of the claim until it is archived, returned or failed;
-/// `state` is `publishing` only after all results are durable in the making folder.
+/// `state` is `publishing` only after all results are durable in the unpublished result's folder.
 public struct Job: Record, Equatable {
     public static let schema = "clipdrag-job/1"
 
-    /// Where a job stands.
+    /// The state of a job.
     public enum State: String, Codable, Sendable {
         /// Waiting for its run.
         case claimed
-        /// Its run has started, and may have ended; its results are not yet marked as complete.
+        /// Its run has started and may have ended; its results are not marked as complete.
         case running
-        /// Its results are complete; the rename into the outbox is all that is missing, or done.
+        /// Its results are complete; at most the rename into the outbox and the move of its inputs are missing.
         case publishing
-        /// Set aside by `hold`.
+        /// Not to start until `release`.
         case held
     }
 
-    /// Unique, and later jobs have larger ones.
+    /// Unique; later jobs have larger IDs.
     public var id: String
-    /// The name under which it is published, before a number is added.
+    /// The name of its result, before a number is added.
     public var name: String
     /// The inbox it came from.
     public var inbox: String
@@ -34,25 +34,25 @@ public struct Job: Record, Equatable {
     public var image: String?
     /// Further files that the spec names.
     public var others: [String]
-    /// Pictures that the spec's name fits, when there are several and it names none: then it cannot be done.
+    /// The pictures that match the spec's name, when there are several and the spec names none: the job fails then.
     public var ambiguous: [String] = []
     /// Higher first.
     public var priority: Int
     /// Change time of the spec, seconds since 1970: older first.
     public var dropped: Double
-    /// Runs of it that crashed.
+    /// Its runs that crashed.
     public var crashes: Int
-    /// Where it stands.
+    /// Its state.
     public var state: State
-    /// Its run, while it is `running`; nil where the record says nothing of it.
+    /// Its run, while it is `running`; nil: unknown.
     var run: RunReference?
-    /// By which a job that repeats an earlier one is known (`ClaimStore.repeatKey`).
+    /// Equal for jobs that repeat each other (`ClaimStore.repeatKey`).
     public var digest: String
 
     /// The claim folder.
     public var claim: String { InboxLayout(inbox).claim(id) }
 
-    /// Where a claim folder has its record: by a name that no input can have.
+    /// The record's place in a claim folder: no input can have this name.
     static func record(in claim: String) -> String { "\(claim)/.job.json" }
 
     /// A fresh claim.
@@ -83,8 +83,8 @@ extension Job {
         var isOmittedWhenNil: Bool { self == .run }
     }
 
-    /// Reads the record of a claim in an inbox; where the inbox lies may have changed. nil when the record is damaged, or leads
-    /// out of its claim.
+    /// Reads the record of a claim in an inbox, whose path may have changed since. nil when the record is damaged or names a
+    /// file outside its claim.
     init?(_ bytes: [UInt8], inbox: String) {
         guard var job = try? Job(reading: bytes) else { return nil }
         job.inbox = inbox
@@ -93,7 +93,7 @@ extension Job {
 
     /// Reads a record.
     ///
-    /// - Throws: also when the record is damaged, or leads out of its claim.
+    /// - Throws: also when the record is damaged or names a file outside its claim.
     public init(from decoder: any Decoder) throws {
         let record = try decoder.container(keyedBy: CodingKeys.self)
         func value<Value: Decodable>(_ key: CodingKeys, _ absent: Value) throws -> Value {
@@ -153,7 +153,7 @@ extension Job {
         try record.encode(ambiguous, forKey: .ambiguous)
     }
 
-    /// The SHA-256 of all fields but the inbox's place: a record with a flipped bit must not pass for another job's.
+    /// The SHA-256 of all fields but the inbox's path: a flipped bit must not turn a record into another job's.
     private var checksum: String {
         var job = self
         job.inbox = ""

@@ -1,14 +1,14 @@
 import Foundation
 
-/// Names of jobs: the time of the claim, the mark of the inbox, and some random letters. Later ones sort later, and
-/// daemons that share an outbox know their own.
+/// Names of jobs: the time of the claim, the mark of the inbox, and random letters. Later IDs sort later. Daemons that
+/// share an outbox recognise their own jobs by the mark.
 ///
 ///     20261125-153012123-k3f9qa-ab12cd
 enum JobID {
     private static let alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
     private static let length = 6
 
-    /// A fresh one, of an inbox.
+    /// A new ID for a job of an inbox.
     static func next(_ mark: String, _ date: Date = Date()) -> String {
         let time = date.formatted(
             .iso8601.year().month().day().timeSeparator(.omitted).dateSeparator(.omitted).time(
@@ -18,7 +18,7 @@ enum JobID {
             .lowercased()
     }
 
-    /// Some letters, for an inbox to be marked with.
+    /// Random letters, such as an inbox's mark.
     static func letters() -> String { String((0..<length).map { _ in alphabet.randomElement() ?? "x" }) }
 
     /// Whether a text may be the mark of an inbox.

@@ -6,7 +6,7 @@ import Logging
 import ServiceConfiguration
 import SystemPackage
 
-/// What becomes of claimed jobs: results are published, failures set aside, tries repeated.
+/// Publishes the results of claimed jobs, quarantines failures, and retries crashed runs.
 final class JobLifecycle {
     private let context: DaemonContext
     private let scheduler: Scheduler
@@ -31,24 +31,24 @@ final class JobLifecycle {
 
     // MARK: - Runs that have ended
 
-    /// Does with a job what the end of its run asks for.
+    /// Publishes, retries, postpones or quarantines a job, as its run has ended.
     func conclude(_ ended: Runs.Ended) {
         var job = ended.job
         job.run = nil
-        keepStages(of: job)
+        cacheStages(of: job)
         switch ended.end {
-        case .succeeded: publishIfWhole(job, ended.summary)
+        case .succeeded: publishIfUndamaged(job, ended.summary)
         case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
             postpone(job, failure, ended.summary)
-        case .failed(let failure): setAside(job, failure, ended.summary)
+        case .failed(let failure): quarantine(job, failure, ended.summary)
         case .exceeded(.stalled): retry(job, RunLimit.stalled.failure, ended.summary)
         case .exceeded(let limit):
             job.crashes += 1
-            setAside(job, limit.failure, ended.summary)
+            quarantine(job, limit.failure, ended.summary)
         case .crashed(let reason):
             let failure = Failure(
                 .crash, code: "worker.crashed", message: reason,
-                hint: "See the journal; `clipdragd requeue \(job.id)` tries again.")
+                hint: "See the journal; `clipdragd requeue \(job.id)` runs it again.")
             retry(job, failure, ended.summary)
         }
     }
@@ -57,33 +57,33 @@ final class JobLifecycle {
         [failure.place?.file, failure.message].compactMap { $0 }.joined(separator: ": ")
     }
 
-    /// Moves the stages that a job's run has finished into the cache: the job's next try, and the next edit of the same
-    /// picture, begin there. A cache that cannot be written costs time, not the job.
-    func keepStages(of job: Job) {
-        try? context.cache.takeOver("\(context.store.making(job))/\(ContentCache.drawerName)")
+    /// Moves the stages that a job's run has finished into the cache: the job's next run and later edits of the same picture
+    /// start from there. If the cache cannot be written, later runs take longer; the job does not fail.
+    func cacheStages(of job: Job) {
+        try? context.cache.takeOver("\(context.store.unpublished(job))/\(ContentCache.drawerName)")
     }
 
-    /// Lets a job wait because a place does not work. No attempt is charged.
+    /// Lets a job wait because a place does not work. No attempt is counted.
     private func postpone(_ job: Job, _ failure: Failure, _ run: RunSummary) {
         var job = job
         job.state = .claimed
-        // The hindrance is shorter: of several jobs another is tried next.
+        // Longer than the pause of all starts, so that another job starts next.
         scheduler.enqueue(job, earliest: now + 2 * Scheduler.placeSeconds)
         let reason = Self.reason(failure)
         context.metrics.countError(failure.code, .place)
         context.log.event(
-            .postponed, "put off: \(reason)", job, run: run, level: .warning,
+            .postponed, "postponed: \(reason)", job, run: run, level: .warning,
             EventLog.fields(failure.code, .place, stage: run.stage))
         hinder(reason)
     }
 
-    /// Charges an attempt for a run that crashed, and tries again a little later or no more. Other jobs go on.
+    /// Counts an attempt for a run that crashed. Runs the job again a little later, or quarantines it. Other jobs go on.
     private func retry(_ job: Job, _ failure: Failure, _ run: RunSummary?) {
         var job = job
         job.crashes += 1
         job.state = .claimed
         guard job.crashes < context.configuration.limits.attempts else {
-            setAside(job, failure, run)
+            quarantine(job, failure, run)
             return
         }
         context.metrics.countRetry()
@@ -92,20 +92,20 @@ final class JobLifecycle {
         scheduler.enqueue(job, earliest: now + min(60, pow(2, Double(job.crashes)) / 2))
         let fields = EventLog.fields(failure.code, .crash, stage: run?.stage)
         context.log.event(
-            .retried, "\(failure.message); trying again", job, run: run, level: .warning,
+            .retried, "\(failure.message); retrying", job, run: run, level: .warning,
             fields.merging(["crashes": String(job.crashes)]) { $1 })
     }
 
     // MARK: - Publishing
 
-    /// Publishes a job whose run has ended well, if its files are what the run meant to write.
-    func publishIfWhole(_ job: Job, _ run: RunSummary? = nil) {
+    /// Publishes a job whose run has succeeded, if its files have the digests that the run recorded.
+    func publishIfUndamaged(_ job: Job, _ run: RunSummary? = nil) {
         do {
             guard let damaged = try context.store.damagedResult(of: job) else { return publish(job, run) }
             let failure = Failure(
                 .crash, code: "worker.damaged_result",
                 message: "\(damaged) does not read back as it was written",
-                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` tries again.")
+                hint: "Check the outbox's disk; `clipdragd requeue \(job.id)` runs it again.")
             retry(job, failure, run)
         } catch {
             scheduler.enqueue(job)
@@ -113,8 +113,8 @@ final class JobLifecycle {
         }
     }
 
-    /// Publishes a finished job and puts its inputs away. A step that fails is repeated later: the job's record says which
-    /// are done.
+    /// Publishes a finished job and puts its inputs away. The daemon repeats a failed step later: the job's record says
+    /// which steps are done.
     func publish(_ job: Job, _ run: RunSummary? = nil) {
         var job = job
         do {
@@ -125,7 +125,7 @@ final class JobLifecycle {
             try context.store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
-                try remember(job, .published(folder))
+                try recordEnd(job, .published(folder))
                 var fields = ["published_as": folder]
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
                 context.log.event(
@@ -133,24 +133,24 @@ final class JobLifecycle {
             }
             scheduler.forget(job)
         } catch {
-            // A published job needs its inputs no more: another job may have to put them away.
+            // A published job no longer needs its inputs: another job may put them away.
             if job.state == .publishing { scheduler.releaseInputs(of: job) }
             scheduler.enqueue(job)
             hinder(error)
         }
     }
 
-    /// Tries again to publish the jobs whose publishing did not succeed.
+    /// Publishes again the jobs whose publishing failed.
     ///
     /// - Returns: whether there were any.
     func publishAgain() -> Bool {
         let jobs = scheduler.takeUnpublished()
-        for job in jobs { if job.state == .running { publishIfWhole(job) } else { publish(job) } }
+        for job in jobs { if job.state == .running { publishIfUndamaged(job) } else { publish(job) } }
         return !jobs.isEmpty
     }
 
-    /// Where a job's time went, in seconds: settling, waiting, the last run, publishing; `-` for what this daemon has not
-    /// seen.
+    /// How a job's time divides, in seconds: settling, waiting, the last run, publishing; `-` for what this daemon has not
+    /// measured.
     private func delays(_ job: Job, _ run: RunSummary?, publishing: Duration) -> String {
         let runSeconds = run?.duration.map { $0 / .seconds(1) }
         let claim = scheduler.claim(of: job)
@@ -161,7 +161,7 @@ final class JobLifecycle {
             .map { $0.map { String(format: "%.2f", max(0, $0)) } ?? "-" }.joined(separator: "/")
     }
 
-    /// The pictures of a job that must stay in the inbox because a waiting spec or another job needs them.
+    /// The job's pictures that stay in the inbox because a waiting spec or another job needs them.
     private func stillNeeded(of job: Job) throws(FileError) -> Set<String> {
         let inbox = try inboxes.upToDate(job.inbox)
         return Set(
@@ -171,9 +171,9 @@ final class JobLifecycle {
             })
     }
 
-    /// Stores how a job ended, for the hook and in the history.
-    private func remember(_ job: Job, _ outcome: JobHistory.Outcome) throws(FileError) {
-        // The hook's event first: a daemon that dies between the two tells the hook twice, never not at all.
+    /// Records how a job ended, for the hook and in the history.
+    private func recordEnd(_ job: Job, _ outcome: JobHistory.Outcome) throws(FileError) {
+        // The hook's event first: if the daemon dies between the two, the hook gets the event twice rather than never.
         if context.configuration.hook != nil {
             try hook.add(EndedJob(job, outcome))
         }
@@ -183,20 +183,20 @@ final class JobLifecycle {
 
     // MARK: - Failing
 
-    /// Sets a job aside that cannot be done.
+    /// Quarantines a failed job.
     ///
-    /// - Returns: whether that succeeded; else the job waits in the queue.
-    @discardableResult func setAside(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
+    /// - Returns: whether that succeeded; if not, the job waits in the queue.
+    @discardableResult func quarantine(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
         do {
             var named = failure
             named.place?.file = lastComponent(failure.place?.file ?? "")
-            // Crashes are counted as they happen; any other failure ends one more try.
+            // Crashes are counted as they happen; any other failure ends one more attempt.
             let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
-            try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
+            try context.store.quarantine(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
-                try remember(job, .failed(failure, folder))
+                try recordEnd(job, .failed(failure, folder))
             }
             scheduler.forget(job)
             failures += 1
@@ -214,25 +214,25 @@ final class JobLifecycle {
         }
     }
 
-    /// Lets a job wait for another try, unless its claim has gone: such a job has ended, its next try would fail for ever, and
-    /// the next look at its inbox completes what is left of it.
+    /// Puts a job back into the queue, unless its claim has gone: such a job has ended, and the next scan of its inbox
+    /// completes what is left of it.
     func enqueueIfThere(_ job: Job) {
-        guard context.store.hasGone(job) else { return scheduler.enqueue(job) }
-        context.log.write(.warning, "its claim has gone", ["job": job.id, "name": job.name])
+        guard context.store.isClaimGone(job) else { return scheduler.enqueue(job) }
+        context.log.write(.warning, "the job's claim folder has gone", ["job": job.id, "name": job.name])
         scheduler.forget(job)
         inboxes.lookForLeftovers(job.inbox)
     }
 
     // MARK: - Places
 
-    /// Starts nothing for a while: a file call failed.
+    /// Pauses all starts for a while after a failed file call.
     func hinder(_ error: FileError) {
         context.metrics.countError("file.\(error.operation)", .place)
         let fields = EventLog.fields("file.\(error.operation)", .place)
         hinder(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
-    /// Starts nothing for a while: an executor cannot take a run.
+    /// Pauses all starts for a while because an executor cannot take a run.
     func hinder(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
         hinder(Self.reason(failure), EventLog.fields(failure.code, .place))

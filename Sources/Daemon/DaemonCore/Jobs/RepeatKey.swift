@@ -7,9 +7,9 @@ import SpecParser
 import YAMLDocuments
 
 extension ClaimStore {
-    /// What decides a pair's result, as one SHA-256: the bytes of its picture and masks, what its spec means, the model's
-    /// name and clipdragd's version. Layout, comments, order of keys, defaults that are written out, the priority and
-    /// the names of files decide nothing.
+    /// One SHA-256 over everything that decides a pair's result: the bytes of its picture and masks, the spec's meaning, the
+    /// model's name and clipdragd's version. Layout, comments, order of keys, explicit defaults, the priority and file names
+    /// do not count.
     func repeatKey(_ pair: Pair) -> String {
         var parts = [Version.current, configuration.model ?? "", meaning(of: pair)]
         for name in [pair.image].compactMap({ $0 }) + pair.others where !name.contains("/") {
@@ -18,14 +18,14 @@ extension ClaimStore {
         return Digest.sha256(Array(parts.joined(separator: "\n").utf8))
     }
 
-    /// A file's content; one that is larger than is looked at goes by what is known without reading it.
+    /// A digest of a file's content; for a file beyond the size limit, its stamp.
     private func content(of path: String) -> String {
         guard let status = try? files.status(path) else { return "" }
         guard status.size <= SettlingFile.pictureBytes else { return "\(FileStamp(status))" }
         return (try? Digest.sha256(files: [path], files)) ?? ""
     }
 
-    /// A spec in one form for all that mean the same; of one that is none, its bytes' digest.
+    /// The normal form of a spec, equal for all specs with the same meaning; for an invalid spec, its bytes' digest.
     private func meaning(of pair: Pair) -> String {
         guard
             let bytes = try? files.read("\(pair.inbox)/\(pair.spec)", from: 0, count: SettlingFile.specBytes)

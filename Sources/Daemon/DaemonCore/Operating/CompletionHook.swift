@@ -14,19 +14,29 @@ internal import CLinux
 public final class CompletionHook {
     /// What may need a word in the log.
     enum Event: Equatable {
-        /// The program could not be started, and why.
-        case notStarted(String)
-        /// A run failed; the job's event is given again.
-        case failed(String)
+        /// A run failed, and why; the job's event is given again.
+        case failed(job: String, reason: String)
         /// A run failed for the last time.
-        case gaveUp(String)
+        case gaveUp(job: String, reason: String)
+        /// What a run printed, line by line, and the bytes of it that are left out.
+        case said(job: String, lines: [String], leftOut: Int)
+    }
+
+    private struct Run {
+        let pid: Int32
+        let id: String
+        let failures: Int
+        /// When it is killed, seconds since 1970.
+        var until: Double
+        var isKilled = false
+        var output: HookOutput
     }
 
     private static let (attempts, seconds) = (5, 60.0)
     private let folder: String
     private let files: any FileSystem
     private var waiting: [(id: String, failures: Int, due: Double)] = []
-    private var running: (pid: Int32, id: String, failures: Int, until: Double)?
+    private var running: Run?
 
     init(stateFolder: String, _ files: any FileSystem) {
         folder = StateLayout(stateFolder).hook
@@ -39,7 +49,11 @@ public final class CompletionHook {
     var isIdle: Bool { waiting.isEmpty && running == nil }
 
     /// When something is due, seconds since 1970.
-    var nextTime: Double { running?.until ?? waiting.map(\.due).min() ?? .infinity }
+    func nextTime(_ now: Double) -> Double {
+        guard let running else { return waiting.map(\.due).min() ?? .infinity }
+        // What it prints fills a pipe. That is emptied now and then: one that prints without end gets little of the daemon.
+        return min(running.until, now + (running.output.isFlowing ? 0.02 : 1))
+    }
 
     /// Takes a job's event, durable when this returns. In it, file names are as people read them.
     func add(_ job: EndedJob) throws(FileError) {
@@ -53,28 +67,40 @@ public final class CompletionHook {
     /// - Parameter program: the program or socket; nil: the configuration has none.
     func run(_ program: String?, _ now: Double) -> [Event] {
         var events: [Event] = []
-        if let run = running {
-            if let status = ChildProcesses.takeEnd(of: run.pid) {
-                running = nil
-                if status == 0 {
-                    try? files.remove("\(folder)/\(run.id).json")
-                } else {
-                    events.append(retry(run.id, run.failures, now))
-                }
-            } else if now > run.until {
+        if var run = running {
+            let status = ChildProcesses.takeEnd(of: run.pid)
+            run.output.read()
+            if status == nil && now > run.until {
                 kill(-run.pid, SIGKILL)
-                running?.until = now + 1
+                (run.until, run.isKilled) = (now + 1, true)
             }
+            running = status == nil ? run : nil
+            if let status { events += end(run, status, now) }
         }
         guard running == nil, let program, let index = waiting.firstIndex(where: { $0.due <= now }) else {
             return events
         }
         let (id, failures, _) = waiting.remove(at: index)
         if let reason = start(program, id, failures, now) {
-            events.append(.notStarted(reason))
-            _ = retry(id, failures, now)
+            events.append(retry(id, failures, "it could not be started: \(reason)", now))
         }
         return events
+    }
+
+    private func end(_ run: Run, _ status: Int32, _ now: Double) -> [Event] {
+        let said = run.output.lines
+        var events: [Event] = []
+        if !said.isEmpty { events.append(.said(job: run.id, lines: said, leftOut: run.output.leftOut)) }
+        guard status != 0 else {
+            try? files.remove("\(folder)/\(run.id).json")
+            return events
+        }
+        let reason =
+            run.isKilled
+            ? "it took longer than \(Int(Self.seconds)) seconds"
+            : status & 0x7f == 0
+                ? "it ended with status \(status >> 8 & 0xff)" : "signal \(status & 0x7f) ended it"
+        return events + [retry(run.id, run.failures, reason, now)]
     }
 
     /// - Returns: why the program could not be started.
@@ -83,20 +109,26 @@ public final class CompletionHook {
         let command = isSocket ? ["/proc/self/exe", "tell-hook", program] : [program]
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) } + [nil]
         defer { for word in words { free(word) } }
-        let pid = cl_spawn(command[0], &words, "\(folder)/\(id).json", STDERR_FILENO)
-        guard pid > 0 else { return String(cString: strerror(errno)) }
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { return String(cString: strerror(errno)) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let pid = cl_spawn(command[0], &words, "\(folder)/\(id).json", ends[1], ends[1])
+        let number = errno
+        close(ends[1])
+        let output = HookOutput(ends[0])
+        guard pid > 0 else { return String(cString: strerror(number)) }
         ChildProcesses.expect(pid)
-        running = (pid, id, failures, now + Self.seconds)
+        running = Run(pid: pid, id: id, failures: failures, until: now + Self.seconds, output: output)
         return nil
     }
 
-    private func retry(_ id: String, _ failures: Int, _ now: Double) -> Event {
+    private func retry(_ id: String, _ failures: Int, _ reason: String, _ now: Double) -> Event {
         guard failures + 1 < Self.attempts else {
             try? files.remove("\(folder)/\(id).json")
-            return .gaveUp(id)
+            return .gaveUp(job: id, reason: reason)
         }
         waiting.append((id, failures + 1, now + pow(2, Double(failures)) / 2))
-        return .failed(id)
+        return .failed(job: id, reason: reason)
     }
 
     /// Gives a job's event to the listener on a socket.
@@ -108,6 +140,67 @@ public final class CompletionHook {
         return count > 0 && answer[..<count].elementsEqual("told\n".utf8)
     }
 
-    /// Ends the run; the next daemon gives the event again.
-    func stop() { if let running { kill(-running.pid, SIGTERM) } }
+    /// Asks the run to end; the next daemon gives the event again.
+    func askToEnd() { if let running { kill(-running.pid, SIGTERM) } }
+
+    /// Ends the run and all that it has started in its group, asked or not.
+    ///
+    /// - Parameter seconds: how long it may still take by itself.
+    func stop(within seconds: Double) {
+        guard let running else { return }
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            if ChildProcesses.takeEnd(of: running.pid) != nil {
+                kill(-running.pid, SIGKILL)
+                self.running = nil
+                return
+            }
+            usleep(10_000)
+        }
+        kill(-running.pid, SIGKILL)
+        ChildProcesses.waitForEnd(of: running.pid)
+        self.running = nil
+    }
+}
+
+/// What a run of the hook prints: the first bytes of it.
+private final class HookOutput {
+    private static let (byteLimit, lineLimit, piecesAtOnce) = (4096, 20, 16)
+    private let descriptor: Int32
+    private var bytes: [UInt8] = []
+    private var total = 0
+    /// Whether the last look found something.
+    private(set) var isFlowing = false
+
+    /// Takes over the reading end of a pipe.
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Empties the pipe. A child of the hook may hold it open, so that its end tells nothing.
+    func read() {
+        isFlowing = false
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        for _ in 0..<Self.piecesAtOnce {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { return }
+            isFlowing = true
+            total += count
+            bytes += chunk[..<min(count, Self.byteLimit - bytes.count)]
+        }
+    }
+
+    /// The first lines.
+    var lines: [String] {
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.split(whereSeparator: \.isNewline).prefix(Self.lineLimit).map {
+            PathCoding.onOneLine(String($0))
+        }
+    }
+
+    /// Bytes that are not kept.
+    var leftOut: Int { total - bytes.count }
 }

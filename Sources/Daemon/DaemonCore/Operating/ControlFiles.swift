@@ -21,7 +21,7 @@ public struct ControlFiles: Sendable {
         try files.replace("\(folder)/\(request.fileName)", request.bytes, mode: 0o644)
     }
 
-    /// Removes a request, of the operator's own accord.
+    /// Removes a request that the operator withdraws.
     public func withdraw(_ request: ControlRequest) throws(FileError) {
         let files = PosixFileSystem()
         try files.createDirectory(folder)
@@ -40,7 +40,7 @@ public struct ControlFiles: Sendable {
         requests = all.filter { $0.job != nil }
     }
 
-    /// Removes a request that is carried out.
+    /// Removes a request that the daemon has carried out.
     func remove(_ request: ControlRequest, _ files: some FileSystem) {
         try? files.remove("\(folder)/\(request.fileName)")
     }

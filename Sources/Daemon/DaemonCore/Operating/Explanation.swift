@@ -8,19 +8,19 @@ import SpecParser
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
 public struct Explanation: Sendable {
-    /// What a file is to the daemon, for programs.
+    /// The state of a file, for programs.
     public enum State: String, Sendable {
-        /// It is not the daemon's, and never will be.
+        /// The daemon never touches it.
         case ignored
-        /// It is not there, and nothing is known of it.
+        /// It does not exist, and no job is known that had it.
         case absent
         /// It is being written, or is not whole.
         case settling
-        /// It waits for its other half.
+        /// It waits for its counterpart.
         case waiting
-        /// The next look takes it.
+        /// The next scan claims it.
         case ready
-        /// It belongs to a job under way.
+        /// It belongs to a job that has not ended.
         case claimed, running, held, publishing
         /// It belongs to a job that has ended.
         case published, failed
@@ -36,7 +36,7 @@ public struct Explanation: Sendable {
         self.text = PathCoding.onOneLine(text)
     }
 
-    /// Explains a file, by the folders of a configuration and what a daemon has told.
+    /// Explains a file from the configuration, the folders and the daemon's state folder.
     public static func of(
         _ path: String, configuration: Configuration, daemon: StateReader,
         isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness
@@ -118,6 +118,10 @@ public struct Explanation: Sendable {
                     "\(name) waits: a downloader's control file, \(control), lies beside it. Remove that if nothing downloads any more."
                 )
             }
+            if found.placeholders.contains(name) {
+                return Explanation(
+                    .settling, "\(name) is empty: it waits until something is written into it.")
+            }
             if found.settling.contains(name) {
                 return Explanation(.settling, "\(name) is still changing, or is not complete yet.")
             }
@@ -137,7 +141,7 @@ public struct Explanation: Sendable {
                     : "\(name) is named by a spec that is not ready yet.")
         }
 
-        /// Files of a spec's stem that have no picture's name: they may be what its author means.
+        /// Files with a spec's stem that have no picture's extension: its author may mean one of them.
         private var lookalikes: String {
             let names = ((try? files.list(folder)) ?? []).filter { $0.kind == .file }.map(\.name).filter {
                 stem($0) == stem(name) && !InboxNames.isSpec($0) && !InboxNames.isPicture($0)
@@ -152,7 +156,7 @@ public struct Explanation: Sendable {
             daemon.isAlive ? "" : " But no daemon runs with the state folder \(daemon.folder)."
         }
 
-        /// A file that a job under way has taken.
+        /// Explains a file that a job has claimed.
         private var underWay: Explanation? {
             let claims = (try? files.list(InboxLayout(folder).claims)) ?? []
             for claim in claims where claim.kind == .directory {
@@ -172,7 +176,7 @@ public struct Explanation: Sendable {
             case .held:
                 return Explanation(.held, start + "is held; `clipdragd release \(job.id)` lets it start.")
             case .publishing:
-                return Explanation(.publishing, start + "is done and being published." + silence)
+                return Explanation(.publishing, start + "is complete and being published." + silence)
             case .claimed, .running: break
             }
             if daemon.isAlive, let running = daemon.running(job.id) {
@@ -185,14 +189,14 @@ public struct Explanation: Sendable {
             let place = queue.firstIndex { $0.id == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }
-            let tries = job.crashes == 0 ? "" : "; \(job.crashes) of its tries have failed"
-            let why = daemon.hindrance.map { " Nothing is started now: \($0)." }
+            let tries = job.crashes == 0 ? "" : "; \(job.crashes) of its runs have crashed"
+            let why = daemon.hindrance.map { " The daemon starts nothing now: \($0)." }
             return Explanation(
                 .claimed,
                 start + "waits for its turn\(place ?? "")\(tries).\(daemon.isAlive ? why ?? "" : silence)")
         }
 
-        /// A file of a job that has ended: what the newest record that names it says.
+        /// Explains a file of a job that has ended, from the newest record that names it.
         private func ended(ofInbox inbox: String? = nil, where isMeant: ((EndedJob) -> Bool)? = nil)
             -> Explanation?
         {
@@ -227,18 +231,18 @@ public struct Explanation: Sendable {
             )
         }
 
-        /// A file that the daemon itself has put somewhere.
+        /// Explains a file in the outbox, in quarantine or in an archive.
         private var putAway: Explanation? {
             if let outbox = configuration.outbox, let name = first(below: outbox) {
                 return ended { $0.publishedAs == name }
             }
             for inbox in configuration.inboxes {
-                let failed = configuration.failed ?? InboxLayout(inbox.path).failed
+                let failed = configuration.failedFolder(of: inbox.path)
                 if let name = first(below: failed) {
                     return ended { $0.folder == "\(failed)/\(name)" }
                 }
                 for archive in [
-                    configuration.archive ?? InboxLayout(inbox.path).archive, "\(inbox.path)/done",
+                    configuration.archiveFolder(of: inbox.path), InboxLayout(inbox.path).done,
                 ]
                 where folder == archive {
                     return ended(ofInbox: inbox.path)
@@ -256,7 +260,7 @@ public struct Explanation: Sendable {
 }
 
 extension Configuration {
-    /// The same with its folders' paths in the form of names that were listed: they are compared with such.
+    /// The same, with its folders' paths in the form that listings give names, for comparison with them.
     fileprivate var listed: Configuration {
         func listed(_ path: String) -> String { PathCoding.path(PathCoding.bytes(path)) }
         var copy = self

@@ -3,12 +3,14 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 
-/// What is done beside the jobs: the hook, lone halves, and what has been kept for long enough.
+/// The chores beside the jobs: the hook, lone halves, and retention.
 final class Housekeeping {
     private let context: DaemonContext
     private let hook: CompletionHook
     private let loneHalves: LoneHalves
     private var retention = Retention()
+    /// Seconds that the hook gets to end by itself, after those that the runs have taken.
+    private static let stopSeconds = 0.2
 
     init(_ context: DaemonContext, _ hook: CompletionHook, _ loneHalves: LoneHalves) {
         self.context = context
@@ -18,42 +20,53 @@ final class Housekeeping {
 
     /// Does what is due.
     ///
-    /// - Parameter isNews: whether something may have changed since the last turn.
-    func run(isNews: Bool) {
+    /// - Parameter hasNews: whether something may have changed since the last turn.
+    func run(hasNews: Bool) {
         let now = Date().timeIntervalSince1970
-        loneHalves.update(isNews: isNews)
+        loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
         if retention.isDue(now) {
             for path in retention.expire(context.configuration, context.files, now) {
-                context.log.write(.info, "removed after its time", ["path": path])
+                context.log.write(.info, "removed: kept for as long as `retention` says", ["path": path])
             }
         }
     }
 
     private func report(_ event: CompletionHook.Event) {
         switch event {
-        case .notStarted(let reason):
-            context.log.write(.warning, "the hook could not be started: \(reason)")
-        case .failed(let id):
+        case .failed(let id, let reason):
             context.metrics.countHookFailure()
-            context.log.write(.warning, "the hook failed; trying again", ["job": id])
-        case .gaveUp(let id):
+            context.log.write(.warning, "the hook failed: \(reason); trying again", fields(id))
+        case .gaveUp(let id, let reason):
             context.metrics.countHookFailure()
             context.log.write(
-                .error, "the hook failed for the last time", ["job": id, "code": "hook.failed"])
+                .error, "the hook failed: \(reason); giving up",
+                fields(id).merging(["code": "hook.failed"]) { $1 })
+        case .said(let id, let lines, let leftOut):
+            for line in lines { context.log.write(.info, "the hook says: \(line)", fields(id)) }
+            if leftOut > 0 {
+                context.log.write(.notice, "the hook printed \(leftOut) bytes more", fields(id))
+            }
         }
     }
 
-    /// Whether the hook has been given every event.
+    private func fields(_ job: String) -> [String: String] {
+        ["job": job, "file": context.configuration.hook ?? ""]
+    }
+
+    /// Whether the hook has received every event.
     var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
 
-    /// Ends what runs.
-    func stop() { hook.stop() }
+    /// Asks the hook to end.
+    func askToEnd() { hook.askToEnd() }
+
+    /// Stops the hook.
+    func stop() { hook.stop(within: Self.stopSeconds) }
 
     /// When something is due next, seconds since 1970.
     func nextTime(_ now: Double) -> Double {
         let configuration = context.configuration
-        var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime)
+        var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime(now))
         let kept = configuration.retention
         if [kept.archive, kept.failed, kept.outbox].contains(where: { $0 != nil }) {
             next = min(next, retention.next)

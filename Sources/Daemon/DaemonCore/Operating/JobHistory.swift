@@ -16,7 +16,7 @@ final class JobHistory {
 
     private let folder: String
     private let files: any FileSystem
-    /// Of each digest, the first job that was published with it.
+    /// For each digest, the first published job that has it.
     private var publishedNames: [String: String] = [:]
 
     init(stateFolder: String, _ files: any FileSystem) {
@@ -45,7 +45,7 @@ final class JobHistory {
     /// Whether a job's end is stored.
     func contains(_ id: String) -> Bool { record(id) != nil }
 
-    /// Makes the stored ends durable: the syncing of an earlier try may have failed.
+    /// Makes the stored records durable: an earlier syncing may have failed.
     func sync() throws(FileError) { try files.syncDirectory(folder) }
 
     /// The record of a job that has ended.

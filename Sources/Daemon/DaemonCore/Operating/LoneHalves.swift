@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import ServiceConfiguration
 
-/// The files that wait for their other half, over all inboxes.
+/// The specs and pictures of all inboxes that wait for their counterpart.
 final class LoneHalves {
     private let context: DaemonContext
     private let inboxes: Inboxes
@@ -16,11 +16,11 @@ final class LoneHalves {
         self.scheduler = scheduler
     }
 
-    /// What waits, as of the last update.
+    /// The halves as of the last update.
     var known: [LoneHalf] { timer.halves }
     /// When the next one becomes an orphan, seconds since 1970.
     var nextTime: Double { timer.next ?? .infinity }
-    /// What waits now: not the files of jobs, nor pictures that stay after their job.
+    /// The halves now: not the files of jobs, nor pictures that stay after their job.
     var present: [LoneHalf] {
         let keepsPictures = context.configuration.inputs == .keep
         return inboxes.all.flatMap { inbox in
@@ -32,22 +32,22 @@ final class LoneHalves {
         }
     }
 
-    /// Looks for what waits, and reports the new orphans.
+    /// Updates the halves, and reports new orphans.
     ///
-    /// - Parameter isNews: whether something may have changed.
-    func update(isNews: Bool) {
-        pace.run(isNews: isNews) {
+    /// - Parameter hasNews: whether something may have changed.
+    func update(hasNews: Bool) {
+        pace.run(hasNews: hasNews) {
             let now = Date().timeIntervalSince1970
             for half in timer.update(present, now: now, after: context.configuration.limits.orphanAfter) {
                 context.log.event(
-                    .orphan, "a lone half: its picture or spec has not come", level: .warning,
+                    .orphan, "orphan: its picture or spec has not come", level: .warning,
                     ["inbox": half.inbox, "file": half.file])
             }
         }
     }
 }
 
-/// A file without its other half.
+/// A spec or picture without its counterpart.
 struct LoneHalf {
     let inbox, file: String
     /// Seconds since 1970.

@@ -5,17 +5,17 @@ import Foundation
     import Glibc
 #endif
 
-/// What is at fault, and so what becomes of the job.
+/// What is at fault; it decides what happens to the job.
 enum ErrorKind: String {
-    /// The job's own: it is set aside.
+    /// The job: the daemon quarantines it.
     case job
-    /// A disk's or folder's: the job waits and is charged nothing.
+    /// A disk or folder: the job waits, and no attempt is counted.
     case place
-    /// A run's crash: the job is tried again, some times.
+    /// A run that crashed: the daemon runs the job again, up to `limits.attempts`.
     case crash
 }
 
-/// What has been counted since the start, and its text for Prometheus (node_exporter's textfile collector).
+/// The counts since the start, and their text for Prometheus (node_exporter's textfile collector).
 final class Metrics {
     /// The gauges of this moment.
     struct Sample {
@@ -26,13 +26,13 @@ final class Metrics {
         var waitingHalves, orphans: Int
         /// Jobs that lie below `failed`.
         var quarantined: Int
-        /// Times that the kernel's queue of events ran over.
+        /// Overflows of the kernel's event queue.
         var overflows: Int
         var version: String
         var isPaused, isWaiting: Bool
-        /// How each inbox is watched; nil: it is not there.
+        /// How the daemon watches each inbox; nil: the inbox is away.
         var modes: [Watcher.Mode?]
-        /// Folders whose free space is told.
+        /// Folders whose free space is reported.
         var places: [String]
     }
 
@@ -54,10 +54,10 @@ final class Metrics {
     /// Counts a run that has ended.
     func countRun(_ duration: Duration) {
         runs += 1
-        runSeconds += Double(duration.components.seconds)
+        runSeconds += duration / .seconds(1)
     }
 
-    /// Counts another try after a run that crashed.
+    /// Counts a retry after a run that crashed.
     func countRetry() { retries += 1 }
 
     /// Counts a run of the hook that failed.
@@ -99,11 +99,11 @@ final class Metrics {
     /// Notes whether the last reload of the configuration succeeded.
     func noteReload(succeeded: Bool) { reloadSucceeded = succeeded }
 
-    /// Writes the file, at once, when a count has changed; gauges that only drift wait for that or five seconds.
+    /// Writes the file at once when a count has changed, else every five seconds at most.
     func write(_ sample: Sample, to path: String, _ files: some FileSystem, _ now: Double) {
         guard now - lastWritten.time >= Self.interval || counts != lastWritten.text else { return }
         lastWritten = (counts, now)
-        // Metrics that cannot be written are no reason to stop working.
+        // The daemon works on without metrics.
         try? files.replace(path, Array(text(sample).utf8), mode: 0o644)
     }
 
@@ -127,9 +127,9 @@ final class Metrics {
             "jobs_total", "counter", "Jobs that ended, by result.",
             [("{result=\"published\"}", Double(published)), ("{result=\"failed\"}", Double(failed))])
         for (name, help, sum, count) in [
-            ("job_duration", "Time of workers.", runSeconds, runs),
-            ("settle", "From a pair's last change, as seen, to its claim.", settleSeconds, settles),
-            ("publish_fsync", "Making results durable and visible.", syncSeconds, syncs),
+            ("job_duration", "Duration of runs.", runSeconds, runs),
+            ("settle", "Time from a pair's last change to its claim.", settleSeconds, settles),
+            ("publish_fsync", "Time to make results durable and visible.", syncSeconds, syncs),
         ] {
             lines += [
                 "# HELP clipdragd_\(name)_seconds \(help)", "# TYPE clipdragd_\(name)_seconds summary",
@@ -142,25 +142,31 @@ final class Metrics {
                 ("{state=\"\($0)\"}", Double(sample.depths[$0] ?? 0))
             })
         one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
-        one("waiting_halves", "gauge", "Files without their other half.", Double(sample.waitingHalves))
-        one("orphans", "gauge", "Of these, those beyond limits.orphan_after.", Double(sample.orphans))
         one(
-            "quarantined", "gauge", "Jobs that were set aside and are still there.",
+            "waiting_halves", "gauge", "Specs and pictures that wait for their counterpart.",
+            Double(sample.waitingHalves))
+        one(
+            "orphans", "gauge", "Halves that have waited longer than limits.orphan_after.",
+            Double(sample.orphans))
+        one(
+            "quarantined", "gauge", "Failed jobs in quarantine.",
             Double(sample.quarantined))
-        one("worker_restarts_total", "counter", "Tries after a worker's death.", Double(retries))
+        one("worker_restarts_total", "counter", "Retries after a run crashed.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
         family(
-            "rescans_total", "counter", "Looks at whole inboxes, by what asked for them.",
+            "rescans_total", "counter", "Scans of whole inboxes, by cause.",
             WatchedInbox.Reason.allCases.map {
                 ("{reason=\"\($0.rawValue)\"}", Double(looks[$0.rawValue] ?? 0))
             })
         family(
-            "errors_total", "counter", "What went wrong, by code and by whose fault it is.",
+            "errors_total", "counter", "Errors, by code and by what is at fault: job, place or crash.",
             errors.sorted { $0.key < $1.key }.map { ("{\($0.key)}", Double($0.value)) })
         one("watches_lost_total", "counter", "Inboxes that went away or were replaced.", Double(watchesLost))
-        one("inotify_overflows_total", "counter", "Queues of events that ran over.", Double(sample.overflows))
+        one(
+            "inotify_overflows_total", "counter", "Overflows of the kernel's event queue.",
+            Double(sample.overflows))
         family(
-            "watch_mode", "gauge", "How each inbox is watched.",
+            "watch_mode", "gauge", "How the daemon watches each inbox.",
             sample.modes.enumerated().map {
                 ("{inbox=\"\($0.offset)\",mode=\"\($0.element?.rawValue ?? "away")\"}", 1)
             })
@@ -175,7 +181,7 @@ final class Metrics {
         )
         family("build_info", "gauge", "The program.", [("{version=\"\(sample.version)\"}", 1)])
         one("start_timestamp_seconds", "gauge", "When the daemon started.", started.rounded())
-        one("config_reload_success", "gauge", "1 when the last reload took.", reloadSucceeded ? 1 : 0)
+        one("config_reload_success", "gauge", "1 when the last reload succeeded.", reloadSucceeded ? 1 : 0)
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -6,7 +6,7 @@ import JSON
 import Logging
 import ServiceConfiguration
 
-/// What the command line asks of a running daemon.
+/// Carries out the requests of the command line.
 final class Operations {
     private let context: DaemonContext
     private let inboxes: Inboxes
@@ -37,13 +37,13 @@ final class Operations {
         watcher = try? Watcher(folder, .auto)
     }
 
-    /// The operator's order that nothing start; nil: jobs start.
+    /// The operator's order to start no jobs; nil: jobs start.
     var order: String? { control.isPaused ? "paused" : control.isDraining ? "draining" : nil }
     /// Readable when a request may have come; −1 where requests must be polled for.
     var descriptor: Int32 { watcher?.descriptor ?? -1 }
 
     /// Reads the requests and carries them out.
-    func obey() {
+    func carryOutRequests() {
         _ = watcher?.drain()
         let before = (control.isPaused, control.isDraining)
         control.read(context.files)
@@ -64,11 +64,11 @@ final class Operations {
     private func reportOrder(before: (Bool, Bool)) {
         switch (before, (control.isPaused, control.isDraining)) {
         case ((false, _), (true, _)):
-            context.log.event(.paused, "paused: nothing is started until `resume`", level: .notice)
+            context.log.event(.paused, "paused: the daemon starts no jobs until `resume`", level: .notice)
         case ((_, false), (_, true)):
-            context.log.event(.draining, "draining: nothing more is started", level: .notice)
+            context.log.event(.draining, "draining: the daemon starts no more jobs", level: .notice)
         case ((true, _), (false, false)), ((_, true), (false, false)):
-            context.log.event(.unpaused, "going on", level: .notice)
+            context.log.event(.unpaused, "resumed: the daemon starts jobs again", level: .notice)
         default: break
         }
     }
@@ -83,9 +83,9 @@ final class Operations {
         context.log.event(event, message, job, level: .notice)
     }
 
-    /// Stops a job and sets it aside.
+    /// Stops a job and quarantines it.
     ///
-    /// - Returns: whether that is done; else the request stays, and is carried out before anything is started.
+    /// - Returns: whether that succeeded; if not, the request stays, and the daemon carries it out before it starts a job.
     private func cancel(_ id: String) -> Bool {
         if let run = runs[id] {
             guard run.isConfirmed else { return false }
@@ -99,11 +99,11 @@ final class Operations {
         guard let job = scheduler.queue[id], job.state != .publishing else { return true }
         scheduler.remove(id)
         context.log.event(.cancelled, "cancelled", job, level: .notice)
-        return lifecycle.setAside(
+        return lifecycle.quarantine(
             job,
             Failure(
                 .cancelled, code: "job.cancelled", message: "the job was cancelled",
-                hint: "`clipdragd requeue \(id)` runs it after all."))
+                hint: "To run it, use `clipdragd requeue \(id)`."))
     }
 
     /// Moves a failed job's inputs back to the inbox that they came from. A file whose name is taken there stays.

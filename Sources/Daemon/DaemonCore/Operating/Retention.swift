@@ -2,7 +2,7 @@ import DurableFiles
 import JobFiles
 import ServiceConfiguration
 
-/// Removes what the daemon itself has put away and kept for as long as the configuration's `retention` says.
+/// Removes results and inputs that the daemon has kept for as long as the configuration's `retention` says.
 struct Retention: Sendable {
     private static let interval = 3600.0
     /// When to look next, seconds since 1970.
@@ -24,7 +24,7 @@ struct Retention: Sendable {
             for entry in entries where !entry.name.hasPrefix(".") && isOurs(entry) {
                 let path = "\(folder)/\(entry.name)"
                 guard let status = try? files.status(path), now - status.changed > seconds else { continue }
-                // By one rename first: no reader of the outbox sees half a folder.
+                // One rename first: no reader of the outbox sees a partly removed folder.
                 let last = "\(folder)/.clipdragd-expired"
                 guard (try? files.removeTree(last)) != nil, (try? files.rename(path, to: last)) != nil else {
                     continue
@@ -40,9 +40,9 @@ struct Retention: Sendable {
             remove(outbox, kept.outbox, holds(outbox, ResultRecord.fileName))
         }
         for inbox in configuration.inboxes {
-            let failed = configuration.failed ?? InboxLayout(inbox.path).failed
+            let failed = configuration.failedFolder(of: inbox.path)
             remove(failed, kept.failed, holds(failed, ErrorReport.fileName))
-            remove(configuration.archive ?? InboxLayout(inbox.path).archive, kept.archive) {
+            remove(configuration.archiveFolder(of: inbox.path), kept.archive) {
                 $0.kind == .file && (InboxNames.isSpec($0.name) || InboxNames.isPicture($0.name))
             }
         }

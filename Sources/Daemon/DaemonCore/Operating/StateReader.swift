@@ -21,16 +21,16 @@ public struct StateReader: Sendable {
         }
     }
 
-    /// Whether the daemon that wrote the status is alive. Another user's can be asked for only by name.
+    /// Whether the daemon that wrote the status is alive. kill(2) reaches no other user's process, so its name decides.
     public var isAlive: Bool {
         guard let pid = status.flatMap({ Int32(exactly: $0.pid) }), pid > 0 else { return false }
         guard kill(pid, 0) == 0 || errno == EPERM else { return false }
-        // Its number may be another program's by now.
+        // Another program may have its process ID by now.
         guard let name = try? PosixFileSystem().read("/proc/\(pid)/comm") else { return true }
         return name == Array("clipdragd\n".utf8)
     }
 
-    /// Why nothing is started now: `paused`, `draining`, or the place that does not work.
+    /// Why the daemon starts nothing now: `paused`, `draining`, or the place that does not work.
     public var hindrance: String? { status?.why }
 
     /// The running job of an ID.

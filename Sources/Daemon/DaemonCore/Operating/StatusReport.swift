@@ -7,7 +7,7 @@ import Logging
 import ServiceConfiguration
 internal import CLinux
 
-/// Tells others of the daemon's state: status.json, the metrics and systemd.
+/// Reports the daemon's state in status.json, in the metrics and to systemd.
 final class StatusReport {
     private let context: DaemonContext
     private let inboxes: Inboxes
@@ -36,15 +36,15 @@ final class StatusReport {
     /// Writes what has changed, as often as the length of the queue allows.
     ///
     /// - Parameters:
-    ///   - order: the operator's order that nothing start: `paused` or `draining`.
-    ///   - isNews: whether something may have changed.
+    ///   - order: the operator's order to start no jobs: `paused` or `draining`.
+    ///   - hasNews: whether something may have changed.
     ///   - atOnce: writes it now.
-    func update(order: String?, isNews: Bool, atOnce: Bool = false) {
+    func update(order: String?, hasNews: Bool, atOnce: Bool = false) {
         let hindrance = order ?? scheduler.hindrance.map { "waiting: \($0.reason)" }
-        pace.run(isNews: isNews, atOnce: atOnce) {
+        pace.run(hasNews: hasNews, atOnce: atOnce) {
             writeStatus(hindrance)
             writeMetrics(isPaused: order != nil)
-            // The text of a long queue is not kept.
+            // Free the memory of a long queue's text.
             if scheduler.queue.count > 500 { cl_trim_memory() }
         }
         let away = inboxes.all.filter { !$0.isAttached }.map(\.path)
@@ -81,7 +81,7 @@ final class StatusReport {
         let digest = Digest.sha256(bytes)
         guard digest != lastStatus else { return }
         lastStatus = digest
-        // A status that cannot be written is no reason to stop working.
+        // The daemon works on without a status.
         try? context.files.replace(
             StateLayout(context.setup.stateFolder).status, bytes, mode: 0o644)
     }

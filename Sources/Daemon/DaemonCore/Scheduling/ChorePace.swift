@@ -7,9 +7,9 @@ struct ChorePace {
     var owed: ContinuousClock.Instant? { isOwed ? due : nil }
 
     /// Does it if there is news or it was put off, unless it was done too recently: then it is put off.
-    mutating func run(isNews: Bool, atOnce: Bool = false, _ chore: () -> Void) {
+    mutating func run(hasNews: Bool, atOnce: Bool = false, _ chore: () -> Void) {
         let start = ContinuousClock.now
-        guard isNews || isOwed || atOnce else { return }
+        guard hasNews || isOwed || atOnce else { return }
         isOwed = !atOnce && start < due
         if isOwed { return }
         chore()

@@ -4,9 +4,9 @@ import Synchronization
     import Glibc
 #endif
 
-/// The ends of this process's children. Each part waits for its own children alone.
+/// The exit statuses of this process's children. Each part waits only for its own children.
 ///
-/// As process 1 of a container the daemon inherits processes of others; no one else collects their ends.
+/// As process 1 of a container the daemon inherits other processes, and has to collect their exit statuses.
 enum ChildProcesses {
     private struct State {
         var own: Set<Int32> = []
@@ -16,10 +16,10 @@ enum ChildProcesses {
     private static let state = Mutex(State())
     private static let inheritsOrphans = getpid() == 1
 
-    /// Marks a child as one whose end a part waits for.
+    /// Registers a child that a part waits for.
     static func expect(_ pid: Int32) { state.withLock { _ = $0.own.insert(pid) } }
 
-    /// Takes a child's end, as wait(2) has it; nil while it lives.
+    /// Takes a child's exit status, as of wait(2); nil while it lives.
     static func takeEnd(of pid: Int32) -> Int32? {
         collectOrphans()
         let known = state.withLock { $0.ends.removeValue(forKey: pid) }
@@ -30,7 +30,7 @@ enum ChildProcesses {
         return status
     }
 
-    /// Waits for a child's end.
+    /// Waits until a child ends.
     static func waitForEnd(of pid: Int32) {
         let known = state.withLock { state in
             state.own.remove(pid)
@@ -40,7 +40,7 @@ enum ChildProcesses {
         if known == nil { waitpid(pid, &status, 0) }
     }
 
-    /// Collects the ends of inherited processes, as process 1.
+    /// As process 1, collects the exit statuses of inherited processes.
     static func collectOrphans() {
         guard inheritsOrphans else { return }
         var status: Int32 = 0

@@ -13,12 +13,12 @@ import SystemPackage
 /// The service: one thread, one loop over parts that each own their state. It sleeps in poll(2) until a folder, a run, a
 /// signal or a deadline wakes it.
 ///
-/// Nothing is known in memory alone: the daemon may be killed at any point, and the next start comes to the same result.
+/// Files hold all that a job needs: after a kill at any point the next start comes to the same result.
 public final class Daemon {
     private enum Stop { case no, gracefully, atOnce }
 
-    /// Seconds that runs get to end by themselves when the daemon stops, and seconds that giving jobs back may take then:
-    /// together below two.
+    /// Seconds that runs get to end when the daemon stops, and seconds that it then takes at most to return jobs to their
+    /// inboxes: together below two.
     private static let (stopSeconds, returnSeconds) = (0.7, 0.8)
 
     let context: DaemonContext
@@ -36,8 +36,8 @@ public final class Daemon {
     private let signals: any SignalSource
     private var stop = Stop.no
     private var stateLock: FolderLock?
-    /// Whether something may have changed since the last turn; else the loop turns for a chore that was put off.
-    private var isNews = true
+    /// Whether something may have changed since the last turn; if not, the loop turns for a delayed chore.
+    private var hasNews = true
 
     /// A daemon; it takes over signal handling of the process.
     public convenience init(_ setup: DaemonSetup, log: Logger) {
@@ -66,7 +66,7 @@ public final class Daemon {
     /// Runs until stopped or, with `once`, until everything is done.
     ///
     /// - Returns: the exit code.
-    /// - Throws: when it cannot begin: a folder is missing or another daemon has it.
+    /// - Throws: when it cannot start: a folder is missing or another daemon has locked it.
     public func run() throws(Failure) -> ExitStatus {
         try begin()
         return try loop()
@@ -77,15 +77,15 @@ public final class Daemon {
         while true {
             if turn() { return finish() }
             if context.setup.once && isIdle {
-                // What was found while jobs ran may be out of date: look once more.
+                // Files may have come while jobs ran: scan once more.
                 inboxes.lookNow()
                 look()
                 if isIdle { break }
-                continue  // no event tells of what that look has found
+                continue  // no event announces what that scan has found
             }
             try sleep()
         }
-        status.update(order: operations.order, isNews: true, atOnce: true)
+        status.update(order: operations.order, hasNews: true, atOnce: true)
         let isAllDone =
             lifecycle.failures == 0 && loneHalves.present.isEmpty && inboxes.all.allSatisfy(\.isAttached)
         return isAllDone ? .ok : .tryLater
@@ -99,17 +99,17 @@ public final class Daemon {
         if stop != .no { return true }
         dispatcher.concludeEnded()
         ChildProcesses.collectOrphans()
-        operations.obey()
+        operations.carryOutRequests()
         look()
         if operations.order == nil { dispatcher.startRuns() }
-        housekeeping.run(isNews: isNews)
-        status.update(order: operations.order, isNews: isNews)
+        housekeeping.run(hasNews: hasNews)
+        status.update(order: operations.order, hasNews: hasNews)
         return false
     }
 
     private func look(all: Bool = false) {
         intake.look(all: all) {
-            notifier.stillBusy()
+            notifier.extendTimeout()
             takeSignals()
             return stop == .no
         }
@@ -117,23 +117,23 @@ public final class Daemon {
 
     // MARK: - Beginning
 
-    /// Opens all folders, goes on with what an earlier daemon left, and claims what is there.
+    /// Opens all folders, takes up the jobs that an earlier daemon left, and claims the ready pairs.
     func begin() throws(Failure) {
         do { try openFolders() } catch let error as FileError {
             throw Failure(error, .badOutput)
         } catch let failure as Failure { throw failure } catch { throw Failure(unexpected: error) }
-        // What was dropped meanwhile is claimed before the service says that it is ready.
-        notifier.stillBusy()
+        // The daemon claims the pairs that wait before it reports that it is ready.
+        notifier.extendTimeout()
         look(all: true)
-        operations.obey()
-        status.update(order: operations.order, isNews: true)
+        operations.carryOutRequests()
+        status.update(order: operations.order, hasNews: true)
         notifier.ready()
         let paths = inboxes.all.map(\.path).joined(separator: ", ")
-        context.log.event(.ready, "looking into \(paths)")
+        context.log.event(.ready, "watching \(paths)")
     }
 
     private func openFolders() throws {
-        let (configuration, state) = (context.configuration, context.setup.stateFolder)
+        let (configuration, state) = (context.configuration, StateLayout(context.setup.stateFolder))
         guard let outbox = configuration.outbox, !configuration.inboxes.isEmpty else {
             throw Failure(
                 .badConfiguration, code: "config.incomplete",
@@ -143,27 +143,25 @@ public final class Daemon {
         if let clash = configuration.folderClash { throw clash }
         for note in runs.startNotes() { context.log.write(.notice, note) }
         let files = context.files
-        try files.createDirectory(OutboxLayout(outbox).makings)
-        try files.createDirectory(StateLayout(state).history)
+        try files.createDirectory(OutboxLayout(outbox).unpublished)
+        try files.createDirectory(state.history)
         try operations.open()
         try inboxes.open()
-        stateLock = try lockState(state)
-        // Everything is this daemon's from here on.
-        for folder in [state, StateLayout(state).history, StateLayout(state).control] {
-            try files.removeTemporaries(folder)
-        }
+        stateLock = try lockState(state.path)
+        // From here on no other daemon uses these folders.
+        for folder in [state.path, state.history, state.control] { try files.removeTemporaries(folder) }
         runs.apply(configuration.runLimits)
         for inbox in inboxes.all { try intake.takeLeftovers(of: inbox) }
         let known = scheduler.queue.all + runs.all.map(\.job)
-        try context.store.removeResults(of: Set(inboxes.all.compactMap(\.mark)), besides: known)
+        try context.store.removeUnpublished(of: Set(inboxes.all.compactMap(\.mark)), besides: known)
     }
 
-    /// Two daemons on one state folder would take each other's requests and overwrite each other's status.
+    /// Two daemons on one state folder would carry out each other's requests and overwrite each other's status.
     private func lockState(_ folder: String) throws -> FolderLock {
         do { return try FolderLock(folder) } catch {
             guard error.errno == .wouldBlock else { throw error }
             throw Failure(
-                .tryLater, code: "state.locked", message: "another clipdragd keeps its state here",
+                .tryLater, code: "state.locked", message: "another clipdragd uses this state folder",
                 file: folder, hint: "Give this one a state folder of its own (--state).")
         }
     }
@@ -186,22 +184,22 @@ public final class Daemon {
         do throws(Failure) {
             let current = context.configuration
             var fresh = try reload()
-            // Folders are taken at the start only: a daemon that changed them underway would leave claims behind.
+            // A running daemon keeps its folders: with other folders it would leave claims behind.
             let isMoved = fresh.inboxes != current.inboxes || fresh.outbox != current.outbox
             (fresh.inboxes, fresh.outbox) = (current.inboxes, current.outbox)
             if let clash = fresh.folderClash { throw clash }
             if isMoved {
                 context.log.write(
-                    .notice, "other inboxes and another outbox are taken at the next start only")
+                    .notice, "the new inboxes and outbox take effect at the next start")
             }
             context.apply(fresh)
             inboxes.applyConfiguration()
             context.metrics.noteReload(succeeded: true)
-            context.log.event(.reloaded, "configuration read again")
+            context.log.event(.reloaded, "configuration reloaded")
         } catch {
             context.metrics.noteReload(succeeded: false)
             context.log.event(
-                .refused, "the configuration stays as it was: \(error.message)", level: .error,
+                .refused, "reload refused, the old configuration stays: \(error.message)", level: .error,
                 ["code": error.code])
         }
         notifier.ready()
@@ -213,7 +211,7 @@ public final class Daemon {
         scheduler.queue.isEmpty && runs.isEmpty && inboxes.isIdle && housekeeping.isIdle
     }
 
-    /// When the loop must turn next though no descriptor wakes it, seconds since 1970.
+    /// When the loop must turn next if no descriptor wakes it, seconds since 1970.
     private func nextTime(_ now: Double) -> Double {
         var times = [
             now + 60, inboxes.nextLook, scheduler.nextTime(now), housekeeping.nextTime(now),
@@ -226,9 +224,9 @@ public final class Daemon {
 
     private func sleep() throws(Failure) {
         let now = Date().timeIntervalSince1970
-        // A run that outlives its kill hangs in the kernel. Only a restart of the service, which a watchdog without signs of
-        // life brings about, tells the administrator.
-        if !runs.isStuck { notifier.progressed() }
+        // A run that outlives its kill hangs in the kernel. Without signs of life the watchdog restarts the service, and the
+        // administrator learns of it.
+        if !runs.isStuck { notifier.giveSignOfLife() }
         var next = nextTime(now)
         if lifecycle.publishAgain() { next = min(next, now + 1) }
         let chores = [status.pace.owed, loneHalves.pace.owed].compactMap { $0 }
@@ -244,39 +242,40 @@ public final class Daemon {
         let number = errno
         if ready < 0 && number != EINTR || descriptors.contains(where: { $0.revents & Int16(POLLNVAL) != 0 })
         {
-            // Else the loop would turn without end, and give signs of life.
-            notifier.brokenDown()
+            // Otherwise the loop would spin and still give signs of life.
+            notifier.reportBroken()
             throw Failure(
                 .internalError, code: "internal",
                 message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
                 hint: "Please report this.")
         }
-        isNews = ready != 0 || choreTime >= next
+        hasNews = ready != 0 || choreTime >= next
         if descriptors.last?.revents != 0 { inboxes.mountsChanged() }
     }
 
-    /// Ends: runs that do not outlive the daemon are stopped; their jobs and all that wait go back to the inboxes.
+    /// Ends: stops the runs that do not outlive the daemon, and returns their jobs and the waiting ones to the inboxes.
     private func finish() -> ExitStatus {
         notifier.stopping()
+        housekeeping.askToEnd()
         let ended = runs.stopAll(within: Self.stopSeconds) {
             takeSignals()
             return stop == .atOnce
         }
         var stopped: [Job] = []
         for run in ended {
-            lifecycle.keepStages(of: run.job)
+            lifecycle.cacheStages(of: run.job)
             if run.end == .succeeded {
-                lifecycle.publishIfWhole(run.job, run.summary)
+                lifecycle.publishIfUndamaged(run.job, run.summary)
             } else {
                 stopped.append(run.job)
             }
         }
-        // Jobs that ran first. What there is no time for stays claimed: the next start takes it up as well.
+        // First the jobs that ran. A job for which there is no time stays claimed, and the next start takes it up.
         let end = ContinuousClock.now + .seconds(Self.returnSeconds)
         for job in stopped + scheduler.queue.all
         where ContinuousClock.now < end && job.state != .publishing && job.state != .held && job.crashes == 0
         {
-            notifier.stillBusy()
+            notifier.extendTimeout()
             do {
                 try context.store.returnToInbox(job)
                 context.log.event(.returned, "returned to the inbox", job)
@@ -287,7 +286,7 @@ public final class Daemon {
         }
         scheduler.forgetAll()
         housekeeping.stop()
-        status.update(order: operations.order, isNews: true, atOnce: true)
+        status.update(order: operations.order, hasNews: true, atOnce: true)
         context.log.event(.stopped, "stopped")
         return .ok
     }

@@ -2,7 +2,7 @@ import DurableFiles
 import JobFiles
 import ServiceConfiguration
 
-/// What all parts of the daemon share: the file system, the log, the counters, and the configuration in force with what
+/// What all parts of the daemon share: the file system, the log, the counters, the configuration in force, and what
 /// follows from it.
 final class DaemonContext {
     let setup: DaemonSetup
@@ -46,4 +46,7 @@ extension Configuration {
 
     /// Where an inbox's failed jobs go.
     func failedFolder(of inbox: String) -> String { failed ?? InboxLayout(inbox).failed }
+
+    /// Where the inputs of an inbox's published jobs go.
+    func archiveFolder(of inbox: String) -> String { archive ?? InboxLayout(inbox).archive }
 }

@@ -1,16 +1,15 @@
 import Logging
 
-/// What the journal is told of. Each kind has an id of its own (MESSAGE_ID) for programs; from the events of a job its
-/// whole history can be told.
+/// The events in the journal. Each kind has its own MESSAGE_ID for programs. A job's events give its whole history.
 enum JobEvent: String, CaseIterable {
     // Of a job
     case claimed, resumed, started, retried, held, released, cancelled, requeued, returned, published, failed
-    /// The place did not work: the job waits and is charged nothing.
+    /// The place did not work: the job waits, and no attempt is counted.
     case postponed
     // Of the service
     case ready, stopped, paused, draining, unpaused, waiting, reloaded, refused, orphan, away, back
 
-    /// The journal's MESSAGE_ID. Never changed, never used again.
+    /// The journal's MESSAGE_ID. It never changes and is never used for another event.
     var messageID: String {
         switch self {
         case .claimed: "594d0b6617f646c88a94c0685a507229"
@@ -47,7 +46,7 @@ struct EventLog: Sendable {
     /// Writes an event.
     ///
     /// - Parameters:
-    ///   - job: the job that it is about.
+    ///   - job: the event's job.
     ///   - run: the run of the job that has just ended.
     ///   - fields: more that programs may want: `code`, `run`, …
     func event(
@@ -69,7 +68,7 @@ struct EventLog: Sendable {
         logger.log(level: level, "\(message)", metadata: metadata)
     }
 
-    /// Writes what is no event of its own.
+    /// Writes a message that is no event.
     func write(_ level: Logger.Level, _ message: String, _ fields: [String: String] = [:]) {
         let metadata = Logger.Metadata(uniqueKeysWithValues: fields.map { ($0.key, .string($0.value)) })
         logger.log(level: level, "\(message)", metadata: metadata)

@@ -54,7 +54,7 @@ public struct JournalLog: LogHandler {
                     ("time", Date().formatted(.iso8601)), ("level", event.level.rawValue),
                     ("message", message),
                 ] + fields.map { ($0.key, $0.value) }
-            return StandardStream.output.tell(
+            return StandardStream.output.write(
                 JSONValue.object(entry.map { ($0.0, .string($0.1)) }).line + "\n")
         }
         if let socket {
@@ -68,7 +68,7 @@ public struct JournalLog: LogHandler {
         let isOfJob = fields.contains { $0.key == "job" }
         let shown = fields.filter { !Self.unshown.contains($0.key) || ($0.key == "inbox" && !isOfJob) }
         let line = ([prefix + message] + shown.map { "\($0.key)=\($0.value)" }).joined(separator: " ")
-        StandardStream.errors.tell(PathCoding.onOneLine(line) + "\n")
+        StandardStream.errors.write(PathCoding.onOneLine(line) + "\n")
     }
 
     /// An entry in the journal's native protocol: `NAME=value` a line; where the value has line breaks, the name, then its

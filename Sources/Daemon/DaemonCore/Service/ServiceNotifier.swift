@@ -2,9 +2,9 @@ import DurableFiles
 import Foundation
 internal import CLinux
 
-/// Tells systemd the state of the service (sd_notify(3)); does nothing where no one listens.
+/// Reports the service's state to systemd (sd_notify(3)); does nothing without its socket.
 final class ServiceNotifier {
-    /// For how much longer systemd shall wait when asked to, and how often it is asked, seconds.
+    /// How much longer systemd is to wait, and how often the daemon asks for that, seconds.
     private static let (extensionSeconds, extensionInterval) = (30.0, 1.0)
 
     private let socket: String?
@@ -20,7 +20,7 @@ final class ServiceNotifier {
         watchdog = isOurs ? environment["WATCHDOG_USEC"].flatMap { Double($0) }.map { $0 / 1e6 / 2 } : nil
     }
 
-    /// The service does its work, or does it again after `reloading`.
+    /// The service is ready, at the start or after `reloading`.
     func ready() { send("READY=1") }
 
     /// The configuration is being read again.
@@ -33,8 +33,8 @@ final class ServiceNotifier {
     /// The service ends.
     func stopping() { send("STOPPING=1") }
 
-    /// The daemon has found itself broken: systemd treats it as one that hangs.
-    func brokenDown() { send("WATCHDOG=trigger") }
+    /// The daemon cannot go on: systemd treats it as one that hangs.
+    func reportBroken() { send("WATCHDOG=trigger") }
 
     /// One line for people; sent when it has changed.
     func status(_ line: String) {
@@ -44,19 +44,19 @@ final class ServiceNotifier {
     }
 
     /// Gives a sign of life, if one is due. A loop that hangs does not call this.
-    func progressed() {
+    func giveSignOfLife() {
         guard let watchdog, markIfDue(&lastBeat, every: watchdog) else { return }
         send("WATCHDOG=1")
     }
 
-    /// Starting or stopping goes on and takes its time.
-    func stillBusy() {
-        progressed()
+    /// Asks for more time while starting or stopping takes long.
+    func extendTimeout() {
+        giveSignOfLife()
         guard markIfDue(&lastExtension, every: Self.extensionInterval) else { return }
         send("EXTEND_TIMEOUT_USEC=\(Int(Self.extensionSeconds * 1e6))")
     }
 
-    /// - Returns: whether it is due; then it is marked as done now.
+    /// - Returns: whether it is due; if so, marks it as done now.
     private func markIfDue(_ last: inout ContinuousClock.Instant?, every seconds: Double) -> Bool {
         let now = ContinuousClock.now
         if let last, now - last < .seconds(seconds * 0.9) { return false }

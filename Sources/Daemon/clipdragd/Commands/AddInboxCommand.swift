@@ -13,21 +13,23 @@ import Settings
 struct AddInboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add-inbox",
-        abstract: "Let the service watch a folder anywhere, and see that it does.")
+        abstract: "Let the service watch a folder anywhere, and check that it does.")
 
-    /// What may be asked for.
+    /// The values of `--watch`.
     enum WatchChoice: String, ExpressibleByArgument, CaseIterable { case auto, inotify, poll }
 
-    @Argument(help: ArgumentHelp("The folder, from /; made where there is none.", valueName: "DIR"))
+    @Argument(
+        help: ArgumentHelp(
+            "The folder's absolute path; the command makes the folder if it is missing.", valueName: "DIR"))
     var directory: String
 
     @Option(help: "The service's unit. Default: the one that reads the configuration.")
     var unit: String?
 
-    @Option(help: "How it is watched.")
+    @Option(help: "How to watch it.")
     var watch = WatchChoice.auto
 
-    @Option(help: "Added to its jobs' priorities, -1000 to 1000.")
+    @Option(help: "A number to add to its jobs' priorities, -1000 to 1000.")
     var priority = 0
 
     @OptionGroup var places: PlaceOptions
@@ -49,7 +51,7 @@ struct AddInboxCommand: ParsableCommand {
             guard let main else {
                 throw Failure(
                     .badConfiguration, code: "config.missing",
-                    message: "there is no configuration that an inbox could be added to",
+                    message: "there is no configuration to add an inbox to",
                     hint: "Make /etc/clipdragd/config.yaml, or give --config FILE.")
             }
             let files = ConfigurationFiles(absolutePath(main))
@@ -61,7 +63,7 @@ struct AddInboxCommand: ParsableCommand {
             let read = try files.read(missing: places.config == nil ? .badConfiguration : .missingInput)
             let others = try parseConfiguration(read.filter { $0.path != addition.piece })
             try addition.check(beside: others)
-            tell(try addition.run())
+            show(try addition.run())
         }
     }
 
@@ -83,7 +85,7 @@ struct AddInboxCommand: ParsableCommand {
         return name == "config" ? "clipdragd" : "clipdragd@\(name)"
     }
 
-    private func tell(_ answer: InboxAddition.Answer) {
+    private func show(_ answer: InboxAddition.Answer) {
         if output.json {
             return print(
                 JSONValue.object([
@@ -95,10 +97,10 @@ struct AddInboxCommand: ParsableCommand {
                 ]).line)
         }
         let state = answer.watch.map { ", watched by \(answer.unit ?? "") (\($0))" } ?? ""
-        output.tell("\(answer.inbox.path): an inbox\(state)")
-        output.tell("  folder     \(answer.ownership)")
-        output.tell("  piece      \(answer.piece)")
-        if let dropIn = answer.dropIn { output.tell("  drop-in    \(dropIn)") }
-        for note in answer.notes { output.tell("  note       \(note)") }
+        output.printLine("\(answer.inbox.path): an inbox\(state)")
+        output.printLine("  folder     \(answer.ownership)")
+        output.printLine("  piece      \(answer.piece)")
+        if let dropIn = answer.dropIn { output.printLine("  drop-in    \(dropIn)") }
+        for note in answer.notes { output.printLine("  note       \(note)") }
     }
 }

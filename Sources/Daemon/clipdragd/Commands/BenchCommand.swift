@@ -16,19 +16,19 @@ struct BenchCommand: ParsableCommand {
     /// Models whose shapes are known without their weights.
     enum Shapes: String, ExpressibleByArgument, CaseIterable { case sd15 }
 
-    @Option(help: "Random weights in the shapes of a model, in place of a model folder.") var synthetic:
+    @Option(help: "Use random weights in this model's shapes instead of a model folder.") var synthetic:
         Shapes?
-    @Option(help: "A model's name or folder.") var model = ModelStore.defaultName
-    @Option(help: "Side of the square picture, pixels (default: the model's own).") var pixels: Int?
+    @Option(help: "The model's name or folder.") var model = ModelStore.defaultName
+    @Option(help: "Side of the square picture in pixels (default: the model's native size).") var pixels: Int?
     @Option(help: "Drags of the drag loop.") var pairs = 1
     @Option(help: "Iterations of the drag loop in one run.") var iterations = 1
-    @Option(help: "Timed runs of each step, after one that warms up; 0 times that one.") var runs = 3
+    @Option(help: "Timed runs of each step after a warm-up; 0 times the warm-up.") var runs = 3
     @Option(help: "Threads (default: all cores).") var threads: Int?
-    @Option(help: "f32, or bf16 where the CPU computes in it.") var precision = Kernels.Precision.f32
+    @Option(help: "f32, or bf16 if the CPU computes in it.") var precision = Kernels.Precision.f32
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Only these steps, of \(Benchmark.Step.allCases.map(\.rawValue).joined(separator: ", ")).",
+            "Time only these steps: \(Benchmark.Step.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "STEP"))
     var only: [String] = []
     @OptionGroup var places: PlaceOptions
@@ -117,7 +117,7 @@ private enum Machine {
             "\(field("model name") ?? "unknown CPU") (family \(field("cpu family") ?? "?"), model \(field("model") ?? "?"))"
     }
 
-    /// VmHWM begins anew.
+    /// Resets VmHWM.
     static func resetPeakMemory() {
         FileHandle(forWritingAtPath: "/proc/self/clear_refs")?.write(Data("5".utf8))
     }

@@ -14,7 +14,7 @@ import TensorCore
 /// `clipdragd caption`: the P_o that would be used.
 struct CaptionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "caption", abstract: "Print the description that an edit would use.")
+        commandName: "caption", abstract: "Print the source prompt that an edit would use.")
 
     @Argument(help: "The picture.")
     var image: String
@@ -32,7 +32,7 @@ struct CaptionCommand: ParsableCommand {
             let loaded = try ModelStore.load(folder)
             let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
             let caption = CaptionChain(loaded, configuration.captions).caption(
-                pixels, path: absolutePath(image))
+                pixels, path: absolutePath(image), warn: OutputOptions.warn)
             print(
                 output.json
                     ? JSONValue.object([

@@ -16,17 +16,17 @@ import SpecParser
 /// `clipdragd check`: validates, explains, and edits nothing.
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check specs and say what they would do.")
+        commandName: "check", abstract: "Check specs and show what an edit would do.")
 
-    @Argument(help: "Specs.")
+    @Argument(help: "The specs.")
     var specs: [String]
 
-    @Option(help: ArgumentHelp("The picture, when it is not beside the spec.", valueName: "IMAGE"))
+    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
     var image: String?
 
     @Flag(
         help:
-            "Where no edit has told yet how fast the model runs here, run a step of each stage to forecast by."
+            "Measure one step of each stage for the forecast, if no earlier edit on this machine has."
     )
     var measure = false
 
@@ -71,7 +71,7 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
-    /// By what an earlier edit has measured, or with `--measure` by what is measured now.
+    /// The forecast from an earlier edit's measurements or, with `--measure`, from measurements now.
     private func forecast(
         _ plan: JobPlan, _ folder: String, _ cache: JobCache, _ loaded: inout DiffusionModel?
     )
@@ -97,7 +97,7 @@ struct CheckCommand: ParsableCommand {
         lines.append("  model      \(model), preset \(plan.preset)")
         lines.append("  method     \(plan.method.name)")
         lines.append("  source     \(spec.sourcePrompt ?? "(the captioner describes the picture)")")
-        lines.append("  wish       \(spec.editPrompt ?? "(none: the drags alone)")")
+        lines.append("  edit       \(spec.editPrompt ?? "(none: only the drags)")")
         for drag in plan.drags where plan.image != nil || spec.units == .pixels {
             lines.append(
                 "  drag       (\(drag.handle.x), \(drag.handle.y)) → (\(drag.target.x), \(drag.target.y))")
@@ -120,7 +120,7 @@ struct CheckCommand: ParsableCommand {
                 forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
             print(JSONValue(encoding: verdict).line)
         } else {
-            for line in lines { output.tell(line) }
+            for line in lines { output.printLine(line) }
         }
     }
 }

@@ -27,15 +27,18 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
-    /// Prints lines for people. Names and texts in them come from outside: what is not printable is escaped.
-    func tell(_ lines: String...) {
-        for line in lines { print(PathCoding.onOneLine(line)) }
+    /// Prints a line for people. Names and texts in it come from outside: what is not printable is escaped.
+    func printLine(_ line: String) { print(PathCoding.onOneLine(line)) }
+
+    /// Prints a warning on standard error: nothing of it is a line or an escape sequence of its own.
+    static func warn(_ text: String) {
+        StandardStream.errors.write("clipdragd: warning: \(PathCoding.onOneLine(text))\n")
     }
 
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: Failure) {
         if json { print(ErrorReport(failure).json.line) }
-        StandardStream.errors.tell(failure.description + "\n")
+        StandardStream.errors.write(failure.description + "\n")
     }
 }
 
@@ -43,7 +46,7 @@ struct OutputOptions: ParsableArguments {
 struct MethodOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The drag method, which wins over the spec's: \(MethodRow.names.joined(separator: ", ")).",
+            "The drag method; it overrides the spec's: \(MethodRow.names.joined(separator: ", ")).",
             valueName: "NAME"))
     var method: String?
 
@@ -64,18 +67,18 @@ struct MethodOption: ParsableArguments {
 
 /// Options of commands that run a model.
 struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model, by folder or name.", valueName: "DIR|NAME"))
+    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"))
     var model: String?
 
-    @Option(help: "Threads of the kernels; all cores by default. Results do not depend on it.")
+    @Option(help: "Threads to compute with (default: all cores). Results do not depend on it.")
     var threads: Int?
 
-    /// What may be asked for.
+    /// The values of `--precision`.
     enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable { case auto, f32, bf16 }
 
     @Option(
         help:
-            "auto, f32 or bf16. auto: bf16 where the CPU computes in it and the model is large enough to gain."
+            "auto, f32 or bf16. auto: bf16 if the CPU computes in it and the model gains from it."
     )
     var precision = PrecisionChoice.auto
 
@@ -108,10 +111,10 @@ struct ModelOptions: ParsableArguments {
 
 /// Where the daemon's set-up and state are.
 struct PlaceOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The configuration.", valueName: "FILE"))
+    @Option(help: ArgumentHelp("The configuration file.", valueName: "FILE"))
     var config: String?
 
-    @Option(help: ArgumentHelp("The folder of history, caches and imported models.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("The state folder: history, caches and imported models.", valueName: "DIR"))
     var state: String?
 
     /// The state folder: as given, `$STATE_DIRECTORY`, root's own, or the user's.
@@ -149,7 +152,7 @@ struct PlaceOptions: ParsableArguments {
     /// The configuration in force.
     func configuration() throws(Failure) -> Configuration {
         guard let files = configurationFiles else { return Configuration() }
-        // A path of the command line that is not there is the caller's mistake, not the file's.
+        // A missing path on the command line is the caller's mistake, not the configuration's.
         let read = try files.read(missing: config == nil ? .badConfiguration : .missingInput)
         return try parseConfiguration(read)
     }

@@ -25,22 +25,25 @@ struct EditCommand: ParsableCommand {
     @Argument(help: "The spec.")
     var spec: String
 
-    @Option(help: ArgumentHelp("Where to write; made if absent, must be empty.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("The folder to write; it must be empty or absent.", valueName: "DIR"))
     var out: String
 
-    @Option(help: ArgumentHelp("A LoRA of diffusers or kohya instead of fine-tuning.", valueName: "FILE"))
+    @Option(
+        help: ArgumentHelp(
+            "A LoRA file (diffusers or kohya), used instead of fine-tuning.", valueName: "FILE"))
     var lora: String?
 
-    @Option(help: "How much of --lora is added, from -10 to 10.")
+    @Option(help: "The scale of --lora, from -10 to 10.")
     var loraScale = 1.0
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A setting that wins over the spec's.", valueName: "KEY=VALUE"))
+        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"))
     var settings: [String] = []
 
     @Option(
-        help: ArgumentHelp("Write the run's tensors, as the reference does.", valueName: "FILE.safetensors"))
+        help: ArgumentHelp(
+            "Write the edit's tensors, in the reference's format.", valueName: "FILE.safetensors"))
     var trace: String?
 
     @Option(help: ArgumentHelp("Write the fine-tuned LoRA in the diffusers layout.", valueName: "FILE"))
@@ -77,7 +80,7 @@ struct EditCommand: ParsableCommand {
                 spec: spec, image: image, isImageNeeded: true,
                 recommended: try ModelStore.recommended(folder), model: folder,
                 options: options)
-            // A trace is there to be compared with the reference, which computes in f32.
+            // A trace is compared with the reference, which computes in f32.
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
             let name = stem(lastComponent(spec))
@@ -86,9 +89,10 @@ struct EditCommand: ParsableCommand {
             let products = try EditJob(loaded, options).run(
                 plan, identity: JobIdentity(id: UUID().uuidString.lowercased(), name: name),
                 imagePath: absolutePath(image),
-                // A trace is a record of everything done, so everything is done.
+                // A trace holds all stages, so none comes from the cache.
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
-                trace: recorder, announce: progress.announce, report: progress.report)
+                trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
+                report: progress.report)
             progress.finish()
             try write(products, recorder, files)
             let result = products.first?.name ?? ""
@@ -140,7 +144,7 @@ final class ProgressPrinter {
 
     init(json: Bool) { self.json = json }
 
-    /// Tells of one step.
+    /// Reports one step.
     func report(_ progress: EditProgress) {
         if json {
             if progress.stage != stage {
@@ -159,13 +163,13 @@ final class ProgressPrinter {
                 "\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   "
             )
         } else if progress.stage != stage {
-            let how = progress.isRestored ? "known from an earlier edit" : "\(progress.total) steps"
+            let how = progress.isRestored ? "restored from the cache" : "\(progress.total) steps"
             write("\(progress.stage.rawValue): \(how)\n")
         }
         stage = progress.stage
     }
 
-    /// Tells what the edit will take.
+    /// Reports the forecast.
     func announce(_ forecast: EditPace.Forecast) {
         if json {
             print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
@@ -177,5 +181,5 @@ final class ProgressPrinter {
     /// Ends the bar's line.
     func finish() { if isTerminal && !json { write("\n") } }
 
-    private func write(_ text: String) { StandardStream.errors.tell(text) }
+    private func write(_ text: String) { StandardStream.errors.write(text) }
 }

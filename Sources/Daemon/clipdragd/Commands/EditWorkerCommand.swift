@@ -34,19 +34,19 @@ struct EditWorkerCommand: ParsableCommand {
             try sandbox().enter()
             try edit()
         } catch let failure as Failure {
-            tell(failure)
+            send(failure)
             throw ExitCode(failure.exit.rawValue)
         }
     }
 
-    /// It reads its job, its model and the state folder's caches, and writes into the folder of its results.
+    /// The worker reads its job, its model and the state folder's caches, and writes into its result folder.
     private func sandbox() throws(Failure) -> Sandbox {
         let configuration = try places.configuration()
         let folder = try model.folder(configuration, state: places.stateFolder)
         let runsPrograms = configuration.captions.contains { if case .command = $0 { true } else { false } }
         var files = [parent(spec), places.stateFolder, "\(parent(folder))/vocabulary.txt"]
         if let configured = places.configurationFiles {
-            // Each piece by itself too: it may be a link to elsewhere.
+            // Each piece too: it may be a link out of the folder.
             files += [configured.main, configured.folder] + (try configured.pieces())
         }
         return Sandbox(
@@ -70,7 +70,7 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
-            announce: { _ in }, report: { tell($0) })
+            announce: { _ in }, warn: OutputOptions.warn, report: { send($0) })
         let files = PosixFileSystem()
         for product in products {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
@@ -79,14 +79,14 @@ struct EditWorkerCommand: ParsableCommand {
         }
     }
 
-    private func tell(_ progress: EditProgress) {
+    private func send(_ progress: EditProgress) {
         let record = WorkerProgress(
             stage: progress.stage.rawValue, step: progress.step, total: progress.total,
             restored: progress.isRestored)
-        StandardStream.output.tell(record.line + "\n")
+        StandardStream.output.write(record.line + "\n")
     }
 
-    private func tell(_ failure: Failure) {
-        StandardStream.output.tell(WorkerFailure(failure).line + "\n")
+    private func send(_ failure: Failure) {
+        StandardStream.output.write(WorkerFailure(failure).line + "\n")
     }
 }

@@ -11,7 +11,7 @@ extension ModelsCommand {
     /// Downloads a model.
     struct Fetch: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Download a model that a manifest lists; an interrupted download goes on.")
+            abstract: "Download a model that a manifest lists, or continue an interrupted download.")
         @Argument(
             help: ArgumentHelp(
                 "A manifest's address or path, or NAME for NAME.fetch.json among the models.",
@@ -70,5 +70,5 @@ private final class FetchPrinter {
 
     private static func megabytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e6) }
 
-    private func write(_ text: String) { StandardStream.errors.tell(text) }
+    private func write(_ text: String) { StandardStream.errors.write(text) }
 }

@@ -11,22 +11,23 @@ extension ModelsCommand {
     /// Makes a model of a folder or file.
     struct Import: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a model of a diffusers folder or a checkpoint file.")
-        @Argument(help: "A folder as diffusers publishes it, or a checkpoint of one file.") var path: String
-        @Option(help: "The model's name; by default that of the folder or file.") var name: String?
+            abstract: "Import a model from a diffusers folder or a checkpoint file.")
+        @Argument(help: "A diffusers folder, or a checkpoint file.") var path: String
+        @Option(help: "The model's name (default: the name of the folder or file).") var name: String?
         @Option(
-            help: ArgumentHelp("A CLIP model's folder: it guides, and has the tokenizer.", valueName: "DIR"))
+            help: ArgumentHelp(
+                "The folder of a CLIP model, for guidance and its tokenizer.", valueName: "DIR"))
         var clip: String?
         @Option(
-            help: ArgumentHelp("Another VAE in the place of the model's own.", valueName: "DIR|FILE"))
+            help: ArgumentHelp("A VAE to use instead of the model's own.", valueName: "DIR|FILE"))
         var vae: String?
         @Option(
             name: .customLong("model-config"),
             help: ArgumentHelp(
-                "A folder whose configurations and tokenizer count for a checkpoint of one file.",
+                "A folder with the configurations and tokenizer for a checkpoint file.",
                 valueName: "DIR"))
         var modelConfig: String?
-        @Option(help: "What a checkpoint of one file predicts: epsilon or v_prediction.")
+        @Option(help: "What the network of a checkpoint file predicts: epsilon or v_prediction.")
         var prediction: String?
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
@@ -54,7 +55,7 @@ extension ModelsCommand {
                         ]).line)
                     return
                 }
-                for note in made.notes { output.tell("note: \(note)") }
+                for note in made.notes { output.printLine("note: \(note)") }
                 print("\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
             }
         }

@@ -6,7 +6,7 @@ import Foundation
 import JSON
 import ModelManagement
 
-/// `clipdragd models`: what models there are, and whether they are whole.
+/// `clipdragd models`: lists, shows and verifies models.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models", abstract: "List, show, verify, import and fetch models.",
@@ -15,7 +15,7 @@ struct ModelsCommand: ParsableCommand {
 
     /// Names and folders.
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the models that are found.")
+        static let configuration = CommandConfiguration(abstract: "List the installed models.")
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
 
@@ -32,7 +32,7 @@ struct ModelsCommand: ParsableCommand {
     /// One model's figures.
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show a model.")
-        @Argument(help: "Its name or folder.") var name = ModelStore.defaultName
+        @Argument(help: "The model's name or folder.") var name = ModelStore.defaultName
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
 
@@ -52,7 +52,7 @@ struct ModelsCommand: ParsableCommand {
                 if output.json {
                     print(JSONValue.object(fields).line)
                 } else {
-                    for (key, value) in fields { output.tell("\(key): \(value.string ?? value.line)") }
+                    for (key, value) in fields { output.printLine("\(key): \(value.string ?? value.line)") }
                 }
             }
         }
@@ -61,7 +61,7 @@ struct ModelsCommand: ParsableCommand {
     /// Loads a model, which checks every file, key and shape.
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Check a model's files, keys and shapes.")
-        @Argument(help: "Its name or folder.") var name = ModelStore.defaultName
+        @Argument(help: "The model's name or folder.") var name = ModelStore.defaultName
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
 

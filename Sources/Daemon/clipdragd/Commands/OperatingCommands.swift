@@ -6,6 +6,7 @@ import Failures
 import Foundation
 import JobFiles
 import JSON
+import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
@@ -18,8 +19,8 @@ extension PlaceOptions {
 /// `clipdragd status`
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "What the daemon is doing.")
-    @Flag(help: "Go on until interrupted.") var watch = false
+        commandName: "status", abstract: "Show what the daemon does now.")
+    @Flag(help: "Show each change until interrupted.") var watch = false
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -35,7 +36,7 @@ struct StatusCommand: ParsableCommand {
                         hint: "Start it with `clipdragd run`, or give its --state.")
                 }
                 let text = output.json ? line(status, daemon) : text(status, daemon)
-                // A terminal shows the present; elsewhere each change is told once.
+                // A terminal shows the present state; other outputs get each change once.
                 if watch && !output.json && isatty(STDOUT_FILENO) == 1 {
                     print("\u{1B}[H\u{1B}[2J", terminator: "")
                 }
@@ -74,7 +75,7 @@ struct StatusCommand: ParsableCommand {
 /// `clipdragd list`
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Jobs that run, wait, were published or failed.")
+        commandName: "list", abstract: "List running, waiting, published and failed jobs.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -102,7 +103,7 @@ struct ListCommand: ParsableCommand {
 /// `clipdragd show ID`
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "All that is known of a job.")
+        commandName: "show", abstract: "Show a job's record.")
     @Argument(help: "The job's id.") var id: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -122,9 +123,9 @@ struct ShowCommand: ParsableCommand {
 /// `clipdragd explain FILE`
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Why a file is, or is not, being processed.")
+        commandName: "explain", abstract: "Explain the state of a file in an inbox.")
     @Argument(help: "A file in an inbox.") var file: String
-    @Option(help: ArgumentHelp("An inbox, when no configuration names it.", valueName: "DIR")) var inbox:
+    @Option(help: ArgumentHelp("An inbox that the configuration does not name.", valueName: "DIR")) var inbox:
         [String] = []
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -161,7 +162,7 @@ private func unknownJob(_ id: String) -> Failure {
 private func noteIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     guard !daemon.isAlive, !output.json else { return }
     let folder = PathCoding.onOneLine(daemon.folder)
-    StandardStream.errors.tell("no daemon runs with \(folder); its next start does this\n")
+    StandardStream.errors.write("no daemon runs with \(folder); its next start does this\n")
 }
 
 /// A job, and what is asked of the daemon about it.
@@ -193,22 +194,23 @@ struct JobArguments: ParsableArguments {
     }
 }
 
-/// Why something cannot be asked of a job as it stands, and what to do instead.
+/// Why a request does not fit a job's state, and what to do instead.
 private func refusal(_ action: ControlRequest.Action, _ id: String, ended: EndedJob?, isRunning: Bool) -> (
     String, String
 )? {
     if let ended {
         guard ended.state == .failed, let folder = ended.folder else {
-            return ("was published", "Drop its picture and spec again to run it once more.")
+            return ("was published", "To run it again, drop its picture and spec again.")
         }
         guard action == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
         let isThere = FailedFolder.isOf(id, folder, PosixFileSystem())
-        return isThere ? nil : ("is not in \(folder) any more", "It was put back or removed.")
+        return isThere ? nil : ("is not in \(folder) any more", "Someone requeued or removed it.")
     }
-    if action == .requeue { return ("has not failed", "It is run in its turn.") }
+    if action == .requeue { return ("has not failed", "The daemon runs it in its turn.") }
     if isRunning, action != .cancel {
         return (
-            "is running", "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other."
+            "is running",
+            "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other job."
         )
     }
     return nil
@@ -259,14 +261,15 @@ struct RequeueCommand: ParsableCommand {
 /// `clipdragd cancel ID`
 struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cancel", abstract: "Stop a job and set it aside.")
+        commandName: "cancel", abstract: "Stop a job and quarantine it.")
     @OptionGroup var job: JobArguments
     func run() throws { try job.ask(.cancel) }
 }
 
 /// `clipdragd pause`
 struct PauseCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "pause", abstract: "Start no further jobs.")
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Start no more jobs until resume.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws { try set([.pause], true, "pause", places, output) }
@@ -275,7 +278,7 @@ struct PauseCommand: ParsableCommand {
 /// `clipdragd drain`
 struct DrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "drain", abstract: "Finish what runs, start nothing more.")
+        commandName: "drain", abstract: "Finish the running jobs, and start no more.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws { try set([.drain], true, "drain", places, output) }
@@ -284,7 +287,7 @@ struct DrainCommand: ParsableCommand {
 /// `clipdragd resume`
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Go on after pause or drain.")
+        commandName: "resume", abstract: "Start jobs again after pause or drain.")
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
     func run() throws {
@@ -296,7 +299,7 @@ struct ResumeCommand: ParsableCommand {
 struct CheckConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-config", abstract: "Check a configuration.")
-    @Argument(help: "The file; the one in force by default.") var file: String?
+    @Argument(help: "The file (default: the one that the daemon would read).") var file: String?
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
@@ -306,21 +309,59 @@ struct CheckConfigCommand: ParsableCommand {
             if let file { places.config = file }
             let configuration = try places.configuration()
             if let clash = configuration.folderClash { throw clash }
-            let path = places.configurationFile ?? "no configuration file: the defaults are in force"
+            let path = places.configurationFile ?? "no configuration file: the defaults apply"
             let pieces = try places.configurationFiles?.pieces() ?? []
+            let missing = Self.missing(configuration, state: places.stateFolder)
             if output.json {
-                return print(
+                print(
                     JSONValue.object([
                         ("file", .string(path)), ("pieces", .array(pieces.map { .string($0) })),
-                        ("ok", .bool(true)),
+                        ("ok", .bool(missing.isEmpty)),
+                        ("missing", .array(missing.map { .string("\($0.what) \($0.why)") })),
                     ]).shown.line)
+                if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
+                return
             }
-            output.tell("\(path): good")
-            for piece in pieces { output.tell("  piece      \(piece)") }
+            output.printLine(
+                missing.isEmpty ? "\(path): good" : "\(path): well written, but what it names is missing:")
+            for (what, why) in missing {
+                output.printLine("  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(why)")
+            }
+            for piece in pieces { output.printLine("  piece      \(piece)") }
             for inbox in configuration.inboxes {
-                output.tell("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
+                output.printLine("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
             }
-            output.tell("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            output.printLine("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
         }
+    }
+
+    /// What a configuration names and this machine has not: the model, and programs that cannot be run.
+    private static func missing(_ configuration: Configuration, state: String) -> [(
+        what: String, why: String
+    )] {
+        var missing: [(what: String, why: String)] = []
+        if let model = configuration.model {
+            do throws(Failure) { _ = try ModelStore(stateFolder: state).folder(of: model) } catch {
+                missing.append(("model", error.message))
+            }
+        }
+        if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
+            missing.append(("hook", "\(hook): \(why)"))
+        }
+        for case .command(let words) in configuration.captions {
+            if let why = whyNotRunnable(words[0], isSocketGood: false) {
+                missing.append(("captioner", "\(words[0]): \(why)"))
+            }
+        }
+        return missing
+    }
+
+    /// Why a program cannot be run by this user; nil where it can.
+    private static func whyNotRunnable(_ path: String, isSocketGood: Bool) -> String? {
+        let kind = (try? PosixFileSystem().status(path))?.kind
+        if kind == .directory { return String(cString: strerror(EISDIR)) }
+        if kind == .other && isSocketGood { return nil }
+        return access(PathCoding.cString(path), X_OK) == 0 ? nil : String(cString: strerror(errno))
     }
 }

@@ -8,14 +8,14 @@ import JSON
 import SpecParser
 import TensorCore
 
-/// `clipdragd read-files`: gives files to the readers of what strangers write, for scripts/corpora.py.
+/// `clipdragd read-files`: reads files with the parsers of untrusted input, for scripts/corpora.py.
 ///
 /// One JSON line a file: `{"file", "ok", "seconds"}`, with `code` and `message` when it is refused, and of a picture `width`,
 /// `height`, `alpha` and `notes`. The line is written when the file is done: where the program ends early, the next file
 /// has ended it.
 struct ReadFilesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "read-files", abstract: "Give files to the readers, and say what each makes of them.",
+        commandName: "read-files", abstract: "Read files with the program's parsers, and report the result.",
         shouldDisplay: false)
 
     @Argument(help: "PNG, JPEG, YAML, JSON and safetensors files; their extensions say which.")

@@ -12,17 +12,17 @@ import Settings
 /// `clipdragd run`: the daemon.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Watch inboxes and edit what is dropped into them.")
+        commandName: "run", abstract: "Watch inboxes and edit the pictures dropped into them.")
 
-    @Option(help: ArgumentHelp("A watched folder; may be given more than once.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("An inbox to watch; repeatable.", valueName: "DIR"))
     var inbox: [String] = []
 
-    @Option(help: ArgumentHelp("Where results are published.", valueName: "DIR"))
+    @Option(help: ArgumentHelp("The outbox, where results appear.", valueName: "DIR"))
     var outbox: String?
 
     @Flag(
         help:
-            "Do what is in the inboxes, then exit: 0 when all was published, 75 when something failed or lacks its other half."
+            "Process the inboxes once, then exit: 0 if all jobs were published, 75 if a job failed or a file lacks its counterpart."
     )
     var once = false
 
@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try output.report {
             let configuration = try merged()
-            // A model that is missing is said at once, not job by job.
+            // A missing model is one error now, not an error of every job.
             let folder = try model.folder(configuration, state: places.stateFolder)
             let isJSON = output.json
             LoggingSystem.bootstrap { JournalLog(label: $0, isJSON: isJSON) }
@@ -57,7 +57,7 @@ struct RunCommand: ParsableCommand {
     }
 
     private func workerCommand(_ folder: String) -> [String] {
-        // An environment variable, so that tests can put a stand-in worker here.
+        // Tests put a stand-in worker here.
         if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
         let program =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
@@ -74,7 +74,7 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-/// Whether a picture's bytes are all there.
+/// Whether a picture's bytes are complete.
 let pictureCompleteness: @Sendable ([UInt8]) -> PictureCompleteness = { bytes in
     switch FileSignature.completeness(of: bytes) {
     case .complete: FileSignature.isVouchedFor(bytes) ? .sealed : .complete

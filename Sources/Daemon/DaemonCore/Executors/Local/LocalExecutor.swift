@@ -10,7 +10,7 @@ internal import CLinux
 
 /// Runs each job in a worker process of this machine. A worker dies with its daemon (`Worker.dieWithDaemon`).
 final class LocalExecutor: Executor {
-    /// Seconds between two looks at a worker's memory, and at the clock.
+    /// Seconds between two checks of a worker's memory and time.
     private static let (memoryInterval, clockInterval) = (0.5, 1.0)
     /// Seconds after which a killed worker that has not ended hangs in the kernel.
     private static let stuckSeconds = 10.0
@@ -22,7 +22,7 @@ final class LocalExecutor: Executor {
     private let stateFolder: String
     private var workers: [WorkerProcess] = []
 
-    /// - Parameter setup: says the worker's command and the state folder, which the worker reads its caches in.
+    /// - Parameter setup: has the worker's command and the state folder with the caches.
     init(_ setup: DaemonSetup) {
         command = setup.workerCommand
         stateFolder = setup.stateFolder
@@ -30,7 +30,8 @@ final class LocalExecutor: Executor {
     }
 
     func startNotes() -> [String] {
-        Sandbox.whyUnavailable.map { ["workers are not locked in: no Landlock on this kernel (\($0))"] } ?? []
+        Sandbox.whyUnavailable.map { ["workers run without a sandbox: this kernel has no Landlock (\($0))"] }
+            ?? []
     }
 
     func start(_ order: RunOrder) throws(Failure) -> String {
@@ -43,10 +44,11 @@ final class LocalExecutor: Executor {
     }
 
     private func arguments(_ order: RunOrder) -> [String] {
-        var words = ["--spec", order.spec, "--out", order.results, "--id", order.job, "--name", order.name]
-        words += ["--attempt", String(order.attempt), "--state", stateFolder]
-        if let image = order.image { words += ["--image", image] }
-        if let earlier = order.duplicateOf { words += ["--duplicate-of", earlier] }
+        // A value in a word of its own would be taken for an option where it begins with a dash.
+        var words = ["--spec=\(order.spec)", "--out=\(order.results)", "--id=\(order.job)"]
+        words += ["--name=\(order.name)", "--attempt=\(order.attempt)", "--state=\(stateFolder)"]
+        if let image = order.image { words.append("--image=\(image)") }
+        if let earlier = order.duplicateOf { words.append("--duplicate-of=\(earlier)") }
         return words
     }
 

@@ -9,8 +9,8 @@ internal import CLinux
     import Glibc
 #endif
 
-/// What a worker may still do once it has locked itself in: read the program, its model and its job, write into the job's
-/// folder. No socket, no other process. A picture that takes a decoder over gains no more than that.
+/// The sandbox of a worker (Landlock). Inside, a worker reads the program, its model and its job, and writes into the job's
+/// folder; it opens no socket and reaches no other process. A hostile picture that exploits a decoder gains no more.
 public struct Sandbox: Sendable, Equatable {
     /// Folders and files to read.
     public var readable: [String]
@@ -19,11 +19,11 @@ public struct Sandbox: Sendable, Equatable {
     /// Folders to write in.
     public var writable: [String]
 
-    /// The environment variable that tells a program that it is inside.
+    /// The environment variable that marks a program inside the sandbox.
     private static let marker = "CLIPDRAGD_SANDBOXED"
 
-    /// What every worker needs besides: programs and libraries, what the kernel tells of itself, the sources of nothing
-    /// and of random bytes. Not people's folders, nor the rest of /etc.
+    /// What every worker reads besides: programs, libraries, /proc, and devices such as /dev/urandom. Neither home folders nor
+    /// the rest of /etc.
     private static let system = (
         readable: [
             "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/passwd", "/etc/group",
@@ -35,25 +35,25 @@ public struct Sandbox: Sendable, Equatable {
 
     /// A sandbox of these folders and the system's own.
     ///
-    /// - Parameter runsPrograms: whether programs of the configuration's choice are run inside, which may read anything.
+    /// - Parameter runsPrograms: whether the configuration has programs run inside; these may read anything.
     public init(readable: [String], writable: [String], runsPrograms: Bool = false) {
         self.readable = readable + Self.system.readable
         executable = Self.system.executable + Self.ownFiles() + (runsPrograms ? ["/"] : [])
         self.writable = writable + Self.system.writable
     }
 
-    /// Why this kernel cannot lock workers in; nil where it can.
+    /// Why this kernel has no sandbox; nil if it has one.
     public static var whyUnavailable: String? {
         cl_landlock_version() > 0 ? nil : String(cString: strerror(errno))
     }
 
-    /// Locks this process in for good and starts its program anew inside: threads that libraries have started before now
-    /// would be left out. Returns at once in the program started anew.
+    /// Restricts this process for good and executes its program again inside the sandbox, because the restriction does not
+    /// reach threads that libraries have already started. Returns at once in the program executed again.
     ///
-    /// - Throws: `worker.sandbox` when the kernel has what it takes and refuses all the same.
+    /// - Throws: `worker.sandbox` when the kernel has Landlock but refuses.
     public func enter() throws(Failure) {
         guard getenv(Self.marker) == nil else { return }
-        // A kernel without Landlock: the daemon has said so at its start.
+        // A kernel without Landlock: the daemon has logged that at its start.
         if Self.whyUnavailable == nil { try denyFiles() }
         guard cl_deny_sockets() == 0 || errno == ENOSYS || errno == EINVAL else {
             throw Self.failure("seccomp")
@@ -77,7 +77,7 @@ public struct Sandbox: Sendable, Equatable {
         guard cl_landlock(rules, Int32(rules.count)) == 0 else { throw Self.failure("landlock") }
     }
 
-    /// Folders of the libraries that this process runs on, and its program: a build in a checkout has them anywhere.
+    /// The program and the folders of its libraries, which may lie anywhere: in a checkout, for example.
     private static func ownFiles() -> [String] {
         let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
         let files = maps.split(separator: "\n").compactMap { line in
@@ -86,7 +86,7 @@ public struct Sandbox: Sendable, Equatable {
         return [program] + Set(files.filter { $0.contains(".so") }.map(parent)).sorted()
     }
 
-    /// This program's file; by its own name, so that process lists show that.
+    /// This program's file, under its own name for process lists.
     private static var program: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     }
@@ -94,7 +94,7 @@ public struct Sandbox: Sendable, Equatable {
     private static func failure(_ call: String) -> Failure {
         Failure(
             .workerStopped, code: "worker.sandbox",
-            message: "the worker could not lock itself in: \(call): \(String(cString: strerror(errno)))",
+            message: "the worker could not enter its sandbox: \(call): \(String(cString: strerror(errno)))",
             hint: "See “The worker's sandbox” in docs/operations.md.")
     }
 }

@@ -1,11 +1,11 @@
 import Failures
 import JSON
 
-/// The line by which a worker says why it cannot do its job.
+/// The line in which a worker reports why its job fails.
 public struct WorkerFailure: Record, Equatable {
     public static let schema = "clipdrag-failure/1"
 
-    /// Why.
+    /// The failure.
     public let failure: Failure
 
     /// The line of a failure.

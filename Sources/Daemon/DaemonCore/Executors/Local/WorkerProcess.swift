@@ -15,17 +15,21 @@ final class WorkerProcess {
     let pid: Int32
     /// The ID of its job.
     let job: String
-    /// Where its lines come from.
+    /// The descriptor of its output.
     let descriptor: Int32
-    /// Whether it has closed that, and will say no more.
+    /// Whether it has closed its output.
     private(set) var isSilent = false
     /// Its last line of progress.
     private(set) var progress: RunProgress?
-    /// When it last told of a stage or a step that was new.
+    /// When it last reported a new stage or step.
     private var lastProgress: ContinuousClock.Instant
     /// The limit that it was killed at.
     private var exceeded: RunLimit?
-    private let started: ContinuousClock.Instant
+    private var started: ContinuousClock.Instant
+    /// When it was last looked at.
+    private var lastLook: ContinuousClock.Instant
+    /// Seconds between two looks beyond which nobody ran: the machine slept, or was frozen with daemon and worker.
+    private static let longestPause = 5.0
     /// When it was first killed.
     private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
@@ -35,14 +39,14 @@ final class WorkerProcess {
     init(_ command: [String], job: String, memory: Int? = nil) throws(FileError) {
         self.job = job
         started = .now
-        lastProgress = .now
+        (lastProgress, lastLook) = (started, started)
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        let child = cl_spawn(command[0], words, "/dev/null", ends[1])
+        let child = cl_spawn(command[0], words, "/dev/null", ends[1], 0)
         let number = Errno(rawValue: errno)
         close(ends[1])
         guard child > 0 else {
@@ -51,7 +55,7 @@ final class WorkerProcess {
         }
         pid = child
         ChildProcesses.expect(child)
-        // A backstop: the daemon looks at what is used every half second, and much can be taken in between.
+        // A backstop: the daemon checks the memory every half second, and a worker can allocate much in between.
         if let memory { _ = cl_limit_data(child, UInt64(memory) + UInt64(memory) / 4 + (256 << 20)) }
         descriptor = ends[0]
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
@@ -67,7 +71,7 @@ final class WorkerProcess {
             if count == 0 { isSilent = true }
             if count <= 0 { break }
             buffer.append(contentsOf: chunk[..<count])
-            // a worker that never ends a line says nothing of use
+            // a line without end is useless
             if buffer.count > 1 << 20 { buffer.removeAll() }
         }
         while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
@@ -81,10 +85,16 @@ final class WorkerProcess {
         }
     }
 
-    /// Kills it once it exceeds a limit.
-    func enforce(_ limits: RunLimits) {
+    /// Kills it once it exceeds a limit. The daemon looks every second: more time than a few seconds since the last look
+    /// is time in which nobody ran, and does not count.
+    func enforce(_ limits: RunLimits, now: ContinuousClock.Instant = .now) {
         guard exceeded == nil else { return }
-        let now = ContinuousClock.now
+        let pause = now - lastLook - .seconds(Self.longestPause)
+        lastLook = now
+        if pause > .zero {
+            started += pause
+            lastProgress += pause
+        }
         if let seconds = limits.seconds, now - started > .seconds(seconds) {
             exceeded = .time
         } else if let memory = limits.memory, (Self.residentBytes(pid) ?? 0) > memory {
@@ -95,7 +105,7 @@ final class WorkerProcess {
         if exceeded != nil { signal(SIGKILL) }
     }
 
-    /// Bytes of memory that a process has taken for itself; mapped weights do not count.
+    /// Bytes of a process's anonymous memory; mapped weights do not count.
     static func residentBytes(_ pid: Int32) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
@@ -104,21 +114,21 @@ final class WorkerProcess {
             .map { $0 * 1024 }
     }
 
-    /// Sends a signal to the worker and what it has started.
+    /// Sends a signal to the worker and its children.
     func signal(_ number: Int32) {
         if number == SIGKILL { killed = killed ?? .now }
         kill(-pid, number)
     }
 
-    /// How it ended, once waitpid has told its status.
+    /// How it ended, from its status of waitpid(2).
     func end(_ status: Int32) -> RunEnd {
         readLines()
-        kill(-pid, SIGKILL)  // what it had started, a captioning program say, does not outlive it
+        kill(-pid, SIGKILL)  // its children, such as a captioning program, end with it
         let signal = status & 0x7f
         if let exceeded { return .exceeded(exceeded) }
         if signal != 0 { return .crashed("the worker was killed by signal \(signal)") }
         let code = (status >> 8) & 0xff
         if code == 0 { return .succeeded }
-        return failure.map { .failed($0) } ?? .crashed("the worker ended with code \(code) and said nothing")
+        return failure.map { .failed($0) } ?? .crashed("the worker ended with code \(code) without a report")
     }
 }

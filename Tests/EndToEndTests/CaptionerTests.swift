@@ -1,0 +1,90 @@
+import DurableFiles
+import Foundation
+import Testing
+
+/// Captioning programs as people write them: the edit goes on, whatever they do.
+@Suite struct CaptionerTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    /// Describes a picture with a program of this text; nil: the program is not there.
+    private func caption(_ script: String?, mode: Int = 0o755) throws -> (
+        code: Int32, output: String, errors: String
+    ) {
+        let program = "\(folder.path)/captioner"
+        if let script { try PosixFileSystem().create(program, Array(script.utf8), mode: mode) }
+        try "captions: [{command: [\(program), \"{image}\"]}, template]\n".write(
+            toFile: "\(folder.path)/config.yaml", atomically: true, encoding: .utf8)
+        let image = Program.root.appending(path: "examples/rabbit-face.png").path(percentEncoded: false)
+        return try Program.run(["caption", image, "--config", "\(folder.path)/config.yaml"])
+    }
+
+    private func isAlive(_ file: String) -> Bool {
+        let text = (try? String(contentsOfFile: "\(folder.path)/\(file)", encoding: .utf8)) ?? ""
+        guard let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            Issue.record("the child wrote no process ID")
+            return false
+        }
+        let stat = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
+        return !stat.isEmpty && !stat.contains(") Z ")
+    }
+
+    @Test(.timeLimit(.minutes(2)), arguments: ["", "setsid "])
+    func `a captioner's end is its own, not its child's, and ends the child`(_ launcher: String) throws {
+        let start = ContinuousClock.now
+        let child = "\(launcher)sh -c 'echo $$ > \(folder.path)/child; trap \"\" HUP TERM; exec sleep 50' &"
+        let wait = "while [ ! -s \(folder.path)/child ]; do sleep 0.05; done"
+        let run = try caption("#!/bin/sh\n\(child)\n\(wait)\necho a red letter\nexit 0\n")
+        #expect(run.output == "a red letter\n")
+        #expect(ContinuousClock.now - start < .seconds(40))
+        #expect(!isAlive("child"))
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a captioner that prints without end is stopped, and its first line is the caption`() throws {
+        let run = try caption("#!/bin/sh\nexec yes word\n")
+        #expect(run.output == "word\n")
+    }
+
+    @Test func `a captioner's first line ends at any line break`() throws {
+        let run = try caption("#!/bin/sh\nprintf 'a red letter\\r\\nconfidence 0.9\\r\\n'\n")
+        #expect(run.output == "a red letter\n")
+    }
+
+    @Test func `control characters are no part of a caption`() throws {
+        let run = try caption("#!/bin/sh\nprintf '\\033]0;x\\007 \\033[31mred\\033[0m letter'\n")
+        #expect(run.output == "red letter\n")
+    }
+
+    @Test func `binary output is no caption, and a warning says so`() throws {
+        let run = try caption("#!/bin/sh\nhead -c 5000 /dev/urandom | tr -d '\\n'\n")
+        #expect(run.output == "a picture\n")
+        #expect(run.errors.contains("captioner: it printed no text"))
+    }
+
+    @Test func `a captioner that is not there, cannot be run or fails is told with its path`() throws {
+        let gone = try caption(nil)
+        #expect(gone.code == 0 && gone.output == "a picture\n")
+        #expect(gone.errors.contains("\(folder.path)/captioner: No such file or directory"))
+        let failed = try caption("#!/bin/sh\necho bad luck >&2\nexit 3\n")
+        #expect(failed.output == "a picture\n")
+        #expect(failed.errors.contains("\(folder.path)/captioner: it ended with status 3: bad luck"))
+        try PosixFileSystem().remove("\(folder.path)/captioner")
+        let closed = try caption("#!/bin/sh\nexit 0\n", mode: 0o644)
+        #expect(closed.errors.contains("\(folder.path)/captioner: Permission denied"))
+    }
+
+    @Test func `check-config looks for the programs and the model that it names`() throws {
+        let config = "\(folder.path)/config.yaml"
+        try
+            "hook: \(folder.path)/tell\ncaptions: [{command: [\(folder.path)/say]}]\nmodel: \(folder.path)/none\n"
+            .write(toFile: config, atomically: true, encoding: .utf8)
+        let run = try Program.run(["check-config", config])
+        #expect(run.code == 78)
+        #expect(run.output.contains("hook       \(folder.path)/tell: No such file or directory"))
+        #expect(run.output.contains("captioner  \(folder.path)/say: No such file or directory"))
+        #expect(run.output.contains("model      "))
+        #expect(!run.output.contains("config.yaml: good"))
+    }
+}
