@@ -78,7 +78,7 @@ edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/edit_bench.py --out .results/edit-bench --docs docs/measurements/edit-bench.md
 
-ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate
+ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
 bench: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)

@@ -43,7 +43,7 @@ let package = Package(
         .target(name: "Failures", dependencies: ["PrintableText"], swiftSettings: strict),
 
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
-        .target(name: "Settings", swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
 
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(

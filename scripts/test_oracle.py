@@ -15,6 +15,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "oracle"))
 import oracle as O  # noqa: E402
+import test_model_files  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
@@ -72,6 +73,7 @@ def main():
             _, _, theirs = O.edit(models, image, one, read, O.read_mask(one, job))
             check(f"{family}: our file in the oracle, latent.inverted", relative(ours["latent.inverted"], theirs["latent.inverted"]), 3e-4)
             check(f"{family}: our file in the oracle, latent.sampled", relative(ours["latent.sampled"], theirs["latent.sampled"]), 4e-3)
+    test_model_files.main(check)
     print("all passed" if not failures else f"{failures} failed")
     sys.exit(failures > 0)
 

@@ -178,10 +178,18 @@ import TestSupport
             (["\(layer).hada_w1_a"], "model.unsupported", "LoHa"),
             (["\(layer).lokr_w1"], "model.unsupported", "LoKr"),
             (["\(layer).dora_scale"], "model.unsupported", "DoRA"),
-            (["\(layer).lora_mid.weight"], "model.unsupported", "LoCon"),
+            (["\(layer).oft_blocks"], "model.unsupported", "OFT"),
+            (["\(layer).diff"], "model.unsupported", "full method"),
+            (["\(layer).lora_mid.weight"], "model.key_missing", "one of the two factors"),
             (
-                ["lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight"], "model.unsupported",
-                "outside the transformers"
+                ["lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight"], "model.key_missing",
+                "one of the two factors"
+            ),
+            (
+                [
+                    "lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight",
+                    "lora_unet_down_blocks_0_resnets_0_conv1.lora_up.weight",
+                ], "model.shape", "kernels of [3, 3]"
             ),
             (
                 ["lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"], "model.key_unknown",

@@ -63,7 +63,7 @@ import TestSupport
             var whole = try CheckpointFile(path: Fixtures.path("single_file/sd15.safetensors"))
             whole.entries = whole.entries.filter { !$0.key.hasPrefix(prefix) }
             try whole.write(file)
-            let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
+            let error = #expect(throws: Failure.self) { try SingleFile(path: file).require() }
             // Without a U-Net it is a VAE, and a text encoder.
             #expect(
                 error?.message.contains(prefix.hasPrefix("model.") ? "a VAE alone" : "no \(word)") == true)
@@ -100,5 +100,46 @@ import TestSupport
         let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
         #expect(error?.code == "model.file")
         #expect(error?.message.contains("F8_E4M3") == true)
+    }
+
+    /// Beginnings of files that are no safetensors, under its name.
+    private static let others: [(bytes: [UInt8], word: String, hint: String)] = [
+        (Array("PK\u{3}\u{4}".utf8) + [20, 0, 0, 0, 8, 8, 0, 0], "pickle", ".safetensors"),
+        ([0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8], "pickle", ".safetensors"),
+        ([0x80, 4, 0x95, 1, 0, 0, 0, 0, 0, 0, 0, 0x7d], "pickle", ".safetensors"),
+        (Array("GGUF".utf8) + [3, 0, 0, 0, 1, 0, 0, 0], "GGUF", "f16"),
+        (Array("\n <!DOCTYPE html><html><body>Log in</body></html>".utf8), "HTML", "again"),
+        (Array("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>".utf8), "XML", "again"),
+        (Array("{\"error\": \"Access to model is restricted\"}".utf8), "JSON", "again"),
+        (
+            Array("version https://git-lfs.github.com/spec/v1\r\noid sha256:4d7a\r\nsize 3438\r\n".utf8),
+            "Git LFS", "git lfs pull"
+        ),
+        (Array("Entry not found".utf8), "“Entry not found”", "again"),
+        ([], "is empty", "again"),
+        ([UInt8](repeating: 0, count: 4096), "4096 zero bytes", "finish"),
+        ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], "gzip", "Unpack"),
+        ([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a], "HDF5", ".safetensors"),
+    ]
+
+    @Test(arguments: others.indices)
+    func `another file under the name of weights is told by what it is, with what to do`(_ index: Int) throws
+    {
+        let other = Self.others[index]
+        try Data(other.bytes).write(to: URL(filePath: file))
+        let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
+        #expect(error?.message.contains(other.word) == true, "\(error?.message ?? "")")
+        #expect(error?.hint.contains(other.hint) == true, "\(error?.hint ?? "")")
+        #expect(error?.message.contains(file) == true)
+        let isOther = ["pickle", "GGUF", "gzip", "HDF5"].contains(other.word)
+        #expect(error?.code == (isOther ? "model.unsupported" : "model.file"))
+    }
+
+    @Test func `a file of metadata alone is none of a model`() throws {
+        var empty = CheckpointFile([:])
+        empty.metadata = ["format": "pt"]
+        try empty.write(file)
+        let error = #expect(throws: Failure.self) { try SingleFile(path: file) }
+        #expect(error?.code == "model.file" && error?.message.contains("no tensors") == true)
     }
 }

@@ -93,7 +93,7 @@ import TestSupport
     @Test(arguments: families)
     func `the configurations are read off the shapes`(_ family: String) throws {
         let single = try SingleFile(path: checkpoint(family))
-        let made = try single.configurations(prediction: single.prediction.kind)
+        let made = try single.configurations(prediction: single.prediction().kind, vae: nil)
         // What no shape shows, and the tiny models have otherwise than the published ones.
         let hidden = ["attention_head_dim", "num_attention_heads", "sample_size"]
         var compared = 0
@@ -121,7 +121,7 @@ import TestSupport
             var file = try CheckpointFile(path: checkpoint(family))
             body(&file)
             try file.write(path)
-            return try SingleFile(path: path).prediction
+            return try SingleFile(path: path).prediction()
         }
         #expect(try prediction("sd15") { _ in }.kind == .epsilon)
         #expect(try prediction("sd21") { _ in }.kind == .velocity)
@@ -136,6 +136,143 @@ import TestSupport
             $0.entries["global_step"] = .init(dtype: "I64", shape: [], bytes: step)
         }
         #expect(base.kind == .epsilon && base.reason.contains("global_step"))
+        for (word, kind) in [
+            ("v_prediction", NoiseSchedule.Prediction.velocity), ("V-Prediction", .velocity),
+            ("eps", .epsilon),
+        ] {
+            #expect(
+                try prediction("sd15") { $0.metadata["modelspec.prediction_type"] = word }.kind == kind,
+                "\(word)")
+        }
+        let architecture = try prediction("sd21") {
+            $0.metadata["modelspec.architecture"] = "stable-diffusion-v2-512"
+        }
+        #expect(architecture.kind == .epsilon && architecture.reason.contains("modelspec.architecture"))
+    }
+
+    @Test(arguments: ["flow", "", "variance_exploding", "sample", "rectified_flow"])
+    func `a prediction that nobody knows is refused by its word, and not taken for one of the two`(
+        _ word: String
+    )
+        throws
+    {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        var file = try CheckpointFile(path: checkpoint("sd15"))
+        file.metadata["modelspec.prediction_type"] = word
+        try file.write(path)
+        let error = #expect(throws: Failure.self) { try SingleFile(path: path).prediction() }
+        #expect(error?.code == "model.unsupported")
+        #expect(error?.message.contains("`modelspec.prediction_type: \(word)`") == true)
+        #expect(error?.hint.contains("--prediction") == true)
+    }
+
+    @Test func `metadata that contradict a tensor are refused`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        var file = try CheckpointFile(path: checkpoint("sd15"))
+        file.metadata["modelspec.prediction_type"] = "epsilon"
+        file.entries["v_pred"] = .init(dtype: "F16", shape: [0], bytes: Data())
+        try file.write(path)
+        let error = #expect(throws: Failure.self) { try SingleFile(path: path).prediction() }
+        #expect(error?.code == "model.config" && error?.message.contains("v_pred") == true)
+    }
+
+    @Test func `one value of the metadata that is no text takes none of the others away`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        var file = try CheckpointFile(path: checkpoint("sd15"))
+        file.rawMetadata = [
+            "modelspec.prediction_type": "v", "step": 3, "flag": true, "list": [1, "a"], "none": NSNull(),
+        ]
+        try file.write(path)
+        #expect(try SingleFile(path: path).prediction().kind == .velocity)
+        let metadata = try SafeTensors(path: path).metadata
+        #expect(metadata["step"] == "3" && metadata["flag"] == "true" && metadata["list"] == #"[1,"a"]"#)
+        #expect(metadata["none"] == "")
+    }
+
+    @Test func `a tensor ztsnr makes the schedule end in noise`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        func bars(_ body: (inout CheckpointFile) -> Void) throws -> [Float] {
+            var file = try CheckpointFile(path: checkpoint("sd15"))
+            body(&file)
+            try file.write(path)
+            let single = try SingleFile(path: path)
+            let configs = try single.configurations(prediction: single.prediction().kind, vae: nil)
+            let data = try #require(configs["scheduler/scheduler_config.json"])
+            try data.write(to: URL(filePath: "\(folder.path)/s.json"))
+            return try NoiseSchedule(try ConfigFile(path: "\(folder.path)/s.json")).alphaBars
+        }
+        let mark = CheckpointFile.Entry(dtype: "F32", shape: [], bytes: Data(count: 4))
+        let (plain, rescaled) = (
+            try bars { _ in },
+            try bars {
+                $0.entries["ztsnr"] = mark
+                $0.entries["v_pred"] = mark
+            }
+        )
+        #expect(plain[999] > 0.004 && rescaled[999] == 0 && abs(rescaled[0] - plain[0]) < 1e-6)
+    }
+
+    @Test func `heads are those of the family, whichever shape the projections have`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/x.safetensors"
+        var file = try CheckpointFile(path: checkpoint("sd21"))
+        var changed = 0
+        for (key, entry) in file.entries
+        where key.contains(".proj_in.weight") || key.contains(".proj_out.weight") {
+            file.entries[key]?.shape = entry.shape + [1, 1]
+            changed += 1
+        }
+        #expect(changed > 10)
+        try file.write(path)
+        let data = try #require(
+            try SingleFile(path: path).configurations(prediction: .velocity, vae: nil)["unet/config.json"])
+        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        #expect((object["attention_head_dim"] as? [Int])?.count == 4)
+    }
+
+    @Test(arguments: families)
+    func `projections stored as convolutions and as matrices are the same network`(_ family: String) throws {
+        let folder = try folder(family)
+        let path = "\(folder.path)/model.safetensors"
+        var file = try CheckpointFile(path: path)
+        for (key, entry) in file.entries
+        where key.contains(".proj_in.weight") || key.contains(".proj_out.weight") {
+            file.entries[key]?.shape =
+                entry.shape.count == 2 ? entry.shape + [1, 1] : Array(entry.shape.prefix(2))
+        }
+        try file.write(path)
+        let x = try Fixtures.tensors("\(family)/modules.safetensors")
+        let (latent, text) = (try x.image("unet.0.latent"), try x.required("unet.0.text"))
+        func noise(_ model: DiffusionModel) -> [Float] {
+            model.unet(Variable(latent), timesteps: [500], text: text).noise.value.values
+        }
+        #expect(
+            try noise(DiffusionModel(folder: folder.path))
+                == noise(DiffusionModel(folder: Fixtures.path("\(family)/model"))))
+    }
+
+    @Test func `text encoder keys without text_model are read`() throws {
+        let folder = try folder("sd15")
+        let path = "\(folder.path)/model.safetensors"
+        var file = try CheckpointFile(path: path)
+        let nested = "cond_stage_model.transformer.text_model."
+        for (key, entry) in file.entries where key.hasPrefix(nested) {
+            file.entries[key] = nil
+            file.entries["cond_stage_model.transformer." + key.dropFirst(nested.count)] = entry
+        }
+        try file.write(path)
+        let data = try #require(
+            try SingleFile(path: path).configurations(prediction: .epsilon, vae: nil)[
+                "text_encoder/config.json"])
+        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        #expect(object["hidden_size"] as? Int == 48 && object["num_hidden_layers"] as? Int == 2)
+        #expect(
+            try DiffusionModel(folder: folder.path).textStates("a cat").values
+                == DiffusionModel(folder: Fixtures.path("sd15/model")).textStates("a cat").values)
     }
 
     @Test func `a missing key is named as the file would name it`() throws {
@@ -177,7 +314,7 @@ import TestSupport
             guard family == "sd15" else { continue }
             let single = try SingleFile(path: "\(folder.path)/model.safetensors")
             let missing = #expect(throws: Failure.self) {
-                try single.configurations(prediction: .epsilon)
+                try single.configurations(prediction: .epsilon, vae: nil)
             }
             #expect(
                 missing?.message.contains("`\(key)` has the shape []") == true, "\(missing?.message ?? "")")
@@ -236,6 +373,73 @@ import TestSupport
         let whole = try DiffusionModel(folder: folder.path, vae: checkpoint(family)).vae.decode(z).value
             .values
         #expect(whole == own.vae.decode(z).value.values)
+    }
+
+    @Test(arguments: families)
+    func `a VAE file has diffusers' keys as well, and its attention other names`(_ family: String) throws {
+        let folder = Fixtures.path("\(family)/model")
+        let scratch = try ScratchFolder()
+        let x = try Fixtures.tensors("\(family)/modules.safetensors")
+        let z = Variable(try x.image("vae.decode.in"))
+        let expected = try DiffusionModel(folder: folder).vae.decode(z).value.values
+        // diffusers' names, without a configuration beside them, and below a prefix
+        let diffusers = try CheckpointFile(path: "\(folder)/vae/diffusion_pytorch_model.safetensors")
+        try diffusers.write("\(scratch.path)/plain.safetensors")
+        try CheckpointFile(
+            Dictionary(uniqueKeysWithValues: diffusers.entries.map { ("vae.\($0.key)", $0.value) })
+        ).write("\(scratch.path)/below.safetensors")
+        // original names, but for those of the attention
+        var renamed = try CheckpointFile(path: checkpoint(family)).entries.filter {
+            $0.key.hasPrefix("first_stage_model.")
+        }
+        for (key, entry) in renamed where key.contains(".mid.attn_1.") {
+            let new = ["q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"]
+            var parts = key.split(separator: ".").map(String.init)
+            parts[parts.count - 2] = new[parts[parts.count - 2]] ?? parts[parts.count - 2]
+            renamed[key] = nil
+            renamed[parts.joined(separator: ".")] = entry
+        }
+        try CheckpointFile(renamed).write("\(scratch.path)/renamed.safetensors")
+        for name in ["plain", "below", "renamed"] {
+            let vae = try DiffusionModel(folder: folder, vae: "\(scratch.path)/\(name).safetensors").vae
+            #expect(vae.decode(z).value.values == expected, "\(name)")
+        }
+        // A configuration beside the file says what no shape shows.
+        let config = try Fixtures.json("\(family)/model/vae/config.json") as? [String: Any] ?? [:]
+        let other = config.merging(["scaling_factor": 0.5]) { $1 }
+        try JSONSerialization.data(withJSONObject: other).write(
+            to: URL(filePath: "\(scratch.path)/config.json"))
+        #expect(
+            try DiffusionModel(folder: folder, vae: "\(scratch.path)/plain.safetensors").vae.scalingFactor
+                == 0.5)
+    }
+
+    @Test func `a part of a VAE, and VAEs of other kinds, are told by what they are`() throws {
+        let folder = Fixtures.path("sd15/model")
+        let scratch = try ScratchFolder()
+        let path = "\(scratch.path)/vae.safetensors"
+        let whole = try CheckpointFile(path: "\(folder)/vae/diffusion_pytorch_model.safetensors")
+        let decoder = whole.entries.filter { $0.key.hasPrefix("decoder.") }
+        var wide = whole
+        wide.entries["decoder.conv_in.weight"]?.shape = [8, 16, 3, 3]
+        let size = 2 * 8 * 16 * 9
+        wide.entries["decoder.conv_in.weight"]?.bytes = Data(count: size)
+        for (file, word) in [
+            (CheckpointFile(decoder), "decoder alone"),
+            (
+                CheckpointFile(zeros: [
+                    "decoder.layers.0.weight": [4, 4], "encoder.layers.0.weight": [4, 4],
+                ]), "AutoencoderTiny"
+            ),
+            (wide, "16 channels"),
+        ] {
+            try file.write(path)
+            let error = #expect(throws: Failure.self) { try DiffusionModel(folder: folder, vae: path) }
+            #expect(error?.code == "model.unsupported")
+            #expect(
+                error?.message.contains(word) == true && error?.message.contains(path) == true,
+                "\(error?.message ?? "")")
+        }
     }
 
     @Test func `a VAE that does not fit, is not there, or is a pickle`() throws {

@@ -23,6 +23,8 @@ public struct CheckpointFile {
     public var entries: [String: Entry]
     /// The header's `__metadata__`.
     public var metadata: [String: String] = [:]
+    /// The same as other writers put it, with values that are no texts; counts where it is not empty.
+    public var rawMetadata: [String: Any] = [:]
 
     /// A file of these tensors.
     public init(_ entries: [String: Entry]) { self.entries = entries }
@@ -61,6 +63,7 @@ public struct CheckpointFile {
             body += entry.bytes
         }
         if !metadata.isEmpty { header["__metadata__"] = metadata }
+        if !rawMetadata.isEmpty { header["__metadata__"] = rawMetadata }
         var text = (try? JSONSerialization.data(withJSONObject: header)) ?? Data()
         while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
         return Data((0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }) + text + body

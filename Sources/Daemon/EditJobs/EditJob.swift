@@ -119,6 +119,10 @@ public struct EditJob {
         if let added, let path = options.lora {
             plan.notes.append(
                 "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")
+            if added.file.doesNothing || added.scale == 0 {
+                plan.notes.append(
+                    "the LoRA \(lastComponent(path)) does nothing: its change of the model is 0")
+            }
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()

@@ -56,7 +56,7 @@ public struct ModelFetch {
             try files.createDirectory(staging)
             for file in manifest.files { try fetch(file, staging) }
             try removeUnlisted(manifest, staging)
-            _ = try ModelStore.load(staging)
+            _ = try ModelStore.verify(staging)
             try files.rename(staging, to: place)
             return (manifest.name, place)
         } catch let failure as Failure {

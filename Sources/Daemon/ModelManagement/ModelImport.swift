@@ -35,11 +35,14 @@ public struct ModelImport: Sendable {
         public let folder: String
         /// Things worth knowing.
         public let notes: [String]
+        /// What was understood of it.
+        public let facts: [(name: String, text: String)]
     }
 
-    /// Files of a tokenizer; those in brackets of a CLIP folder too.
+    /// Files of a tokenizer.
     private static let tokenizerFiles = [
-        "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+        "vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json", "tokenizer_config.json",
+        "special_tokens_map.json",
     ]
 
     /// Makes the model.
@@ -69,9 +72,10 @@ public struct ModelImport: Sendable {
         do {
             try files.removeTree(staging)  // of an import that was killed
             let notes = try assemble(staging, files)
-            _ = try ModelStore.load(staging)
+            let found = try ModelStore.verify(staging)
+            let facts = found.summary.facts + [("not copied", try notCopied(staging))]
             try files.rename(staging, to: place)
-            return Outcome(name: name, folder: place, notes: notes)
+            return Outcome(name: name, folder: place, notes: notes + found.notes, facts: facts)
         } catch {
             try? files.removeTree(staging)
             switch error {
@@ -80,6 +84,11 @@ public struct ModelImport: Sendable {
                 // The user knows the files by where they came from.
                 let isFile = !isFolder(source)
                 error.message = error.message
+                    .replacingOccurrences(of: "\(staging)/vae/other.safetensors", with: vae ?? "")
+                    .replacingOccurrences(
+                        of: "\(staging)/vae/",
+                        with: vae.map { isFolder($0) ? "\($0)/" : "" } ?? "\(staging)/vae/"
+                    )
                     .replacingOccurrences(of: "\(staging)/clip/", with: "\(clip ?? "\(source)/clip")/")
                     .replacingOccurrences(of: "\(staging)/model.safetensors", with: source)
                     .replacingOccurrences(of: "\(staging)/", with: isFile ? "" : "\(source)/")
@@ -172,6 +181,7 @@ public struct ModelImport: Sendable {
 
     private func assembleFile(_ staging: String, _ files: any FileSystem) throws -> [String] {
         let file = try SingleFile(path: source)
+        try file.require(vae: vae == nil)
         let tokenizer = config.map { "\($0)/tokenizer" }.flatMap { isFolder($0) ? $0 : nil } ?? clip
         guard let tokenizer else {
             throw Failure(
@@ -186,13 +196,17 @@ public struct ModelImport: Sendable {
             for part in ["unet", "vae", "text_encoder", "scheduler"] {
                 try copySmallFiles("\(config)/\(part)", "\(staging)/\(part)", files)
             }
+            notes += contradictions(of: file, config)
         } else {
-            let chosen = prediction ?? file.prediction.kind
-            let reason = prediction == nil ? file.prediction.reason : "you said so"
+            let found = try prediction.map { .init(kind: $0, reason: "you said so") } ?? file.prediction()
             notes.append(
-                "it predicts \(chosen.rawValue): \(reason)"
+                "it predicts \(found.kind.rawValue): \(found.reason)"
                     + (prediction == nil && file.isSecond ? "; --prediction says otherwise" : ""))
-            for (path, data) in try file.configurations(prediction: chosen) {
+            if file.endsInNoise {
+                notes.append(
+                    "its last timestep is pure noise, as its tensor `ztsnr` says: betas are rescaled")
+            }
+            for (path, data) in try file.configurations(prediction: found.kind, vae: vae) {
                 try files.createDirectory(parent("\(staging)/\(path)"))
                 try files.create("\(staging)/\(path)", Array(data), mode: 0o644)
             }
@@ -204,6 +218,37 @@ public struct ModelImport: Sendable {
         if file.isSecond, tokenizer == clip { try padWithExclamationMarks("\(staging)/tokenizer", files) }
         try files.copy(source, to: "\(staging)/model.safetensors")
         return notes
+    }
+
+    /// Where a file says of itself what the configurations of `--model-config`, which count, do not.
+    private func contradictions(of file: SingleFile, _ config: String) -> [String] {
+        let path = "\(config)/scheduler/scheduler_config.json"
+        guard let bytes = FileManager.default.contents(atPath: path),
+            let said = JSONValue(parsing: Array(bytes))
+        else { return [] }
+        var notes: [String] = []
+        let prediction = said["prediction_type"]?.string ?? "epsilon"
+        if file.saysPrediction, let own = try? file.prediction(), own.kind.rawValue != prediction {
+            notes.append("\(path) says that it predicts \(prediction), which counts; \(own.reason)")
+        }
+        if file.endsInNoise, said["rescale_betas_zero_snr"] != .bool(true) {
+            notes.append(
+                "the file has a tensor `ztsnr`; \(path), which counts, has no `rescale_betas_zero_snr`")
+        }
+        return notes
+    }
+
+    /// What lies in a folder that became a model, and is no part of the model.
+    private func notCopied(_ staging: String) throws -> String {
+        guard isFolder(source) else { return "nothing" }
+        let folders = ["", "unet/", "vae/", "text_encoder/", "tokenizer/", "scheduler/"]
+        let names = folders.flatMap { folder in
+            ((try? FileManager.default.contentsOfDirectory(atPath: "\(source)/\(folder)")) ?? [])
+                .filter { !$0.hasPrefix(".") }.map { folder + $0 }
+        }
+        let left = names.filter { !FileManager.default.fileExists(atPath: "\(staging)/\($0)") }.sorted()
+        guard !left.isEmpty else { return "nothing" }
+        return left.prefix(8).joined(separator: ", ") + (left.count > 8 ? " and \(left.count - 8) more" : "")
     }
 
     /// OpenCLIP, the text encoder of SD 2.x, was trained on prompts padded with token 0, which is `!`.
@@ -225,6 +270,16 @@ public struct ModelImport: Sendable {
             try copySmallFiles(vae, "\(staging)/vae", files)
             let weights = try DiffusionModel.weightsFiles(network: vae, stem: "diffusion_pytorch_model")
             return try copy(weights, from: vae, "\(staging)/vae", files)
+        }
+        let beside = parent(vae) + "/config.json"
+        if let bytes = FileManager.default.contents(atPath: beside),
+            JSONValue(parsing: Array(bytes))?["_class_name"]?.string == "AutoencoderKL"
+        {
+            // A file of a diffusers folder: its configuration says all.
+            try files.removeTree("\(staging)/vae")
+            try files.createDirectory("\(staging)/vae")
+            try files.copy(beside, to: "\(staging)/vae/config.json")
+            return try files.copy(vae, to: "\(staging)/vae/diffusion_pytorch_model.safetensors")
         }
         // Beside the model's own configuration, which says what the file's shapes do not.
         try files.createDirectory("\(staging)/vae")

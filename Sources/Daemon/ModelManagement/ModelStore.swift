@@ -124,12 +124,48 @@ public struct ModelStore: Sendable {
 
     /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.
     public static func load(_ folder: String) throws(Failure) -> DiffusionModel {
+        try load(folder, checksValues: false).model
+    }
+
+    private static func load(_ folder: String, checksValues: Bool) throws(Failure) -> (
+        model: DiffusionModel, loras: [(file: LoRAFile, scale: Float)]
+    ) {
         let settings = try ModelSettings(folder: folder)
-        var model = try DiffusionModel(folder: folder, vae: settings.vae)
+        var model = try DiffusionModel(folder: folder, vae: settings.vae, checksValues: checksValues)
+        var loras: [(file: LoRAFile, scale: Float)] = []
         for lora in settings.loras {
-            model = model.merging(try LoRAFile(path: lora.path, for: model), scale: lora.scale)
+            let file = try LoRAFile(path: lora.path, for: model)
+            model = model.merging(file, scale: lora.scale)
+            loras.append((file, lora.scale))
         }
-        return model
+        return (model, loras)
+    }
+
+    /// What a look at all of a model found.
+    public struct Verified: Sendable {
+        /// The model's name.
+        public let name: String
+        /// What was understood of it.
+        public let summary: ModelSummary
+        /// Things worth knowing.
+        public let notes: [String]
+    }
+
+    /// Checks all of a model: its files, keys, shapes, vocabularies and settings, and every weight.
+    ///
+    /// - Throws: what `load` throws; `model.values` for a weight that is NaN or infinite.
+    public static func verify(_ folder: String) throws(Failure) -> Verified {
+        let (model, loras) = try load(folder, checksValues: true)
+        _ = try recommended(folder)
+        let described = loras.map {
+            $0.scale == 1 ? $0.file.description : "\($0.file.description), times \($0.scale)"
+        }
+        return Verified(
+            name: model.name, summary: model.summary(loras: described),
+            notes: model.notes
+                + loras.filter { $0.file.doesNothing || $0.scale == 0 }.map {
+                    "the LoRA \($0.file.path) does nothing"
+                })
     }
 
     /// All files that make a model, in the order of its digest: those in its folder by name, then those that its

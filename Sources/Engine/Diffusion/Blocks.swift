@@ -8,10 +8,11 @@ import TensorCore
 ///
 /// Checkpoint keys: `norm1 conv1 time_emb_proj norm2 conv2 conv_shortcut`.
 struct ResnetBlock: Sendable {
+    private let path: String
     private let norm1, norm2: GroupNorm
-    private let conv1, conv2: ConvolutionParameters
-    private let timeProjection: Linear?
-    private let shortcut: ConvolutionParameters?
+    private var conv1, conv2: ConvolutionParameters
+    private var timeProjection: Linear?
+    private var shortcut: ConvolutionParameters?
     private let recomputes: Bool
 
     /// - Parameter recomputes: whether norm2's input, where it is large, is made again for a gradient and not kept; of blocks
@@ -20,6 +21,7 @@ struct ResnetBlock: Sendable {
         _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float,
         recomputes: Bool = false
     ) throws(Failure) {
+        path = weights.path
         norm1 = try weights.groupNorm("norm1", channels: input, groups: groups, epsilon: epsilon, silu: true)
         conv1 = try weights.convolution("conv1", in: input, out: output)
         norm2 = try weights.groupNorm("norm2", channels: output, groups: groups, epsilon: epsilon, silu: true)
@@ -51,17 +53,35 @@ struct ResnetBlock: Sendable {
         let y = apply(Convolution(conv2), h)
         return apply(LinearCombination(1, 1), shortcut.map { apply(Convolution($0), x) } ?? x, y)
     }
+
+    /// Its layers that a LoRA may change.
+    mutating func forEachLayer(_ visit: LayerVisitor) {
+        visit.convolution("\(path).conv1", &conv1)
+        if var projection = timeProjection {
+            visit.linear("\(path).time_emb_proj", &projection)
+            timeProjection = projection
+        }
+        visit.convolution("\(path).conv2", &conv2)
+        if var convolution = shortcut {
+            visit.convolution("\(path).conv_shortcut", &convolution)
+            shortcut = convolution
+        }
+    }
 }
 
 /// Doubles an image's sides (or makes them the given size) by nearest neighbours, then convolves.
 struct Upsampler: Sendable {
-    private let convolution: ConvolutionParameters
+    private let path: String
+    private var convolution: ConvolutionParameters
 
     init(_ weights: Weights, channels: Int) throws(Failure) {
+        path = weights.path
         convolution = try weights.convolution("conv", in: channels, out: channels)
     }
 
     func callAsFunction(_ x: Variable, height: Int, width: Int) -> Variable {
         apply(Convolution(convolution), apply(Resize(height: height, width: width, .nearest), x))
     }
+
+    mutating func forEachLayer(_ visit: LayerVisitor) { visit.convolution("\(path).conv", &convolution) }
 }

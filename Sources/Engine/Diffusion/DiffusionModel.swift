@@ -38,44 +38,63 @@ public struct DiffusionModel: Sendable {
     /// Longer side of a picture at working size, pixels.
     public var nativeSize: Int { unet.sampleSize * vae.downFactor }
 
+    /// What was read of which file.
+    let parts: [ModelPart]
+    /// Things worth knowing that are no errors, for people.
+    public let notes: [String]
+
     /// Reads a model folder; weights stay memory-mapped.
     ///
-    /// - Parameter vae: another VAE in the place of the folder's own, by folder or file.
-    /// - Throws: an error naming the file and key at fault.
-    public init(folder: String, vae other: String? = nil) throws(Failure) {
+    /// - Parameters:
+    ///   - vae: another VAE in the place of the folder's own, by folder or file.
+    ///   - checksValues: whether every weight is looked at, which takes as long as reading the files.
+    /// - Throws: an error naming the file and key at fault; `model.values` for a weight that is NaN or infinite.
+    public init(folder: String, vae other: String? = nil, checksValues: Bool = false) throws(Failure) {
         let layout = try ModelLayout(folder: folder)
         self.folder = folder
-        unet = try layout.unet()
-        vae = try layout.vae(other)
-        guard vae.latentChannels == unet.latentChannels else {
+        var read: [(name: String, weights: Weights)] = []
+        let unet = try layout.unet()
+        read.append(("U-Net", unet.weights))
+        let vae = try layout.vae(other)
+        read.append(("VAE", vae.weights))
+        guard vae.network.latentChannels == unet.network.latentChannels else {
             throw Failure(
                 .badModel, code: "model.shape",
                 message:
-                    "\(other ?? folder): the VAE's latents have \(vae.latentChannels) channels, the U-Net's \(unet.latentChannels)",
+                    "\(other ?? folder): the VAE's latents have \(vae.network.latentChannels) channels, the U-Net's \(unet.network.latentChannels)",
                 hint: "Use a VAE of the same family of models.")
         }
-        textEncoder = try layout.textEncoder()
-        guard textEncoder.width == unet.textWidth else {
+        let text = try layout.textEncoder()
+        read.append(("text encoder", text.weights))
+        guard text.network.width == unet.network.textWidth else {
             throw Failure(
                 .badModel, code: "model.shape",
                 message:
-                    "\(folder): the text encoder's states have \(textEncoder.width) values, the U-Net takes \(unet.textWidth)",
+                    "\(folder): the text encoder's states have \(text.network.width) values, the U-Net takes \(unet.network.textWidth)",
                 hint: "Use a text encoder of the same family of models.")
         }
         tokenizer = try Tokenizer(folder: folder + "/tokenizer")
-        try textEncoder.check(tokenizer, of: folder + "/tokenizer")
+        try text.network.check(tokenizer, of: folder + "/tokenizer")
         schedule = try NoiseSchedule(try ConfigFile(path: folder + "/scheduler/scheduler_config.json"))
-        guide =
-            FileManager.default.fileExists(atPath: folder + "/clip") ? try Self.guide(folder + "/clip") : nil
+        if FileManager.default.fileExists(atPath: folder + "/clip") {
+            let clip = try Self.guide(folder + "/clip")
+            guide = clip.guide
+            read.append(("CLIP", clip.weights))
+        }
+        (self.unet, self.vae, textEncoder) = (unet.network, vae.network, text.network)
+        var notes: [String] = []
+        if checksValues {
+            for part in read { notes += try part.weights.checkValues() }
+        }
+        self.notes = notes
+        parts = read.compactMap { $0.weights.part($0.name) }
     }
 
-    private static func guide(_ folder: String) throws(Failure) -> Guide {
+    private static func guide(_ folder: String) throws(Failure) -> (guide: Guide, weights: Weights) {
         let weights = Weights(try ModelLayout.files(folder, "model"))
         var mean: [Double] = [0.48145466, 0.4578275, 0.40821073]
         var deviation: [Double] = [0.26862954, 0.26130258, 0.27577711]
-        let preprocessor = folder + "/preprocessor_config.json"
-        if FileManager.default.fileExists(atPath: preprocessor) {
-            let config = try ConfigFile(path: preprocessor)
+        if let config = try imageProcessor(folder) {
             mean = try config.value("image_mean", default: mean)
             deviation = try config.value("image_std", default: deviation)
         }
@@ -85,7 +104,18 @@ public struct DiffusionModel: Sendable {
         try weights.finish()
         let tokenizer = try Tokenizer(folder: folder)
         try clip.check(tokenizer, of: folder)
-        return Guide(clip: clip, tokenizer: tokenizer)
+        return (Guide(clip: clip, tokenizer: tokenizer), weights)
+    }
+
+    /// How CLIP's pictures are normalised: in a file of its own, or, as transformers 5 writes it, in that of the whole processor.
+    private static func imageProcessor(_ folder: String) throws(Failure) -> ConfigFile? {
+        for (name, section) in [
+            ("preprocessor_config.json", nil), ("processor_config.json", "image_processor"),
+        ] where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
+            let config = try ConfigFile(path: "\(folder)/\(name)")
+            return section.map { config.section($0) } ?? config
+        }
+        return nil
     }
 
     /// The same model with a LoRA file's changes in its U-Net and text encoder.

@@ -7,6 +7,8 @@ public typealias Timestep = Int
 /// The noise schedule: ᾱ and which timesteps are visited (docs/algorithm.md section 0).
 ///
 ///     β   scaled_linear: (√β₀ … √β₁)², linear: β₀ … β₁        ᾱ_t = Π (1 − β)
+///
+/// A model folder's scheduler gives β alone: sampling here is always DDIM (docs/models.md).
 public struct NoiseSchedule: Sendable {
     /// What the network predicts.
     public enum Prediction: String, Sendable {
@@ -22,48 +24,22 @@ public struct NoiseSchedule: Sendable {
     public let trainingSteps: Int
     /// What the network predicts.
     public let prediction: Prediction
+    /// Whether the last training timestep is pure noise: betas rescaled to zero terminal SNR.
+    public let endsInNoise: Bool
+    /// The schedule in words.
+    public let description: String
     private let finalAlphaBar: Float
     private let offset: Int
 
     init(_ config: ConfigFile) throws(Failure) {
-        try config.refuse("trained_betas", because: "a schedule given as a list is not supported")
+        let standard = try SchedulerDefaults(config)
+        try config.check(.scheduler)
         let total: Int = try config.value("num_train_timesteps", default: 1000)
         guard total == 1000 else {
             throw Failure(
                 .badModel, code: "model.unsupported",
                 message: "\(config.path): a schedule of \(total) training timesteps is not supported",
                 hint: "Use a model with 1000 of them, as all of Stable Diffusion 1.x and 2.x have.")
-        }
-        let first: Double = try config.value("beta_start", default: 1e-4)
-        let last: Double = try config.value("beta_end", default: 0.02)
-        let kind: String = try config.value("beta_schedule", default: "linear")
-        let betas: [Float]
-        switch kind {
-        case "scaled_linear":
-            betas = Self.linearSpace(Float(first.squareRoot()), Float(last.squareRoot()), total).map {
-                $0 * $0
-            }
-        case "linear": betas = Self.linearSpace(Float(first), Float(last), total)
-        default:
-            throw Failure(
-                .badModel, code: "model.unsupported",
-                message: "\(config.path): beta_schedule `\(kind)` is not supported",
-                hint: "Use a model with `scaled_linear` or `linear`.")
-        }
-        var product: Float = 1
-        alphaBars = betas.map {
-            product *= 1 - $0
-            return product
-        }
-        trainingSteps = total
-        let startsAtOne: Bool = try config.value("set_alpha_to_one", default: true)
-        finalAlphaBar = startsAtOne ? 1 : alphaBars[0]
-        offset = try config.value("steps_offset", default: 0)
-        guard (0..<total).contains(offset) else {
-            throw Failure(
-                .badModel, code: "model.config",
-                message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
-                hint: "Copy the model again.")
         }
         let name: String = try config.value("prediction_type", default: "epsilon")
         guard let prediction = Prediction(rawValue: name) else {
@@ -73,6 +49,77 @@ public struct NoiseSchedule: Sendable {
                 hint: "Use a model that predicts `epsilon` or `v_prediction`.")
         }
         self.prediction = prediction
+        var betas = try Self.betas(config, standard, count: total)
+        endsInNoise = try config.value("rescale_betas_zero_snr", default: false)
+        if endsInNoise { betas = Self.rescaled(betas) }
+        var product: Float = 1
+        var alphaBars = betas.map {
+            product *= 1 - $0
+            return product
+        }
+        // x0 of predicted noise divides by √ᾱ; so small an ᾱ is what diffusers' EulerDiscreteScheduler takes for 0.
+        if endsInNoise && prediction == .epsilon { alphaBars[total - 1] = 0x1p-24 }
+        guard alphaBars.allSatisfy({ (0...1).contains($0) }) else {
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): `beta_start` and `beta_end` give no falling ᾱ between 0 and 1",
+                hint: "Copy the model again.")
+        }
+        self.alphaBars = alphaBars
+        trainingSteps = total
+        let startsAtOne: Bool = try config.value("set_alpha_to_one", default: standard.setsAlphaToOne)
+        finalAlphaBar = startsAtOne ? 1 : alphaBars[0]
+        offset = try config.value("steps_offset", default: 0)
+        guard (0..<total).contains(offset) else {
+            throw Failure(
+                .badModel, code: "model.config",
+                message: "\(config.path): a `steps_offset` of \(offset) is no timestep",
+                hint: "Copy the model again.")
+        }
+        let betaRange = try Self.betaRange(config, standard)
+        description =
+            "\(betaRange.kind) betas from \(betaRange.first) to \(betaRange.last)"
+            + (endsInNoise ? ", rescaled to zero terminal SNR" : "")
+            + (config.text("_class_name").map { " (\($0))" } ?? "")
+    }
+
+    private static func betaRange(
+        _ config: ConfigFile, _ standard: SchedulerDefaults
+    ) throws(Failure) -> (first: Double, last: Double, kind: String) {
+        (
+            try config.value("beta_start", default: standard.betaStart),
+            try config.value("beta_end", default: standard.betaEnd),
+            try config.value("beta_schedule", default: standard.betaSchedule)
+        )
+    }
+
+    private static func betas(
+        _ config: ConfigFile, _ standard: SchedulerDefaults, count: Int
+    ) throws(Failure) -> [Float] {
+        let (first, last, kind) = try betaRange(config, standard)
+        switch kind {
+        case "scaled_linear":
+            return linearSpace(Float(first.squareRoot()), Float(last.squareRoot()), count).map { $0 * $0 }
+        case "linear": return linearSpace(Float(first), Float(last), count)
+        default:
+            throw Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(config.path): beta_schedule `\(kind)` is not supported",
+                hint: "Use a model with `scaled_linear` or `linear`.")
+        }
+    }
+
+    /// Betas with √ᾱ shifted and stretched so that the last ᾱ is 0 and the first stays (Lin et al. 2024, algorithm 1).
+    private static func rescaled(_ betas: [Float]) -> [Float] {
+        var product: Float = 1
+        var roots = betas.map { beta -> Float in
+            product *= 1 - beta
+            return product.squareRoot()
+        }
+        let (first, last) = (roots[0], roots[roots.count - 1])
+        roots = roots.map { ($0 - last) * (first / (first - last)) }
+        let bars = roots.map { $0 * $0 }
+        return bars.indices.map { 1 - ($0 == 0 ? bars[0] : bars[$0] / bars[$0 - 1]) }
     }
 
     /// Evenly spaced from both ends, as PyTorch's `linspace` computes it in single precision.
@@ -118,5 +165,43 @@ public struct NoiseSchedule: Sendable {
     public func step(_ output: Tensor, sample: Tensor, from alphaBar: Float, to next: Float) -> Tensor {
         let (x0, epsilon) = split(output, sample: sample, alphaBar: alphaBar)
         return .combination(next.squareRoot(), x0, (1 - next).squareRoot(), epsilon)
+    }
+}
+
+/// What a scheduler's class takes for keys that its configuration leaves out, as in diffusers.
+struct SchedulerDefaults {
+    let betaStart, betaEnd: Double
+    let betaSchedule: String
+    let setsAlphaToOne: Bool
+
+    /// Those that take 0.00085, 0.012 and this kind of betas; the others take 0.0001, 0.02 and `linear`.
+    private static let stableDiffusion = [
+        "HeunDiscreteScheduler": "linear", "KDPM2DiscreteScheduler": "linear",
+        "KDPM2AncestralDiscreteScheduler": "linear", "DPMSolverSDEScheduler": "linear",
+        "LCMScheduler": "scaled_linear", "TCDScheduler": "scaled_linear",
+    ]
+
+    /// All that sample a Stable Diffusion 1.x or 2.x by these betas.
+    private static let known =
+        stableDiffusion.keys + [
+            "DDIMScheduler", "DDIMParallelScheduler", "DDIMInverseScheduler", "DDPMScheduler",
+            "DDPMParallelScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
+            "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler",
+            "DPMSolverMultistepInverseScheduler", "DPMSolverSinglestepScheduler", "DEISMultistepScheduler",
+            "UniPCMultistepScheduler", "SASolverScheduler",
+        ]
+
+    /// - Throws: `model.unsupported` for the scheduler of another family of models.
+    init(_ config: ConfigFile) throws(Failure) {
+        try config.checkClass(
+            Self.known,
+            hint:
+                "Use a Stable Diffusion 1.x or 2.x model, or the scheduler of the model that it was made from."
+        )
+        let name = config.text("_class_name") ?? "DDIMScheduler"
+        let kind = Self.stableDiffusion[name]
+        (betaStart, betaEnd) = kind == nil ? (1e-4, 0.02) : (0.00085, 0.012)
+        betaSchedule = kind ?? "linear"
+        setsAlphaToOne = name != "PNDMScheduler"
     }
 }

@@ -13,9 +13,11 @@ public struct SafeTensors: Sendable {
     public struct Failure: Error, Sendable, Equatable {
         /// A sentence naming the file and, where there is one, the key.
         public let message: String
+        /// The file is of another known format, and this is what to do; nil for a damaged file.
+        public let other: ForeignFile?
     }
 
-    /// Element types that are read.
+    /// Element types that a file may have. Weights are floating-point; buffers and counters are not.
     public enum DType: String, Sendable {
         case f32 = "F32"
         case f16 = "F16"
@@ -27,15 +29,21 @@ public struct SafeTensors: Sendable {
         case i16 = "I16"
         case i8 = "I8"
         case bool = "BOOL"
+        case u16 = "U16"
+        case u32 = "U32"
+        case u64 = "U64"
 
         var size: Int {
             switch self {
-            case .f32, .i32: 4
-            case .f16, .bf16, .i16: 2
-            case .i64, .f64: 8
+            case .f32, .i32, .u32: 4
+            case .f16, .bf16, .i16, .u16: 2
+            case .i64, .f64, .u64: 8
             case .u8, .i8, .bool: 1
             }
         }
+
+        /// Whether its values can be weights.
+        public var isFloatingPoint: Bool { [.f32, .f16, .bf16, .f64].contains(self) }
     }
 
     /// One tensor's entry in the header.
@@ -61,9 +69,13 @@ public struct SafeTensors: Sendable {
     ///
     /// - Throws: when it cannot be read, or is not a safetensors file through and through.
     public init(path: String) throws(Failure) {
-        func failure(_ text: String) -> Failure { Failure(message: "\(path): \(text)") }
+        func failure(_ text: String) -> Failure { Failure(message: "\(path): \(text)", other: nil) }
         guard let map = MappedFile(path: path) else {
             throw failure("cannot be read: \(String(cString: strerror(errno)))")
+        }
+        let bytes = UnsafeRawBufferPointer(start: map.base, count: map.count)
+        if let other = ForeignFile(beginning: bytes) {
+            throw Failure(message: "\(path) is \(other.what)", other: other)
         }
         guard map.count >= 8 else { throw failure("is too short for a safetensors file") }
         let length = (0..<8).reduce(UInt64(0)) {
@@ -112,7 +124,27 @@ public struct SafeTensors: Sendable {
         self.path = path
         self.map = map
         self.entries = entries
-        metadata = object["__metadata__"] as? [String: String] ?? [:]
+        guard let pairs = object["__metadata__", default: [String: Any]()] as? [String: Any] else {
+            throw failure("has a `__metadata__` that is no object")
+        }
+        metadata = pairs.mapValues(Self.text)
+    }
+
+    /// A value of the metadata. The format has strings alone there; some writers put numbers, flags or objects.
+    private static func text(_ value: Any) -> String {
+        if let text = value as? String { return text }
+        if value is NSNull { return "" }
+        let data = try? JSONSerialization.data(
+            withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
+        return data.map { String(decoding: $0, as: UTF8.self) } ?? "\(value)"
+    }
+
+    /// The bytes of an entry, where they lie in the file.
+    func withBytes<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        defer { withExtendedLifetime(map) {} }
+        return body(
+            UnsafeRawBufferPointer(
+                start: map.base + dataStart + entry.range.lowerBound, count: entry.range.count))
     }
 
     /// A tensor by name, as f32; nil when there is none. Integers are converted.
@@ -149,6 +181,18 @@ public struct SafeTensors: Sendable {
                 case .i16:
                     for i in to.indices {
                         to[i] = Float(raw.loadUnaligned(fromByteOffset: 2 * i, as: Int16.self))
+                    }
+                case .u16:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self))
+                    }
+                case .u32:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self))
+                    }
+                case .u64:
+                    for i in to.indices {
+                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self))
                     }
                 case .i8: for i in to.indices { to[i] = Float(Int8(bitPattern: raw[i])) }
                 case .u8, .bool: for i in to.indices { to[i] = Float(raw[i]) }

@@ -52,11 +52,13 @@ extension ModelsCommand {
                         JSONValue.object([
                             ("name", .string(made.name)), ("folder", .string(made.folder)),
                             ("notes", .array(made.notes.map { .string($0) })),
+                            ("understood", ModelsCommand.understood(made.facts)),
                         ]).line)
                     return
                 }
                 for note in made.notes { output.printLine("note: \(note)") }
                 print("\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
+                for (name, text) in made.facts { output.printLine("  \(name): \(text)") }
             }
         }
     }

@@ -58,9 +58,10 @@ struct ModelsCommand: ParsableCommand {
         }
     }
 
-    /// Loads a model, which checks every file, key and shape.
+    /// Checks every file, key, shape, vocabulary and value.
     struct Verify: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Check a model's files, keys and shapes.")
+        static let configuration = CommandConfiguration(
+            abstract: "Check a model's files, keys, shapes, vocabularies and every weight.")
         @Argument(help: "The model's name or folder.") var name = ModelStore.defaultName
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
@@ -68,13 +69,26 @@ struct ModelsCommand: ParsableCommand {
         func run() throws {
             try output.report {
                 let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
-                let model = try ModelStore.load(folder)
-                _ = try ModelStore.recommended(folder)
-                print(
-                    output.json
-                        ? JSONValue.object([("name", .string(model.name)), ("ok", .bool(true))]).line
-                        : "\(PathCoding.onOneLine(model.name)): good")
+                let found = try ModelStore.verify(folder)
+                guard !output.json else {
+                    print(
+                        JSONValue.object([
+                            ("name", .string(found.name)), ("ok", .bool(true)),
+                            ("notes", .array(found.notes.map { .string($0) })),
+                            ("understood", ModelsCommand.understood(found.summary.facts)),
+                        ]).line)
+                    return
+                }
+                for note in found.notes { output.printLine("note: \(note)") }
+                output.printLine("\(found.name): good")
             }
         }
+    }
+}
+
+extension ModelsCommand {
+    /// Facts about a model as a JSON object; names with spaces get underscores.
+    static func understood(_ facts: [(name: String, text: String)]) -> JSONValue {
+        .object(facts.map { ($0.name.replacingOccurrences(of: " ", with: "_"), .string($0.text)) })
     }
 }

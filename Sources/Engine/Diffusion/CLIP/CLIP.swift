@@ -21,12 +21,18 @@ public struct CLIP: Sendable {
     private let shiftedNormalisation: ChannelAffine
 
     init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(Failure) {
-        let textConfig = config.section("text_config")
-        let vision = config.section("vision_config")
+        try config.check(.clip)
+        // Older files have a second section, which counts in the place of the first (transformers' CLIPConfig).
+        func section(_ name: String) -> ConfigFile {
+            config.section(config.isSet("\(name)_dict") ? "\(name)_dict" : name)
+        }
+        let textConfig = section("text_config")
+        let vision = section("vision_config")
+        try vision.check(.clipVision)
         let width: Int = try vision.value("hidden_size", default: 768)
-        let patch = try vision.count("patch_size", default: 32)
+        let patch = try vision.oneCount("patch_size", default: 32)
         let epsilon: Float = try vision.value("layer_norm_eps", default: Float(1e-5))
-        imageSize = try vision.count("image_size", default: 224)
+        imageSize = try vision.oneCount("image_size", default: 224)
         embeddingWidth = try config.value("projection_dim", default: 512)
         text = try TextEncoder(w["text_model"], textConfig)
         textProjection = try w.linear("text_projection", in: text.width, out: embeddingWidth, bias: false)

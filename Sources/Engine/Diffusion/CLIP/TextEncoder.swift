@@ -13,6 +13,7 @@ public struct TextEncoder: Sendable {
 
     /// - Parameter weights: those under `text_model`, or at the top of newer files.
     init(_ weights: Weights, _ config: ConfigFile) throws(Failure) {
+        try config.check(.clipText)
         let isNested = weights.has("text_model.embeddings.token_embedding.weight")
         let w = isNested ? weights["text_model"] : weights
         let width: Int = try config.value("hidden_size", default: 512)
@@ -35,7 +36,7 @@ public struct TextEncoder: Sendable {
             throw Failure(
                 .badModel, code: "model.config",
                 message:
-                    "\(folder): the tokenizer gives \(tokenizer.length) ids from \(tokenizer.ids.lowerBound) to \(tokenizer.ids.upperBound); its encoder takes \(length) from 0 to \(vocabulary - 1)",
+                    "\(folder): the tokenizer gives \(tokenizer.length) ids from \(tokenizer.ids.lowerBound) to \(tokenizer.ids.upperBound) (`\(tokenizer.last)`); its encoder takes \(length) from 0 to \(vocabulary - 1)",
                 hint: "Copy the tokenizer that belongs to the text encoder.")
         }
     }

@@ -3,77 +3,47 @@ import Foundation
 
 /// CLIP's byte-level byte-pair encoding.
 ///
-/// Text is brought to NFC, white space folded, lower-cased, cut into words, digits and runs of other characters; each
-/// piece's bytes are merged by rank. Files: `vocab.json`, `merges.txt`, `tokenizer_config.json`,
-/// `special_tokens_map.json`.
+/// Added tokens are cut out of the text first. The rest is brought to NFC, white space folded, lower-cased, and cut into words,
+/// digits and runs of other characters; each piece's bytes are merged by rank. Its files: `TokenizerFiles`.
 public struct Tokenizer: Sendable {
     private let vocabulary: [String: Int]
     private let ranks: [String: Int]
-    private let specials: [String: Int]
+    private let added: AddedTokens
     private let start, end, pad, unknown: Int
     /// How many ids a prompt becomes.
     public let length: Int
     /// Smallest and largest id.
     let ids: ClosedRange<Int>
+    /// The token of the largest id, for messages.
+    let last: String
+    /// The tokenizer in words: how many words, which tokens were added, how it pads.
+    public let description: String
 
     /// Reads a tokenizer's folder.
+    ///
+    /// - Throws: `model.missing`, `model.config`, `model.unsupported` naming file and word: a vocabulary and merges that do not
+    ///   belong together, a token with two ids, another kind of tokenizer.
     public init(folder: String) throws(Failure) {
-        let config = try ConfigFile(path: folder + "/tokenizer_config.json")
-        let mapPath = folder + "/special_tokens_map.json"
-        let map = FileManager.default.fileExists(atPath: mapPath) ? try ConfigFile(path: mapPath) : config
-        guard let data = FileManager.default.contents(atPath: folder + "/vocab.json"),
-            let vocabulary = (try? JSONSerialization.jsonObject(with: data)) as? [String: Int],
-            let least = vocabulary.values.min(), let most = vocabulary.values.max()
-        else {
-            throw Failure(
-                .badModel, code: "model.missing",
-                message: "\(folder)/vocab.json is not there or no vocabulary",
-                hint: "Copy the model's tokenizer folder again.")
-        }
-        guard let merges = try? String(contentsOfFile: folder + "/merges.txt", encoding: .utf8) else {
-            throw Failure(
-                .badModel, code: "model.missing", message: "\(folder)/merges.txt is not there",
-                hint: "Copy the model's tokenizer folder again.")
-        }
-        self.vocabulary = vocabulary
-        ids = least...most
-        var ranks: [String: Int] = [:]
-        for line in merges.split(separator: "\n") where !line.hasPrefix("#version") {
-            if ranks[String(line)] == nil { ranks[String(line)] = ranks.count }
-        }
-        self.ranks = ranks
-        length = try config.count("model_max_length", default: 77)
-        guard length > 2 else {
-            throw Failure(
-                .badModel, code: "model.config",
-                message: "\(config.path): `model_max_length` \(length) leaves no room for a text",
-                hint: "Copy the model's tokenizer folder again.")
-        }
-        var specials: [String: Int] = [:]
-        func id(_ key: String, _ standard: String) throws(Failure) -> Int {
-            let (mapped, configured) = (try Self.token(map, key), try Self.token(config, key))
-            let token = mapped ?? configured ?? standard
-            guard let id = vocabulary[token] else {
-                throw Failure(
-                    .badModel, code: "model.config",
-                    message: "\(folder): the \(key) `\(token)` is not in the vocabulary",
-                    hint: "Copy the model's tokenizer folder again.")
-            }
-            specials[token] = id
-            return id
-        }
-        start = try id("bos_token", "<|startoftext|>")
-        end = try id("eos_token", "<|endoftext|>")
-        pad = try id("pad_token", "<|endoftext|>")
-        unknown = try id("unk_token", "<|endoftext|>")
-        self.specials = specials
-    }
-
-    /// A special token, written as a string or as an object with its `content`.
-    private static func token(_ config: ConfigFile, _ key: String) throws(Failure) -> String? {
-        guard config.isSet(key) else { return nil }
-        if let content = config.section(key).text("content") { return content }
-        return config.text(key)
+        let files = try TokenizerFiles(folder: folder)
+        vocabulary = files.words
+        // Of a merge that stands there twice the later place counts, as in the tokenizers library.
+        ranks = Dictionary(
+            files.merges.enumerated().map { ("\($1.left) \($1.right)", $0) }, uniquingKeysWith: { $1 })
+        added = AddedTokens(files.added)
+        length = files.length
+        let byName = Dictionary(
+            files.added.map { ($0.content, $0.id) }, uniquingKeysWith: { first, _ in first })
+        let all = files.words.merging(byName) { $1 }
+        func id(_ token: String) -> Int { all[token] ?? 0 }
+        (start, end, pad, unknown) = (id(files.start), id(files.end), id(files.pad), id(files.unknown))
+        let largest = all.max { $0.value < $1.value }
+        ids = min(0, all.values.min() ?? 0)...(largest?.value ?? 0)
+        last = largest?.key ?? ""
+        let own = files.added.map(\.content).filter { files.words[$0] == nil }
+        description =
+            "\(files.words.count) words and \(files.merges.count) merges of \(files.source), \(length) ids, padded with `\(files.pad)`"
+            + (own.isEmpty ? "" : ", added: \(own.prefix(8).joined(separator: ", "))")
+            + (own.count > 8 ? " and \(own.count - 8) more" : "")
     }
 
     /// The ids of a prompt: start, text, end, padded to `length`; a longer text is cut, the end token kept.
@@ -83,25 +53,28 @@ public struct Tokenizer: Sendable {
     }
 
     func textIDs(_ prompt: String) -> [Int] {
-        var ids: [Int] = []
-        var rest = prompt[...]
-        // Special tokens written out in a prompt stand for themselves; Stable Diffusion 2 pads with `!`.
-        while let (range, id) = firstSpecial(in: rest) {
-            ids += plainIDs(String(rest[..<range.lowerBound])) + [id]
-            rest = rest[range.upperBound...]
+        added.parts(of: prompt).flatMap { part -> [Int] in
+            switch part {
+            case .token(let id): [id]
+            case .text(let text): Self.pieces(text).flatMap { merge(Self.byteCharacters($0)) }
+            }
         }
-        return ids + plainIDs(String(rest))
     }
 
-    private func firstSpecial(in text: Substring) -> (range: Range<Substring.Index>, id: Int)? {
-        specials.compactMap { token, id in text.firstRange(of: token).map { ($0, id) } }
-            .min { $0.0.lowerBound < $1.0.lowerBound }
-    }
-
-    private func plainIDs(_ text: String) -> [Int] {
-        let folded = text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
-            .joined(separator: " ").lowercased()
-        return Self.pieces(folded).flatMap { merge(Self.byteCharacters($0)) }
+    /// NFC, every run of white space one space, lower case, scalar by scalar: a CRLF, or a space with an accent on it, is one
+    /// character of Swift's, but not one of these.
+    static func normalized(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        var isSpace = false
+        for scalar in text.precomposedStringWithCanonicalMapping.unicodeScalars {
+            defer { isSpace = scalar.properties.isWhitespace }
+            if scalar.properties.isWhitespace {
+                if !isSpace { result.append(" ") }
+            } else {
+                result.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+            }
+        }
+        return String(result)
     }
 
     /// Contractions, words, single digits, runs of anything else.
@@ -130,6 +103,15 @@ public struct Tokenizer: Sendable {
         var found: [String] = []
         var i = 0
         while i < scalars.count {
+            // Written in capitals these are no tokens; they are cut by their signs.
+            if let name = ["startoftext", "endoftext"].first(where: {
+                let end = i + $0.utf8.count + 4
+                return end <= scalars.count && scalars[i] == "<" && string(i..<end) == "<|\($0)|>"
+            }) {
+                found += ["<|", name, "|>"]
+                i += name.utf8.count + 4
+                continue
+            }
             let contraction = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].first { mark in
                 let end = i + mark.unicodeScalars.count
                 return end <= scalars.count && string(i..<end) == mark
@@ -154,7 +136,8 @@ public struct Tokenizer: Sendable {
     /// Each byte as the printable character that stands for it in the vocabulary.
     private static func byteCharacters(_ piece: String) -> [String] { piece.utf8.map { byteNames[Int($0)] } }
 
-    private static let byteNames: [String] = {
+    /// The character that stands for each byte.
+    static let byteNames: [String] = {
         let printable = Set(33...126).union(161...172).union(174...255)
         var next: UInt32 = 256
         return (0..<256).map { byte -> String in

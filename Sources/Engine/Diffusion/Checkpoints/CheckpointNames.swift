@@ -98,15 +98,19 @@ struct CheckpointNames: Sendable {
     // MARK: VAE
 
     /// The autoencoder of a single file; its decoder counts levels from the picture, not from the latent.
-    static func vae(levels: Int, prefix: String = "first_stage_model.") -> CheckpointNames {
-        CheckpointNames(prefix: prefix, strays: ["loss."]) { vaePlace($0, levels: levels) }
+    ///
+    /// - Parameter layers: what the file calls the linear layers of the attention.
+    static func vae(
+        levels: Int, prefix: String = "first_stage_model.", layers: [String: String]
+    ) -> CheckpointNames {
+        CheckpointNames(prefix: prefix, strays: ["loss."]) {
+            vaePlace($0, levels: levels, attention: layers.merging(["group_norm": "norm"]) { $1 })
+        }
     }
 
-    private static let vaeAttention: [String: String] = [
-        "group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out",
-    ]
-
-    private static func vaePlace(_ name: [Substring], levels: Int) -> Place? {
+    private static func vaePlace(
+        _ name: [Substring], levels: Int, attention: [String: String]
+    ) -> Place? {
         func joined(_ parts: ArraySlice<Substring>) -> String {
             parts.map { $0 == "conv_shortcut" ? "nin_shortcut" : $0 }.joined(separator: ".")
         }
@@ -121,7 +125,7 @@ struct CheckpointNames: Sendable {
                 return nil
             }
             if name[2] == "resnets" { return Place(key: "\(part).mid.block_\(i + 1).\(joined(name[4...]))") }
-            guard let layer = vaeAttention[name[4..<name.count - 1].joined(separator: ".")],
+            guard let layer = attention[name[4..<name.count - 1].joined(separator: ".")],
                 let leaf = name.last
             else { return nil }
             return Place(

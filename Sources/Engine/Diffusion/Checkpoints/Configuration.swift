@@ -15,7 +15,7 @@ struct ConfigFile {
                     "A model is a folder as diffusers publishes it: unet/, vae/, text_encoder/, tokenizer/, scheduler/."
             )
         }
-        guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
+        guard let object = PythonJSON.value(data) as? [String: Any] else {
             throw Failure(
                 .badModel, code: "model.config", message: "\(path) is not a JSON object",
                 hint: "Copy the model again.")
@@ -29,8 +29,8 @@ struct ConfigFile {
         self.object = object
     }
 
-    /// The same with other values for some keys.
-    func overlaid(by values: [String: Any]) -> ConfigFile {
+    /// The same with other values for some keys, for messages in another file.
+    func overlaid(by values: [String: Any], path: String) -> ConfigFile {
         ConfigFile(path: path, object: object.merging(values) { $1 })
     }
 
@@ -68,6 +68,14 @@ struct ConfigFile {
         return count
     }
 
+    /// One size, or a list of equal ones.
+    func oneCount(_ key: String, default standard: Int) throws(Failure) -> Int {
+        guard let list = object[key] as? [Int] else { return try count(key, default: standard) }
+        guard let first = list.first, list.allSatisfy({ $0 == first && Self.possibleCounts.contains($0) })
+        else { throw unexpected(key, list) }
+        return first
+    }
+
     /// The same per level, or one for all.
     func counts(_ key: String, default standard: [Int]) throws(Failure) -> [Int] {
         let counts: [Int] =
@@ -78,20 +86,22 @@ struct ConfigFile {
         return counts
     }
 
+    /// All keys, sorted.
+    var keys: [String] { object.keys.sorted() }
+
+    /// A key's value as it stands; nil where it is absent or null.
+    func found(_ key: String) -> Any? {
+        guard let value = object[key], !(value is NSNull) else { return nil }
+        return value
+    }
+
+    /// Whether a key is there and null, which for some keys means something else than its absence.
+    func isNull(_ key: String) -> Bool { object[key] is NSNull }
+
     /// Whether a key is there and not null or false.
     func isSet(_ key: String) -> Bool {
         guard let found = object[key], !(found is NSNull) else { return false }
         return (found as? Bool) != false
-    }
-
-    /// Refuses what is not computed here.
-    func refuse(_ key: String, because reason: String, unless acceptable: (Any) -> Bool = { _ in false })
-        throws(Failure)
-    {
-        guard isSet(key), let found = object[key], !acceptable(found) else { return }
-        throw Failure(
-            .badModel, code: "model.unsupported", message: "\(path): `\(key)` is \(found): \(reason)",
-            hint: "Use a Stable Diffusion 1.x or 2.x model.")
     }
 }
 

@@ -14,6 +14,19 @@ enum ForeignModel {
         ("joint_blocks.", "Stable Diffusion 3", base),
         ("model.diffusion_model.double_blocks.", "a Flux model", base),
         ("double_blocks.", "a Flux model", base),
+        ("transformer_blocks.", "a diffusion transformer (Stable Diffusion 3, Flux or the like)", base),
+        ("single_transformer_blocks.", "a diffusion transformer (Flux or the like)", base),
+        ("input_blocks.", "a U-Net alone", base),
+        (
+            "down_blocks.", "one network of a diffusers folder",
+            "Give the folder that has unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it."
+        ),
+        (
+            "text_model.", "a text encoder or a CLIP model alone",
+            "Give the folder that has unet/ and the other networks in it; a CLIP model's folder goes to --clip."
+        ),
+        ("motion_modules.", "a motion module", base),
+        ("image_proj.", "an IP-Adapter", base),
         ("control_model.", "a ControlNet", base),
         ("controlnet_", "a ControlNet", base),
         ("string_to_param", "a textual inversion embedding", base),
@@ -31,6 +44,11 @@ enum ForeignModel {
                 .badModel, code: "model.unsupported",
                 message: "\(files.path) is \(what), which is not supported here",
                 hint: hint)
+        }
+        guard !files.keys.isEmpty else {
+            throw Failure(
+                .badModel, code: "model.file", message: "\(files.path) has no tensors, only metadata",
+                hint: "Download the file again, or use another.")
         }
         for sign in signs where files.keys.contains(where: { $0.hasPrefix(sign.start) }) {
             throw unsupported(sign.what, sign.hint)

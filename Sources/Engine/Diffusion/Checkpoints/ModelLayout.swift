@@ -32,33 +32,41 @@ struct ModelLayout {
 
     private static let stem = "diffusion_pytorch_model"
 
-    func unet() throws(Failure) -> UNet {
+    func unet() throws(Failure) -> (network: UNet, weights: Weights) {
         let config = try ConfigFile(path: folder + "/unet/config.json")
         let weights = try weights("unet", Self.stem) { file throws(Failure) in try file.unetWeights(config)
         }
         let unet = try UNet(config, weights)
         try weights.finish()
-        return unet
+        return (unet, weights)
     }
 
     /// - Parameter other: the folder or file of another VAE.
-    func vae(_ other: String?) throws(Failure) -> VAE {
+    func vae(_ other: String?) throws(Failure) -> (network: VAE, weights: Weights) {
+        if let other {
+            // A folder of a VAE says all by itself.
+            let path = folder + "/vae/config.json"
+            let config =
+                FileManager.default.fileExists(atPath: path)
+                ? try ConfigFile(path: path) : ConfigFile(path: other, object: [:])
+            let (vae, weights) = try VAE.alone(path: other, like: config)
+            return (vae, weights)
+        }
         let config = try ConfigFile(path: folder + "/vae/config.json")
-        if let other { return try VAE(path: other, like: config) }
         let weights = try weights("vae", Self.stem) { file throws(Failure) in try file.vaeWeights(config) }
         let vae = try VAE(config, weights)
         try weights.finish()
-        return vae
+        return (vae, weights)
     }
 
-    func textEncoder() throws(Failure) -> TextEncoder {
+    func textEncoder() throws(Failure) -> (network: TextEncoder, weights: Weights) {
         let config = try ConfigFile(path: folder + "/text_encoder/config.json")
         let weights = try weights("text_encoder", "model") { file throws(Failure) in
             try file.textWeights(config)
         }
         let encoder = try TextEncoder(weights, config)
         try weights.finish()
-        return encoder
+        return (encoder, weights)
     }
 
     private func weights(
@@ -111,36 +119,5 @@ extension DiffusionModel {
     /// - Parameter stem: `model` for those of transformers, `diffusion_pytorch_model` for those of diffusers.
     public static func weightsFiles(network folder: String, stem: String) throws(Failure) -> [String] {
         try ModelLayout.files(folder, stem).paths
-    }
-}
-
-extension VAE {
-    /// A VAE alone: a folder as diffusers publishes it, or a checkpoint file with the original keys, with or without
-    /// `first_stage_model.` before them.
-    ///
-    /// A file has no configuration: its sizes are read off its shapes; what no shape shows (groups of the norms, the scaling
-    /// factor) is as in `model`, the configuration of the VAE in whose place it comes.
-    init(path: String, like model: ConfigFile) throws(Failure) {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw Failure(
-                .badModel, code: "model.missing", message: "\(path) is not there",
-                hint: "Give a VAE's folder or file.")
-        }
-        let (config, weights): (ConfigFile, Weights)
-        if isFolder.boolValue {
-            config = try ConfigFile(path: path + "/config.json")
-            weights = Weights(try ModelLayout.files(path, "diffusion_pytorch_model"))
-        } else {
-            try ForeignModel.refuse(pickle: path)
-            let files = try TensorFiles(file: path)
-            let prefix =
-                files.keys.contains { $0.hasPrefix("first_stage_model.") } ? "first_stage_model." : ""
-            let sizes = try files.vaeSizes(prefix: prefix)
-            config = model.overlaid(by: sizes.values)
-            weights = Weights(files, names: .vae(levels: sizes.levels, prefix: prefix))
-        }
-        try self.init(config, weights)
-        try weights.finish()
     }
 }

@@ -24,13 +24,6 @@ public struct SingleFile: Sendable {
     public init(path: String) throws(Failure) {
         files = try TensorFiles(file: path)
         try ForeignModel.refuse(files)
-        for (prefix, name) in [(Self.unet, "U-Net"), (Self.vae, "VAE"), (Self.text, "text encoder")]
-        where !files.keys.contains(where: { $0.hasPrefix(prefix) }) {
-            throw Failure(
-                .badModel, code: "model.key_missing",
-                message: "\(path): there is no \(name) (`\(prefix)…`) in it",
-                hint: "Use a whole checkpoint of Stable Diffusion 1.x or 2.x.")
-        }
         let unknown = files.keys.filter { key in
             !key.hasPrefix(Self.unet) && !key.hasPrefix(Self.vae) && !key.hasPrefix(Self.text)
                 && !Weights.isStray(key) && !Self.isTrainingState(key)
@@ -43,6 +36,26 @@ public struct SingleFile: Sendable {
                 hint: "Use a checkpoint of Stable Diffusion 1.x or 2.x.")
         }
         isSecond = files.keys.contains { $0.hasPrefix("cond_stage_model.model.") }
+    }
+
+    /// Whether it has a VAE; some have none, and need another beside them.
+    public var hasVAE: Bool { has(Self.vae) }
+
+    private func has(_ prefix: String) -> Bool { files.keys.contains { $0.hasPrefix(prefix) } }
+
+    /// Fails where a network is not in it.
+    ///
+    /// - Throws: `model.key_missing` naming the first.
+    public func require(vae: Bool = true) throws(Failure) {
+        for (prefix, name) in [(Self.unet, "U-Net"), (Self.vae, "VAE"), (Self.text, "text encoder")]
+        where (vae || prefix != Self.vae) && !has(prefix) {
+            throw Failure(
+                .badModel, code: "model.key_missing",
+                message: "\(path): there is no \(name) (`\(prefix)…`) in it",
+                hint: prefix == Self.vae
+                    ? "Give another VAE: `models import \(path) --vae DIR|FILE`."
+                    : "Use a whole checkpoint of Stable Diffusion 1.x or 2.x.")
+        }
     }
 
     /// Tables of the schedule and counters, which published files carry beside the networks.
@@ -60,8 +73,9 @@ public struct SingleFile: Sendable {
     }
 
     func vaeWeights(_ config: ConfigFile) throws(Failure) -> Weights {
+        try require()
         let widths: [Int] = try config.value("block_out_channels", default: [64])
-        return Weights(files, names: .vae(levels: widths.count))
+        return Weights(files, names: .vae(levels: widths.count, layers: files.vaeAttentionLayers))
     }
 
     func textWeights(_ config: ConfigFile) throws(Failure) -> Weights {
@@ -78,23 +92,59 @@ public struct SingleFile: Sendable {
         public let kind: NoiseSchedule.Prediction
         /// Where that was read.
         public let reason: String
+
+        /// A prediction, for a reason.
+        public init(kind: NoiseSchedule.Prediction, reason: String) {
+            self.kind = kind
+            self.reason = reason
+        }
     }
 
+    /// What files of this kind call what a network predicts (`modelspec.prediction_type` and what programs made of it).
+    private static let predictionWords: [String: NoiseSchedule.Prediction] = [
+        "epsilon": .epsilon, "eps": .epsilon, "noise": .epsilon,
+        "v": .velocity, "v_prediction": .velocity, "v-prediction": .velocity, "v_pred": .velocity,
+        "v-pred": .velocity, "vpred": .velocity, "velocity": .velocity,
+    ]
+
     /// What the file says or suggests that the network predicts. No shape tells: the writer's metadata count first
-    /// (`modelspec.prediction_type`), then a tensor `v_pred`; SD 1.x predicts noise; of SD 2.x the base model, known by its
-    /// `global_step` of 875000, predicts noise, all others the velocity.
-    public var prediction: Prediction {
+    /// (`modelspec.prediction_type`), then a tensor `v_pred`, then `modelspec.architecture`; SD 1.x predicts noise; of SD 2.x the
+    /// base model, known by its `global_step` of 875000, predicts noise, all others the velocity.
+    ///
+    /// - Throws: `model.unsupported` where the metadata say something that is neither, or the opposite of the tensor.
+    public func prediction() throws(Failure) -> Prediction {
+        let hint = "If you know what it predicts, say it: --prediction epsilon or --prediction v_prediction."
+        let hasMark = files.shape("v_pred") != nil
         if let said = files.metadata["modelspec.prediction_type"] {
-            let isVelocity = said.lowercased().hasPrefix("v")
-            return Prediction(
-                kind: isVelocity ? .velocity : .epsilon,
-                reason: "the file's metadata say `modelspec.prediction_type: \(said)`")
+            let reason = "the file's metadata say `modelspec.prediction_type: \(said)`"
+            guard
+                let kind = Self.predictionWords[said.lowercased().trimmingCharacters(in: .whitespaces)]
+            else {
+                throw Failure(
+                    .badModel, code: "model.unsupported",
+                    message:
+                        "\(path): \(reason), which is neither epsilon nor v",
+                    hint: hint)
+            }
+            guard kind == .velocity || !hasMark else {
+                throw Failure(
+                    .badModel, code: "model.config",
+                    message: "\(path): \(reason), but it has a tensor `v_pred`",
+                    hint: hint)
+            }
+            return Prediction(kind: kind, reason: reason)
         }
-        if files.shape("v_pred") != nil {
-            return Prediction(kind: .velocity, reason: "the file has a tensor `v_pred`")
-        }
+        if hasMark { return Prediction(kind: .velocity, reason: "the file has a tensor `v_pred`") }
         guard isSecond else {
             return Prediction(kind: .epsilon, reason: "models of the 1.x family predict noise")
+        }
+        let architecture = files.metadata["modelspec.architecture"] ?? ""
+        for (name, kind) in [
+            ("stable-diffusion-v2-768-v", NoiseSchedule.Prediction.velocity),
+            ("stable-diffusion-v2-512", .epsilon),
+        ] where architecture == name {
+            return Prediction(
+                kind: kind, reason: "the file's metadata say `modelspec.architecture: \(architecture)`")
         }
         if files.tensor("global_step")?.values.first == 875_000 {
             return Prediction(kind: .epsilon, reason: "its `global_step` is that of the 2.0 base model")
@@ -102,13 +152,29 @@ public struct SingleFile: Sendable {
         return Prediction(kind: .velocity, reason: "models of the 2.x family at 768 pixels predict velocity")
     }
 
+    /// Whether the file itself says what it predicts.
+    public var saysPrediction: Bool {
+        files.metadata["modelspec.prediction_type"] != nil || files.shape("v_pred") != nil
+    }
+
+    /// Whether the file says that its last training timestep is pure noise: a tensor `ztsnr`.
+    public var endsInNoise: Bool { files.shape("ztsnr") != nil }
+
     /// The configurations that the networks' folders would have, as JSON objects, by path in the model folder.
     ///
-    /// - Parameter prediction: what the network predicts, where the user knows better.
-    public func configurations(prediction: NoiseSchedule.Prediction) throws(Failure) -> [String: Data] {
+    /// - Parameters:
+    ///   - prediction: what the network predicts, where the user knows better.
+    ///   - other: the folder or file of the VAE that takes the place of the file's own.
+    public func configurations(prediction: NoiseSchedule.Prediction, vae other: String?) throws(Failure)
+        -> [String: Data]
+    {
+        let vae =
+            hasVAE
+            ? try VAEFile(files, prefix: Self.vae).sizes
+            : try other.map { path throws(Failure) in try VAEFile(path: path)?.sizes ?? [:] } ?? [:]
         let objects: [String: [String: Any]] = [
             "unet/config.json": try unetConfiguration(prediction),
-            "vae/config.json": try files.vaeSizes(prefix: Self.vae).values.merging([
+            "vae/config.json": vae.merging([
                 "_class_name": "AutoencoderKL", "scaling_factor": 0.18215,
             ]) { $1 },
             "text_encoder/config.json": try textConfiguration(),
@@ -116,6 +182,7 @@ public struct SingleFile: Sendable {
                 "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085,
                 "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": false,
                 "set_alpha_to_one": false, "steps_offset": 1, "prediction_type": prediction.rawValue,
+                "rescale_betas_zero_snr": endsInNoise,
             ],
         ]
         // Objects of strings, numbers and lists: that they can be written is certain.
@@ -166,13 +233,16 @@ public struct SingleFile: Sendable {
                 "\(attention)transformer_blocks.\($0).norm1.weight"
             },
             // Heads leave no trace in the shapes: eight of them in 1.x, 64 channels each in 2.x.
-            "attention_head_dim": isLinear ? widths.map { max(1, $0 / 64) } : [8],
+            "attention_head_dim": isLinear || isSecond ? widths.map { max(1, $0 / 64) } : [8],
             "sample_size": isSecond && prediction == .velocity ? 96 : 64,
         ]
     }
 
     private func textConfiguration() throws(Failure) -> [String: Any] {
-        let model = Self.text + (isSecond ? "model." : "transformer.text_model.")
+        // Conversions from transformers 5 leave out `text_model.`.
+        let nested = "transformer.text_model."
+        let model =
+            Self.text + (isSecond ? "model." : has(Self.text + nested) ? nested : "transformer.")
         let tokens = try files.required(
             model + (isSecond ? "token_embedding.weight" : "embeddings.token_embedding.weight"))
         let positions = try files.required(
@@ -217,18 +287,5 @@ extension TensorFiles {
         var n = 0
         while shape(key(n)) != nil { n += 1 }
         return n
-    }
-
-    /// The sizes of a VAE with the original keys, as its configuration names them, and its number of levels.
-    func vaeSizes(prefix: String) throws(Failure) -> (values: [String: Any], levels: Int) {
-        var widths: [Int] = []
-        func block(_ level: Int) -> String { "\(prefix)encoder.down.\(level).block.0.conv1.weight" }
-        while shape(block(widths.count)) != nil { widths.append(try required(block(widths.count))[0]) }
-        let values: [String: Any] = [
-            "block_out_channels": widths,
-            "layers_per_block": count { "\(prefix)encoder.down.0.block.\($0).conv1.weight" },
-            "latent_channels": try required("\(prefix)decoder.conv_in.weight").dropFirst().first ?? 4,
-        ]
-        return (values, widths.count)
     }
 }

@@ -92,8 +92,8 @@ struct TensorFiles: Sendable {
     private static func open(_ path: String) throws(Failure) -> SafeTensors {
         do { return try SafeTensors(path: path) } catch {
             throw Failure(
-                .badModel, code: "model.file", message: error.message,
-                hint: "Copy or download the file again.")
+                .badModel, code: error.other?.holdsWeights == true ? "model.unsupported" : "model.file",
+                message: error.message, hint: error.other?.hint ?? "Copy or download the file again.")
         }
     }
 
@@ -112,8 +112,44 @@ struct TensorFiles: Sendable {
     /// The shape of a tensor; nil when there is none of that name.
     func shape(_ key: String) -> [Int]? { home[key]?.entries[key]?.shape }
 
+    /// The type in which a tensor is stored; nil when there is none of that name.
+    func dtype(_ key: String) -> SafeTensors.DType? { home[key]?.entries[key]?.dtype }
+
+    /// The file that has a tensor, for messages: of shards the one.
+    func file(of key: String) -> String { home[key]?.path ?? path }
+
     /// A tensor, as f32.
     func tensor(_ key: String) -> Tensor? { home[key]?.tensor(key) }
+
+    /// What a look at all values of a tensor finds; nil for one that is not floating-point.
+    func content(_ key: String) -> SafeTensors.Content? { home[key]?.content(key) }
+
+    /// Refuses weights that are no floating-point numbers: scaled integers are no weights without their scales.
+    ///
+    /// - Throws: `model.unsupported` naming file and tensor.
+    func checkType(_ key: String) throws(Failure) {
+        guard let dtype = dtype(key), !dtype.isFloatingPoint else { return }
+        throw Failure(
+            .badModel, code: "model.unsupported",
+            message:
+                "\(file(of: key)): `\(key)` is stored as \(dtype.rawValue); weights are F32, F16, BF16 or F64",
+            hint: "Quantised weights are not supported; use the file in f16, bf16 or f32.")
+    }
+
+    /// Fails where a value of a tensor is NaN or infinite.
+    ///
+    /// - Returns: whether all of them are 0.
+    /// - Throws: `model.values` naming file and tensor.
+    @discardableResult
+    func checkFinite(_ key: String) throws(Failure) -> Bool {
+        guard let content = content(key) else { return false }
+        guard let found = content.nonFinite else { return content.isZero }
+        throw Failure(
+            .badModel, code: "model.values",
+            message:
+                "\(file(of: key)): `\(key)` has the value \(found.value.isNaN ? "NaN" : "\(found.value > 0 ? "" : "−")infinity") at place \(found.place)",
+            hint: "The file is damaged, or its training went wrong. Download it again, or use another.")
+    }
 
     /// A tensor, as it is stored.
     func stored(_ key: String) -> StoredTensor? { home[key]?.stored(key) }

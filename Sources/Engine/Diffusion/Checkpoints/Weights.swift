@@ -57,6 +57,12 @@ public struct Weights: Sendable {
         source.contents?.shape(source.place(prefix + name).key) != nil
     }
 
+    /// The shape of a tensor as it is stored; nil where there is none of this name, or where it is a part of another.
+    func shape(_ name: String) -> [Int]? {
+        let place = source.place(prefix + name)
+        return place.isWhole ? source.contents?.shape(place.key) : nil
+    }
+
     /// A tensor of the given shape, as f32.
     public func tensor(_ name: String, _ shape: [Int]) throws(Failure) -> Tensor {
         guard let contents = source.contents else { return Self.invented(name, shape).widened }
@@ -88,6 +94,7 @@ public struct Weights: Sendable {
                 .badModel, code: "model.key_missing", message: "\(source.path): there is no tensor `\(key)`",
                 hint: "The file and its config.json do not belong together, or the download is incomplete.")
         }
+        if !Self.isStray(key) { try source.contents?.checkType(key) }
         guard found[keyPath: itsShape] == shape else {
             throw Failure(
                 .badModel, code: "model.shape",
@@ -104,10 +111,33 @@ public struct Weights: Sendable {
         has(name) ? try tensor(name, shape) : nil
     }
 
+    /// The network's files; nil for weights that are made up.
+    var files: TensorFiles? { source.contents }
+
+    /// Keys of the file that the network has read.
+    var keysRead: Set<String> { source.read.withLock { $0 } }
+
+    /// Fails where a value that the network has read is NaN or infinite. Every byte is looked at.
+    ///
+    /// - Returns: a note on matrices that are all zero, as parts are that a download has not filled.
+    /// - Throws: `model.values` naming file and tensor.
+    func checkValues() throws(Failure) -> [String] {
+        guard let contents = source.contents else { return [] }
+        var zeros: [String] = []
+        for key in keysRead.sorted() {
+            let isZero = try contents.checkFinite(key)
+            if isZero, contents.shape(key)?.count ?? 0 > 1 { zeros.append(key) }
+        }
+        guard let first = zeros.first else { return [] }
+        return [
+            "\(source.path): all weights of `\(first)`\(zeros.count > 1 ? " and \(zeros.count - 1) more tensors" : "") are 0; was the file downloaded whole?"
+        ]
+    }
+
     /// Fails naming the keys that nothing has read, but for known strays.
     public func finish() throws(Failure) {
         guard let contents = source.contents else { return }
-        let read = source.read.withLock { $0 }
+        let read = keysRead
         let own = source.names?.prefix ?? ""
         let strays = source.names?.strays ?? []
         let unknown = contents.keys.filter { key in
@@ -162,13 +192,13 @@ extension Weights {
             padding: padding ?? .all(kernel / 2))
     }
 
-    /// A linear layer's weights under `name`; `asConvolution`: stored as a 1×1 convolution, which channels-last is the
-    /// same thing.
+    /// A linear layer's weights under `name`. They may be stored as a 1×1 convolution, which channels-last is the same thing.
     func linear(
-        _ name: String, in input: Int, out output: Int, bias: Bool = true, asConvolution: Bool = false
+        _ name: String, in input: Int, out output: Int, bias: Bool = true
     ) throws(Failure) -> Linear {
         let w = self[name]
-        let shape = asConvolution ? [output, input, 1, 1] : [output, input]
+        let isPointwise = w.shape("weight")?.suffix(2) == [1, 1] && w.shape("weight")?.count == 4
+        let shape = isPointwise ? [output, input, 1, 1] : [output, input]
         return Linear(
             weight: try w.stored("weight", shape).reshaped([output, input]),
             bias: bias ? try w.tensor("bias", [output]) : nil)

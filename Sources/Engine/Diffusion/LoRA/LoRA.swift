@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 
-/// A linear layer that can carry a LoRA.
+/// A linear layer or a convolution that can carry a LoRA.
 public struct LoRASite: Sendable, Hashable {
     /// The layer's name in the checkpoint.
     public let name: String
@@ -9,20 +9,31 @@ public struct LoRASite: Sendable, Hashable {
     public let inputs: Int
     /// Width of its output.
     public let outputs: Int
+    /// Height and width of a convolution's kernel; empty for a linear layer.
+    public let kernel: [Int]
+
+    /// Whether it is a convolution.
+    var isConvolution: Bool { !kernel.isEmpty }
 }
 
 extension LoRASite {
     /// A layer of the given name.
     init(_ name: String, _ linear: Linear) {
-        self.init(name: name, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0])
+        self.init(name: name, inputs: linear.weight.shape[1], outputs: linear.weight.shape[0], kernel: [])
+    }
+
+    /// A convolution of the given name.
+    init(_ name: String, _ convolution: ConvolutionParameters) {
+        let shape = convolution.weight.shape
+        self.init(name: name, inputs: shape[1], outputs: shape[0], kernel: Array(shape.suffix(2)))
     }
 }
 
-/// A low-rank change of linear layers' weights: W + scale·up·down at each site.
+/// A low-rank change of layers' weights: W + scale·up·down at each site.
 public struct LoRA: Sendable {
     /// Factors of one site.
     public struct Factors: Sendable {
-        /// `(rank, in)`.
+        /// `(rank, in)`; of a convolution `(rank, in · kernel height · kernel width)`.
         public let down: Tensor
         /// `(out, rank)`.
         public let up: Tensor
@@ -55,6 +66,21 @@ extension Linear {
         Linear(
             weight: weight.adding(up: factors.scale * factors.up, down: factors.down.transposed), bias: bias)
     }
+}
+
+extension ConvolutionParameters {
+    /// The convolution with W + scale·up·down, made now and held in f32.
+    func adding(_ factors: LoRA.Factors) -> ConvolutionParameters {
+        let product = Linear(weight: factors.down.transposed, bias: nil).forward([factors.up]).output
+        let sum = Tensor.combination(1, weight.widened, factors.scale, product.reshaped(weight.shape))
+        return replacing(weight: StoredTensor(sum))
+    }
+}
+
+/// What is done to each layer of a network that a LoRA may change, by its name in the checkpoint.
+struct LayerVisitor {
+    let linear: (String, inout Linear) -> Void
+    let convolution: (String, inout ConvolutionParameters) -> Void
 }
 
 /// LoRA files as this program writes them, in two layouts of diffusers.

@@ -36,14 +36,14 @@ struct Transformer: Sendable {
         path = w.path
         let width = shape.widths[level]
         norm = try w.groupNorm("norm", channels: width, groups: shape.groups, epsilon: 1e-6, silu: false)
-        projectIn = try w.linear("proj_in", in: width, out: width, asConvolution: !shape.linearProjection)
+        projectIn = try w.linear("proj_in", in: width, out: width)
         for i in 0..<shape.transformerLayers[level: level] {
             blocks.append(
                 try TransformerBlock(
                     w["transformer_blocks.\(i)"], width: width, heads: shape.heads[level: level],
                     textWidth: shape.textWidth, layer: layers.take()))
         }
-        projectOut = try w.linear("proj_out", in: width, out: width, asConvolution: !shape.linearProjection)
+        projectOut = try w.linear("proj_out", in: width, out: width)
     }
 
     func callAsFunction(_ x: Variable, _ context: AttentionContext) -> Variable {

@@ -28,8 +28,8 @@ public struct UNet: Sendable {
     public let selfAttentionLayerCount: Int
     /// Number of features in a pass's output: the middle block's and every up block's.
     public var blockFeatureCount: Int { up.count + 1 }
-    private let timeEmbedding: TimeEmbedding
-    private let convIn, convOut: ConvolutionParameters
+    private var timeEmbedding: TimeEmbedding
+    private var convIn, convOut: ConvolutionParameters
     private var down: [DownBlock] = []
     private var mid: MidBlock
     private var up: [UpBlock] = []
@@ -100,10 +100,28 @@ public struct UNet: Sendable {
             guard let factors = lora.sites[site] else { return }
             linear = linear.adding(factors)
         }
+        merged.forEachOtherLayer(
+            LayerVisitor(
+                linear: { site, linear in
+                    if let factors = lora.sites[site] { linear = linear.adding(factors) }
+                },
+                convolution: { site, convolution in
+                    if let factors = lora.sites[site] { convolution = convolution.adding(factors) }
+                }))
         return merged
     }
 
-    /// Linear layers of the transformers, in execution order: those that LoRA files change.
+    /// All layers that LoRA files may change: those of the transformers, then the residual blocks' and the others.
+    public var loraLayers: [LoRASite] {
+        var found = linearSites
+        var copy = self
+        copy.forEachOtherLayer(
+            LayerVisitor(
+                linear: { found.append(LoRASite($0, $1)) }, convolution: { found.append(LoRASite($0, $1)) }))
+        return found
+    }
+
+    /// Linear layers of the transformers, in execution order: those that most LoRA files change.
     public var linearSites: [LoRASite] {
         var found: [LoRASite] = []
         var copy = self
@@ -114,6 +132,15 @@ public struct UNet: Sendable {
     /// Sites that fine-tuning trains: the attention layers' own, in execution order.
     public var loraSites: [LoRASite] {
         linearSites.filter { $0.name.contains(".attn1.") || $0.name.contains(".attn2.") }
+    }
+
+    private mutating func forEachOtherLayer(_ visit: LayerVisitor) {
+        timeEmbedding.forEachLayer(visit)
+        visit.convolution("conv_in", &convIn)
+        for i in down.indices { down[i].forEachLayer(visit) }
+        mid.forEachLayer(visit)
+        for i in up.indices { up[i].forEachLayer(visit) }
+        visit.convolution("conv_out", &convOut)
     }
 
     private mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
@@ -129,32 +156,21 @@ struct UNetShape {
     let widths, heads, transformerLayers: [Int]
     let downTypes, upTypes: [String]
     let epsilon: Float
-    let linearProjection, flipsSinToCos: Bool
+    let flipsSinToCos: Bool
     let frequencyShift: Double
     var timeWidth: Int { 4 * widths[0] }
 
     init(_ config: ConfigFile) throws(Failure) {
-        for (key, reason) in [
-            ("addition_embed_type", "that is Stable Diffusion XL"),
-            ("class_embed_type", "class embeddings are not supported"),
-            ("num_class_embeds", "class embeddings are not supported"),
-            ("encoder_hid_dim", "that is another family of models"),
-            ("dual_cross_attention", "that is another family of models"),
-            ("time_cond_proj_dim", "that is a distilled model"),
-            ("resnet_skip_time_act", "that is another family of models"),
-            ("cross_attention_norm", "that is another family of models"),
-        ] { try config.refuse(key, because: reason) }
-        try config.refuse("resnet_time_scale_shift", because: "that is another family of models") {
-            $0 as? String == "default"
+        try config.checkClass(
+            ["UNet2DConditionModel"], hint: "Use a Stable Diffusion 1.x or 2.x model.")
+        try config.check(.unet)
+        // Null is no default for these: the network is made without a middle block, or without norms.
+        for key in ["mid_block_type", "norm_num_groups"] where config.isNull(key) {
+            throw Failure(
+                .badModel, code: "model.unsupported",
+                message: "\(config.path): `\(key)` is null, which is not supported",
+                hint: "Use a Stable Diffusion 1.x or 2.x model.")
         }
-        try config.refuse("time_embedding_type", because: "that is another family of models") {
-            $0 as? String == "positional"
-        }
-        try config.refuse("act_fn", because: "only SiLU is supported") { $0 as? String == "silu" }
-        try config.refuse("mid_block_type", because: "that is another family of models") {
-            $0 as? String == "UNetMidBlock2DCrossAttn"
-        }
-        try config.refuse("only_cross_attention", because: "that is another family of models")
         channels = try config.value("in_channels", default: 4)
         let outputs: Int = try config.value("out_channels", default: 4)
         guard channels == outputs else {
@@ -164,12 +180,12 @@ struct UNetShape {
                     "\(config.path): the U-Net takes \(channels) channels and gives \(outputs): an inpainting model",
                 hint: "Use the base model of the same family (4 channels in, 4 out).")
         }
-        sampleSize = try config.count("sample_size", default: 64)
+        sampleSize = try config.oneCount("sample_size", default: 64)
         widths = try config.counts("block_out_channels", default: [320, 640, 1280, 1280])
-        layersPerBlock = try config.count("layers_per_block", default: 2)
+        layersPerBlock = try config.oneCount("layers_per_block", default: 2)
         groups = try config.value("norm_num_groups", default: 32)
         epsilon = try config.value("norm_eps", default: Float(1e-5))
-        textWidth = try config.value("cross_attention_dim", default: 1280)
+        textWidth = try config.oneCount("cross_attention_dim", default: 1280)
         // diffusers' misnomer: attention_head_dim is the number of heads
         heads =
             config.isSet("num_attention_heads")
@@ -182,7 +198,8 @@ struct UNetShape {
         upTypes = try config.value(
             "up_block_types",
             default: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"])
-        linearProjection = try config.value("use_linear_projection", default: false)
+        // Whether the transformers' projections are linear or 1×1 convolutions, the stored shapes say.
+        _ = try config.value("use_linear_projection", default: false)
         flipsSinToCos = try config.value("flip_sin_to_cos", default: true)
         frequencyShift = Double(try config.value("freq_shift", default: 0) as Int)
         let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"]
@@ -204,7 +221,7 @@ struct UNetShape {
 /// Sinusoidal position of a timestep, through two linear layers; SiLU, which every residual block applies first, is
 /// included.
 struct TimeEmbedding: Sendable {
-    private let first, second: Linear
+    private var first, second: Linear
     private let width: Int
     private let flips: Bool
     private let shift: Double
@@ -236,5 +253,10 @@ struct TimeEmbedding: Sendable {
         let silu = Activation(.silu)
         let hidden = silu.forward([first.forward([Tensor([samples, width], rows)]).output]).output
         return silu.forward([second.forward([hidden]).output]).output
+    }
+
+    mutating func forEachLayer(_ visit: LayerVisitor) {
+        visit.linear("time_embedding.linear_1", &first)
+        visit.linear("time_embedding.linear_2", &second)
     }
 }

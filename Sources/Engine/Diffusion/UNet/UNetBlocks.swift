@@ -13,11 +13,13 @@ struct LayerCounter {
 
 /// (resnet ─ transformer)ⁿ ─ downsampling; every result is also a skip connection.
 struct DownBlock: Sendable {
+    private let path: String
     private var resnets: [ResnetBlock] = []
     private var transformers: [Transformer] = []
     private var downsampler: ConvolutionParameters?
 
     init(_ w: Weights, _ shape: UNetShape, level: Int, _ layers: inout LayerCounter) throws(Failure) {
+        path = w.path
         let width = shape.widths[level]
         for j in 0..<shape.layersPerBlock {
             let input = j > 0 ? width : shape.widths[max(level - 1, 0)]
@@ -54,11 +56,20 @@ struct DownBlock: Sendable {
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
         for i in transformers.indices { transformers[i].forEachLinear(body) }
     }
+
+    /// Its layers outside the transformers that a LoRA may change.
+    mutating func forEachLayer(_ visit: LayerVisitor) {
+        for i in resnets.indices { resnets[i].forEachLayer(visit) }
+        if var convolution = downsampler {
+            visit.convolution("\(path).downsamplers.0.conv", &convolution)
+            downsampler = convolution
+        }
+    }
 }
 
 /// resnet ─ transformer ─ resnet.
 struct MidBlock: Sendable {
-    private let first, second: ResnetBlock
+    private var first, second: ResnetBlock
     private var transformer: Transformer
 
     init(_ w: Weights, _ shape: UNetShape, _ layers: inout LayerCounter) throws(Failure) {
@@ -79,6 +90,12 @@ struct MidBlock: Sendable {
     }
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) { transformer.forEachLinear(body) }
+
+    /// Its layers outside the transformer that a LoRA may change.
+    mutating func forEachLayer(_ visit: LayerVisitor) {
+        first.forEachLayer(visit)
+        second.forEachLayer(visit)
+    }
 }
 
 /// (concatenate a skip ─ resnet ─ transformer)ⁿ⁺¹ ─ upsampling to the next skip's size.
@@ -122,5 +139,11 @@ struct UpBlock: Sendable {
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) {
         for i in transformers.indices { transformers[i].forEachLinear(body) }
+    }
+
+    /// Its layers outside the transformers that a LoRA may change.
+    mutating func forEachLayer(_ visit: LayerVisitor) {
+        for i in resnets.indices { resnets[i].forEachLayer(visit) }
+        upsampler?.forEachLayer(visit)
     }
 }

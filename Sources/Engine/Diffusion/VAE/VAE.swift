@@ -20,10 +20,19 @@ public struct VAE: Sendable {
     private let quant, postQuant: ConvolutionParameters?
 
     init(_ config: ConfigFile, _ weights: Weights) throws(Failure) {
-        try config.refuse("shift_factor", because: "latents with a shift are those of newer model families")
-        try config.refuse("latents_mean", because: "latents with means are those of newer model families")
+        try config.checkClass(
+            ["AutoencoderKL"], hint: "Use the VAE of a Stable Diffusion 1.x or 2.x model (AutoencoderKL).")
+        try config.check(.vae)
         let widths = try config.counts("block_out_channels", default: [64])
-        let layers = try config.count("layers_per_block", default: 1)
+        for key in ["down_block_types", "up_block_types"] {
+            guard let types = config.found(key) as? [Any], types.count != widths.count else { continue }
+            throw Failure(
+                .badModel, code: "model.config",
+                message:
+                    "\(config.path): `\(key)` has \(types.count) blocks, `block_out_channels` \(widths.count)",
+                hint: "Copy the model again.")
+        }
+        let layers = try config.oneCount("layers_per_block", default: 1)
         let groups: Int = try config.value("norm_num_groups", default: 32)
         let channels = try config.count("latent_channels", default: 4)
         scalingFactor = try config.value("scaling_factor", default: Float(0.18215))

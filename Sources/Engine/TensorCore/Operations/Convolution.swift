@@ -120,6 +120,12 @@ public struct ConvolutionParameters: Sendable {
         self.init(weight: StoredTensor(weight), bias: bias, stride: stride, padding: padding)
     }
 
+    /// The same convolution with other weights of the same shape.
+    public func replacing(weight: StoredTensor) -> ConvolutionParameters {
+        precondition(weight.shape == self.weight.shape, "\(weight.shape) for \(self.weight.shape)")
+        return ConvolutionParameters(weight: weight, bias: bias, stride: stride, padding: padding)
+    }
+
     /// Whether the kernel's places neither overlap nor are padded: a vision transformer's patches.
     var isPatchwise: Bool {
         stride > 1 && stride == kernel.height && stride == kernel.width && padding == .all(0)
