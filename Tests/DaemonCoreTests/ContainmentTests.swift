@@ -85,14 +85,14 @@ import Testing
 
     @Test func `the same reason for waiting is told once in ten minutes, and its end too`() {
         let scheduler = Scheduler()
-        #expect(scheduler.hinder("read-only", 0))
+        #expect(scheduler.pauseStarts("read-only", 0))
         for time in stride(from: 5.0, to: 600, by: 5) {
-            scheduler.liftHindrance(time)
-            #expect(!scheduler.hinder("read-only", time))
+            scheduler.resumeStarts(time)
+            #expect(!scheduler.pauseStarts("read-only", time))
         }
-        #expect(scheduler.hinder("full", 601))
+        #expect(scheduler.pauseStarts("full", 601))
         #expect(scheduler.placeWorked() == "full" && scheduler.placeWorked() == nil)
-        #expect(scheduler.hinder("full", 602))
+        #expect(scheduler.pauseStarts("full", 602))
     }
 
     @Test func `durations are counted exactly`() {

@@ -260,7 +260,7 @@ import Testing
         let (daemon, _) = daemon(cluster)
         try drop("x")
         try daemon.begin()
-        try turn(daemon, until: "the hindrance") { daemon.scheduler.hindrance != nil }
+        try turn(daemon, until: "the obstacle") { daemon.scheduler.obstacle != nil }
         #expect(cluster.starts.isEmpty)
         cluster.isReachable = true
         try turn(daemon, until: "the run") { cluster.starts == ["x"] }

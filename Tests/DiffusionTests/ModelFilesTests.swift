@@ -85,6 +85,48 @@ import Testing
         #expect(tokenizer.description.contains("added: <cattu>, <style>"), "\(tokenizer.description)")
     }
 
+    @Test func `what a tokenizer.json leaves out is as CLIP has it, and what it has otherwise is refused`()
+        throws
+    {
+        let saved: Saved = try Self.decode("saved5.json")
+        let scratch = try ScratchFolder(copying: "\(Self.folder)/saved5")
+        let url = URL(filePath: "\(scratch.path)/tokenizer.json")
+        let whole = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+        let model = try #require(whole["model"] as? [String: Any])
+        let merges = try #require(model["merges"] as? [[String]])
+        func write(_ change: (inout [String: Any]) -> Void) throws {
+            var object = whole
+            change(&object)
+            try JSONSerialization.data(withJSONObject: object).write(to: url)
+        }
+        // Merges as texts, as before tokenizers 0.20; nothing but words and merges.
+        try write {
+            $0 = [
+                "version": "1.0",
+                "model": [
+                    "type": "BPE", "vocab": model["vocab"] ?? [],
+                    "merges": merges.map { "\($0[0]) \($0[1])" },
+                ],
+            ]
+        }
+        #expect(try Tokenizer(folder: scratch.path).ids(saved.prompts[0]) == saved.ids[0])
+        for (word, change) in [
+            ("suffix", { $0["model"] = model.merging(["end_of_word_suffix": ""]) { $1 } }),
+            ("WordPiece", { $0["model"] = model.merging(["type": "WordPiece"]) { $1 } }),
+            ("normalizer", { $0["normalizer"] = ["type": "NFC"] }),
+            ("pre_tokenizer", { $0["pre_tokenizer"] = ["type": "ByteLevel"] }),
+            ("`byte_fallback`", { $0["model"] = model.merging(["byte_fallback": true]) { $1 } }),
+            ("</w>", { $0["model"] = ["vocab": ["a": 0], "merges": [[String]]()] }),
+        ] as [(String, (inout [String: Any]) -> Void)] {
+            try write(change)
+            let error = #expect(throws: Failure.self) { try Tokenizer(folder: scratch.path) }
+            #expect(
+                error?.code == "model.unsupported" && error?.message.contains(word) == true,
+                "\(word): \(error?.message ?? "")")
+        }
+    }
+
     @Test(arguments: ["\r\n", "\r", "\n\n"])
     func `merges are the same whichever way their lines end`(_ end: String) throws {
         let scratch = try ScratchFolder(copying: "starter/model/tokenizer")

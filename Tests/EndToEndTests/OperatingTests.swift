@@ -63,7 +63,8 @@ import Testing
         #expect(try inInbox("part.png.part").state == "ignored")
         #expect(try inInbox("never.yaml").state == "absent")
         #expect(
-            try explain("/etc/passwd").text == "/etc is no inbox; sub-folders of inboxes are not looked into."
+            try explain("/etc/passwd").text
+                == "/etc is no inbox; the daemon does not scan sub-folders of inboxes."
         )
 
         let kept = try #require(waiting(place).first { $0["name"]?.string == "kept" }?["id"]?.string)
@@ -290,7 +291,7 @@ import Testing
         read(until: "the old configuration stays: what is put away")
         try reload(
             config.replacingOccurrences(of: "outbox: \(place.outbox)", with: "outbox: \(place.outbox)2"))
-        read(until: "taken at the next start only")
+        read(until: "take effect at the next start")
         read(until: "configuration reloaded")
         daemon.terminate()
         daemon.waitUntilExit()

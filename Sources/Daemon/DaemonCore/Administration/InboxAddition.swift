@@ -172,7 +172,7 @@ public struct InboxAddition {
     }
 
     /// How the service watches the inbox, or why it does not.
-    private enum Look {
+    private enum WatchState {
         case watched(String)
         case not(String, mayChange: Bool = false)
     }
@@ -182,7 +182,7 @@ public struct InboxAddition {
         -> String
     {
         var unit = unit
-        var look = hasChanges ? Look.not("") : ask(unit)
+        var look = hasChanges ? WatchState.not("") : ask(unit)
         if case .not = look {
             let isUp = unit.reloadManager() && unit.restart()
             look = isUp ? wait(&unit) : .not("it does not start")
@@ -198,7 +198,7 @@ public struct InboxAddition {
         }
     }
 
-    private func ask(_ unit: SystemdUnit) -> Look {
+    private func ask(_ unit: SystemdUnit) -> WatchState {
         guard let process = unit.process else { return .not("it does not run") }
         let state = StateReader(stateFolder ?? unit.stateFolder)
         guard state.status?.pid == process else {
@@ -213,7 +213,7 @@ public struct InboxAddition {
     }
 
     /// Asks until the service watches the inbox, or has run for long enough.
-    private func wait(_ unit: inout SystemdUnit) -> Look {
+    private func wait(_ unit: inout SystemdUnit) -> WatchState {
         let end = ContinuousClock.now + .seconds(10)
         while true {
             unit.refresh()

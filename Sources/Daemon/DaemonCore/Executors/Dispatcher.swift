@@ -39,8 +39,8 @@ final class Dispatcher {
 
     /// Starts as many runs as the configuration allows.
     func startRuns() {
-        scheduler.liftHindrance(now)
-        guard !scheduler.isHindered(now) else { return }
+        scheduler.resumeStarts(now)
+        guard !scheduler.areStartsPaused(now) else { return }
         while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
             guard job.ambiguous.isEmpty else {
                 lifecycle.quarantine(job, Failure(ambiguous: job.spec, among: job.ambiguous))
@@ -59,7 +59,7 @@ final class Dispatcher {
             try context.store.prepareRun(&ready)
         } catch {
             lifecycle.enqueueIfThere(job)
-            lifecycle.hinder(error)
+            lifecycle.pauseStarts(error)
             return false
         }
         do {
@@ -73,7 +73,7 @@ final class Dispatcher {
             return true
         } catch {
             lifecycle.enqueueIfThere(job)
-            lifecycle.hinder(error)
+            lifecycle.pauseStarts(error)
             return false
         }
     }

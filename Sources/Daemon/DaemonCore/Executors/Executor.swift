@@ -37,7 +37,7 @@ protocol Executor: AnyObject {
     func stop(_ job: String)
     /// Stops all runs, first gently; they are killed after `seconds`.
     ///
-    /// - Parameter whileWaiting: is called again and again meanwhile; true: the runs are killed at once.
+    /// - Parameter whileWaiting: called repeatedly during the wait; true: the runs are killed at once.
     /// - Returns: how each run ended. The executor forgets them.
     func stopAll(within seconds: Double, whileWaiting: () -> Bool) -> [EndedRun]
 

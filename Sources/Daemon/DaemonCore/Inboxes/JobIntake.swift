@@ -42,7 +42,7 @@ final class JobIntake {
             do { try look(into: inbox, all: all, beforeClaim) } catch {
                 inbox.hasLeftovers = true
                 inbox.retryLater(now)
-                lifecycle.hinder(error)
+                lifecycle.pauseStarts(error)
             }
         }
     }
@@ -52,7 +52,7 @@ final class JobIntake {
         var goesOn = true
         repeat {
             let start = ContinuousClock.now
-            context.metrics.countLook(inbox.reason)
+            context.metrics.countScan(inbox.reason)
             try inbox.scan(context.files, now)
             reportUnreadable(inbox)
             reportPlaceholders(inbox)

@@ -74,7 +74,7 @@ final class JobLifecycle {
         context.log.event(
             .postponed, "postponed: \(reason)", job, run: run, level: .warning,
             EventLog.fields(failure.code, .place, stage: run.stage))
-        hinder(reason)
+        pauseStarts(reason)
     }
 
     /// Counts an attempt for a run that crashed. Runs the job again a little later, or quarantines it. Other jobs go on.
@@ -109,7 +109,7 @@ final class JobLifecycle {
             retry(job, failure, run)
         } catch {
             scheduler.enqueue(job)
-            hinder(error)
+            pauseStarts(error)
         }
     }
 
@@ -136,7 +136,7 @@ final class JobLifecycle {
             // A published job no longer needs its inputs: another job may put them away.
             if job.state == .publishing { scheduler.releaseInputs(of: job) }
             scheduler.enqueue(job)
-            hinder(error)
+            pauseStarts(error)
         }
     }
 
@@ -209,7 +209,7 @@ final class JobLifecycle {
             var job = job
             if job.state == .running { job.state = .claimed }
             enqueueIfThere(job)
-            hinder(error)
+            pauseStarts(error)
             return false
         }
     }
@@ -226,16 +226,16 @@ final class JobLifecycle {
     // MARK: - Places
 
     /// Pauses all starts for a while after a failed file call.
-    func hinder(_ error: FileError) {
+    func pauseStarts(_ error: FileError) {
         context.metrics.countError("file.\(error.operation)", .place)
         let fields = EventLog.fields("file.\(error.operation)", .place)
-        hinder(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
+        pauseStarts(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
     /// Pauses all starts for a while because an executor cannot take a run.
-    func hinder(_ failure: Failure) {
+    func pauseStarts(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
-        hinder(Self.reason(failure), EventLog.fields(failure.code, .place))
+        pauseStarts(Self.reason(failure), EventLog.fields(failure.code, .place))
     }
 
     /// A run has started: the place that the daemon waited for works.
@@ -244,8 +244,8 @@ final class JobLifecycle {
         context.log.write(.notice, "waiting no more: \(reason)")
     }
 
-    private func hinder(_ reason: String, _ fields: [String: String] = [:]) {
-        guard scheduler.hinder(reason, now) else { return }
+    private func pauseStarts(_ reason: String, _ fields: [String: String] = [:]) {
+        guard scheduler.pauseStarts(reason, now) else { return }
         context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
     }
 }

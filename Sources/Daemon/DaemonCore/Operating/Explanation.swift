@@ -72,7 +72,7 @@ public struct Explanation: Sendable {
         private var elsewhere: String {
             configuration.inboxes.isEmpty
                 ? "No inbox is known: give the daemon's --config or --state, or --inbox."
-                : "\(folder) is no inbox; sub-folders of inboxes are not looked into."
+                : "\(folder) is no inbox; the daemon does not scan sub-folders of inboxes."
         }
 
         private func untouchable(_ kind: FileStatus.Kind) -> Explanation? {
@@ -109,7 +109,7 @@ public struct Explanation: Sendable {
                 }
                 return Explanation(
                     .ready,
-                    "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next look.\(silence)"
+                    "\(name) is ready: the job `\(stem(pair.spec))` is claimed at the daemon's next scan.\(silence)"
                 )
             }
             if let control = found.downloads[name] {
@@ -189,11 +189,11 @@ public struct Explanation: Sendable {
             let place = queue.firstIndex { $0.id == job.id }.map {
                 ", as number \($0 + 1) of \(queue.count)"
             }
-            let tries = job.crashes == 0 ? "" : "; \(job.crashes) of its runs have crashed"
-            let why = daemon.hindrance.map { " The daemon starts nothing now: \($0)." }
+            let crashes = job.crashes == 0 ? "" : "; \(job.crashes) of its runs have crashed"
+            let why = daemon.obstacle.map { " The daemon starts nothing now: \($0)." }
             return Explanation(
                 .claimed,
-                start + "waits for its turn\(place ?? "")\(tries).\(daemon.isAlive ? why ?? "" : silence)")
+                start + "waits for its turn\(place ?? "")\(crashes).\(daemon.isAlive ? why ?? "" : silence)")
         }
 
         /// Explains a file of a job that has ended, from the newest record that names it.
@@ -223,7 +223,7 @@ public struct Explanation: Sendable {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
             let retry =
-                record.kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(record.id)` tries again"
+                record.kind?.hintsAtRequeue == true ? "" : "; `clipdragd requeue \(record.id)` runs it again"
             return Explanation(
                 .failed,
                 start

@@ -43,7 +43,7 @@ final class Metrics {
     private var lastSuccess = 0.0
     private var retries = 0
     private var hookFailures = 0
-    private var looks: [String: Int] = [:]
+    private var scans: [String: Int] = [:]
     private var errors: [String: Int] = [:]
     private var watchesLost = 0
     private var (settles, settleSeconds) = (0, 0.0)
@@ -63,8 +63,8 @@ final class Metrics {
     /// Counts a run of the hook that failed.
     func countHookFailure() { hookFailures += 1 }
 
-    /// Counts a look at an inbox.
-    func countLook(_ reason: WatchedInbox.Reason) { looks[reason.rawValue, default: 0] += 1 }
+    /// Counts a scan of an inbox.
+    func countScan(_ reason: WatchedInbox.Reason) { scans[reason.rawValue, default: 0] += 1 }
 
     /// Counts an inbox that went away or was replaced.
     func countLostWatch() { watchesLost += 1 }
@@ -156,7 +156,7 @@ final class Metrics {
         family(
             "rescans_total", "counter", "Scans of whole inboxes, by cause.",
             WatchedInbox.Reason.allCases.map {
-                ("{reason=\"\($0.rawValue)\"}", Double(looks[$0.rawValue] ?? 0))
+                ("{reason=\"\($0.rawValue)\"}", Double(scans[$0.rawValue] ?? 0))
             })
         family(
             "errors_total", "counter", "Errors, by code and by what is at fault: job, place or crash.",

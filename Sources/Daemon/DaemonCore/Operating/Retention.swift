@@ -5,10 +5,10 @@ import ServiceConfiguration
 /// Removes results and inputs that the daemon has kept for as long as the configuration's `retention` says.
 struct Retention: Sendable {
     private static let interval = 3600.0
-    /// When to look next, seconds since 1970.
+    /// When to check next, seconds since 1970.
     private(set) var next = 0.0
 
-    /// Whether it is time to look.
+    /// Whether a check is due.
     func isDue(_ now: Double) -> Bool { now >= next }
 
     /// Removes what is too old. What cannot be removed is tried again an hour later.

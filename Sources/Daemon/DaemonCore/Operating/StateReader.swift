@@ -31,7 +31,7 @@ public struct StateReader: Sendable {
     }
 
     /// Why the daemon starts nothing now: `paused`, `draining`, or the place that does not work.
-    public var hindrance: String? { status?.why }
+    public var obstacle: String? { status?.why }
 
     /// The running job of an ID.
     public func running(_ id: String) -> DaemonStatus.RunningJob? { status?.running.first { $0.id == id } }

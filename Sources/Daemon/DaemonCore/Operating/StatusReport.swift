@@ -40,9 +40,9 @@ final class StatusReport {
     ///   - hasNews: whether something may have changed.
     ///   - atOnce: writes it now.
     func update(order: String?, hasNews: Bool, atOnce: Bool = false) {
-        let hindrance = order ?? scheduler.hindrance.map { "waiting: \($0.reason)" }
+        let obstacle = order ?? scheduler.obstacle.map { "waiting: \($0.reason)" }
         pace.run(hasNews: hasNews, atOnce: atOnce) {
-            writeStatus(hindrance)
+            writeStatus(obstacle)
             writeMetrics(isPaused: order != nil)
             // Free the memory of a long queue's text.
             if scheduler.queue.count > 500 { cl_trim_memory() }
@@ -51,12 +51,12 @@ final class StatusReport {
         let polled = inboxes.all.filter { $0.isAttached && $0.mode != .inotify }.map(\.path)
         notifier.status(
             "\(runs.count) running, \(scheduler.queue.count) waiting, \(lifecycle.failures) failed"
-                + (hindrance.map { "; \($0)" } ?? "")
+                + (obstacle.map { "; \($0)" } ?? "")
                 + (away.isEmpty ? "" : "; degraded: \(away.joined(separator: ", ")) is not there")
                 + (polled.isEmpty ? "" : "; polling \(polled.joined(separator: ", "))"))
     }
 
-    private func writeStatus(_ hindrance: String?) {
+    private func writeStatus(_ obstacle: String?) {
         let running = runs.all.map { run in
             let progress = runs.progress(of: run)
             return DaemonStatus.RunningJob(
@@ -75,7 +75,7 @@ final class StatusReport {
             DaemonStatus.Inbox(path: $0.path, watch: $0.mode?.rawValue ?? "away")
         }
         let status = DaemonStatus(
-            pid: Int(getpid()), paused: hindrance != nil, why: hindrance, running: running, waiting: waiting,
+            pid: Int(getpid()), paused: obstacle != nil, why: obstacle, running: running, waiting: waiting,
             loneHalves: lone, outbox: context.configuration.outbox, inboxes: watched)
         let bytes = status.bytes
         let digest = Digest.sha256(bytes)
@@ -102,7 +102,7 @@ final class StatusReport {
             depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
             waitingHalves: halves.count, orphans: halves.count(where: \.isOrphan),
             quarantined: quarantined, overflows: inboxes.all.reduce(0) { $0 + $1.overflows },
-            version: context.setup.version, isPaused: isPaused, isWaiting: scheduler.hindrance != nil,
+            version: context.setup.version, isPaused: isPaused, isWaiting: scheduler.obstacle != nil,
             modes: inboxes.all.map(\.mode),
             places: [configuration.outbox ?? "/", context.setup.stateFolder])
         context.metrics.write(sample, to: path, context.files, now)

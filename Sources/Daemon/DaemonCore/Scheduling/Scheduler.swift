@@ -20,7 +20,7 @@ final class Scheduler {
     private var earliestStarts: [String: Double] = [:]
     private var claims: [String: Claim] = [:]
     /// The place that does not work, and when to try it again. Nothing starts until then.
-    private(set) var hindrance: (reason: String, until: Double)?
+    private(set) var obstacle: (reason: String, until: Double)?
 
     /// The reason for waiting that was told last, and when.
     private var told: (reason: String, at: Double)?
@@ -87,8 +87,8 @@ final class Scheduler {
     /// Starts nothing for a while: a place does not work.
     ///
     /// - Returns: whether that is new.
-    func hinder(_ reason: String, _ now: Double) -> Bool {
-        hindrance = (reason, now + Self.placeSeconds)
+    func pauseStarts(_ reason: String, _ now: Double) -> Bool {
+        obstacle = (reason, now + Self.placeSeconds)
         if let told, told.reason == reason, now - told.at < Self.tellSeconds { return false }
         told = (reason, now)
         return true
@@ -103,13 +103,13 @@ final class Scheduler {
     }
 
     /// Tries a hindered place again once its time has come.
-    func liftHindrance(_ now: Double) { if let hindrance, now >= hindrance.until { self.hindrance = nil } }
+    func resumeStarts(_ now: Double) { if let obstacle, now >= obstacle.until { self.obstacle = nil } }
 
     /// Whether a place does not work, and is not to be tried yet.
-    func isHindered(_ now: Double) -> Bool { hindrance.map { now < $0.until } ?? false }
+    func areStartsPaused(_ now: Double) -> Bool { obstacle.map { now < $0.until } ?? false }
 
     /// When a job that waits for its time may start, or a place is to be tried again.
     func nextTime(_ now: Double) -> Double {
-        min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, hindrance?.until ?? .infinity)
+        min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, obstacle?.until ?? .infinity)
     }
 }

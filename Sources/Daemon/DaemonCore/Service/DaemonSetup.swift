@@ -2,7 +2,7 @@ import Failures
 import JobFiles
 import ServiceConfiguration
 
-/// What a daemon needs to know besides its configuration.
+/// The set-up of a daemon: its configuration, and what the program adds.
 public struct DaemonSetup: Sendable {
     /// The configuration.
     public var configuration: Configuration

@@ -61,7 +61,7 @@ struct StatusCommand: ParsableCommand {
         }
         row(
             "daemon", daemon.isAlive ? "running, process \(status.pid)" : "not running",
-            daemon.hindrance.map { "(\($0))" })
+            daemon.obstacle.map { "(\($0))" })
         for inbox in status.inboxes { row("inbox", "\(inbox.path), \(inbox.watch)") }
         for job in status.running {
             row("running", job.name, job.stage.map { "\($0) \(job.step ?? 0)/\(job.total ?? 0)" }, job.id)

@@ -307,7 +307,9 @@ struct TokenizerJSON {
                 hint: "Use the tokenizer of a CLIP model.")
         }
         let model = file.section("model")
-        guard model.text("type") ?? "BPE" == "BPE", model.text("end_of_word_suffix") == "</w>" else {
+        // What is left out is as CLIP's tokenizer has it: transformers makes these parts by the tokenizer's class.
+        guard model.text("type") ?? "BPE" == "BPE", model.text("end_of_word_suffix") ?? "</w>" == "</w>"
+        else {
             throw unsupported(
                 "its model is \(model.text("type") ?? "unknown") with the suffix `\(model.text("end_of_word_suffix") ?? "")`"
             )
@@ -318,14 +320,20 @@ struct TokenizerJSON {
         }
         let normalizer = file.section("normalizer")
         let steps = normalizer.found("normalizers") as? [[String: Any]] ?? []
-        guard steps.compactMap({ $0["type"] as? String }) == ["NFC", "Replace", "Lowercase"] else {
+        guard
+            file.found("normalizer") == nil
+                || steps.compactMap({ $0["type"] as? String }) == ["NFC", "Replace", "Lowercase"]
+        else {
             throw unsupported("its normalizer is not NFC, white space, lower case")
         }
         let cuts = file.section("pre_tokenizer").found("pretokenizers") as? [[String: Any]] ?? []
-        guard cuts.compactMap({ $0["type"] as? String }) == ["Split", "ByteLevel"],
-            let pattern = (cuts[0]["pattern"] as? [String: Any])?["Regex"] as? String,
-            pattern.replacingOccurrences(of: #"<\|startoftext\|>|<\|endoftext\|>|"#, with: "")
-                == Self.pattern.replacingOccurrences(of: #"<\|startoftext\|>|<\|endoftext\|>|"#, with: "")
+        let pattern = (cuts.first?["pattern"] as? [String: Any])?["Regex"] as? String
+        let specials = #"<\|startoftext\|>|<\|endoftext\|>|"#
+        guard
+            file.found("pre_tokenizer") == nil
+                || cuts.compactMap({ $0["type"] as? String }) == ["Split", "ByteLevel"]
+                    && pattern?.replacingOccurrences(of: specials, with: "")
+                        == Self.pattern.replacingOccurrences(of: specials, with: "")
         else { throw unsupported("its pre_tokenizer cuts texts otherwise") }
         guard let words = model.found("vocab") as? [String: Int], !words.isEmpty,
             let merges = model.found("merges") as? [Any]
@@ -334,6 +342,9 @@ struct TokenizerJSON {
                 .badModel, code: "model.config",
                 message: "\(file.path): its model has no `vocab` or no `merges`",
                 hint: "Copy the model's tokenizer folder again.")
+        }
+        guard words.keys.contains(where: { $0.hasSuffix("</w>") }) else {
+            throw unsupported("its words have no end of word `</w>`")
         }
         self.words = words
         var pairs: [TokenizerFiles.Merge] = []
