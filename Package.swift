@@ -36,8 +36,11 @@ let package = Package(
             name: "CKernels", exclude: ["vector.inc", "tile.inc"], cSettings: optimisedC,
             linkerSettings: [.linkedLibrary("openblas")]),
 
+        // What people may see of a text from outside.
+        .target(name: "PrintableText", swiftSettings: strict),
+
         // What every module throws.
-        .target(name: "Failures", swiftSettings: strict),
+        .target(name: "Failures", dependencies: ["PrintableText"], swiftSettings: strict),
 
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
@@ -62,7 +65,8 @@ let package = Package(
 
         // What people write.
         .target(
-            name: "YAMLDocuments", dependencies: ["CYAML", "Failures", "Settings"], swiftSettings: strict),
+            name: "YAMLDocuments", dependencies: ["CYAML", "Failures", "PrintableText", "Settings"],
+            swiftSettings: strict),
         .target(
             name: "SpecParser", dependencies: ["Failures", "Settings", "YAMLDocuments"],
             swiftSettings: strict),
@@ -76,9 +80,12 @@ let package = Package(
         .target(
             name: "Digests", dependencies: ["CDigests"], path: "Sources/Daemon/Digests", swiftSettings: strict
         ),
-        .target(name: "JSON", path: "Sources/Daemon/JSON", swiftSettings: strict),
         .target(
-            name: "DurableFiles", dependencies: ["CLinux", "Digests", "Failures", system],
+            name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
+            swiftSettings: strict),
+        .target(
+            name: "DurableFiles",
+            dependencies: ["CLinux", "Digests", "Failures", "PrintableText", system],
             path: "Sources/Daemon/DurableFiles",
             swiftSettings: strict),
         .target(
@@ -135,10 +142,13 @@ let package = Package(
         .target(
             name: "HostileInput",
             dependencies: [
-                "Failures", "ServiceConfiguration", "SpecParser", "YAMLDocuments", "Imaging", "Settings",
+                "Failures", "PrintableText", "ServiceConfiguration", "Settings", "SpecParser",
+                "YAMLDocuments", "Imaging",
                 "TensorCore",
             ],
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
+        .testTarget(
+            name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
             name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
             swiftSettings: strict),
@@ -201,8 +211,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Failures", "Digests", "DurableFiles", "JSON", "JobFiles", "Settings", "SpecParser",
-                "Imaging",
+                "Failures", "Digests", "DurableFiles", "JSON", "JobFiles", "PrintableText", "Settings",
+                "SpecParser", "Imaging",
                 "clipdragd", "generate", "TestSupport",
             ],
             swiftSettings: strict),

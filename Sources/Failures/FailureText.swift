@@ -1,3 +1,5 @@
+import PrintableText
+
 extension Failure: CustomStringConvertible {
     /// The whole message, as on a terminal and in error.txt:
     ///
@@ -9,7 +11,8 @@ extension Failure: CustomStringConvertible {
     /// The parts of the place that are not known are left out, and so is an empty source line.
     public var description: String {
         let start = place.map { "\($0.text): " } ?? ""
-        let lines = ["\(start)error: \(message)"] + (place?.excerptLines ?? []) + [hint]
+        let lines =
+            ["\(start)error: \(message.printable)"] + (place?.excerptLines ?? []) + [hint.printable]
         return lines.joined(separator: "\n")
     }
 }
@@ -17,18 +20,19 @@ extension Failure: CustomStringConvertible {
 extension Failure.Place {
     /// `FILE:LINE:COLUMN`, as far as it is known.
     fileprivate var text: String {
-        ([file] + [line, column].compactMap { $0.map(String.init) }).joined(separator: ":")
+        ([file.printable] + [line, column].compactMap { $0.map(String.init) }).joined(separator: ":")
     }
 
-    /// The excerpt and the caret below it. Control characters become spaces; a long line is cut around the caret.
+    /// The excerpt and the caret below it. A tab becomes a space, what is not printable its escape; a long line is cut around
+    /// the caret.
     fileprivate var excerptLines: [String] {
-        let characters = (excerpt ?? "").unicodeScalars.map {
-            $0.value < 32 || $0.value == 127 ? " " : String($0)
-        }
+        let characters = (excerpt ?? "").unicodeScalars.map { $0 == "\t" ? " " : String($0).printable }
         guard !characters.isEmpty, let column else { return [] }
         let first = max(0, min(column - 1, characters.count) - 60)
         let shown = characters[first...].prefix(100).joined()
-        let caret = String(repeating: " ", count: column - 1 - first) + "^"
+        let before = characters[first...].prefix(column - 1 - first).joined().unicodeScalars.count
+        let beyond = max(0, column - 1 - characters.count)
+        let caret = String(repeating: " ", count: before + beyond) + "^"
         return ["    \(first > 0 ? "…" : "")\(shown)", "    \(first > 0 ? " " : "")\(caret)"]
     }
 }

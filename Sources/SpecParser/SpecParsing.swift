@@ -7,18 +7,16 @@ import YAMLDocuments
 public struct ParsedSpec: Sendable {
     /// What was written.
     public let spec: EditSpec
-    private let text: String
-    private let file: String
+    let source: SourceText
 
-    init(spec: EditSpec, text: String, file: String) {
+    init(spec: EditSpec, source: SourceText) {
         self.spec = spec
-        self.text = text
-        self.file = file
+        self.source = source
     }
 
     /// An error at a place of this spec.
     public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
-        SourceText(file: file, text: text, .badSpec).error(code, message, at: mark, do: hint)
+        source.error(code, message, at: mark, do: hint)
     }
 }
 
@@ -36,10 +34,7 @@ public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedS
             do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
     let spec = try SpecDecoder(decoder: DocumentDecoder(source: source)).spec(root)
-    return ParsedSpec(
-        spec: spec,
-        text: String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\u{feff}", with: ""),
-        file: file)
+    return ParsedSpec(spec: spec, source: source)
 }
 
 private struct SpecDecoder {
@@ -52,6 +47,13 @@ private struct SpecDecoder {
     ]
 
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
+        if case .scalar(let text, isPlain: true, _) = root, let colon = text.firstIndex(of: ":"),
+            Self.keys.contains(String(text[..<colon])), OddCharacter.first(in: text) == nil
+        {
+            let rest = text[text.index(after: colon)...].drop { $0.isWhitespace }
+            throw decoder.wrongKind(
+                root, "a spec", "a mapping", do: "Write a space behind the colon: \(text[...colon]) \(rest)")
+        }
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
@@ -77,7 +79,7 @@ private struct SpecDecoder {
                 node, "`method`", code: "spec.unknown_method", among: MethodRow.names)
         }
         if let node = entries["seed"]?.value {
-            spec.seed = UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
+            spec.seed = try seed(node)
         }
         if let node = entries["priority"]?.value {
             spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
@@ -93,6 +95,15 @@ private struct SpecDecoder {
                 do: "Write `drags:`, or `prompt: {edit: …}`, or both.")
         }
         return spec
+    }
+
+    private func seed(_ node: YAMLNode) throws(Failure) -> UInt64 {
+        if case .scalar("-1", isPlain: true, let mark) = node {
+            throw decoder.error(
+                "spec.range", "`seed` is -1, which is out of range", at: mark,
+                do: "Write a value from 0 to \(Int.max). No value draws a seed by chance.")
+        }
+        return UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
     }
 
     private func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
@@ -123,6 +134,18 @@ private struct SpecDecoder {
     }
 
     private func words(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
+        if case .scalar(let text, isPlain: true, let mark) = node,
+            let comment = decoder.source.commentCutting(text, at: mark)
+        {
+            throw decoder.source.error(
+                Complaint(
+                    code: "spec.unquoted",
+                    message: "\(what) ends before `\(comment.words)`, which YAML takes for a comment",
+                    index: comment.index,
+                    hint:
+                        "Quote the whole text: \"\(text) \(comment.words)\". Before a comment write two spaces."
+                ))
+        }
         let text = try decoder.text(node, what)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw decoder.error(
@@ -183,16 +206,57 @@ private struct SpecDecoder {
     private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
         -> [Double]
     {
-        guard case .sequence(let items, _) = node, items.count == count else {
-            throw decoder.wrongKind(node, what, form)
+        guard case .sequence(let items, _) = node else {
+            let meant = bareNumbers(node).map { "Write [\($0)]." }
+            throw decoder.wrongKind(node, what, form, do: meant)
         }
+        guard items.count == count else { throw wrongCount(node, items, what, form) }
         var numbers: [Double] = []
         for item in items { numbers.append(try decoder.number(item, "a number of \(what)")) }
         return numbers
     }
 
+    /// A list of too few or too many numbers.
+    private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure
+    {
+        for item in items {
+            guard case .scalar(let text, true, _) = item, OddCharacter.first(in: text) != nil else {
+                continue
+            }
+            return decoder.wrongKind(item, "a number of \(what)", "a number")
+        }
+        var hint = "Write \(form)."
+        for (left, right) in zip(items, items.dropFirst()) {
+            if case .scalar(let whole, true, let mark) = left, case .scalar(let part, true, let next) = right,
+                let number = decoder.decimalComma(whole, mark, part, next)
+            {
+                hint = "A comma separates numbers. Write a decimal point: \(number)."
+                break
+            }
+        }
+        if items.count == 1, let numbers = bareNumbers(items[0]), numbers.contains(",") {
+            hint = "Write a comma between numbers: [\(numbers)]."
+        }
+        return decoder.error(
+            "spec.type",
+            "\(what) must be \(form), not a list of \(items.count) \(items.count == 1 ? "value" : "values")",
+            at: node.mark, do: hint)
+    }
+
+    /// The numbers of a text that holds nothing else, as `1, 2`, `1 2` and `(1, 2)` do.
+    private func bareNumbers(_ node: YAMLNode) -> String? {
+        guard case .scalar(let text, _, _) = node else { return nil }
+        let parts = text.split { " ,;()".contains($0) }.map(String.init)
+        return !parts.isEmpty && parts.allSatisfy(isPlainNumber) ? parts.joined(separator: ", ") : nil
+    }
+
     private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {
         guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
+        if let shape = bareShape(items) {
+            throw decoder.error(
+                "spec.type", "`mask` is a list of numbers, which names no shape", at: node.mark,
+                do: "Write mask: \(shape).")
+        }
         guard !items.isEmpty else {
             throw decoder.error(
                 "spec.empty_mask", "`mask` is an empty list", at: node.mark,
@@ -203,8 +267,42 @@ private struct SpecDecoder {
         return regions
     }
 
+    /// The shape that a list of numbers or points was meant as.
+    private func bareShape(_ items: [YAMLNode]) -> String? {
+        func numbers(_ items: [YAMLNode]) -> String? {
+            let texts = items.compactMap { item -> String? in
+                guard case .scalar(let text, _, _) = item, isPlainNumber(text) else { return nil }
+                return text
+            }
+            return texts.count == items.count ? "[\(texts.joined(separator: ", "))]" : nil
+        }
+        if let list = numbers(items), !items.isEmpty {
+            switch items.count {
+            case 3: return "{circle: \(list)}"
+            case 4: return "{rect: \(list)}"
+            default: return "{rect: [x, y, width, height]}"
+            }
+        }
+        let corners = items.compactMap { item -> String? in
+            guard case .sequence(let pair, _) = item, pair.count == 2 else { return nil }
+            return numbers(pair)
+        }
+        guard corners.count == items.count, let first = corners.first else { return nil }
+        return corners.count == 1 ? "{circle: [x, y, radius]}" : "{polygon: [\(first), …]}"
+    }
+
     private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
-        guard case .mapping(let written, _) = node else { return .file(try fileName(node, "`mask`")) }
+        guard case .mapping(let written, _) = node else {
+            if case .scalar(let text, let isPlain, _) = node, !node.isNull,
+                !isPlain || (!isPlainNumber(text) && !["true", "false"].contains(text.lowercased()))
+            {
+                return .file(try fileName(node, "`mask`"))
+            }
+            throw decoder.wrongKind(
+                node, "a region of `mask`", "a picture's name, {rect: …}, {circle: …} or {polygon: …}",
+                do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}."
+            )
+        }
         let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
         guard written.count == 1, let entry = written.first else {
             throw decoder.error(

@@ -16,7 +16,11 @@ extension ParsedSpec {
                     throw error(
                         "spec.point_outside",
                         "`\(name)` is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
-                        at: point.mark, do: "Write x from 0 to \(width - 1) and y from 0 to \(height - 1).")
+                        at: point.mark,
+                        do: "Write x from 0 to \(width - 1) and y from 0 to \(height - 1)."
+                            + (isExchanged(point.value, width, height)
+                                ? " x comes first: [\(plainNumber(point.value.y)), \(plainNumber(point.value.x))] lies in the picture."
+                                : ""))
                 }
             }
         }
@@ -26,6 +30,11 @@ extension ParsedSpec {
                 "this region of the mask lies outside the picture of \(width)×\(height) pixels",
                 at: region.mark, do: "Write regions in the picture's pixels.")
         }
+    }
+
+    /// Whether a point outside the picture lies in it when x and y are exchanged.
+    private func isExchanged(_ point: EditSpec.Point, _ width: Int, _ height: Int) -> Bool {
+        point.y < Double(width) && point.x < Double(height)
     }
 
     private func touches(_ region: EditSpec.Region, width: Double, height: Double) -> Bool {
@@ -62,9 +71,11 @@ extension ParsedSpec {
                 do: "Put the file beside the spec.")
         }
         guard let path = realPath(name) else {
+            let comment = source.commentCutting(name, at: reference.mark)
             throw error(
                 "spec.reference_missing", "`\(name)` is not there", at: reference.mark,
-                do: "Put the file beside the spec, or correct its name.")
+                do: "Put the file beside the spec, or correct its name."
+                    + (comment.map { " If `\($0.words)` belongs to the name, quote the whole of it." } ?? ""))
         }
         guard path.hasPrefix(root == "/" ? "/" : root + "/") else {
             throw error(

@@ -19,18 +19,99 @@ package struct DocumentDecoder {
         guard case .mapping(let entries, _) = node else {
             throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
         }
-        for entry in entries where !keys.contains(entry.key) {
+        for (i, entry) in entries.enumerated() where !keys.contains(entry.key) {
+            if i > 0, case .scalar(let whole, true, let mark) = entries[i - 1].value, entry.value.isNull,
+                let number = decimalComma(whole, mark, entry.key, entry.keyMark)
+            {
+                throw error(
+                    "spec.type", "`\(entries[i - 1].key)` is \(whole),\(entry.key), and a comma ends a value",
+                    at: mark, do: "Write a decimal point: \(number).")
+            }
             let near = suggestion(for: entry.key, among: keys)
-            throw error(
-                "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
-                do: "Known keys: \(keys.joined(separator: ", ")).")
+            throw oddKey(entry, what, keys)
+                ?? (i > 0 ? cutByComma(entries[i - 1], entry, what) : nil)
+                ?? error(
+                    "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
+                    do: "Known keys: \(keys.joined(separator: ", ")).")
         }
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
-    package func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String) -> Failure {
-        error(
-            "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark, do: "Write \(wanted).")
+    /// The error of a "key" that is the rest of a value: a comma between brackets ends a value without quotes.
+    private func cutByComma(_ before: YAMLEntry, _ entry: YAMLEntry, _ what: String) -> Failure? {
+        guard entry.value.isNull, case .scalar(let text, true, let mark) = before.value, !before.value.isNull,
+            mark.line == entry.keyMark.line
+        else { return nil }
+        let isNumber = isPlainNumber(text)
+        return error(
+            "spec.unknown_key",
+            "\(what) has no key `\(entry.key)`: the comma before it ends the value `\(text)`",
+            at: entry.keyMark,
+            do: isNumber
+                ? "Put the numbers between brackets: \(before.key): [\(text), \(entry.key), …]."
+                : "Quote the whole text: \(before.key): \"\(text), \(entry.key)\".")
+    }
+
+    /// The number that two parts were meant as: digits with nothing but a comma between.
+    package func decimalComma(_ whole: String, _ mark: SourceMark, _ part: String, _ next: SourceMark)
+        -> String?
+    {
+        guard isPlainNumber(whole), !part.isEmpty, part.allSatisfy({ $0.isASCII && $0.isNumber }),
+            mark.line == next.line, next.column == mark.column + whole.count + 1
+        else { return nil }
+        return "\(whole).\(part)"
+    }
+
+    /// The error of a key that is unknown for a character that looks like another one, or like nothing.
+    private func oddKey(_ entry: YAMLEntry, _ what: String, _ keys: [String]) -> Failure? {
+        guard let odd = OddCharacter.first(in: entry.key) else { return nil }
+        let repaired = OddCharacter.repaired(entry.key)
+        let mark = SourceMark(line: entry.keyMark.line, column: entry.keyMark.column + odd.offset)
+        if odd.isSpace, odd.offset == 0 {
+            return error(
+                "spec.unknown_key", "\(odd.name) stands in the indentation of `\(repaired)`", at: mark,
+                do: "Indent with plain spaces.")
+        }
+        return error(
+            "spec.unknown_key", "\(what) has no key `\(entry.key)`, which holds \(odd.name)", at: mark,
+            do: keys.contains(repaired)
+                ? "Write `\(repaired)` in plain letters."
+                : "\(odd.remedy) Known keys: \(keys.joined(separator: ", ")).")
+    }
+
+    /// The error of a value of another kind.
+    ///
+    /// - Parameter hint: what to write, where that is known better than by the kind.
+    package func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil)
+        -> Failure
+    {
+        if hint == nil, case .scalar(let text, true, let mark) = node, let odd = OddCharacter.first(in: text)
+        {
+            let isOnLine = source.character(at: mark, plus: odd.offset) == odd.character
+            return error(
+                "spec.type", "\(what) must be \(wanted), not `\(text)`, which holds \(odd.name)",
+                at: isOnLine ? SourceMark(line: mark.line, column: mark.column + odd.offset) : mark,
+                do: odd.remedy)
+        }
+        return error(
+            "spec.type", "\(what) must be \(wanted), not \(node.kind)", at: node.mark,
+            do: hint ?? "Write \(wanted).")
+    }
+
+    /// The error of a value that is no number, or no whole one, of the form that is wanted.
+    private func noNumber(_ node: YAMLNode, _ what: String, _ wanted: String, isWhole: Bool) -> Failure {
+        guard case .scalar(let text, let isPlain, _) = node else { return wrongKind(node, what, wanted) }
+        if !isPlain, isPlainNumber(text) {
+            return wrongKind(node, what, wanted, do: "Write \(text) without quotes.")
+        }
+        if isPlain, ["None", "nil", "undefined"].contains(text) {
+            return wrongKind(node, what, wanted, do: "Write null, or leave the key out.")
+        }
+        guard isPlain, let number = ForeignNumber(text, isWhole: isWhole) else {
+            return wrongKind(node, what, wanted)
+        }
+        return error(
+            "spec.type", "\(what) must be \(wanted), not \(number.kind)", at: node.mark, do: number.hint)
     }
 
     package func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
@@ -43,6 +124,9 @@ package struct DocumentDecoder {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
         }
+        if isPlain, let quote = text.unicodeScalars.first, Self.isOpeningQuote(quote) {
+            try refuseCurlyQuotes(text, what, node.mark)
+        }
         if isPlain && (Double(text) != nil || ["true", "false"].contains(text)) {
             throw error(
                 "spec.type", "\(what) must be text, not \(node.kind)", at: node.mark,
@@ -51,17 +135,50 @@ package struct DocumentDecoder {
         return text
     }
 
-    package func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
-        if case .scalar(let text, true, _) = node {
-            if text == "true" { return true }
-            if text == "false" { return false }
+    private static func isOpeningQuote(_ character: Unicode.Scalar) -> Bool {
+        character.properties.generalCategory == .initialPunctuation || character == "\u{201e}"
+            || character == "\u{201a}" || character == "\u{201d}" || character == "\u{2019}"
+    }
+
+    /// Refuses a text that stands in curly quotes as a whole, or whose curly quote nothing closes: they would be a part of
+    /// the text. Within a text, and around a part of it, they are.
+    private func refuseCurlyQuotes(_ text: String, _ what: String, _ mark: SourceMark) throws(Failure) {
+        guard let odd = OddCharacter.first(in: text), odd.offset == 0 else { return }
+        let inner = text.unicodeScalars.dropFirst()
+        func isQuote(_ c: Unicode.Scalar) -> Bool {
+            [.initialPunctuation, .finalPunctuation].contains(c.properties.generalCategory)
         }
-        throw wrongKind(node, what, "true or false")
+        let closing = inner.firstIndex(where: isQuote)
+        guard closing == nil || closing == inner.index(before: inner.endIndex) else { return }
+        let words = String(String.UnicodeScalarView(inner.filter { !isQuote($0) }))
+        throw error(
+            "spec.type", "\(what) begins with the curly quote \(odd.name), which YAML takes for text",
+            at: mark, do: "Write plain quotes: \"\(words)\".")
+    }
+
+    package func flag(_ node: YAMLNode, _ what: String) throws(Failure) -> Bool {
+        guard case .scalar(let text, let isPlain, _) = node else {
+            throw wrongKind(node, what, "true or false")
+        }
+        if isPlain && text == "true" { return true }
+        if isPlain && text == "false" { return false }
+        let meant: [String: Bool] = [
+            "true": true, "yes": true, "on": true, "1": true, "y": true, "false": false, "no": false,
+            "off": false, "0": false, "n": false,
+        ]
+        guard let flag = meant[text.lowercased()] else { throw wrongKind(node, what, "true or false") }
+        throw error(
+            "spec.type", "\(what) must be true or false, not `\(text)`", at: node.mark,
+            do: !isPlain
+                ? "Write \(flag) without quotes."
+                : text.lowercased() == String(flag) ? "Write \(flag), in small letters." : "Write \(flag).")
     }
 
     /// A finite number.
     package func number(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
-        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a number") }
+        guard case .scalar(let text, true, _) = node else {
+            throw noNumber(node, what, "a number", isWhole: false)
+        }
         let special = [".nan", ".inf", "-.inf", "+.inf", "nan", "inf", "-inf", "infinity"].contains(
             text.lowercased())
         guard !special, let value = Double(text), value.isFinite,
@@ -71,7 +188,7 @@ package struct DocumentDecoder {
                 throw error(
                     "spec.not_finite", "\(what) is \(text)", at: node.mark, do: "Write a finite number.")
             }
-            throw wrongKind(node, what, "a decimal number")
+            throw noNumber(node, what, "a decimal number", isWhole: false)
         }
         return value
     }
@@ -91,10 +208,12 @@ package struct DocumentDecoder {
     /// A whole number, written as digits.
     package func integer(_ node: YAMLNode, _ what: String, in range: ClosedRange<Int>) throws(Failure) -> Int
     {
-        guard case .scalar(let text, true, _) = node else { throw wrongKind(node, what, "a whole number") }
+        guard case .scalar(let text, true, _) = node else {
+            throw noNumber(node, what, "a whole number", isWhole: true)
+        }
         let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
-            throw wrongKind(node, what, "a whole number written as digits")
+            throw noNumber(node, what, "a whole number written as digits", isWhole: true)
         }
         guard let value = Int(text), range.contains(value) else {
             throw outside(what, text, node.mark, String(range.lowerBound), String(range.upperBound))
@@ -120,6 +239,14 @@ package struct DocumentDecoder {
             throw wrongKind(node, what, "one of \(words.joined(separator: ", "))")
         }
         guard words.contains(text) else {
+            if let odd = OddCharacter.first(in: text) {
+                let repaired = OddCharacter.repaired(text).filter { $0 != "\"" && $0 != "'" }
+                throw error(
+                    code, "\(what) is `\(text)`, which holds \(odd.name)", at: node.mark,
+                    do: words.contains(repaired)
+                        ? "Write \(repaired) in plain letters."
+                        : "Write one of: \(words.joined(separator: ", ")).")
+            }
             throw error(
                 code, "\(what) is `\(text)`\(suggestion(for: text, among: words))", at: node.mark,
                 do: "Write one of: \(words.joined(separator: ", ")).")
@@ -139,9 +266,25 @@ package struct DocumentDecoder {
     /// A length of time: a number with s, m, h or d; in seconds.
     package func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
-            throw wrongKind(node, what, "a duration such as 30s, 10m, 2h or 7d")
+            throw wrongKind(
+                node, what, "a duration such as 30s, 10m, 2h or 7d", do: Self.meantDuration(node))
         }
         return seconds
+    }
+
+    /// The duration of a number with another unit, as in `20 min`.
+    private static func meantDuration(_ node: YAMLNode) -> String? {
+        guard case .scalar(let text, _, _) = node else { return nil }
+        let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let unit = text.dropFirst(number.count).drop { $0 == " " }.lowercased()
+        let names = [
+            "s": ["s", "sec", "secs", "second", "seconds"], "m": ["m", "min", "mins", "minute", "minutes"],
+            "h": ["h", "hr", "hrs", "hour", "hours"], "d": ["d", "day", "days"],
+        ]
+        guard let short = names.first(where: { $0.value.contains(unit) })?.key,
+            seconds("\(number)\(short)") != nil
+        else { return nil }
+        return "Write \(number)\(short)."
     }
 
     private static func seconds(_ text: String) -> Double? {

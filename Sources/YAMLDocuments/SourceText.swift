@@ -36,18 +36,55 @@ package struct SourceText {
     package let file: String
     /// What the text is, and so what kind of failure its mistakes are.
     package let kind: Failure.Kind
-    private let lines: [Substring]
+    let text: CharacterMap
 
     package init(file: String, text: String, _ kind: Failure.Kind) {
         self.file = file
         self.kind = kind
-        lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+        self.text = CharacterMap(text)
     }
 
     package func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
-        let line = mark.line >= 1 && mark.line <= lines.count ? String(lines[mark.line - 1]) : ""
+        let line = text.line(number: mark.line).map { text.text($0) } ?? ""
         return Failure(
             kind, code: code, message: message,
             at: Failure.Place(file: file, line: mark.line, column: mark.column, excerpt: line), hint: hint)
+    }
+
+    /// The character some columns behind a place.
+    func character(at mark: SourceMark, plus offset: Int) -> Unicode.Scalar? {
+        text.line(number: mark.line).flatMap { text[$0.lowerBound + mark.column - 1 + offset] }
+    }
+
+    /// The error of a complaint about this text.
+    package func error(_ complaint: Complaint) -> Failure {
+        error(complaint.code, complaint.message, at: text.mark(at: complaint.index), do: complaint.hint)
+    }
+
+    /// A comment that cuts a text without quotes: a single space stands before its `#`, as in a sentence. A comment that two
+    /// spaces or a tab set apart is meant as one.
+    ///
+    /// - Parameters:
+    ///   - value: the text as YAML has it, folded.
+    ///   - mark: where it begins.
+    /// - Returns: the comment's place and its words; nil where there is none.
+    package func commentCutting(_ value: String, at mark: SourceMark) -> (index: Int, words: String)? {
+        guard let line = text.line(number: mark.line) else { return nil }
+        var i = line.lowerBound + mark.column - 1
+        if text[i] == "&" {
+            while !text.isBlank(i), !text.isLineEnd(i) { i += 1 }
+            while text.isBlank(i) || (i < text.characters.count && text.isLineEnd(i)) { i += 1 }
+        }
+        for character in value.unicodeScalars {
+            if character == " " || character == "\n" {
+                // A folded text has one blank for each break of its lines.
+                while text.isBlank(i) || (i < text.characters.count && text.isLineEnd(i)) { i += 1 }
+            } else {
+                guard text[i] == character else { return nil }
+                i += 1
+            }
+        }
+        guard text[i] == " ", text[i + 1] == "#" else { return nil }
+        return (i + 1, text.text(i + 1..<text.line(at: i).upperBound))
     }
 }

@@ -1,7 +1,7 @@
 import Failures
 internal import CYAML
 
-/// Reads one YAML document through libyaml: the only place that knows it.
+/// Reads one YAML or JSON document. What is JSON is read as JSON, all else through libyaml: the only place that knows it.
 ///
 /// Limits: 1 MiB of text, 64 levels, 20,000 values after aliases are filled in.
 package struct YAMLReader {
@@ -12,7 +12,9 @@ package struct YAMLReader {
     private let source: SourceText
     private let parser: Parser
     private var anchors: [String: YAMLNode] = [:]
+    private var unusedAnchors: [(name: String, index: Int)] = []
     private var values = 0
+    private var read = 0
 
     /// The value in a text, or nil when the text holds none.
     ///
@@ -20,25 +22,35 @@ package struct YAMLReader {
     package static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
-        let empty = SourceText(file: file, text: "", kind)
         guard bytes.count <= bytesMax else {
-            throw empty.error(
+            throw SourceText(file: file, text: "", kind).error(
                 "spec.too_large", "the file has \(bytes.count) bytes", at: .start,
                 do: "At most 1 MiB is read.")
         }
-        if bytes.contains(0) {
-            throw empty.error(
-                "spec.binary", "this is a binary file, not text", at: .start,
-                do: "Write the spec as YAML or JSON text.")
+        let text: String
+        do { text = try documentText(bytes) } catch {
+            // Of what is no text at all no line is shown.
+            let isText = error.index > 0 || error.code == "spec.syntax"
+            throw SourceText(file: file, text: isText ? shownText(bytes) : "", kind).error(error)
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw empty.error(
-                "spec.encoding", "the text is not UTF-8", at: .start, do: "Save the file as UTF-8.")
+        let source = SourceText(file: file, text: text, kind)
+        var json = JSONReader(source.text, depthMax: depthMax, valuesMax: valuesMax)
+        let notJSON: Complaint
+        do { return (try json.document(), source) } catch {
+            switch error {
+            case .refused(let complaint): throw source.error(complaint)
+            case .notJSON(let complaint): notJSON = complaint
+            }
         }
-        let plain = text.unicodeScalars.first == "\u{feff}" ? String(text.unicodeScalars.dropFirst()) : text
-        let source = SourceText(file: file, text: plain, kind)
-        var reader = YAMLReader(source: source, parser: Parser(Array(plain.utf8)))
-        return (try reader.document(), source)
+        do throws(Failure) {
+            if let complaint = characterUnfitForYAML(source.text) { throw source.error(complaint) }
+            var reader = YAMLReader(source: source, parser: Parser(Array(text.utf8)))
+            return (try reader.document(), source)
+        } catch {
+            // A file that is named as JSON is told what keeps it from being that.
+            throw error.code == "spec.syntax" && file.lowercased().hasSuffix(".json")
+                ? source.error(notJSON) : error
+        }
     }
 
     /// Owns libyaml's parser and the text it reads.
@@ -82,7 +94,9 @@ package struct YAMLReader {
         while true {
             let (event, mark) = try next()
             switch event {
-            case .streamEnd: return root
+            case .streamEnd:
+                try refuseUnusedAnchor()
+                return root
             case .documentStart:
                 if root != nil {
                     throw source.error(
@@ -118,8 +132,9 @@ package struct YAMLReader {
             guard let value = anchors[name] else {
                 throw source.error(
                     "spec.alias", "the alias `*\(name)` refers to nothing, or to itself", at: mark,
-                    do: "Write the value itself.")
+                    do: "Write the value itself. Quote a text that begins with `*`.")
             }
+            unusedAnchors.removeAll { $0.name == name }
             try count(Self.size(value), at: mark)
             return value
         default:
@@ -137,7 +152,13 @@ package struct YAMLReader {
                 throw source.error(
                     "spec.key_kind", "a key must be a word", at: mark, do: "Write `key: value`.")
             }
-            if let line = lines.updateValue(mark.line, forKey: key) {
+            guard key != "<<" else {
+                throw source.error(
+                    "spec.unknown_key", "`<<` is a merge key of YAML, which specs do not have", at: mark,
+                    do: "Write the keys and values out.")
+            }
+            // A number is no key of anything: the decoder says what it was meant as.
+            if let line = lines.updateValue(mark.line, forKey: key), !isPlainNumber(key) {
                 throw source.error(
                     "spec.duplicate_key", "`\(key)` is given twice; first on line \(line)", at: mark,
                     do: "Keep one of the two.")
@@ -170,25 +191,30 @@ package struct YAMLReader {
         }
     }
 
-    private func next() throws(Failure) -> (Event, SourceMark) {
+    private mutating func next() throws(Failure) -> (Event, SourceMark) {
         var event = yaml_event_t()
-        guard yaml_parser_parse(&parser.raw, &event) == 1 else { throw syntaxError() }
+        guard yaml_parser_parse(&parser.raw, &event) == 1 else { throw source.error(syntaxError) }
         defer { yaml_event_delete(&event) }
-        let mark = SourceMark(line: event.start_mark.line + 1, column: event.start_mark.column + 1)
+        let start = event.start_mark.index
+        let mark = source.text.mark(at: start)
+        try refuseGluedComment(upTo: start)
+        read = max(read, event.end_mark.index)
         func text(_ pointer: UnsafeMutablePointer<UInt8>?) -> String? { pointer.map { String(cString: $0) } }
         switch event.type {
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
+            let anchor = try anchor(text(scalar.anchor), at: start)
             let value = String(
                 decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
             return (
-                .scalar(value, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE, anchor: text(scalar.anchor)),
-                mark
+                .scalar(value, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE, anchor: anchor), mark
             )
         case YAML_SEQUENCE_START_EVENT:
-            return (.sequenceStart(anchor: text(event.data.sequence_start.anchor)), mark)
+            return (
+                .sequenceStart(anchor: try anchor(text(event.data.sequence_start.anchor), at: start)), mark
+            )
         case YAML_MAPPING_START_EVENT:
-            return (.mappingStart(anchor: text(event.data.mapping_start.anchor)), mark)
+            return (.mappingStart(anchor: try anchor(text(event.data.mapping_start.anchor), at: start)), mark)
         case YAML_ALIAS_EVENT: return (.alias(text(event.data.alias.anchor) ?? ""), mark)
         case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: return (.end, mark)
         case YAML_DOCUMENT_START_EVENT: return (.documentStart, mark)
@@ -197,14 +223,60 @@ package struct YAMLReader {
         }
     }
 
-    private func syntaxError() -> Failure {
+    /// What libyaml has found.
+    private var syntaxError: Complaint {
         let raw = parser.raw
-        let place =
-            raw.problem_mark.line == 0 && raw.problem_mark.column == 0 ? raw.context_mark : raw.problem_mark
-        let problem = raw.problem.map { String(cString: $0) } ?? "the text is not YAML"
-        return source.error(
-            "spec.syntax", "this is not YAML: \(problem)",
-            at: SourceMark(line: place.line + 1, column: place.column + 1),
-            do: "Check indentation, colons, quotes and brackets around this place.")
+        let context = raw.context.map { String(cString: $0) } ?? ""
+        return YAMLSyntax(
+            text: source.text, problem: raw.problem.map { String(cString: $0) } ?? "the text is not YAML",
+            index: raw.problem_mark.index, context: context,
+            contextIndex: context.isEmpty ? nil : raw.context_mark.index
+        ).complaint
+    }
+}
+
+// MARK: What YAML takes out of a text
+
+extension YAMLReader {
+    /// The anchor of the node at an index, noted until an alias uses it. A tag is refused: to a spec `!include x`, `!!str 1`
+    /// or `!important` mean nothing, and dropping them changes what was written.
+    private mutating func anchor(_ name: String?, at start: Int) throws(Failure) -> String? {
+        let text = source.text
+        var i = start
+        if text[i] == "&" {
+            i += YAMLSyntax.word(at: i, text).unicodeScalars.count
+            while text.isBlank(i) || (text[i] != nil && text.isLineEnd(i)) { i += 1 }
+        }
+        if text[i] == "!" { throw source.error(YAMLSyntax.unquoted("a tag", at: i, text)) }
+        if let name, text[start] == "&" { unusedAnchors.append((name, start)) }
+        return name
+    }
+
+    /// An anchor that no alias uses was meant as text.
+    private func refuseUnusedAnchor() throws(Failure) {
+        guard let anchor = unusedAnchors.first else { return }
+        throw source.error(YAMLSyntax.unquoted("an anchor", at: anchor.index, source.text))
+    }
+
+    /// Refuses a comment that begins right behind a quote, a bracket or a comma: YAML asks for a blank before it, and libyaml
+    /// drops the rest of the line without.
+    private func refuseGluedComment(upTo end: Int) throws(Failure) {
+        var i = read
+        while i < end {
+            guard source.text[i] == "#" else {
+                i += 1
+                continue
+            }
+            guard i == 0 || source.text.isBlank(i - 1) || source.text.isLineEnd(i - 1) else {
+                throw source.error(
+                    Complaint(
+                        code: "spec.unquoted",
+                        message:
+                            "YAML takes `\(source.text.text(i..<source.text.line(at: i).upperBound))` for a comment",
+                        index: i,
+                        hint: "Put the whole text between quotes, or a blank before the comment."))
+            }
+            i = source.text.line(at: i).upperBound
+        }
     }
 }

@@ -36,6 +36,7 @@ import Testing
         "spec.reference_absolute": "image: /etc/hostname\nprompt: a\n",
         "spec.reference_outside": "image: ../outside.png\nprompt: a\n",
         "spec.syntax": "prompt: [a\n",
+        "spec.unquoted": "prompt: !important\n",
         "spec.key_kind": "[a]: b\n",
         "spec.alias": "prompt: *nothing\n",
         "spec.alias_expansion":

@@ -59,4 +59,18 @@ import Testing
         #expect(kinds { $0.exit == .badData } == [.badSpec, .badJob])
         #expect(kinds { $0.exit == .tryLater } == [.tryLater, .cancelled])
     }
+
+    @Test func `of a text from outside people see escapes, and the caret stays below its character`() {
+        let failure = Failure(
+            .badSpec, code: "spec.unknown_key", message: "no key `\u{1b}[31mx\nforged: error`",
+            at: Failure.Place(file: "a\u{202e}b.yaml", line: 1, column: 5, excerpt: "\t\u{1b}[2J: 猫"),
+            hint: "Remove\r\nit.")
+        #expect(
+            failure.description == """
+                a\\u202Eb.yaml:1:5: error: no key `\\x1B[31mx\\x0Aforged: error`
+                     \\x1B[2J: 猫
+                           ^
+                Remove\\x0D\\x0Ait.
+                """)
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PrintableText
 
 #if canImport(Glibc)
     import Glibc
@@ -65,18 +66,8 @@ public enum PathCoding {
         return shown
     }
 
-    /// A name for people, on one line of a terminal or a log: control characters, too, as `\x0A`.
-    public static func onOneLine(_ text: String) -> String {
-        var line = String.UnicodeScalarView()
-        for scalar in shown(text).unicodeScalars {
-            if scalar.properties.generalCategory == .control {
-                for byte in scalar.utf8 { line += ("\\x" + hex(byte)).unicodeScalars }
-            } else {
-                line.append(scalar)
-            }
-        }
-        return String(line)
-    }
+    /// A name for people, on one line of a terminal or a log: what is not printable, too, as `\x0A` or `\u202E`.
+    public static func onOneLine(_ text: String) -> String { shown(text).printable }
 
     /// Where a path really leads, links followed (realpath(3)), in the form of names that were listed; nil where nothing is.
     public static func resolved(_ place: String) -> String? {

@@ -113,6 +113,9 @@ public struct EditJob {
             request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
 
+        if caption.origin != .spec, let cut = PlanNotes.cut(caption.text, "the caption", model.folder) {
+            plan.notes.append(cut)
+        }
         if let added, let path = options.lora {
             plan.notes.append(
                 "the LoRA \(lastComponent(path)), times \(added.scale), took the place of fine-tuning")

@@ -103,7 +103,8 @@ public struct JobPlan: Sendable {
         settings = method.adjusted(
             try Self.settings(preset, assignments, recommended, model, parsed))
         output = spec.output.filled(from: options.output)
-        notes = Self.notes(method, settings, assignments, spec)
+        notes =
+            Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
@@ -127,6 +128,8 @@ public struct JobPlan: Sendable {
         drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
         notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
+        notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
+        notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
         let grid = ModelStore.workingGrid(model)
         let region = try Self.region(
             parsed, settings, drags: drags, mask: mask,

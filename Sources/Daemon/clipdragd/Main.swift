@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Failures
 import JobFiles
@@ -42,7 +43,14 @@ struct Clipdragd: ParsableCommand {
                     hint: "See `clipdragd --help`.")
                 print(ErrorReport(failure).json.line)
             }
-            exit(withError: error)
+            guard !(error is ExitCode), exitCode(for: error) == .validationFailure else {
+                exit(withError: error)
+            }
+            // The parser's message repeats words of the command line.
+            let lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+            StandardStream.errors.write(
+                lines.map { PathCoding.onOneLine(String($0)) }.joined(separator: "\n") + "\n")
+            exit(withError: exitCode(for: error))
         }
     }
 }

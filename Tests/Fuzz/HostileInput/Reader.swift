@@ -1,6 +1,7 @@
 import Failures
 import Foundation
 import Imaging
+import PrintableText
 import ServiceConfiguration
 import Settings
 import SpecParser
@@ -49,7 +50,7 @@ private func readSpec(_ bytes: [UInt8]) -> Bool {
 private func check(_ error: Failure) {
     demand(!error.message.isEmpty && !error.hint.isEmpty)
     demand(error.place?.line ?? 0 >= 1 && error.place?.column ?? 0 >= 1)
-    demand(error.description.hasSuffix(error.hint))
+    demand(error.description.hasSuffix(error.hint.printable))
 }
 
 /// Checks that the effective spec parses to the same job.

@@ -47,7 +47,7 @@ public struct JournalLog: LogHandler {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map {
             (key: $0.key, value: PathCoding.shown($0.value.description))
         }
-        let message = PathCoding.shown(event.message.description)
+        let message = PathCoding.onOneLine(event.message.description)
         if isJSON {
             let entry =
                 [

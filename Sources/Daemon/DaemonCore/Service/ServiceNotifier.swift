@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 internal import CLinux
 
@@ -39,7 +40,7 @@ final class ServiceNotifier {
     func status(_ line: String) {
         guard line != lastStatus else { return }
         lastStatus = line
-        send("STATUS=\(line)")
+        send("STATUS=\(PathCoding.onOneLine(line))")
     }
 
     /// Gives a sign of life, if one is due. A loop that hangs does not call this.

@@ -97,10 +97,10 @@ struct AddInboxCommand: ParsableCommand {
                 ]).line)
         }
         let state = answer.watch.map { ", watched by \(answer.unit ?? "") (\($0))" } ?? ""
-        print("\(answer.inbox.path): an inbox\(state)")
-        print("  folder     \(answer.ownership)")
-        print("  piece      \(answer.piece)")
-        if let dropIn = answer.dropIn { print("  drop-in    \(dropIn)") }
-        for note in answer.notes { print("  note       \(note)") }
+        output.printLine("\(answer.inbox.path): an inbox\(state)")
+        output.printLine("  folder     \(answer.ownership)")
+        output.printLine("  piece      \(answer.piece)")
+        if let dropIn = answer.dropIn { output.printLine("  drop-in    \(dropIn)") }
+        for note in answer.notes { output.printLine("  note       \(note)") }
     }
 }

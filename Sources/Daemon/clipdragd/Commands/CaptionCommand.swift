@@ -38,7 +38,7 @@ struct CaptionCommand: ParsableCommand {
                     ? JSONValue.object([
                         ("caption", .string(caption.text)), ("origin", .string(caption.origin.rawValue)),
                     ]).line
-                    : caption.text)
+                    : PathCoding.onOneLine(caption.text))
         }
     }
 

@@ -120,7 +120,7 @@ struct CheckCommand: ParsableCommand {
                 forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
             print(JSONValue(encoding: verdict).line)
         } else {
-            print(lines.joined(separator: "\n"))
+            for line in lines { output.printLine(line) }
         }
     }
 }

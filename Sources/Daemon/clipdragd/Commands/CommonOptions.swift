@@ -27,6 +27,9 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Prints a line for people. Names and texts in it come from outside: what is not printable is escaped.
+    func printLine(_ line: String) { print(PathCoding.onOneLine(line)) }
+
     /// Prints a warning on standard error: nothing of it is a line or an escape sequence of its own.
     static func warn(_ text: String) {
         StandardStream.errors.write("clipdragd: warning: \(PathCoding.onOneLine(text))\n")

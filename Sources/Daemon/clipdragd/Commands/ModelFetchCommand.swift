@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
@@ -29,7 +30,7 @@ extension ModelsCommand {
                     output.json
                         ? JSONValue.object([("name", .string(made.name)), ("folder", .string(made.folder))])
                             .line
-                        : "\(made.name)\t\(made.folder)")
+                        : "\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
             }
         }
     }
@@ -47,6 +48,7 @@ private final class FetchPrinter {
         let tenth = progress.size > 0 ? 10 * progress.bytes / progress.size : 10
         guard last != (progress.file, tenth) else { return }
         last = (progress.file, tenth)
+        let file = PathCoding.onOneLine(progress.file)
         if json {
             print(
                 JSONValue.object([
@@ -56,11 +58,11 @@ private final class FetchPrinter {
         } else if isTerminal {
             let bar = String(repeating: "█", count: 3 * tenth) + String(repeating: "·", count: 30 - 3 * tenth)
             write(
-                "\r\(bar) \(progress.file) \(Self.megabytes(progress.bytes))/\(Self.megabytes(progress.size)) MB   "
+                "\r\(bar) \(file) \(Self.megabytes(progress.bytes))/\(Self.megabytes(progress.size)) MB   "
             )
             if tenth == 10 { write("\n") }
         } else {
-            write("\(progress.file): \(10 * tenth) % of \(Self.megabytes(progress.size)) MB\n")
+            write("\(file): \(10 * tenth) % of \(Self.megabytes(progress.size)) MB\n")
         }
     }
 

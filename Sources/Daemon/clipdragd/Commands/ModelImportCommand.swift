@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import DurableFiles
 import EditJobs
 import Foundation
 import JobFiles
@@ -55,9 +56,9 @@ extension ModelsCommand {
                         ]).line)
                     return
                 }
-                for note in made.notes { print("note: \(note)") }
-                print("\(made.name)\t\(made.folder)")
-                for (name, text) in made.facts { print("  \(name): \(text)") }
+                for note in made.notes { output.printLine("note: \(note)") }
+                print("\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
+                for (name, text) in made.facts { output.printLine("  \(name): \(text)") }
             }
         }
     }

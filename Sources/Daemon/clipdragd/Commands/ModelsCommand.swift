@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import DurableFiles
 import EditJobs
 import Foundation
 import JSON
@@ -23,7 +24,7 @@ struct ModelsCommand: ParsableCommand {
                 print(
                     output.json
                         ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line
-                        : "\(name)\t\(folder)")
+                        : "\(PathCoding.onOneLine(name))\t\(PathCoding.onOneLine(folder))")
             }
         }
     }
@@ -51,7 +52,7 @@ struct ModelsCommand: ParsableCommand {
                 if output.json {
                     print(JSONValue.object(fields).line)
                 } else {
-                    for (key, value) in fields { print("\(key): \(value.string ?? value.line)") }
+                    for (key, value) in fields { output.printLine("\(key): \(value.string ?? value.line)") }
                 }
             }
         }
@@ -78,8 +79,8 @@ struct ModelsCommand: ParsableCommand {
                         ]).line)
                     return
                 }
-                for note in found.notes { print("note: \(note)") }
-                print("\(found.name): good")
+                for note in found.notes { output.printLine("note: \(note)") }
+                output.printLine("\(found.name): good")
             }
         }
     }

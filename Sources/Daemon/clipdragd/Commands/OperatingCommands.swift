@@ -161,7 +161,8 @@ private func unknownJob(_ id: String) -> Failure {
 /// Says that a request has to wait for a daemon.
 private func noteIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     guard !daemon.isAlive, !output.json else { return }
-    StandardStream.errors.write("no daemon runs with \(daemon.folder); its next start does this\n")
+    let folder = PathCoding.onOneLine(daemon.folder)
+    StandardStream.errors.write("no daemon runs with \(folder); its next start does this\n")
 }
 
 /// A job, and what is asked of the daemon about it.
@@ -321,17 +322,16 @@ struct CheckConfigCommand: ParsableCommand {
                 if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
                 return
             }
-            print(missing.isEmpty ? "\(path): good" : "\(path): well written, but what it names is missing:")
+            output.printLine(
+                missing.isEmpty ? "\(path): good" : "\(path): well written, but what it names is missing:")
             for (what, why) in missing {
-                print(
-                    "  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(PathCoding.onOneLine(PathCoding.shown(why)))"
-                )
+                output.printLine("  \(what.padding(toLength: 10, withPad: " ", startingAt: 0)) \(why)")
             }
-            for piece in pieces { print("  piece      \(PathCoding.shown(piece))") }
+            for piece in pieces { output.printLine("  piece      \(piece)") }
             for inbox in configuration.inboxes {
-                print("  inbox      \(PathCoding.shown(inbox.path)), \(inbox.watch.rawValue)")
+                output.printLine("  inbox      \(inbox.path), \(inbox.watch.rawValue)")
             }
-            print("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
+            output.printLine("  outbox     \(configuration.outbox ?? "(given by --outbox)")")
             if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
         }
     }

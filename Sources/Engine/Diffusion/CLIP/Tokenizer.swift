@@ -52,7 +52,7 @@ public struct Tokenizer: Sendable {
         return [start] + text + [end] + Array(repeating: pad, count: length - 2 - text.count)
     }
 
-    private func textIDs(_ prompt: String) -> [Int] {
+    func textIDs(_ prompt: String) -> [Int] {
         added.parts(of: prompt).flatMap { part -> [Int] in
             switch part {
             case .token(let id): [id]
