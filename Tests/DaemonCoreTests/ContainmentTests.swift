@@ -66,6 +66,35 @@ import Testing
         #expect(InboxNames.isIgnored(name))
     }
 
+    @Test func `a clock that is set changes no file's age`() throws {
+        defer { try? files.removeTree(folder) }
+        try write("cat.yaml", "prompt: x\n")
+        try write("cat.png", "!")
+        for jump in [315_360_000.0, -1_209_600] {
+            var scanner = scanner()
+            // Set between two looks.
+            #expect(try scanner.scan(files, now: start, clock: start).pairs.isEmpty)
+            #expect(try scanner.scan(files, now: start + 0.4, clock: start + 0.4 + jump).pairs.isEmpty)
+            #expect(try scanner.scan(files, now: start + 1.2, clock: start + 1.2 + jump).pairs.count == 1)
+        }
+        // Set back before the first look.
+        var scanner = scanner()
+        #expect(try scanner.scan(files, now: start, clock: start - 1_209_600).pairs.isEmpty)
+        #expect(try scanner.scan(files, now: start + 1.2, clock: start - 1_209_598.8).pairs.count == 1)
+    }
+
+    @Test func `the same reason for waiting is told once in ten minutes, and its end too`() {
+        let scheduler = Scheduler()
+        #expect(scheduler.pauseStarts("read-only", 0))
+        for time in stride(from: 5.0, to: 600, by: 5) {
+            scheduler.resumeStarts(time)
+            #expect(!scheduler.pauseStarts("read-only", time))
+        }
+        #expect(scheduler.pauseStarts("full", 601))
+        #expect(scheduler.placeWorked() == "full" && scheduler.placeWorked() == nil)
+        #expect(scheduler.pauseStarts("full", 602))
+    }
+
     @Test func `durations are counted exactly`() {
         let metrics = Metrics()
         for _ in 0..<5 { metrics.countRun(.milliseconds(500)) }

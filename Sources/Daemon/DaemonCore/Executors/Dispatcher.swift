@@ -25,7 +25,7 @@ final class Dispatcher {
         self.lifecycle = lifecycle
     }
 
-    private var now: Double { Date().timeIntervalSince1970 }
+    private var now: Double { ServiceClock.now }
 
     private func order(_ job: Job) -> RunOrder {
         RunOrder(
@@ -69,6 +69,7 @@ final class Dispatcher {
             context.log.event(
                 .started, "started", running,
                 ["executor": running.run?.executor ?? "", "run": running.run?.id ?? ""])
+            lifecycle.placeWorked()
             return true
         } catch {
             lifecycle.enqueueIfThere(job)

@@ -47,6 +47,8 @@ struct InboxScanner: Sendable {
     private var seen: [String: SettlingFile] = [:]
     private var arrivals: [String: Arrival] = [:]
     private var ownMoves: Set<String> = []
+    /// The system's time at this look, which files' times are by.
+    private var clock = 0.0
     /// Files whose writers have said that they are done, by a marker.
     private var markers: Set<String> = []
     /// Control files of downloaders, by the file that each belongs to.
@@ -72,7 +74,10 @@ struct InboxScanner: Sendable {
     }
 
     /// Looks at the inbox at a time, in seconds since 1970.
-    mutating func scan(_ files: some FileSystem, now: Double) throws(FileError) -> Findings {
+    mutating func scan(_ files: some FileSystem, now: Double, clock: Double? = nil) throws(FileError)
+        -> Findings
+    {
+        self.clock = clock ?? now
         var findings = Findings()
         // A symbolic link could lead out of the inbox: none is followed.
         let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
@@ -204,8 +209,8 @@ struct InboxScanner: Sendable {
         -> SettlingFile?
     {
         guard let status = try files.status("\(inbox.path)/\(name)") else { return nil }
-        var file = seen[name] ?? SettlingFile(status, since: now)
-        if file.stamp != FileStamp(status) { file = SettlingFile(status, since: now) }
+        var file = seen[name] ?? SettlingFile(status, since: now, clock: clock)
+        if file.stamp != FileStamp(status) { file = SettlingFile(status, since: now, clock: clock) }
         if let arrival = arrivals.removeValue(forKey: name) { file.arrived(arrival) }
         if !markers.isEmpty, InboxNames.markers(of: name).contains(where: markers.contains) { file.marked() }
         seen[name] = file

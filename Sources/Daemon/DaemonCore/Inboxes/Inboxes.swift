@@ -38,7 +38,7 @@ final class Inboxes {
     func upToDate(_ path: String) throws(FileError) -> WatchedInbox? {
         guard let inbox = self[path] else { return nil }
         if inbox.readEvents() {
-            try inbox.scan(context.files, Date().timeIntervalSince1970)
+            try inbox.scan(context.files, ServiceClock.now)
             inbox.lookNow()
         }
         return inbox
@@ -75,7 +75,7 @@ final class Inboxes {
 
     /// Attaches the inboxes that are back.
     func attachReturned() {
-        let now = Date().timeIntervalSince1970
+        let now = ServiceClock.now
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
             do {
                 guard try context.files.status(inbox.path)?.kind == .directory else {

@@ -27,7 +27,7 @@ final class JobIntake {
         self.lifecycle = lifecycle
     }
 
-    private var now: Double { Date().timeIntervalSince1970 }
+    private var now: Double { ServiceClock.now }
 
     /// Looks into each inbox that has news or whose time has come, and claims what is ready.
     ///

@@ -59,10 +59,18 @@ struct SettlingFile: Sendable {
     private var isSealed = false
     private var arrival: Arrival?
 
-    init(_ status: FileStatus, since: Double) {
+    /// How old it was then by its own time and the system's clock. From there on its age grows by the time that passes:
+    /// the clock may be set.
+    private let ageAtFirst: Double
+
+    /// - Parameter clock: the system's time, seconds since 1970.
+    init(_ status: FileStatus, since: Double, clock: Double) {
         stamp = FileStamp(status)
         self.since = since
+        ageAtFirst = max(0, clock - stamp.modified)
     }
+
+    private func age(_ now: Double) -> Double { ageAtFirst + now - since }
 
     /// An event told of the file: what was read of it before may be out of date.
     mutating func arrived(_ arrival: Arrival) {
@@ -131,14 +139,14 @@ struct SettlingFile: Sendable {
 
     /// Unchanged for the quiet time, by the file's clock or, where that runs ahead of ours, by what was seen.
     private func isQuiet(_ quiet: Double, _ now: Double) -> Bool {
-        (stamp.modified <= now && now - stamp.modified >= quiet) || now - since >= quiet
+        age(now) >= quiet
     }
 
     /// Whether it can be taken: settled, and whole or not to become so any more.
     func isReady(quiet: Double, now: Double) -> Bool {
         let isDelivered = arrival == .moved || (arrival == .closed && isSurelyClosed && isSealed)
         guard !isOpen, isDelivered || isQuiet(quiet, now) else { return false }
-        let age = max(now - stamp.modified, now - since)
+        let age = age(now)
         return switch (spec, completeness) {
         case (.parsed?, _), (_, .complete?), (_, .sealed?), (_, .notAnImage?): true
         case (.placeholder?, _): false
@@ -150,12 +158,12 @@ struct SettlingFile: Sendable {
 
     /// Whether it has not changed for so long that no one is about to.
     func isLong(quiet: Double, now: Double) -> Bool {
-        max(now - stamp.modified, now - since) >= Self.patience * quiet
+        age(now) >= Self.patience * quiet
     }
 
     /// Whether a spec has not changed for so long that no one is about to complete it.
     func isSpecOverdue(quiet: Double, now: Double) -> Bool {
-        max(now - stamp.modified, now - since) >= Self.specPatience * quiet
+        age(now) >= Self.specPatience * quiet
     }
 
     /// Whether it is a spec that nothing has been written into.
@@ -168,7 +176,7 @@ struct SettlingFile: Sendable {
 
     /// When it may have become ready, if no event tells.
     func next(quiet: Double, now: Double) -> Double {
-        isOpen || isQuiet(quiet, now) ? now + quiet : max(min(stamp.modified, now) + quiet, now + 0.05)
+        isOpen || isQuiet(quiet, now) ? now + quiet : now + max(quiet - age(now), 0.05)
     }
 
     /// Whether a spec's text shows its own end, so that no beginning of it is a spec: JSON, or a YAML document with its end

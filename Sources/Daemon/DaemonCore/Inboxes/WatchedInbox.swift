@@ -111,7 +111,7 @@ final class WatchedInbox {
     /// Finds out whether the path still is the folder that was attached. The file system is asked after a sign that it may
     /// not be, and before each look.
     func checkFolder(_ files: some FileSystem) {
-        guard let attachment, mayBeGone || nextLook <= Date().timeIntervalSince1970 else { return }
+        guard let attachment, mayBeGone || nextLook <= ServiceClock.now else { return }
         mayBeGone = false
         let status = PathCoding.resolved(path).flatMap { try? files.status($0) }
         isGone = status?.device != attachment.device || status?.inode != attachment.inode
@@ -140,7 +140,7 @@ final class WatchedInbox {
 
     /// Looks at the inbox.
     func scan(_ files: some FileSystem, _ now: Double) throws(FileError) {
-        findings = try scanner.scan(files, now: now)
+        findings = try scanner.scan(files, now: now, clock: now + ServiceClock.jump)
         hasScanned = true
         let regular = now + (mode == .inotify ? Self.rescanSeconds : Self.pollSeconds)
         nextLook = min(findings.lookAgain ?? regular, regular)

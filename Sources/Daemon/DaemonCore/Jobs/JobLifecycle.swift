@@ -27,7 +27,7 @@ final class JobLifecycle {
         self.hook = hook
     }
 
-    private var now: Double { Date().timeIntervalSince1970 }
+    private var now: Double { ServiceClock.now }
 
     // MARK: - Runs that have ended
 
@@ -236,6 +236,12 @@ final class JobLifecycle {
     func pauseStarts(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
         pauseStarts(Self.reason(failure), EventLog.fields(failure.code, .place))
+    }
+
+    /// A run has started: the place that the daemon waited for works.
+    func placeWorked() {
+        guard let reason = scheduler.placeWorked() else { return }
+        context.log.write(.notice, "waiting no more: \(reason)")
     }
 
     private func pauseStarts(_ reason: String, _ fields: [String: String] = [:]) {

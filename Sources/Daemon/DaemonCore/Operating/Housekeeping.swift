@@ -9,6 +9,7 @@ final class Housekeeping {
     private let hook: CompletionHook
     private let loneHalves: LoneHalves
     private var retention = Retention()
+    private var hasToldOfJump = false
     /// Seconds that the hook gets to end by itself, after those that the runs have taken.
     private static let stopSeconds = 0.2
 
@@ -22,14 +23,27 @@ final class Housekeeping {
     ///
     /// - Parameter hasNews: whether something may have changed since the last turn.
     func run(hasNews: Bool) {
-        let now = Date().timeIntervalSince1970
+        let now = ServiceClock.now
         loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
         if retention.isDue(now) {
+            tellOfJump()
             for path in retention.expire(context.configuration, context.files, now) {
                 context.log.write(.info, "removed: kept for as long as `retention` says", ["path": path])
             }
         }
+    }
+
+    /// Ages count by the time that has passed since the start: a clock that is set ahead removes nothing.
+    private func tellOfJump() {
+        let isFar = abs(ServiceClock.jump) > 3600
+        if isFar && !hasToldOfJump {
+            context.log.write(
+                .warning,
+                "the system's clock was set by \(Int(ServiceClock.jump)) seconds; retention counts the time that has passed since the start"
+            )
+        }
+        hasToldOfJump = isFar
     }
 
     private func report(_ event: CompletionHook.Event) {

@@ -37,7 +37,7 @@ final class LoneHalves {
     /// - Parameter hasNews: whether something may have changed.
     func update(hasNews: Bool) {
         pace.run(hasNews: hasNews) {
-            let now = Date().timeIntervalSince1970
+            let now = ServiceClock.now
             for half in timer.update(present, now: now, after: context.configuration.limits.orphanAfter) {
                 context.log.event(
                     .orphan, "orphan: its picture or spec has not come", level: .warning,

@@ -93,7 +93,7 @@ final class Operations {
             var job = run.job
             (job.state, job.run) = (.claimed, nil)
             scheduler.enqueue(job)
-        } else if scheduler.areStartsPaused(Date().timeIntervalSince1970) {
+        } else if scheduler.areStartsPaused(ServiceClock.now) {
             return false
         }
         guard let job = scheduler.queue[id], job.state != .publishing else { return true }

@@ -5,6 +5,8 @@
 final class Scheduler {
     /// Seconds until a place that does not work is tried again.
     static let placeSeconds = 5.0
+    /// Seconds until the same reason for waiting is told again.
+    private static let tellSeconds = 600.0
 
     /// When a job was claimed, and how long its files had settled by then.
     struct Claim: Sendable {
@@ -19,6 +21,9 @@ final class Scheduler {
     private var claims: [String: Claim] = [:]
     /// The place that does not work, and when to try it again. Nothing starts until then.
     private(set) var obstacle: (reason: String, until: Double)?
+
+    /// The reason for waiting that was told last, and when.
+    private var told: (reason: String, at: Double)?
 
     // MARK: - Jobs
 
@@ -83,9 +88,18 @@ final class Scheduler {
     ///
     /// - Returns: whether that is new.
     func pauseStarts(_ reason: String, _ now: Double) -> Bool {
-        let isNew = obstacle == nil
         obstacle = (reason, now + Self.placeSeconds)
-        return isNew
+        if let told, told.reason == reason, now - told.at < Self.tellSeconds { return false }
+        told = (reason, now)
+        return true
+    }
+
+    /// A place worked.
+    ///
+    /// - Returns: what the daemon has waited for, if it told of that.
+    func placeWorked() -> String? {
+        defer { told = nil }
+        return told?.reason
     }
 
     /// Tries a hindered place again once its time has come.

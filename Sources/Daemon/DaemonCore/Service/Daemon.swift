@@ -223,7 +223,7 @@ public final class Daemon {
     }
 
     private func sleep() throws(Failure) {
-        let now = Date().timeIntervalSince1970
+        let now = ServiceClock.now
         // A run that outlives its kill hangs in the kernel. Without signs of life the watchdog restarts the service, and the
         // administrator learns of it.
         if !runs.isStuck { notifier.giveSignOfLife() }
