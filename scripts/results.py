@@ -70,7 +70,7 @@ def spec_of(edit, variant):
         prompt["edit"] = edit["edit"]
     spec = {"image": edit["image"], "prompt": prompt, "output": {"extras": ["overlay"]}}
     if variant == "none":
-        spec["settings"] = {"max_steps": 0}
+        spec["settings"] = {"max_steps": 0, "keep_source": False}      # the model's own picture: how well it reconstructs
     if variant == "wish":                       # the drag alone, but judged by P_e
         spec["settings"] = {"fusion": "drag"}
     if variant in ("drag", "both", "wish"):
