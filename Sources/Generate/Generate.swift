@@ -46,6 +46,9 @@ struct GeneratedFile: Sendable {
         GeneratedFile(path: "docs/configuration.md") {
             try $0.replacing(between: "keys", with: ConfigurationDocument.table)
         },
+        GeneratedFile(path: "docs/methods/README.md") {
+            try $0.replacing(between: "published", with: SettingsDocument.published)
+        },
         GeneratedFile(path: "docs/spec.md") {
             try $0.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)

@@ -1,24 +1,51 @@
 /// One drag method that a spec can name: a row of the table of methods (`MethodRow.all`).
 ///
-/// The spec parser, the command line, the JSON Schemas and docs/spec.md derive from the rows; `DragMethods` of the engine has
-/// the implementation of each.
+/// The spec parser, the command line, the JSON Schemas, docs/spec.md and docs/methods/ derive from the rows; `DragMethods` of
+/// the engine has the implementation of each.
 public struct MethodRow: Sendable {
     /// The name that people write.
     public let name: String
     /// What the method does: one sentence.
     public let text: String
+    /// Its published settings, by name: what differs from the defaults and what the method depends on. They stand for the
+    /// preset's choices (`Preset`), which are CLIPDrag's; empty: the presets hold as they are.
+    public let published: [(name: String, value: SettingValue)]
+
+    init(name: String, text: String, published: KeyValuePairs<String, SettingValue> = [:]) {
+        self.name = name
+        self.text = text
+        self.published = published.map { ($0.key, $0.value) }
+    }
 
     /// The table of methods; the first is the default.
     public static let all = [
         MethodRow(
             name: "clipdrag",
             text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says."),
+        MethodRow(
+            name: "dragdiffusion",
+            text:
+                "Motion supervision alone: what lies ahead of a handle shall look like what lies there now; nearest-neighbour tracking.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(80), "latent_lr": .number(0.01),
+                "r1": .integer(1), "r2": .integer(3), "reach": .number(2),
+                "motion_template": .word("current"), "tracking": .word("nearest"),
+                "step_length": .word("unit"), "feature_block": .integer(3),
+                "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(80), "lora.batch": .integer(4),
+            ]),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 
     /// The names, in the table's order.
     public static var names: [String] { all.map(\.name) }
 
+    /// The default.
+    public static var standardRow: MethodRow { all[0] }
+
     /// The name of the default.
-    public static var standard: String { all[0].name }
+    public static var standard: String { standardRow.name }
+
+    /// The row of a name; nil where there is none.
+    public static func named(_ name: String) -> MethodRow? { all.first { $0.name == name } }
 }

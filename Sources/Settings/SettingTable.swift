@@ -34,6 +34,19 @@ extension Setting {
             "What `fusion: clipdrag` does with the text gradient where the two gradients disagree."),
         Setting("tracking", \.tracking, "Which cells point tracking admits as a handle's new position."),
         Setting(
+            "tracking_template", \.trackingTemplate,
+            "What point tracking looks for: the source's feature at the handle's start, or at the handle's present place."),
+        Setting(
+            "tracking_norm", \.trackingNorm, "Norm by which point tracking compares two features."),
+        Setting(
+            "motion_template", \.motionTemplate,
+            "What motion supervision wants to see ahead of a handle: the source's features around its start, those around its present place (handle), or the present features (current)."
+        ),
+        Setting(
+            "motion_reduction", \.motionReduction,
+            "How motion supervision adds up a patch: the patch's area times the mean over patch and channels, or the sum."
+        ),
+        Setting(
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
         ),

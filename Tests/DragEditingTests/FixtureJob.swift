@@ -10,16 +10,28 @@ struct FixtureJob: CustomStringConvertible, Sendable {
     let family: String
     let name: String
     let lora: String?
+    /// The folder of the family that has it: `jobs`, or `methods` for those that prove a method.
+    var group = "jobs"
 
     var description: String { "\(family)/\(name)" }
-    var folder: String { "\(family)/jobs/\(name)" }
+    var folder: String { "\(family)/\(group)/\(name)" }
 
     /// Every job of every family.
-    static let all: [FixtureJob] = Fixtures.families.flatMap { family in
-        let rows = (try? Fixtures.json("\(family)/jobs.json") as? [[String: Any]]) ?? []
-        return rows.compactMap { row in
-            (row["name"] as? String).map {
-                FixtureJob(family: family, name: $0, lora: row["lora"] as? String)
+    static let all = jobs(in: "jobs").map(\.job)
+
+    /// The jobs that prove the methods, by method.
+    static let ofMethods = Dictionary(grouping: jobs(in: "methods"), by: \.method).mapValues { $0.map(\.job) }
+
+    private static func jobs(in group: String) -> [(job: FixtureJob, method: String)] {
+        Fixtures.families.flatMap { family in
+            let rows = (try? Fixtures.json("\(family)/\(group).json") as? [[String: Any]]) ?? []
+            return rows.compactMap { row in
+                (row["name"] as? String).map {
+                    (
+                        FixtureJob(family: family, name: $0, lora: row["lora"] as? String, group: group),
+                        row["method"] as? String ?? MethodRow.standard
+                    )
+                }
             }
         }
     }
@@ -29,7 +41,8 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         let spec = try Fixtures.json("\(folder)/job.json") as? [String: Any] ?? [:]
         let prompt = spec["prompt"] as? [String: Any] ?? [:]
         let preset = Preset(rawValue: spec["preset"] as? String ?? "recommended") ?? .recommended
-        var settings = try preset.settings()
+        let row = MethodRow.named(spec["method"] as? String ?? MethodRow.standard)
+        var settings = try preset.settings(of: row ?? .standardRow)
         for (key, value) in spec["settings"] as? [String: Any] ?? [:] {
             guard key != "lora" else { continue }
             if let text = value as? String {
@@ -51,6 +64,7 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         return EditRequest(
             image: image, sourcePrompt: prompt["source"] as? String ?? "",
             editPrompt: prompt["edit"] as? String,
-            drags: drags, mask: mask, settings: settings, lora: factors)
+            drags: drags, mask: mask, settings: settings,
+            method: row.flatMap { DragMethods.named($0.name) } ?? DragMethods.standard, lora: factors)
     }
 }

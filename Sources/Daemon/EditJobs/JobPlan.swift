@@ -101,7 +101,7 @@ public struct JobPlan: Sendable {
         method = try Self.method(options.methodOverride ?? spec.method ?? options.method)
         let assignments = spec.settings + options.overrides
         settings = method.adjusted(
-            try Self.settings(preset, assignments, recommended, model, parsed))
+            try Self.settings(preset, method, assignments, recommended, model, parsed))
         output = spec.output.filled(from: options.output)
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
@@ -196,13 +196,14 @@ public struct JobPlan: Sendable {
     }
 
     private static func settings(
-        _ name: String, _ assignments: [SettingAssignment],
+        _ name: String, _ method: any DragMethod, _ assignments: [SettingAssignment],
         _ recommended: [(name: String, value: SettingValue)], _ model: String,
         _ parsed: ParsedSpec
     ) throws(Failure) -> EditSettings {
         var settings: EditSettings
         do {
-            settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
+            settings = try (Preset(rawValue: name) ?? .recommended).settings(
+                of: MethodRow.named(method.name) ?? .standardRow, model: recommended)
             for assignment in assignments {
                 try settings.set(assignment.name, to: assignment.value)
             }

@@ -47,7 +47,8 @@ public struct DragEditor {
         let edited = try LatentEditing(identity, scene).run(
             stages, inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
         let sampled = try Sampling(identity, scene).run(
-            stages, reference: path[path.count - 1], edit: edited.latent, trace)
+            stages, reference: edited.reference ?? path[path.count - 1], edit: edited.latent,
+            from: edited.sampledSteps, trace)
         let pictures = try Pictures(decoding: sampled, model, scene, trace)
 
         return EditResult(

@@ -5,6 +5,7 @@ public enum DragMethods {
     /// One line a method; the first is the default.
     public static let all: [any DragMethod] = [
         CLIPDrag(),
+        DragDiffusion(),
         NoDrag(),
     ]
 

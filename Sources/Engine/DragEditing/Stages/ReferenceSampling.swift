@@ -32,8 +32,10 @@ public struct ReferenceSampling {
     /// - Parameters:
     ///   - text: states of P_o, `(1, tokens, width)`.
     ///   - wish: states of P_e; nil: the edit prompt does not guide the sampling.
+    ///   - first: the steps before this one are done.
     public func sample(
-        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, report: (Int) throws -> Void
+        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, from first: Int = 0,
+        report: (Int) throws -> Void
     ) rethrows -> (edit: Tensor, reference: Tensor) {
         let control = ReferenceControl(firstLayer: firstLayer)
         let stride = model.schedule.stride(stepCount: settings.stepCount)
@@ -41,7 +43,7 @@ public struct ReferenceSampling {
         let steps = inversion.timesteps.count
         let freeSteps = wish == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
         var (reference, edit) = (reference, edit)
-        for (k, t) in inversion.timesteps.reversed().enumerated() {
+        for (k, t) in inversion.timesteps.reversed().enumerated() where k >= first {
             let isControlled = k >= max(settings.controlStartStep, freeSteps)
             let noise = model.unet(
                 Variable(.stacked(wish == nil ? [reference, edit] : [reference, edit, edit])),

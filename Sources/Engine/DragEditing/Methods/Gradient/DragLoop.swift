@@ -53,9 +53,9 @@ struct DragLoop {
             grid: task.grid, handles: task.handles, numberNames: Self.numberNames,
             constants: ["radii": [radii.supervision, radii.tracking]])
         var z = task.start
-        var adam = Adam(adamSettings, shape: z.shape)
+        var adam = Adam(.init(settings), shape: z.shape)
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
-        var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
+        var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience)
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
@@ -63,7 +63,7 @@ struct DragLoop {
                 break
             }
             let start = clock.now
-            let pass = Pass(model, settings, z, input)
+            let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
             if k > 0 || task.stretched != nil { track(&record.handles, in: pass, from: first) }
@@ -84,12 +84,6 @@ struct DragLoop {
         return EditedLatent(latent: z, record: record)
     }
 
-    private var adamSettings: Adam.Settings {
-        Adam.Settings(
-            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
-            epsilon: settings.epsilon)
-    }
-
     private func begin(with pass: Pass) -> Pass.Snapshot {
         run.trace("features.initial", pass.gridFeatures)
         return pass.snapshot
@@ -97,7 +91,7 @@ struct DragLoop {
 
     /// Step 2: where the content of the handle points is now.
     private func track(_ handles: inout [HandlePoint], in pass: Pass, from first: Pass.Snapshot) {
-        let tracking = PointTracking(radius: radii.tracking, mode: settings.tracking)
+        let tracking = PointTracking(settings, radius: radii.tracking)
         for i in handles.indices {
             handles[i].position = tracking.track(handles[i], in: pass.features, initial: first.features)
         }
@@ -115,7 +109,12 @@ struct DragLoop {
         _ z: inout Tensor, _ adam: inout Adam, _ row: inout EditRecord.Iteration, _ pass: Pass,
         _ handles: [HandlePoint], _ first: Pass.Snapshot
     ) throws(Failure) {
-        let gradients = pass.gradients(handles: handles, initial: first, radius: radii.supervision)
+        let motion = MotionSupervision(settings, radius: radii.supervision)
+            .loss(pass.features, initial: first.features, handles: handles)
+        let held = input.mask.map {
+            Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
+        }
+        let gradients = pass.gradients(of: motion, holding: held, towards: input.guidance)
         let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
         z = adam.step(z, gradient: fused)
         guard z.isFinite else {
@@ -142,8 +141,17 @@ struct DragLoop {
     }
 }
 
+extension Adam.Settings {
+    /// Adam on the latent.
+    init(_ settings: EditSettings) {
+        self.init(
+            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon)
+    }
+}
+
 /// Counts iterations in which the handles came no nearer.
-private struct Patience {
+struct Patience {
     let limit: Int?
     private var best = Double.infinity
     private var waited = 0
