@@ -14,7 +14,8 @@ enum SettingsDocument {
             let page = row.name == "none" ? "`none`" : "[`\(row.name)`](\(row.name).md)"
             return "| \(page) | \(settings.isEmpty ? "the preset's" : settings) |"
         }
-        return (["| method | its published settings |", "| --- | --- |"] + rows).joined(separator: "\n") + "\n"
+        return (["| method | its published settings |", "| --- | --- |"] + rows).joined(separator: "\n")
+            + "\n"
     }
 
     static var table: String {

@@ -68,6 +68,26 @@ public struct EditSettings: Sendable, Equatable {
     public var motionReduction = MotionReduction.mean
     /// See `StepLength` (`step_length`).
     public var stepLength = StepLength.unit
+    /// Timesteps at which GoodDrag drags (`drag_timesteps`).
+    public var dragTimesteps = 7
+    /// Trackings of GoodDrag at a timestep (`trackings`).
+    public var trackings = 10
+    /// Updates of the latent before each tracking of GoodDrag (`motion_steps`).
+    public var motionSteps = 3
+    /// Trackings of GoodDrag in a row without a moved handle that end the drag (`still_trackings`).
+    public var stillTrackings = 5
+    /// l: the feature difference that FreeDrag takes at once (`feature_loss`).
+    public var featureLoss = 1.0
+    /// d_max: how far FreeDrag looks ahead on the line to the target, grid cells (`search_distance`).
+    public var searchDistance = 5.0
+    /// Updates of the latent for one place on FreeDrag's line (`place_steps`).
+    public var placeSteps = 5
+    /// Steps by which StableDrag fits a handle's filter (`filter_steps`).
+    public var filterSteps = 10
+    /// Part of the filter's response in StableDrag's tracking score, 0…1 (`filter_share`).
+    public var filterShare = 0.5
+    /// τ: score below which StableDrag supervises with the source's features, 0…1 (`confidence`).
+    public var confidence = 0.8
     /// See `MaskTerm` (`mask_term`).
     public var maskTerm = MaskTerm.latent
     /// See `ClipRange` (`clip_range`).

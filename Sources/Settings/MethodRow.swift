@@ -34,6 +34,40 @@ public struct MethodRow: Sendable {
                 "mask_term": .word("previous"), "mask_weight": .number(0.1),
                 "lora.steps": .integer(80), "lora.batch": .integer(4),
             ]),
+        MethodRow(
+            name: "gooddrag",
+            text:
+                "Drags and denoises by turns over several timesteps, and compares with the source's features throughout.",
+            published: [
+                "fusion": .word("drag"), "inversion_strength": .number(0.75), "max_steps": .integer(210),
+                "drag_timesteps": .integer(7), "trackings": .integer(10), "motion_steps": .integer(3),
+                "still_trackings": .integer(5), "latent_lr": .number(0.02), "r1": .none, "r2": .none,
+                "reach": .number(2), "tracking": .word("nearest"), "step_length": .word("capped"),
+                "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(70), "lora.batch": .integer(4),
+            ]),
+        MethodRow(
+            name: "freedrag",
+            text:
+                "Without tracking: a template of features moves along the line to the target and adapts on the way.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(300), "latent_lr": .number(0.01), "r1": .none,
+                "reach": .number(2), "feature_loss": .number(1), "search_distance": .number(5),
+                "place_steps": .integer(5), "feature_block": .integer(3), "mask_term": .word("previous"),
+                "mask_weight": .number(10), "lora.steps": .integer(200), "lora.batch": .integer(4),
+                "lora.lr": .number(2e-4),
+            ]),
+        MethodRow(
+            name: "stabledrag",
+            text:
+                "DragDiffusion with a tracker that learns each handle against its surroundings, and supervision by its confidence.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(80), "latent_lr": .number(0.01),
+                "r1": .integer(1), "r2": .integer(3), "reach": .number(2), "step_length": .word("unit"),
+                "filter_steps": .integer(10), "filter_share": .number(0.5), "confidence": .number(0.8),
+                "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(80), "lora.batch": .integer(4),
+            ]),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 

@@ -15,7 +15,8 @@ public enum Preset: String, Sendable, CaseIterable {
     /// Names of the settings whose best value depends on the model more than on the method: a model's own values of these hold
     /// for every method, its other values for the methods without published settings.
     public static let modelSettingNames: Set<String> = [
-        "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_sampling", "text_freedom",
+        "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_sampling",
+        "text_freedom",
         "start_layer", "region_padding", "keep_source",
     ]
 

@@ -35,7 +35,8 @@ extension Setting {
         Setting("tracking", \.tracking, "Which cells point tracking admits as a handle's new position."),
         Setting(
             "tracking_template", \.trackingTemplate,
-            "What point tracking looks for: the source's feature at the handle's start, or at the handle's present place."),
+            "What point tracking looks for: the source's feature at the handle's start, or at the handle's present place."
+        ),
         Setting(
             "tracking_norm", \.trackingNorm, "Norm by which point tracking compares two features."),
         Setting(
@@ -50,6 +51,36 @@ extension Setting {
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
         ),
+        Setting(
+            "drag_timesteps", \.dragTimesteps, .integer(1...1000),
+            "Number of timesteps at which GoodDrag drags."),
+        Setting(
+            "trackings", \.trackings, .integer(1...1000), "Number of GoodDrag's trackings at a timestep."),
+        Setting(
+            "motion_steps", \.motionSteps, .integer(1...1000),
+            "Number of GoodDrag's updates of the latent before each tracking."),
+        Setting(
+            "still_trackings", \.stillTrackings, .integer(1...10000),
+            "Number of GoodDrag's trackings in a row without a moved handle that ends the drag."),
+        Setting(
+            "feature_loss", \.featureLoss, .number(1e-6...1e6),
+            "Mean feature difference that FreeDrag asks for at once; half of it counts as done."),
+        Setting(
+            "search_distance", \.searchDistance, .number(0.1...1000),
+            "How far FreeDrag looks ahead on the line to the target, in grid cells."),
+        Setting(
+            "place_steps", \.placeSteps, .integer(1...1000),
+            "Largest number of FreeDrag's updates of the latent for one place on the line."),
+        Setting(
+            "filter_steps", \.filterSteps, .integer(0...1000),
+            "Number of steps by which StableDrag fits a handle's filter."),
+        Setting(
+            "filter_share", \.filterShare, .number(0...1),
+            "Part of the filter's response in StableDrag's tracking score; the feature difference has the rest."
+        ),
+        Setting(
+            "confidence", \.confidence, .number(0...1),
+            "Tracking score below which StableDrag supervises with the source's features."),
         Setting(
             "mask_term", \.maskTerm,
             "What the mask term holds in place: the latent, or its DDIM step to the previous timestep."),

@@ -25,15 +25,21 @@ import Testing
         #expect(read == keys)
     }
 
-    @Test func `a method's published settings hold in every preset, and a model's own values of what depends on it`() throws {
+    @Test
+    func
+        `a method's published settings hold in every preset, and a model's own values of what depends on it`()
+        throws
+    {
         let row = try #require(MethodRow.named("dragdiffusion"))
         let model: [(name: String, value: SettingValue)] = [
-            ("feature_block", .integer(2)), ("tracking", .word("fast")), ("warp", .integer(1)), ("max_steps", .integer(7)),
+            ("feature_block", .integer(2)), ("tracking", .word("fast")), ("warp", .integer(1)),
+            ("max_steps", .integer(7)),
         ]
         for preset in Preset.allCases {
             let settings = try preset.settings(of: row, model: model)
             let isPlain = preset == .paper || preset == .released
-            #expect(settings.tracking == .nearest && settings.motionTemplate == .current && settings.warp == 0)
+            #expect(
+                settings.tracking == .nearest && settings.motionTemplate == .current && settings.warp == 0)
             #expect(settings.featureBlock == (isPlain ? 3 : 2))
             #expect(settings.dragStepLimit == (preset == .quick ? 40 : 80))
             #expect(settings.keepsSource == !isPlain)

@@ -6,6 +6,9 @@ public enum DragMethods {
     public static let all: [any DragMethod] = [
         CLIPDrag(),
         DragDiffusion(),
+        GoodDrag(),
+        FreeDrag(),
+        StableDrag(),
         NoDrag(),
     ]
 

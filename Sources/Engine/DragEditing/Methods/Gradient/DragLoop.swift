@@ -26,6 +26,7 @@ struct DragLoop {
     private let settings: EditSettings
     private let input: Input
     private let run: MethodRun
+    private let tracking: any HandleTracking
     private let radii: (supervision: Int, tracking: Int)
     /// Updates before which neither arrival nor patience ends the loop.
     private let leastSteps: Int
@@ -33,12 +34,17 @@ struct DragLoop {
     private let stepLimit: Int
     private let clock = ContinuousClock()
 
-    init(_ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun) {
+    /// - Parameter tracking: nil: point tracking as the settings name it.
+    init(
+        _ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun,
+        tracking: (any HandleTracking)? = nil
+    ) {
         self.model = model
         self.settings = settings
         self.input = input
         self.run = run
         radii = input.task.grid.radii(settings)
+        self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
@@ -50,11 +56,12 @@ struct DragLoop {
     func edit() throws -> EditedLatent {
         let task = input.task
         var record = EditRecord(
-            grid: task.grid, handles: task.handles, numberNames: Self.numberNames,
+            grid: task.grid, handles: task.handles, numberNames: Self.numberNames + tracking.numberNames,
             constants: ["radii": [radii.supervision, radii.tracking]])
         var z = task.start
         var adam = Adam(.init(settings), shape: z.shape)
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
+        var tracking = tracking
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience)
         for k in 0..<stepLimit {
@@ -66,16 +73,20 @@ struct DragLoop {
             let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
-            if k > 0 || task.stretched != nil { track(&record.handles, in: pass, from: first) }
+            if k == 0 { tracking.begin(first.features, record.handles) }
+            if k > 0 || task.stretched != nil {
+                tracking.track(&record.handles, in: pass.features, from: first.features)
+            }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
-            run.trace(name(k, "latent"), z)
+            row.numbers = tracking.numbers
+            run.trace(traceName(k, "latent"), z)
             if let outcome = end(row, &patience) {
                 record.outcome = outcome
                 row.seconds = seconds(since: start, clock)
                 record.iterations.append(row)
                 break
             }
-            try update(&z, &adam, &row, pass, record.handles, first)
+            try update(&z, &adam, &row, pass, record.handles, first, tracking.templates)
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -89,14 +100,6 @@ struct DragLoop {
         return pass.snapshot
     }
 
-    /// Step 2: where the content of the handle points is now.
-    private func track(_ handles: inout [HandlePoint], in pass: Pass, from first: Pass.Snapshot) {
-        let tracking = PointTracking(settings, radius: radii.tracking)
-        for i in handles.indices {
-            handles[i].position = tracking.track(handles[i], in: pass.features, initial: first.features)
-        }
-    }
-
     /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
     private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
         guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
@@ -107,37 +110,16 @@ struct DragLoop {
     /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
     private func update(
         _ z: inout Tensor, _ adam: inout Adam, _ row: inout EditRecord.Iteration, _ pass: Pass,
-        _ handles: [HandlePoint], _ first: Pass.Snapshot
+        _ handles: [HandlePoint], _ first: Pass.Snapshot, _ templates: [EditSettings.MotionTemplate]?
     ) throws(Failure) {
         let motion = MotionSupervision(settings, radius: radii.supervision)
-            .loss(pass.features, initial: first.features, handles: handles)
+            .loss(
+                pass.features, initial: first.features, handles: handles, templates: templates)
         let held = input.mask.map {
             Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
         }
         let gradients = pass.gradients(of: motion, holding: held, towards: input.guidance)
-        let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
-        z = adam.step(z, gradient: fused)
-        guard z.isFinite else {
-            throw Failure(
-                .badJob, code: "edit.not_finite",
-                message: "the latent is no longer finite after \(row.k + 1) drag steps",
-                hint: "Lower latent_lr, clip_weight or lambda.")
-        }
-        row.numbers["motion_loss"] = gradients.motionLoss
-        row.numbers["clip_loss"] = gradients.clipLoss
-        row.numbers["cosine"] = cosine
-        row.numbers["local_norm"] = gradients.drag.norm
-        row.numbers["global_norm"] = gradients.text?.norm
-        row.updateNorm = fused.norm
-        run.trace(name(row.k, "grad_local"), gradients.drag)
-        if let text = gradients.text { run.trace(name(row.k, "grad_global"), text) }
-        run.trace(name(row.k, "grad"), fused)
-    }
-
-    /// A tensor's name in the trace.
-    private func name(_ k: Int, _ what: String) -> String {
-        let number = String(repeating: "0", count: max(0, 4 - String(k).count)) + String(k)
-        return "iter.\(number).\(what)"
+        try LatentUpdate(settings, run.trace).update(&z, &adam, &row, gradients)
     }
 }
 

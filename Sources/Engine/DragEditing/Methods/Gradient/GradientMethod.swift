@@ -12,7 +12,8 @@ public protocol GradientMethod: DragMethod {
 /// The settings that every method which follows a gradient reads.
 enum GradientSettings {
     static let names: Set<String> = [
-        "max_steps", "latent_lr", "beta1", "beta2", "eps", "reach", "feature_block", "mask_weight", "mask_term",
+        "max_steps", "latent_lr", "beta1", "beta2", "eps", "reach", "feature_block", "mask_weight",
+        "mask_term",
         "fusion", "fusion_conflict", "lambda", "clip_weight", "clip_range", "guidance_decoder",
     ]
 
@@ -76,13 +77,16 @@ extension GradientMethod {
     }
 
     /// Edits by the drag loop.
+    ///
+    /// - Parameter tracking: nil: point tracking as the settings name it.
     func followDragLoop(
-        _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun
+        _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun,
+        tracking: (any HandleTracking)? = nil
     ) throws -> EditedLatent {
         let input = DragLoop.Input(
             task: task, guidance: guidance(task, settings, model),
             mask: maskTerm(task, weight: settings.maskWeight))
-        return try DragLoop(model, settings, input, run).edit()
+        return try DragLoop(model, settings, input, run, tracking: tracking).edit()
     }
 }
 

@@ -89,7 +89,7 @@ struct MotionSupervision: Sendable {
         var sum = 0.0
         for dr in rows {
             for dc in columns {
-                let sample = ShiftedSample(
+                let sample = PlacedSample(
                     row: handle.position.row + dr, column: handle.position.column + dc, by: d,
                     grid: features.size)
                 let moved = sample.value(features)
@@ -117,7 +117,7 @@ struct MotionSupervision: Sendable {
 }
 
 /// A place between four cells; outside the grid the border's value is taken.
-private struct ShiftedSample {
+struct PlacedSample {
     let top, bottom, left, right: Int
     let rowFraction, columnFraction: Float
 

@@ -21,16 +21,18 @@ struct Pass {
 
     /// A pass over `z`, `(1, h, w, 4)`.
     ///
-    /// - Parameter timestep: nil: the task's.
+    /// - Parameters:
+    ///   - timestep: nil: the task's.
+    ///   - isDifferentiable: whether gradients are asked for; without them the pass keeps nothing for a way back.
     init(
         _ model: DiffusionModel, _ settings: EditSettings, _ z: Tensor, _ task: DragTask,
-        at timestep: Timestep? = nil
+        at timestep: Timestep? = nil, isDifferentiable: Bool = true
     ) {
         self.model = model
         self.settings = settings
         self.timestep = timestep ?? task.timestep
         grid = task.grid.size
-        latent = Variable(trainable: z)
+        latent = isDifferentiable ? Variable(trainable: z) : Variable(z)
         let output = model.unet(latent, timesteps: [self.timestep], text: task.text)
         noise = output.noise
         let last = output.blockFeatures.count - 1
