@@ -59,7 +59,23 @@ void cl_set_up_process(void) {
     on_exit(leave, NULL);
 }
 
-int cl_spawn(const char *program, char *const argv[], const char *input, int output, int errors) {
+/* The caller's environment with `variable` (NAME=VALUE) in it, for free(3); NULL and errno. */
+static char **environment_with(const char *variable) {
+    size_t count = 0, length = (size_t)(strchr(variable, '=') - variable) + 1;
+    while (environ[count]) count++;
+    char **all = malloc((count + 2) * sizeof *all), **end = all;
+    if (!all) return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], variable, length) != 0) *end++ = environ[i];
+    *end++ = (char *)variable;
+    *end = NULL;
+    return all;
+}
+
+int cl_spawn(
+    const char *program, char *const argv[], const char *variable, const char *input, int output, int errors) {
+    char **environment = variable ? environment_with(variable) : NULL;
+    if (variable && !environment) return -1;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -76,7 +92,8 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setpgroup(&attributes, 0);
-    int failed = posix_spawn(&pid, program, &actions, &attributes, argv, environ);
+    int failed = posix_spawn(&pid, program, &actions, &attributes, argv, environment ? environment : environ);
+    free(environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failed) {

@@ -44,8 +44,10 @@ int cl_signal_descriptor(void);
 int cl_next_signal(int descriptor);
 
 /* Starts a program in a process group of its own, signals unblocked, standard output to `output`, standard input from
- * the file `input`. `errors`: standard error, 0 is the caller's. Returns its pid, or -1 and errno. */
-int cl_spawn(const char *program, char *const argv[], const char *input, int output, int errors);
+ * the file `input`. `variable`: NAME=VALUE beside the caller's environment, or NULL; `errors`: standard error, 0 is the
+ * caller's. Returns its pid, or -1 and errno. */
+int cl_spawn(
+    const char *program, char *const argv[], const char *variable, const char *input, int output, int errors);
 /* Starts a program in the caller's own process group, without any standard input; it dies with the calling thread. `environment`:
  * NULL is the caller's; `errors`: standard error, 0 is the caller's. Returns its pid, or -1 and errno. */
 int cl_spawn_bound(const char *program, char *const argv[], char *const environment[], int output, int errors);

@@ -60,7 +60,7 @@ public struct KernelCalls: FileCalls {
 
     public func read(_ path: String) throws(FileError) -> [UInt8] {
         let descriptor = open(raw(path), O_RDONLY | common)
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -68,7 +68,7 @@ public struct KernelCalls: FileCalls {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0 {
                 if errno == EINTR { continue }
-                throw FileError("read", path)
+                throw FileError(.read, path)
             }
             if count == 0 { return bytes }
             bytes.append(contentsOf: chunk[..<count])
@@ -77,7 +77,7 @@ public struct KernelCalls: FileCalls {
 
     public func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8] {
         let descriptor = open(raw(path), O_RDONLY | common)
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
@@ -87,7 +87,7 @@ public struct KernelCalls: FileCalls {
             }
             if got < 0 {
                 if errno == EINTR { continue }
-                throw FileError("read", path)
+                throw FileError(.read, path)
             }
             if got == 0 { break }
             filled += got
@@ -97,13 +97,13 @@ public struct KernelCalls: FileCalls {
     }
 
     public func list(_ path: String) throws(FileError) -> [FileEntry] {
-        guard let directory = opendir(raw(path)) else { throw FileError("opendir", path) }
+        guard let directory = opendir(raw(path)) else { throw FileError(.opendir, path) }
         defer { closedir(directory) }
         var entries: [FileEntry] = []
         while true {
             errno = 0
             guard let entry = readdir(directory) else {
-                guard errno == 0 else { throw FileError("readdir", path) }
+                guard errno == 0 else { throw FileError(.readdir, path) }
                 break
             }
             let name = withUnsafeBytes(of: entry.pointee.d_name) { PathCoding.text($0.prefix { $0 != 0 }) }
@@ -124,7 +124,7 @@ public struct KernelCalls: FileCalls {
         var found = stat()
         guard lstat(raw(path), &found) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw FileError("lstat", path)
+            throw FileError(.lstat, path)
         }
         let kind: FileStatus.Kind
         switch found.st_mode & S_IFMT {
@@ -157,61 +157,61 @@ public struct KernelCalls: FileCalls {
     public func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
         let flags = O_WRONLY | O_CREAT | common | (exclusive ? O_EXCL : O_TRUNC)
         let descriptor = open(raw(path), flags, mode_t(mode))
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         return descriptor
     }
 
     public func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32 {
         let descriptor = open(raw(path), O_WRONLY | O_CREAT | O_APPEND | common, mode_t(mode))
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         return descriptor
     }
 
     public func openDirectory(_ path: String) throws(FileError) -> Int32 {
         let descriptor = open(raw(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         return descriptor
     }
 
     public func write(_ file: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(FileError) -> Int {
         let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-        guard count >= 0 else { throw FileError("write", path) }
+        guard count >= 0 else { throw FileError(.write, path) }
         return count
     }
 
     public func setMode(_ file: Int32, _ mode: Int, _ path: String) throws(FileError) {
-        guard fchmod(file, mode_t(mode)) == 0 else { throw FileError("fchmod", path) }
+        guard fchmod(file, mode_t(mode)) == 0 else { throw FileError(.fchmod, path) }
     }
 
     public func setMode(_ path: String, _ mode: Int) throws(FileError) {
-        guard chmod(raw(path), mode_t(mode)) == 0 else { throw FileError("chmod", path) }
+        guard chmod(raw(path), mode_t(mode)) == 0 else { throw FileError(.chmod, path) }
     }
 
     public func sync(_ file: Int32, _ path: String) throws(FileError) {
-        guard fsync(file) == 0 else { throw FileError("fsync", path) }
+        guard fsync(file) == 0 else { throw FileError(.fsync, path) }
     }
 
     public func close(_ file: Int32) { Glibc.close(file) }
 
     public func makeDirectory(_ path: String) throws(FileError) {
-        guard mkdir(raw(path), 0o755) == 0 else { throw FileError("mkdir", path) }
+        guard mkdir(raw(path), 0o755) == 0 else { throw FileError(.mkdir, path) }
     }
 
     public func removeDirectory(_ path: String) throws(FileError) {
-        guard rmdir(raw(path)) == 0 else { throw FileError("rmdir", path) }
+        guard rmdir(raw(path)) == 0 else { throw FileError(.rmdir, path) }
     }
 
     public func unlink(_ path: String) throws(FileError) {
-        guard Glibc.unlink(raw(path)) == 0 else { throw FileError("unlink", path) }
+        guard Glibc.unlink(raw(path)) == 0 else { throw FileError(.unlink, path) }
     }
 
     public func link(_ from: String, to: String) throws(FileError) {
-        guard linkat(AT_FDCWD, raw(from), AT_FDCWD, raw(to), 0) == 0 else { throw FileError("link", to) }
+        guard linkat(AT_FDCWD, raw(from), AT_FDCWD, raw(to), 0) == 0 else { throw FileError(.link, to) }
     }
 
     public func rename(_ from: String, to: String, replacing: Bool) throws(FileError) {
         let result = replacing ? Glibc.rename(raw(from), raw(to)) : cl_rename_no_replace(raw(from), raw(to))
-        guard result == 0 else { throw FileError("rename", replacing ? from : to) }
+        guard result == 0 else { throw FileError(.rename, replacing ? from : to) }
     }
 }
 

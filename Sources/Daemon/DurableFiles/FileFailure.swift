@@ -6,7 +6,7 @@ extension Failure {
     /// - Parameter kind: what the file is to the caller; by default a place that does not work.
     public init(_ error: FileError, _ kind: Kind = .badPlace) {
         self.init(
-            kind, code: "file.\(error.operation)", message: error.reason, file: PathCoding.shown(error.path),
+            kind, code: error.code, message: error.reason, file: PathCoding.shown(error.path),
             hint: error.remedy, isRetryable: error.isTransient)
     }
 }

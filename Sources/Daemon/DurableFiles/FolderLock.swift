@@ -12,11 +12,11 @@ public final class FolderLock {
     /// - Throws: `EWOULDBLOCK` when another process holds it.
     public init(_ folder: String) throws(FileError) {
         let opened = open(PathCoding.cString(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard opened >= 0 else { throw FileError("open", folder) }
+        guard opened >= 0 else { throw FileError(.open, folder) }
         guard cl_lock(opened) == 0 else {
             let number = Errno(rawValue: errno)
             close(opened)
-            throw FileError("flock", folder, number)
+            throw FileError(.flock, folder, number)
         }
         descriptor = opened
     }

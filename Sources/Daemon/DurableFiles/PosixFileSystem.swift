@@ -79,7 +79,7 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
         do { try calls.makeDirectory(path) } catch {
             switch error.errno {
             case .fileExists:
-                guard calls.isDirectory(path) else { throw FileError("mkdir", path, .notDirectory) }
+                guard calls.isDirectory(path) else { throw FileError(.mkdir, path, .notDirectory) }
                 // Who made it may have died before syncing; where we may not look, it was made for us.
                 do { try syncDirectory(parent(path)) } catch {
                     guard error.errno == .permissionDenied else { throw error }

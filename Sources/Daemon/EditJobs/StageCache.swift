@@ -81,8 +81,7 @@ struct ModelIdentity: Record {
     }
 }
 
-/// Fine-tuning and inversion of one request in the cache, keyed by all that decides them: the decoded picture, P_o, the
-/// model's files, the seed, the settings that matter, and the kernels, whose last bits differ between CPUs.
+/// Fine-tuning and inversion of one request in the cache, under the digests of `FineTuningKey` and `InversionKey`.
 struct CachedStages: StageMemory {
     private let cache: JobCache
     private let sites: [LoRASite]
@@ -97,26 +96,9 @@ struct CachedStages: StageMemory {
         self.cache = cache
         sites = model.unet.loraSites
         rank = request.settings.lora.rank
-        let pixels = request.image.withUnsafeValues { [UInt8](UnsafeRawBufferPointer($0)) }
-        let loras = [request.lora, textLoRA].compactMap { $0 }.filter { !$0.sites.isEmpty }
-        let lora = loras.isEmpty ? nil : Digest.sha256(loras.map { $0.encoded() })
-        let all = request.settings.values
-        var fields: [(key: String, value: JSONValue)] = [
-            ("stage", .string("fine-tune/1")), ("model", .string(identity.content)),
-            ("kernels", .string(Kernels.instructionSet.description)),
-            ("precision", .string(Kernels.precision.rawValue)),
-            ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
-            ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
-            ("seed", .string(String(request.seed))), ("lora", .optional(lora)),
-        ]
-        fields += all.filter { $0.name.hasPrefix("lora.") }.map { ($0.name, JSONValue(encoding: $0.value)) }
-        fineTuningKey = Digest.sha256(Array(JSONValue.object(fields).line.utf8))
-        let inversion =
-            [("stage", .string("invert/1")), ("fine_tuning", .string(fineTuningKey))]
-            + all.filter { ["num_steps", "inversion_strength"].contains($0.name) }.map {
-                ($0.name, JSONValue(encoding: $0.value))
-            }
-        inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
+        let fineTuning = FineTuningKey(request, identity, textLoRA)
+        fineTuningKey = fineTuning.digest
+        inversionKey = InversionKey(request, fineTuning: fineTuning).digest
     }
 
     /// Stages that need not be done.

@@ -33,6 +33,9 @@ extension Record {
         return .object(schema + fields)
     }
 
+    /// The record on one line, without its end.
+    public var oneLine: String { json.line }
+
     /// The record's text on indented lines: what a file of it contains.
     public var bytes: [UInt8] { Array(json.lines.utf8) }
 

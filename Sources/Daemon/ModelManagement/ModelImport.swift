@@ -63,7 +63,7 @@ public struct ModelImport: Sendable {
         let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")
         do throws(FileError) {
             guard try files.status(place) == nil else {
-                throw FileError("rename", place, .fileExists)
+                throw FileError(.rename, place, .fileExists)
             }
             try files.createDirectory(models)
         } catch { throw Self.failure(error, place) }

@@ -11,7 +11,7 @@ public typealias Timestep = Int
 /// A model folder's scheduler gives β alone: sampling here is always DDIM (docs/models.md).
 public struct NoiseSchedule: Sendable {
     /// What the network predicts.
-    public enum Prediction: String, Sendable {
+    public enum Prediction: String, Codable, Sendable {
         /// The noise ε.
         case epsilon
         /// The velocity √ᾱ·ε − √(1−ᾱ)·x0.
