@@ -81,7 +81,7 @@ extension ModelsCommand {
 
 /// A model and its folder: the line of `models list` and `models fetch`.
 struct ModelPlace: Record {
-    static let schema = "clipdrag-model/1"
+    static let schema = "clipdrag-installed-model/1"
     let name, folder: String
 
     /// The line as `--json` prints it, or for people.
