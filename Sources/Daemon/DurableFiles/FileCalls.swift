@@ -4,28 +4,28 @@ internal import CLinux
     import Glibc
 #endif
 
-/// The system calls that `FileSystem` is made from, as bare as the kernel has them: what they change is durable only once
-/// the file, or for a name its folder, has been synced. The kernel's, or a model that forgets what was not.
+/// The system calls on which `DurableFileSystem` is built. A change is durable only after a sync: of the file for its content, of
+/// the folder for a name. In production these are the kernel's calls; in tests, those of a model that forgets unsynced changes.
 public protocol FileCalls: Sendable {
     /// All bytes of a file.
     func read(_ path: String) throws(FileError) -> [UInt8]
     /// pread(2), until `count` bytes are there or the file ends.
     func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
-    /// Entries of a folder but `.` and `..`, by name; whatever bytes a name has, see `PathCoding`.
+    /// Entries of a folder except `.` and `..`, by name. A name may have any bytes, see `PathCoding`.
     func list(_ path: String) throws(FileError) -> [FileEntry]
-    /// lstat(2); nil when nothing is there.
+    /// lstat(2); nil when the path does not exist.
     func status(_ path: String) throws(FileError) -> FileStatus?
-    /// Whether a path leads to a folder, links followed.
+    /// Whether a path leads to a folder, after following links.
     func isDirectory(_ path: String) -> Bool
-    /// Whether some process has a file open for writing; nil where that cannot be told.
+    /// Whether some process has a file open for writing; nil where the system does not say.
     func isBeingWritten(_ path: String) -> Bool?
-    /// open(2) of a file that is made if need be, and emptied; `exclusive`: one that is there is an error.
+    /// open(2) of a file, which it makes if necessary, and empties; `exclusive`: an existing file is an error.
     func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32
-    /// open(2) at the end of a file that is made if need be.
+    /// open(2) at the end of a file, which it makes if necessary.
     func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32
     /// open(2) of a folder.
     func openDirectory(_ path: String) throws(FileError) -> Int32
-    /// write(2): it may take some of the bytes only. Returns how many.
+    /// write(2). It may write only some of the bytes. Returns their number.
     func write(_ file: Int32, _ bytes: ArraySlice<UInt8>, _ path: String) throws(FileError) -> Int
     /// fchmod(2).
     func setMode(_ file: Int32, _ mode: Int, _ path: String) throws(FileError)
@@ -43,17 +43,17 @@ public protocol FileCalls: Sendable {
     func unlink(_ path: String) throws(FileError)
     /// link(2), not following a symbolic link.
     func link(_ from: String, to: String) throws(FileError)
-    /// rename(2); unless `replacing`, a name that is taken is the error EEXIST.
+    /// rename(2). Unless `replacing`, an existing target is the error EEXIST.
     func rename(_ from: String, to: String, replacing: Bool) throws(FileError)
 }
 
-/// The kernel's own.
+/// The kernel's calls.
 public struct KernelCalls: FileCalls {
-    /// What every open(2) of a file has in common.
+    /// Flags of every open(2) of a file.
     private let common: Int32
 
-    /// - Parameter followingLinks: whether a file may be opened by a symbolic link. Not in folders of strangers: what was a
-    ///   file when it was looked at may have been swapped for a link, or for a pipe, which is then read as empty.
+    /// - Parameter followingLinks: whether a symbolic link may lead to a file. Use false in folders that strangers can change:
+    ///   after the check of a file's status, someone may replace it by a link, or by a pipe (which then reads as empty).
     public init(followingLinks: Bool = true) {
         common = O_CLOEXEC | (followingLinks ? 0 : O_NOFOLLOW | O_NONBLOCK)
     }
@@ -215,5 +215,5 @@ public struct KernelCalls: FileCalls {
     }
 }
 
-/// A path as the kernel takes it.
+/// A path for the kernel.
 private func raw(_ path: String) -> [CChar] { PathCoding.cString(path) }

@@ -70,7 +70,7 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A sentence with the path, the reason and the remedy.
     public var description: String { "\(path): \(reason). \(remedy)" }
 
-    /// Whether the file has gone, or someone has replaced it by a symbolic link, which is not followed.
+    /// Whether the file has gone, or someone has replaced it by a symbolic link, which the daemon does not follow.
     public var isOfChangedFile: Bool {
         errno == .noSuchFileOrDirectory || errno == .tooManySymbolicLinkLevels
     }

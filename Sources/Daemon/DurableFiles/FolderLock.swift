@@ -5,7 +5,7 @@ internal import CLinux
     import Glibc
 #endif
 
-/// Binds a folder to one living process: a kernel lock on the folder itself, gone with the process however it ends.
+/// Binds a folder to one living process: a kernel lock on the folder itself, which ends with the process.
 public final class FolderLock {
     private let descriptor: Int32
 

@@ -11,17 +11,17 @@ public final class TraceRecorder {
     private var integers: Set<String> = []
     private var bytes: Set<String> = []
     private var rows: TraceRecord?
-    /// The LoRA that was trained or given.
+    /// The trained LoRA, or the one of the request.
     public private(set) var lora: LoRA?
 
     private let wantsTensors: Bool
 
     /// An empty trace.
     ///
-    /// - Parameter wantsTensors: false for the LoRA alone: then no tensor is computed for the trace.
+    /// - Parameter wantsTensors: false for the LoRA alone. Then the edit computes no tensor for the trace.
     public init(wantsTensors: Bool) { self.wantsTensors = wantsTensors }
 
-    /// Where the edit sends its tensors.
+    /// The receiver of the edit's tensors.
     var receiver: Trace.Receiver? { wantsTensors ? { self.record($0, $1) } : nil }
 
     private func record(_ name: String, _ tensor: Tensor) {

@@ -1,4 +1,4 @@
-/// Values by names that the data decide, in an order: an object in JSON. (A dictionary would be written in any order.)
+/// Values by name, in an order; in JSON, an object. The data decide the names. (JSON from a dictionary has any order.)
 public struct OrderedFields<Value: Codable & Sendable>: Codable, Sendable {
     /// Names and values.
     public var all: [(key: String, value: Value)]

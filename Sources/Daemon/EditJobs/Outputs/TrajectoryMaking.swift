@@ -50,7 +50,7 @@ extension Trajectory {
         duplicateOf = edit.identity.duplicateOf
     }
 
-    /// What only the edit itself has shown.
+    /// Notes that only the finished edit can give.
     private static func notes(_ edit: FinishedEdit) -> [String] {
         let result = edit.result
         let vanished =

@@ -93,14 +93,14 @@ public struct RecordedIteration: Codable, Sendable {
     }
 }
 
-/// All settings by name, those of a group in an object of their own: the order and the names are the table's.
+/// All settings by name, those of a group in an object of their own. The table gives their order and names.
 public struct RecordedSettings: Codable, Sendable {
     /// The settings.
     public var settings: EditSettings
 
     init(_ settings: EditSettings) { self.settings = settings }
 
-    /// Reads settings that a record has; types and ranges are the table's.
+    /// Reads a record's settings. The table gives their types and ranges.
     public init(from decoder: any Decoder) throws {
         settings = EditSettings()
         let container = try decoder.container(keyedBy: TextKey.self)
@@ -139,7 +139,7 @@ public struct RecordedSettings: Codable, Sendable {
     }
 }
 
-/// A forecast as trajectories and `--json` have it.
+/// A forecast in trajectories and in `--json`.
 public struct ForecastRecord: Codable, Sendable {
     /// Seconds of every stage, then `total`.
     public var seconds: OrderedFields<Double>
@@ -153,7 +153,7 @@ public struct ForecastRecord: Codable, Sendable {
     }
 }
 
-/// Seconds of stages in the order in which they run, then the total, to the millisecond.
+/// Seconds of the stages in their order, then the total, to the millisecond.
 func stageSeconds(_ stages: [EditProgress.Stage: Double], total: Double) -> OrderedFields<Double> {
     func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
     let fields = EditProgress.Stage.allCases.compactMap { stage in
