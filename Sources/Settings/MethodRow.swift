@@ -5,7 +5,7 @@
 public struct MethodRow: Sendable {
     /// The name that people write.
     public let name: String
-    /// What the method does: one sentence.
+    /// A sentence about the method.
     public let text: String
     /// Its published settings, by name: what differs from the defaults and what the method depends on. They stand for the
     /// preset's choices (`Preset`), which are CLIPDrag's; empty: the presets hold as they are.
