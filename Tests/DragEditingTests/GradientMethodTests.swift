@@ -110,6 +110,25 @@ import TestSupport
         }
     }
 
+    @Test func `a measured run of one step is priced without what it computes besides the step`() {
+        let pace = EditPace(
+            pass: 2, decode: 5, fineTuningStep: 0, dragStep: 0, fineTuningMemory: 0, dragMemory: 0)
+        let settings = EditSettings()
+        #expect(pace.stepSeconds(of: 9, GoodDrag().cost(settings)) == 5)
+        #expect(pace.stepSeconds(of: 9, FreeDrag().cost(settings)) == 5)
+        #expect(pace.stepSeconds(of: 3, FreeDrag().cost(settings)) == 2)
+        #expect(pace.stepSeconds(of: 9, CLIPDrag().cost(settings)) == 9)
+    }
+
+    @Test func `GoodDrag does as many steps as its timesteps allow, and no more than max_steps`() throws {
+        var settings = try Preset.paper.settings(of: try #require(MethodRow.named("gooddrag")))
+        #expect(GoodDrag().cost(settings).steps == 210)
+        settings.dragTimesteps = 2
+        #expect(GoodDrag().cost(settings).steps == 60)
+        settings.dragStepLimit = 7
+        #expect(GoodDrag().cost(settings).steps == 7)
+    }
+
     @Test(arguments: DragMethods.all.compactMap { ($0 as? any GradientMethod)?.name })
     func `a budget ends every gradient method early, with a finite picture`(_ name: String) throws {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))

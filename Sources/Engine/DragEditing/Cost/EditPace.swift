@@ -61,12 +61,14 @@ public struct EditPace: Sendable, Equatable {
         pass = try seconds { try steps.perform(.unetForward) }
         let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
-        dragStep = try seconds { try steps.perform(.dragIteration) }
+        let oneStepRun = try seconds { try steps.perform(.dragIteration) }
+        dragStep = oneStepRun
         dragMemory = peak()
         fineTuningStep =
             try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch)
             / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
+        dragStep = stepSeconds(of: oneStepRun, method.cost(oneStep))
         releaseIdleMemory()
     }
 
@@ -75,6 +77,11 @@ public struct EditPace: Sendable, Equatable {
         let names = Set(["lora.batch", "lora.rank"] + method.cost(settings).stepSettingNames)
         let values = settings.values.filter { names.contains($0.name) }.map { "\($0.name)=\($0.value)" }
         return ([method.name] + values).joined(separator: " ")
+    }
+
+    /// Seconds of a step, from those of a run of one step; a step takes a pass at least.
+    func stepSeconds(of run: Double, _ cost: MethodCost) -> Double {
+        cost.besides == Work() ? run : max(run - seconds(cost.besides), pass)
     }
 
     /// Seconds that work takes.

@@ -66,13 +66,16 @@ public struct MethodCost: Sendable, Equatable {
     public var steps: Int
     /// One of them.
     public var step: Work
+    /// What a run of one step computes besides that step.
+    public var besides: Work
     /// Names of the settings that decide how long a step takes: a measured pace holds where they are equal.
     public var stepSettingNames: [String]
 
     /// `steps` steps at most.
-    public init(steps: Int, step: Work, stepSettingNames: [String] = []) {
+    public init(steps: Int, step: Work, besides: Work = Work(), stepSettingNames: [String] = []) {
         self.steps = steps
         self.step = step
+        self.besides = besides
         self.stepSettingNames = stepSettingNames
     }
 }

@@ -12,6 +12,13 @@ public struct FreeDrag: GradientMethod {
     /// The method.
     public init() {}
 
+    public func cost(_ settings: EditSettings) -> MethodCost {
+        MethodCost(
+            steps: settings.dragStepLimit, step: guidedStep(settings),
+            // The source's pass and the first one.
+            besides: Work(passes: 2), stepSettingNames: stepSettingNames)
+    }
+
     public func edit(
         _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun
     ) throws -> EditedLatent {

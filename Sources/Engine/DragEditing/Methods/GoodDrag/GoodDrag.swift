@@ -19,7 +19,8 @@ public struct GoodDrag: GradientMethod {
         let steps = settings.dragTimesteps * settings.trackings * settings.motionSteps
         return MethodCost(
             steps: min(settings.dragStepLimit, steps), step: guidedStep(settings),
-            stepSettingNames: stepSettingNames)
+            // The source's pass and the denoising of one timestep, which the sampling would take otherwise.
+            besides: Work(passes: 2), stepSettingNames: stepSettingNames)
     }
 
     public func edit(
