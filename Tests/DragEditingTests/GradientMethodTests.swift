@@ -146,9 +146,11 @@ import TestSupport
             time += 1
             return time
         }
-        let result = try editor.edit(request) {
-            if $0.stage == .dragging && $0.step > 0 { time += 8 }
-        }
+        let result = try editor.edit(
+            request,
+            report: {
+                if $0.stage == .dragging && $0.step > 0 { time += 8 }
+            })
         #expect(result.record.outcome == .budget)
         #expect(result.record.steps > 0 && result.record.steps < 12)
         #expect(result.image.values.allSatisfy { $0.isFinite })

@@ -7,7 +7,7 @@ import TensorCore
 import Testing
 import TestSupport
 
-/// Every method against the oracle's: handles equal in every iteration, tensors and losses within what noise of 4e-6 on the inverted
+/// Every method against the oracle's: handles equal in every iteration, tensors and losses within what noise of 1e-5 on the inverted
 /// latent does to the oracle itself (the fixtures' README, "Methods").
 @Suite struct MethodParityTests {
     @Test func `every method that follows a gradient has recorded jobs`() {
