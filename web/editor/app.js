@@ -39,6 +39,10 @@ class App {
     click("zoom-fit", () => view.fit());
     click("zoom-level", () => view.zoomTo(1));
     click("theme", () => this.changeTheme());
+    click("save", () => {
+      this.showTab(byId("tab-save"));
+      byId("stem").focus();
+    });
     click("show-keys", () => byId("keys").showModal());
     click("close-keys", () => byId("keys").close());
     click("toggle-stretch", () => this.toggleStretch());
@@ -304,7 +308,7 @@ class App {
     const frame = (now) => {
       if (editor.playback !== playback || !playback.isPlaying) return;
       // Any path is played in four seconds.
-      playback.step = Math.min(playback.last, playback.step + ((now - before) / 4000) * Math.max(1, playback.last));
+      playback.step = Math.min(playback.last, playback.step + (Math.max(0, now - before) / 4000) * Math.max(1, playback.last));
       before = now;
       this.showStep();
       view.draw();

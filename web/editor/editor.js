@@ -122,9 +122,12 @@ class Editor extends EventTarget {
     if (this.stem === "spec" || !this.hasWork) this.stem = stemOf(file.name);
     this.selection = null;
     this.pending = null;
-    this.history.entries[this.history.index].state = this.stateOf({ ...this.state.spec, image: file.name });
-    this.tell("picture");
+    const { spec, text } = this.state;
+    const isNamed = spec.image === file.name || (spec.image === null && text !== "" && stemOf(file.name) === this.stem);
+    this.history.entries[this.history.index].state = isNamed
+      ? this.stateOf(spec, text) : this.stateOf({ ...spec, image: file.name });
     this.refresh();
+    this.tell("picture");
   }
 
   get hasWork() { return this.state.spec.drags.length > 0 || this.state.spec.edit !== null || this.history.canUndo; }

@@ -14,11 +14,11 @@ class YAMLPane {
     const { editor } = this;
     const { text, error } = editor.state;
     setValue(this.area, text);
-    const badLine = error?.line;
+    const badLine = this.isEmpty ? null : error?.line;
     this.gutter.replaceChildren(...text.split("\n").map((_, i) => element(
       "span", { class: i + 1 === badLine ? "bad" : null }, `${i + 1}\n`)));
     this.gutter.scrollTop = this.area.scrollTop;
-    this.area.setAttribute("aria-invalid", String(Boolean(error)));
+    this.area.setAttribute("aria-invalid", String(Boolean(error) && !this.isEmpty));
     this.messages.replaceChildren(...this.items());
     byId("state").className = error ? (this.isEmpty ? "state" : "state is-bad") : "state is-good";
     byId("state").textContent = error ? (this.isEmpty ? "Nothing to do yet" : "Not yet right") : "Good";
