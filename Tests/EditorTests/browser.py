@@ -53,7 +53,7 @@ class EditorPage:
 
     def until(self, script, argument=None):
         """Waits for a condition. Playwright's own wait evaluates text in the page, which its Content-Security-Policy forbids."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not self.run(script, argument):
             if time.monotonic() > end:
                 raise TimeoutError(script)

@@ -156,11 +156,11 @@ class CanvasView {
       context.imageSmoothingEnabled = this.zoom < 3;
       context.drawImage(overlay, px, py, file.width * this.zoom, file.height * this.zoom);
     }
+    this.clipToPicture();
     context.fillStyle = this.colours.mask;
-    context.strokeStyle = this.colours.mask;
-    mask.shapes.forEach((shape) => {
+    context.globalAlpha = 0.3;
+    editor.maskShapes().forEach(({ shape }) => {
       this.pathOf(shape);
-      context.globalAlpha = 0.3;
       context.fill("evenodd");
     });
     context.restore();
@@ -169,6 +169,12 @@ class CanvasView {
       this.pathOf(shape);
       this.strokeWithHalo(this.colours.mask, isSelected ? 3 : 1.5, isSelected ? [] : [6, 4]);
     });
+  }
+
+  clipToPicture() {
+    const { picture } = this.editor;
+    this.pathOf({ rect: [0, 0, picture.width, picture.height] });
+    this.context.clip();
   }
 
   /** The outline of a shape in pixels' corners. */
@@ -225,7 +231,8 @@ class CanvasView {
         this.strokeWithHalo(colour, 1.5, [3, 3]);
       }
       const [a, b] = [from, to].map((end) => this.middleOf(units.point(endPoint(end))));
-      this.drawArrow(a, b);
+      // A path that is played shows the way instead.
+      if (!editor.playback) this.drawArrow(a, b);
       this.drawHandle(a, selected === "from");
       this.drawTarget(b, selected === "to");
       this.drawNumber(index + 1, a, b);

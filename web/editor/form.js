@@ -97,6 +97,7 @@ class EditForm {
       "label", { class: "check" },
       element("input", { type: "checkbox", value: extra, onchange: () => this.changeExtras() }), extra)));
     byId("quality").placeholder = "95";
+    byId("method").options[0].textContent = `(${TABLES.methods[0].name})`;
   }
 
   changeExtras() {
@@ -178,7 +179,7 @@ class EditForm {
       setValue(field, value ?? "");
       const standard = editor.defaultOf(setting.name);
       if (field.tagName === "SELECT") {
-        field.options[0].textContent = `${standard} (default)`;
+        field.options[0].textContent = `(${standard})`;
         if (value !== undefined && field.value !== value) field.selectedIndex = -1;
       } else field.placeholder = standard;
       row.classList.toggle("is-changed", value !== undefined);

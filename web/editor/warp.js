@@ -146,21 +146,26 @@ class DragWarp {
     const [rows, tops] = resizeSteps(box.y, box.height, height, grid.height);
     const source = new Uint32Array(from.buffer, from.byteOffset, width * height);
     const target = new Uint32Array(to.buffer, to.byteOffset, box.width * box.height);
+    // The field on one row of pixels, in pixels: between the cells above and below, not yet between left and right.
+    const across = new Float64Array(2 * grid.width + 2);
     for (let j = 0; j < box.height; j++) {
       const top = 2 * tops[j] * grid.width;
       const below = 2 * Math.min(tops[j] + 1, grid.height - 1) * grid.width;
       const down = rows[j];
+      for (let k = 0; k < 2 * grid.width; k++) {
+        across[k] = (field[top + k] + down * (field[below + k] - field[top + k])) * (k & 1 ? sy : sx);
+      }
+      across[2 * grid.width] = across[2 * grid.width - 2];
+      across[2 * grid.width + 1] = across[2 * grid.width - 1];
+      const y0 = box.y + j;
       for (let i = 0; i < box.width; i++) {
         const left = 2 * lefts[i];
-        const right = 2 * Math.min(lefts[i] + 1, grid.width - 1);
-        const across = columns[i];
-        const ux = field[top + left] + across * (field[top + right] - field[top + left]);
-        const uy = field[top + left + 1] + across * (field[top + right + 1] - field[top + left + 1]);
-        const lx = field[below + left] + across * (field[below + right] - field[below + left]);
-        const ly = field[below + left + 1] + across * (field[below + right + 1] - field[below + left + 1]);
-        const x = clamp(box.x + i + (ux + down * (lx - ux)) * sx, 0, width - 1);
-        const y = clamp(box.y + j + (uy + down * (ly - uy)) * sy, 0, height - 1);
-        target[j * box.width + i] = sampled(source, width, height, x, y);
+        const weight = columns[i];
+        const dx = across[left] + weight * (across[left + 2] - across[left]);
+        const dy = across[left + 1] + weight * (across[left + 3] - across[left + 1]);
+        const x0 = box.x + i;
+        target[j * box.width + i] = dx === 0 && dy === 0 ? source[y0 * width + x0]
+          : sampled(source, width, height, clamp(x0 + dx, 0, width - 1), clamp(y0 + dy, 0, height - 1));
       }
     }
   }
