@@ -398,7 +398,7 @@ class Preview(EditorTest):
         """DragWarp.warped in double precision against the page's fixed point: two levels of 255 at most."""
         case = json.loads((ROOT / "Tests/EditorTests/warp.json").read_text())[0]
         source = Image.open(io.BytesIO(png(128, 128))).convert("RGB").resize((64, 64)).resize((128, 128), Image.BICUBIC)
-        pixels = [channel for pixel in source.getdata() for channel in (*pixel, 255)]
+        pixels = [channel for pixel in source.get_flattened_data() for channel in (*pixel, 255)]
         result = self.editor.run("""([{ drags, part, image, grid }, pixels]) => {
             const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
             const warp = new DragWarp(drags, part, imageSize, null, gridSize);
