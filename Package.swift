@@ -153,7 +153,8 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            name: "EditJobsTests",
+            dependencies: ["DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser"],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
