@@ -1,5 +1,7 @@
 // Undo and redo. An entry is a state of the document, and what painting changed on the way to it.
 
+const MOST_PAINTED_BYTES = 400_000_000;
+
 class EditHistory {
   constructor(state) { this.reset(state); }
 
@@ -23,8 +25,12 @@ class EditHistory {
     }
     this.entries.length = this.index + 1;
     this.entries.push({ state, paint, key, time: now });
-    if (this.entries.length > 200) this.entries.shift();
+    while (this.entries.length > 200 || (this.entries.length > 2 && this.paintedBytes > MOST_PAINTED_BYTES)) this.entries.shift();
     this.index = this.entries.length - 1;
+  }
+
+  get paintedBytes() {
+    return this.entries.reduce((sum, { paint }) => sum + (paint ? paint.before.length + paint.after.length : 0), 0);
   }
 
   /** Steps back or forward; `repaint(paint, part)` gets the pixels to put back. */

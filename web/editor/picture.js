@@ -53,7 +53,14 @@ class Picture {
   }
 
   /** Whether all pixels around a point have one colour, but for the noise of a JPEG (Image.isFlat). */
-  isFlat([x, y]) {
+  isFlat(point) {
+    const key = point.map(Math.floor).join();
+    this.flatness ??= new Map();
+    if (!this.flatness.has(key)) this.flatness.set(key, this.looksFlat(point));
+    return this.flatness.get(key);
+  }
+
+  looksFlat([x, y]) {
     const reach = Math.max(3, Math.floor(Math.max(this.width, this.height) / 32));
     const [left, top] = [Math.max(0, Math.floor(x) - reach), Math.max(0, Math.floor(y) - reach)];
     const right = Math.min(this.width - 1, Math.floor(x) + reach);

@@ -1,12 +1,21 @@
 // What `clipdragd check` notes though it is no error (PlanNotes.swift), as far as a page can know it.
 
-function specNotes({ spec, marks }, picture, mask) {
+function specNotes({ spec, marks }, editor) {
+  const { picture, mask } = editor;
   const notes = [];
   for (const [key, name] of [["source", "`prompt.source`"], ["edit", "`prompt.edit`"]]) {
     const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
     if (note) notes.push(note);
   }
-  if (picture) notes.push(...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask));
+  if (picture) {
+    const units = new Units(spec, picture);
+    const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
+    const grid = new FeatureGrid(editor.region, editor.options.model);
+    const method = spec.method ?? TABLES.methods[0].name;
+    notes.push(
+      ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
+      ...methodNotes(drags, grid, method, (name) => editor.settingText(name)));
+  }
   return notes.map(printable);
 }
 

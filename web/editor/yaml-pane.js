@@ -35,7 +35,7 @@ class YAMLPane {
         : "Open a picture to begin.")];
     }
     if (error) return [this.item("error", error.message, error.hint, error)];
-    const notes = specNotes({ spec, marks }, editor.picture, editor.mask);
+    const notes = specNotes({ spec, marks }, editor);
     const list = notes.map((note) => this.item("note", note));
     for (const { file } of spec.mask) {
       const mask = file === undefined ? null : editor.painted.get(file);
