@@ -121,13 +121,25 @@ def png(width, height, colour=None):
 class Program:
     """The clipdragd whose messages count."""
 
+    def read(self, files):
+        """What the program's readers say of files, given as (name, bytes): one object each."""
+        place = self.new_folder()
+        for name, content in files:
+            (place / name).write_bytes(content)
+        ran = subprocess.run([self.path, "read-files", *(name for name, _ in files)], cwd=place, capture_output=True, text=True)
+        return [json.loads(line) for line in ran.stdout.splitlines()]
+
+    def new_folder(self):
+        place = self.folder / f"place-{len(list(self.folder.iterdir()))}"
+        place.mkdir()
+        return place
+
     def __init__(self, path, folder):
         self.path, self.folder = str(path), pathlib.Path(folder)
 
     def check(self, files, spec):
         """Writes files into a new folder and checks the spec: (exit code, JSON object, standard error)."""
-        place = self.folder / f"check-{len(list(self.folder.iterdir()))}"
-        place.mkdir()
+        place = self.new_folder()
         for name, content in files:
             (place / name).write_bytes(content)
         ran = subprocess.run(

@@ -10,13 +10,14 @@ import io
 import json
 import math
 import pathlib
+import random
 import re
 import sys
 import tempfile
 import unittest
 
 import yaml
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, PngImagePlugin
 from playwright.sync_api import sync_playwright
 
 from browser import ROOT, EditorPage, Program, launch, png
@@ -45,6 +46,30 @@ class EditorTest(unittest.TestCase):
             self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
 
 
+PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true ... --- <<: !x &a *a \\ \\u12 “ а ： ä""".split()
+
+
+def broken_specs(count):
+    paths = [path for folder in ("bad", "good") for path in sorted((CASES / folder).iterdir())]
+    texts = [path.read_bytes() for path in paths if path.suffix == ".yaml" and path.stat().st_size < 3000]
+    pieces = [piece.encode() for piece in PIECES] + [b" ", b"  ", b"\n", b"\t", b": ", b" #", b"- ", b"\r\n", b"\xc2\xa0", b"a" * 1100]
+    chance = random.Random(21)
+    for _ in range(count):
+        text = bytearray(chance.choice(texts))
+        for _ in range(chance.randint(1, 3)):
+            at, length = chance.randint(0, len(text)), chance.randint(1, 8)
+            kind = chance.random()
+            if kind < 0.5:
+                text[at:at] = chance.choice(pieces)
+            elif kind < 0.75:
+                del text[at:at + length]
+            else:
+                other = chance.choice(texts)
+                start = chance.randint(0, len(other))
+                text[at:at] = other[start:start + length]
+        yield bytes(text)
+
+
 class Messages(EditorTest):
     """The page says what `check` says."""
 
@@ -67,6 +92,17 @@ class Messages(EditorTest):
             if said != [lines[0], lines[-1]]:
                 wrong.append(f"{path.name}\n  check: {lines[0]} | {lines[-1]}\n  page:  {said}")
         self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_broken_specs_get_the_programs_message(self):
+        """Specs of the tests with pieces put in, taken out and doubled by chance; the same each time."""
+        files = [(f"{i}.{'json' if i % 10 == 0 else 'yaml'}", text) for i, text in enumerate(broken_specs(400))]
+        found = self.read([[name, base64.b64encode(content).decode()] for name, content in files])
+        escape = lambda text: self.editor.run("printable", text)
+        # The page names fewer characters than Unicode does.
+        nameless = lambda text: re.sub(r"(U\+[0-9A-F]{4,}) \([A-Z0-9 -]+\)", r"\1", text)
+        for (name, content), page, program in zip(files, found, self.program.read(files)):
+            said = None if program["ok"] else nameless(escape(program["message"]))
+            self.assertEqual(page and nameless(page["message"]), said, f"{name}: {content!r}")
 
     def test_every_good_spec_is_read_and_written_as_the_same_spec(self):
         paths = [path for path in sorted((CASES / "good").iterdir()) if path.suffix in (".yaml", ".json")]
@@ -184,6 +220,33 @@ class Clicks(EditorTest):
                     self.editor.click(5, 60)
                     self.check_saved([((80, 10), (5, 60))])
                     self.assert_shows(upright, 3 if kind == "PNG" else 40)
+
+    def test_orientations_that_stand_elsewhere_are_read_as_the_program_reads_them(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        profile = b"Exif\0\0" + exif.tobytes()[6:]
+        raw = "\nexif\n%8d\n%s\n" % (len(profile), profile.hex())
+        xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="8"/></x:xmpmeta>'
+        texts = {
+            "xmp": lambda info: info.add_itxt("XML:com.adobe.xmp", xmp),
+            "xmp-deflated": lambda info: info.add_itxt("XML:com.adobe.xmp", xmp, zip=True),
+            "raw": lambda info: info.add_text("Raw profile type exif", raw),
+            "raw-deflated": lambda info: info.add_text("Raw profile type APP1", raw, zip=True),
+            "none": lambda info: info.add_text("Comment", "tiff:Orientation=6"),
+        }
+        files = []
+        for name, add in texts.items():
+            info = PngImagePlugin.PngInfo()
+            add(info)
+            file = io.BytesIO()
+            Image.new("RGB", (96, 64), (9, 90, 200)).save(file, "PNG", pnginfo=info)
+            files.append((f"{name}.png", file.getvalue()))
+        sizes = [(read["width"], read["height"]) for read in self.program.read(files)]
+        self.assertEqual(sizes, [(64, 96)] * 4 + [(96, 64)])
+        for file, size in zip(files, sizes):
+            self.editor.open(file)
+            shown = self.editor.run("[editorApp.editor.picture.width, editorApp.editor.picture.height]")
+            self.assertEqual(tuple(shown), size, file[0])
 
     def assert_shows(self, upright, tolerance):
         """The canvas shows the upright picture."""

@@ -121,7 +121,8 @@ class OddCharacter {
   /** Its number and Unicode name: `U+00A0 (NO-BREAK SPACE)`. */
   get name() {
     const number = this.character.codePointAt(0);
-    const name = TABLES.characterNames[number];
+    const name = /\p{Unified_Ideograph}/u.test(this.character)
+      ? `CJK UNIFIED IDEOGRAPH-${hexadecimal(number, 4)}` : TABLES.characterNames[number];
     return "U+" + hexadecimal(number, 4) + (name ? ` (${name})` : "");
   }
 
