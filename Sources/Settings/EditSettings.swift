@@ -68,25 +68,25 @@ public struct EditSettings: Sendable, Equatable {
     public var motionReduction = MotionReduction.mean
     /// See `StepLength` (`step_length`).
     public var stepLength = StepLength.unit
-    /// Timesteps at which GoodDrag drags (`drag_timesteps`).
+    /// Timesteps at which GoodDrag drags (`gooddrag.timesteps`).
     public var dragTimesteps = 7
-    /// Trackings of GoodDrag at a timestep (`trackings`).
+    /// Trackings of GoodDrag at a timestep (`gooddrag.trackings`).
     public var trackings = 10
-    /// Updates of the latent before each tracking of GoodDrag (`motion_steps`).
+    /// Updates of the latent before each tracking of GoodDrag (`gooddrag.motion_steps`).
     public var motionSteps = 3
-    /// Trackings of GoodDrag in a row without a moved handle that end the drag (`still_trackings`).
+    /// Trackings of GoodDrag in a row without a moved handle that end the drag (`gooddrag.patience`).
     public var stillTrackings = 5
-    /// l: the feature difference that FreeDrag takes at once (`feature_loss`).
+    /// l: the feature difference that FreeDrag takes at once (`freedrag.loss`).
     public var featureLoss = 1.0
-    /// d_max: how far FreeDrag looks ahead on the line to the target, grid cells (`search_distance`).
+    /// d_max: how far FreeDrag looks ahead on the line to the target, grid cells (`freedrag.distance`).
     public var searchDistance = 5.0
-    /// Updates of the latent for one place on FreeDrag's line (`place_steps`).
+    /// Updates of the latent for one place on FreeDrag's line (`freedrag.place_steps`).
     public var placeSteps = 5
-    /// Steps by which StableDrag fits a handle's filter (`filter_steps`).
+    /// Steps by which StableDrag fits a handle's filter (`stabledrag.filter_steps`).
     public var filterSteps = 10
-    /// Part of the filter's response in StableDrag's tracking score, 0…1 (`filter_share`).
+    /// Part of the filter's response in StableDrag's tracking score, 0…1 (`stabledrag.filter_share`).
     public var filterShare = 0.5
-    /// τ: score below which StableDrag supervises with the source's features, 0…1 (`confidence`).
+    /// τ: score below which StableDrag supervises with the source's features, 0…1 (`stabledrag.confidence`).
     public var confidence = 0.8
     /// See `MaskTerm` (`mask_term`).
     public var maskTerm = MaskTerm.latent

@@ -40,8 +40,9 @@ public struct MethodRow: Sendable {
                 "Drags and denoises by turns over several timesteps, and compares with the source's features throughout.",
             published: [
                 "fusion": .word("drag"), "inversion_strength": .number(0.75), "max_steps": .integer(210),
-                "drag_timesteps": .integer(7), "trackings": .integer(10), "motion_steps": .integer(3),
-                "still_trackings": .integer(5), "latent_lr": .number(0.02), "r1": .none, "r2": .none,
+                "gooddrag.timesteps": .integer(7), "gooddrag.trackings": .integer(10),
+                "gooddrag.motion_steps": .integer(3),
+                "gooddrag.patience": .integer(5), "latent_lr": .number(0.02), "r1": .none, "r2": .none,
                 "reach": .number(2), "tracking": .word("nearest"), "step_length": .word("capped"),
                 "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
                 "lora.steps": .integer(70), "lora.batch": .integer(4),
@@ -52,8 +53,9 @@ public struct MethodRow: Sendable {
                 "Without tracking: a template of features moves along the line to the target and adapts on the way.",
             published: [
                 "fusion": .word("drag"), "max_steps": .integer(300), "latent_lr": .number(0.01), "r1": .none,
-                "reach": .number(2), "feature_loss": .number(1), "search_distance": .number(5),
-                "place_steps": .integer(5), "feature_block": .integer(3), "mask_term": .word("previous"),
+                "reach": .number(2), "freedrag.loss": .number(1), "freedrag.distance": .number(5),
+                "freedrag.place_steps": .integer(5), "feature_block": .integer(3),
+                "mask_term": .word("previous"),
                 "mask_weight": .number(10), "lora.steps": .integer(200), "lora.batch": .integer(4),
                 "lora.lr": .number(2e-4),
             ]),
@@ -64,7 +66,8 @@ public struct MethodRow: Sendable {
             published: [
                 "fusion": .word("drag"), "max_steps": .integer(80), "latent_lr": .number(0.01),
                 "r1": .integer(1), "r2": .integer(3), "reach": .number(2), "step_length": .word("unit"),
-                "filter_steps": .integer(10), "filter_share": .number(0.5), "confidence": .number(0.8),
+                "stabledrag.filter_steps": .integer(10), "stabledrag.filter_share": .number(0.5),
+                "stabledrag.confidence": .number(0.8),
                 "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
                 "lora.steps": .integer(80), "lora.batch": .integer(4),
             ]),

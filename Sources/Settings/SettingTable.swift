@@ -1,7 +1,10 @@
 extension Setting {
     /// The groups, in the order of the documentation.
     public static let groups = [
-        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity.")
+        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity."),
+        Group(name: "gooddrag", text: "The method `gooddrag`."),
+        Group(name: "freedrag", text: "The method `freedrag`."),
+        Group(name: "stabledrag", text: "The method `stabledrag`."),
     ]
 
     /// The table of settings, in the order of the documentation.
@@ -51,36 +54,6 @@ extension Setting {
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
         ),
-        Setting(
-            "drag_timesteps", \.dragTimesteps, .integer(1...1000),
-            "Number of timesteps at which GoodDrag drags."),
-        Setting(
-            "trackings", \.trackings, .integer(1...1000), "Number of GoodDrag's trackings at a timestep."),
-        Setting(
-            "motion_steps", \.motionSteps, .integer(1...1000),
-            "Number of GoodDrag's updates of the latent before each tracking."),
-        Setting(
-            "still_trackings", \.stillTrackings, .integer(1...10000),
-            "Number of GoodDrag's trackings in a row without a moved handle that ends the drag."),
-        Setting(
-            "feature_loss", \.featureLoss, .number(1e-6...1e6),
-            "Mean feature difference that FreeDrag asks for at once; half of it counts as done."),
-        Setting(
-            "search_distance", \.searchDistance, .number(0.1...1000),
-            "How far FreeDrag looks ahead on the line to the target, in grid cells."),
-        Setting(
-            "place_steps", \.placeSteps, .integer(1...1000),
-            "Largest number of FreeDrag's updates of the latent for one place on the line."),
-        Setting(
-            "filter_steps", \.filterSteps, .integer(0...1000),
-            "Number of steps by which StableDrag fits a handle's filter."),
-        Setting(
-            "filter_share", \.filterShare, .number(0...1),
-            "Part of the filter's response in StableDrag's tracking score; the feature difference has the rest."
-        ),
-        Setting(
-            "confidence", \.confidence, .number(0...1),
-            "Tracking score below which StableDrag supervises with the source's features."),
         Setting(
             "mask_term", \.maskTerm,
             "What the mask term holds in place: the latent, or its DDIM step to the previous timestep."),
@@ -137,5 +110,36 @@ extension Setting {
             "lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's decay rate of the second moment."),
         Setting("lora.eps", \.lora.epsilon, .number(1e-12...1), "AdamW's epsilon."),
         Setting("lora.weight_decay", \.lora.weightDecay, .number(0...1), "AdamW's weight decay."),
+        Setting(
+            "gooddrag.timesteps", \.dragTimesteps, .integer(1...1000),
+            "Number of timesteps at which GoodDrag drags."),
+        Setting(
+            "gooddrag.trackings", \.trackings, .integer(1...1000),
+            "Number of GoodDrag's trackings at a timestep."),
+        Setting(
+            "gooddrag.motion_steps", \.motionSteps, .integer(1...1000),
+            "Number of GoodDrag's updates of the latent before each tracking."),
+        Setting(
+            "gooddrag.patience", \.stillTrackings, .integer(1...10000),
+            "Number of GoodDrag's trackings in a row without a moved handle that ends the drag."),
+        Setting(
+            "freedrag.loss", \.featureLoss, .number(1e-6...1e6),
+            "Mean feature difference that FreeDrag asks for at once; half of it counts as done."),
+        Setting(
+            "freedrag.distance", \.searchDistance, .number(0.1...1000),
+            "How far FreeDrag looks ahead on the line to the target, in grid cells."),
+        Setting(
+            "freedrag.place_steps", \.placeSteps, .integer(1...1000),
+            "Largest number of FreeDrag's updates of the latent for one place on the line."),
+        Setting(
+            "stabledrag.filter_steps", \.filterSteps, .integer(0...1000),
+            "Number of steps by which StableDrag fits a handle's filter."),
+        Setting(
+            "stabledrag.filter_share", \.filterShare, .number(0...1),
+            "Part of the filter's response in StableDrag's tracking score; the feature difference has the rest."
+        ),
+        Setting(
+            "stabledrag.confidence", \.confidence, .number(0...1),
+            "Tracking score below which StableDrag supervises with the source's features."),
     ]
 }

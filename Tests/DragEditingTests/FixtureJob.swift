@@ -43,15 +43,12 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         let preset = Preset(rawValue: spec["preset"] as? String ?? "recommended") ?? .recommended
         let row = MethodRow.named(spec["method"] as? String ?? MethodRow.standard)
         var settings = try preset.settings(of: row ?? .standardRow)
-        for (key, value) in spec["settings"] as? [String: Any] ?? [:] {
-            guard key != "lora" else { continue }
-            if let text = value as? String {
-                try settings.set(key, to: .word(text))
-            } else if let whole = value as? Int {
-                try settings.set(key, to: .integer(whole))
-            } else if let number = value as? Double {
-                try settings.set(key, to: .number(number))
+        for (key, value) in spec["settings"] as? [String: Any] ?? [:] where key != "lora" {
+            guard let group = value as? [String: Any] else {
+                try Self.set(key, to: value, in: &settings)
+                continue
             }
+            for (member, value) in group { try Self.set("\(key).\(member)", to: value, in: &settings) }
         }
         settings.lora.steps = 0
         let drags = (spec["drags"] as? [[String: [Double]]] ?? []).compactMap { row -> Drag? in
@@ -66,5 +63,15 @@ struct FixtureJob: CustomStringConvertible, Sendable {
             editPrompt: prompt["edit"] as? String,
             drags: drags, mask: mask, settings: settings,
             method: row.flatMap { DragMethods.named($0.name) } ?? DragMethods.standard, lora: factors)
+    }
+
+    private static func set(_ name: String, to value: Any, in settings: inout EditSettings) throws {
+        if let text = value as? String {
+            try settings.set(name, to: .word(text))
+        } else if let whole = value as? Int {
+            try settings.set(name, to: .integer(whole))
+        } else if let number = value as? Double {
+            try settings.set(name, to: .number(number))
+        }
     }
 }

@@ -6,8 +6,8 @@ import torch
 
 import oracle as O
 
-PUBLISHED = dict(fusion="drag", max_steps=300, latent_lr=0.01, r1=None, reach=2.0, feature_block=3, feature_loss=1.0, search_distance=5.0,
-                 place_steps=5, mask_term="previous", mask_weight=10.0, lora=dict(steps=200, batch=4, lr=2e-4))
+PUBLISHED = dict(fusion="drag", max_steps=300, latent_lr=0.01, r1=None, reach=2.0, feature_block=3, freedrag_loss=1.0, freedrag_distance=5.0,
+                 freedrag_place_steps=5, mask_term="previous", mask_weight=10.0, lora=dict(steps=200, batch=4, lr=2e-4))
 CANDIDATES = 10
 
 
@@ -37,12 +37,12 @@ class Template:
 
     def next(self, feat, s):
         """The next place, and the relative gap to the second best of the search."""
-        if self.after < 0.5 * s.feature_loss:
-            return self.best(self.place, s.search_distance, feat, lambda x: abs(x - s.feature_loss))
+        if self.after < 0.5 * s.freedrag_loss:
+            return self.best(self.place, s.freedrag_distance, feat, lambda x: abs(x - s.freedrag_loss))
         if self.after < self.before:
             return self.place, None
-        back = moved(self.place, -self.part(s.search_distance, self.place), self.target)
-        return self.best(back, 2 * s.search_distance, feat, lambda x: x)
+        back = moved(self.place, -self.part(s.freedrag_distance, self.place), self.target)
+        return self.best(back, 2 * s.freedrag_distance, feat, lambda x: x)
 
     def part(self, length, start):
         return min(length / (distance(start, self.target) + 1e-8), 1.0)
@@ -57,8 +57,8 @@ class Template:
 
     def adapt(self, feat, s):
         self.after = float(self.loss(feat))
-        self.arrived = distance(self.place, self.target) < s.reach and self.after <= 0.5 * s.feature_loss
-        share = 1.0 if self.arrived else 1 / (1 + math.exp(math.log(9) / (0.6 * s.feature_loss) * (self.after - 0.2 * s.feature_loss)))
+        self.arrived = distance(self.place, self.target) < s.reach and self.after <= 0.5 * s.freedrag_loss
+        share = 1.0 if self.arrived else 1 / (1 + math.exp(math.log(9) / (0.6 * s.freedrag_loss) * (self.after - 0.2 * s.freedrag_loss)))
         self.features = share * patch(feat, self.place, self.radius).detach() + (1 - share) * self.features
 
 
@@ -87,7 +87,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
                 with torch.no_grad():
                     x.place, gap = x.next(now.features.detach(), s)
                 gaps.append(gap)
-        for inner in range(s.place_steps):
+        for inner in range(s.freedrag_place_steps):
             if len(rows) >= s.max_steps:
                 break
             row = O.iteration(len(rows), cells(), targets, gaps if inner == 0 else None)
@@ -100,7 +100,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
             for x, loss in zip(templates, losses):
                 if inner == 0:
                     x.before = float(loss.detach())
-            if losses and max(float(x.detach()) for x in losses) < 0.5 * s.feature_loss:
+            if losses and max(float(x.detach()) for x in losses) < 0.5 * s.freedrag_loss:
                 break
         for x in templates:
             x.adapt(now.features.detach(), s)

@@ -4,7 +4,7 @@ import torch
 
 import oracle as O
 
-PUBLISHED = dict(fusion="drag", inversion_strength=0.75, max_steps=210, drag_timesteps=7, trackings=10, motion_steps=3, still_trackings=5,
+PUBLISHED = dict(fusion="drag", inversion_strength=0.75, max_steps=210, gooddrag_timesteps=7, gooddrag_trackings=10, gooddrag_motion_steps=3, gooddrag_patience=5,
                  latent_lr=0.02, r1=None, r2=None, reach=2.0, tracking="nearest", step_length="capped", feature_block=3,
                  mask_term="previous", mask_weight=0.1, lora=dict(steps=70, batch=4))
 
@@ -15,7 +15,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
     starts, handles = list(handles), list(handles)
     reference, edit = z_start, z_start.detach().clone()
     trace, outcome, still, denoised = [], None, 0, 0
-    for t in O.sampled_timesteps(models, s)[:s.drag_timesteps]:
+    for t in O.sampled_timesteps(models, s)[:s.gooddrag_timesteps]:
         if outcome:
             break
         with torch.no_grad():                               # the source's own pass
@@ -26,7 +26,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
                                     s.tracking_template, s.tracking_norm)
         edit.requires_grad_(True)
         adam = loop.adam(edit)                              # another latent, another Adam
-        for n in range(s.trackings * s.motion_steps):
+        for n in range(s.gooddrag_trackings * s.gooddrag_motion_steps):
             if len(trace) >= s.max_steps:
                 outcome = "max_steps"
                 break
@@ -37,7 +37,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
             loop.remember(row, edit)
             if handles and all(d < s.reach for d in row["distances"]):
                 outcome = "reached"
-            elif handles and still >= s.still_trackings:
+            elif handles and still >= s.gooddrag_patience:
                 outcome = "stalled"
             if outcome:
                 trace.append(dict(row, stopped=True))
@@ -46,7 +46,7 @@ def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None
                                  ["start"] * len(handles), factor=(2 * r1) ** 2, reduction="mean")
             loop.update(adam, edit, now, loss, row, held=(reference, original.previous))
             trace.append(row)
-            if (n + 1) % s.motion_steps == 0:               # in the features before this last update
+            if (n + 1) % s.gooddrag_motion_steps == 0:               # in the features before this last update
                 before = handles
                 handles, row["tracking_gap_after"] = look(now.features)
                 still = still + 1 if handles == before else 0

@@ -6,7 +6,7 @@ import oracle as O
 from . import dragdiffusion
 
 PUBLISHED = {k: v for k, v in dragdiffusion.PUBLISHED.items() if k not in ("motion_template", "tracking")}
-PUBLISHED.update(filter_steps=10, filter_share=0.5, confidence=0.8)
+PUBLISHED.update(stabledrag_filter_steps=10, stabledrag_filter_share=0.5, stabledrag_confidence=0.8)
 SURROUNDINGS, REGULARISATION = 4, 0.01
 
 
@@ -60,14 +60,14 @@ class Tracker:
         self.s, self.radius, self.filters = settings, radius, None
 
     def begin(self, feat0, handles):
-        self.filters = [Filter(feat0, h, self.radius, self.s.filter_steps) for h in handles]
+        self.filters = [Filter(feat0, h, self.radius, self.s.stabledrag_filter_steps) for h in handles]
         self.confidences = [1.0] * len(handles)
 
     def track(self, feat, handles):
         new, gaps = [], []
         for i, (f, h) in enumerate(zip(self.filters, handles)):
             cells, r, c = window(feat, h, self.radius)
-            score = f.score(cells, self.s.filter_share).flatten()
+            score = f.score(cells, self.s.stabledrag_filter_share).flatten()
             best = int(score.argmax())
             others = score[score < score[best]]
             self.confidences[i] = float(score[best])
@@ -76,7 +76,7 @@ class Tracker:
         return new, gaps
 
     def templates(self):
-        return ["start" if c < self.s.confidence else "current" for c in self.confidences]
+        return ["start" if c < self.s.stabledrag_confidence else "current" for c in self.confidences]
 
 
 def drag(*inputs):

@@ -6,7 +6,7 @@ import TensorCore
 /// over the features that it meets as far as they fit.
 public struct FreeDrag: GradientMethod {
     public let name = "freedrag"
-    public let ownSettingNames: Set<String> = ["r1", "feature_loss", "search_distance", "place_steps"]
+    public let ownSettingNames: Set<String> = ["r1", "freedrag.loss", "freedrag.distance", "freedrag.place_steps"]
     public let numberNames = DragLoop.numberNames
 
     /// The method.

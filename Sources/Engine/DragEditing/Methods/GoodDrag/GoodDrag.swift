@@ -6,9 +6,9 @@ import Settings
 public struct GoodDrag: GradientMethod {
     public let name = "gooddrag"
     public let ownSettingNames: Set<String> = [
-        "r1", "r2", "step_length", "tracking", "tracking_template", "tracking_norm", "drag_timesteps",
-        "trackings",
-        "motion_steps", "still_trackings",
+        "r1", "r2", "step_length", "tracking", "tracking_template", "tracking_norm", "gooddrag.timesteps",
+        "gooddrag.trackings",
+        "gooddrag.motion_steps", "gooddrag.patience",
     ]
     public let numberNames = ["timestep"] + DragLoop.numberNames
 

@@ -6,9 +6,9 @@ import Settings
 public struct StableDrag: GradientMethod {
     public let name = "stabledrag"
     public let ownSettingNames: Set<String> = [
-        "r1", "r2", "step_length", "motion_reduction", "text_steps", "patience", "filter_steps",
-        "filter_share",
-        "confidence",
+        "r1", "r2", "step_length", "motion_reduction", "text_steps", "patience", "stabledrag.filter_steps",
+        "stabledrag.filter_share",
+        "stabledrag.confidence",
     ]
     public let numberNames = DragLoop.numberNames + ["confidence"]
 
