@@ -78,21 +78,28 @@ import TestSupport
 
     @Test
     func
-        `StableDrag's filter answers 1 at its handle, and less in its surroundings after fitting than before`()
+        `StableDrag's filter answers 1 at its handle, and learns to leave out what the surroundings have too`()
     {
-        let (untrained, fitted) = (
-            HandleFilter(at: handle.start, in: f0, radius: 3, steps: 0),
-            HandleFilter(at: handle.start, in: f0, radius: 3, steps: 10)
-        )
-        let own = f0.feature(at: handle.start)
-        #expect(
-            abs(fitted.score(own, share: 0.5) - 1) < 1e-9 && abs(untrained.score(own, share: 1) - 1) < 1e-9)
-        func surroundings(_ filter: HandleFilter) -> Double {
-            handle.start.square(12, in: f0.size).filter { $0.distance(to: handle.start) > 3 }
-                .reduce(0.0) { $0 + pow(filter.score(f0.feature(at: $1), share: 1), 2) }
+        // Everything has the first channel; the handle and its neighbours also have the second.
+        let size = Size(height: 30, width: 34)
+        var values: [Float] = []
+        for row in 0..<size.height {
+            for column in 0..<size.width {
+                let isNear = GridCell(row: row, column: column).distance(to: handle.start) <= 2
+                values += [1, isNear ? 1 : 0]
+            }
         }
-        #expect(surroundings(fitted) < 0.9 * surroundings(untrained))
-        #expect(HandleFilter(at: handle.start, in: f0, radius: 3, steps: 0).score(own, share: 0) == 1)
+        let map = FeatureMap(Tensor([1, size.height, size.width, 2], values), grid: size)
+        func filter(_ steps: Int) -> HandleFilter {
+            HandleFilter(at: handle.start, in: map, radius: 3, steps: steps)
+        }
+        #expect(abs(filter(0).score([1, 0], share: 1) - 0.5.squareRoot()) < 1e-6)
+        #expect(abs(filter(10).score([1, 0], share: 1)) < 0.1)
+        for steps in [0, 10] {
+            for share in [0, 0.5, 1] {
+                #expect(abs(filter(steps).score([1, 1], share: share) - 1) < 1e-9)
+            }
+        }
     }
 
     @Test func `StableDrag supervises with the source's features where its confidence is low`() {
