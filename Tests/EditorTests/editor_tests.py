@@ -298,6 +298,17 @@ class Clicks(EditorTest):
             [{"rect": [70, 4, 50, 56]}, {"circle": [60, 80, 20]}, {"polygon": [[10, 10], [40, 12], [30, 50]]}])
         self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
 
+    def test_a_shape_is_pulled_by_its_corner_and_moved_by_its_middle(self):
+        self.editor.open(RABBIT)
+        self.editor.run("editorApp.editor.change({ mask: [{ rect: [40, 40, 20, 20] }], edit: 'x' })")
+        self.editor.tool("select")
+        for start, end in (((50, 50), (54, 52)), ((64, 62), (80, 90))):
+            self.page.mouse.move(*self.editor.corner(*start))
+            self.page.mouse.down()
+            self.page.mouse.move(*self.editor.corner(*end), steps=4)
+            self.page.mouse.up()
+        self.assertEqual(self.editor.spec()["mask"], [{"rect": [44, 42, 36, 48]}])
+
     def test_a_painted_mask_is_the_picture_that_is_saved(self):
         self.editor.open(RABBIT)
         self.editor.click(84, 22)

@@ -141,6 +141,7 @@ class App {
     if (/"schema"\s*:\s*"clipdrag-trajectory\//.test(text.slice(0, 4096))) {
       if (pictures.length) await editor.openPicture(pictures.shift());
       editor.openTrajectory(text);
+      if (!editor.picture) this.toast("Open the picture of this trajectory too, to see its paths.", "note");
       return;
     }
     const error = editor.openSpec(bytes, file.name);
