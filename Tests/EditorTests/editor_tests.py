@@ -441,6 +441,18 @@ units: relative
             self.editor.open((name, content))
         self.assertEqual(len(self.page.query_selector_all(".toast.is-bad")), 4)
 
+    def test_a_webp_is_saved_as_png(self):
+        file = io.BytesIO()
+        source = Image.open(io.BytesIO(png(64, 48)))
+        source.save(file, "WEBP", lossless=True)
+        self.editor.open(("cat.webp", file.getvalue()))
+        self.editor.click(20, 20)
+        self.editor.click(30, 22)
+        files = dict(self.editor.saved())
+        self.assertEqual(list(files), ["cat.png", "cat.yaml"])
+        self.assertIsNone(ImageChops.difference(Image.open(io.BytesIO(files["cat.png"])).convert("RGB"), source).getbbox())
+        self.assertEqual(self.program.check(list(files.items()), "cat.yaml")[0], 0)
+
     def test_drop_and_paste_open_a_picture(self):
         for kind in ("drop", "paste"):
             self.editor.run("""([kind, content]) => {
