@@ -144,6 +144,7 @@ class Messages(EditorTest):
             "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\nmask: {rect: [80, 30, 20, 20]}\n",
             "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\nmask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
             "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
+            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\nsettings: {max_steps: 3, warp: 0, lambda: 2}\n",
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }

@@ -3,7 +3,7 @@
 
 const TOOLS = [
   { name: "drag", label: "Drag points", key: "d", hint: "Click what is to move, then where it goes. Esc takes the handle back." },
-  { name: "select", label: "Select and move", key: "v", hint: "Pull a point, a shape or its corners. Arrow keys move by a pixel. Delete removes." },
+  { name: "select", label: "Select and move", key: "v", hint: "Pull a point, a shape or its corners. Delete removes." },
   { name: "pan", label: "Pan", key: "h", hint: "Pull the picture. Space does the same with every tool; the wheel zooms." },
   { name: "brush", label: "Mask: brush", key: "b", hint: "Paint where the picture may change. [ and ] change the brush." },
   { name: "eraser", label: "Mask: eraser", key: "e", hint: "Take painted parts of the mask away." },
