@@ -575,6 +575,10 @@ class Keyboard(EditorTest):
             reached.add(self.editor.run("document.activeElement.id || document.activeElement.className"))
         for wanted in ("canvas", "prompt-source", "prompt-edit", "tab-edit", "preset", "method", "yaml", "undo", "theme"):
             self.assertIn(wanted, reached)
+        self.page.focus("#tool-select")
+        press("ArrowDown")
+        press("Enter")
+        self.assertEqual(self.page.get_attribute("#tool-pan", "aria-pressed"), "true")
         self.page.focus("#prompt-edit")
         self.page.keyboard.type("crying rabbit face")
         self.page.focus("#tab-edit")

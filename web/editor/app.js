@@ -21,6 +21,18 @@ class App {
         type: "button", class: "tool", id: `tool-${name}`, "aria-pressed": "false", "aria-label": label,
         "aria-keyshortcuts": key, title: `${label} (${key.toUpperCase()})`, onclick: () => this.setTool(name),
       }, icon(name))));
+    byId("tools").addEventListener("keydown", (event) => this.moveTool(event));
+  }
+
+  /** Arrow keys go from tool to tool; Tab leaves the toolbar. */
+  moveTool(event) {
+    const by = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    const buttons = [...byId("tools").children];
+    const at = buttons.indexOf(document.activeElement);
+    buttons[(at + by + buttons.length) % buttons.length].focus();
+    event.preventDefault();
+    event.stopPropagation();
   }
 
   listen() {
@@ -243,7 +255,11 @@ class App {
 
   update() {
     const { editor } = this;
-    for (const { name } of TOOLS) byId(`tool-${name}`).setAttribute("aria-pressed", String(editor.tool === name));
+    for (const { name } of TOOLS) {
+      const button = byId(`tool-${name}`);
+      button.setAttribute("aria-pressed", String(editor.tool === name));
+      button.tabIndex = editor.tool === name ? 0 : -1;
+    }
     byId("undo").disabled = !editor.history.canUndo;
     byId("redo").disabled = !editor.history.canRedo;
     const isPainting = ["brush", "eraser"].includes(editor.tool);
