@@ -135,19 +135,21 @@ class EditForm {
         spellcheck: "false", oninput: change,
       });
     const reset = element("button", {
-      type: "button", class: "icon-button reset", "aria-label": `Leave ${setting.name} to its default`, title: "Leave to its default",
+      type: "button", class: "icon-button reset", title: "Leave to its default",
+      "aria-label": `Leave ${setting.name} to its default`,
       onclick: () => {
         this.changeSetting(setting.name, "");
         field.focus();
       },
     }, "×");
     const error = element("p", { class: "field-error", id: `${id}-error` });
+    const unread = element("strong", { class: "unread" });
     const row = element(
       "div", { class: "setting" },
       element("label", { for: id }, element("code", {}, setting.name)),
       element("div", { class: "setting-field" }, field, reset),
-      element("p", { class: "hint", id: `${id}-text` }, `${setting.text} ${rangeInWords(setting)}`), error);
-    return { setting, row, field, reset, error, group: setting.name.includes(".") ? setting.name.split(".")[0] : null };
+      element("p", { class: "hint", id: `${id}-text` }, `${setting.text} ${rangeInWords(setting)} `, unread), error);
+    return { setting, row, field, reset, error, unread, group: setting.name.includes(".") ? setting.name.split(".")[0] : null };
   }
 
   changeSetting(name, value) {
@@ -174,7 +176,8 @@ class EditForm {
   updateSettings() {
     const { editor } = this;
     const { spec } = editor.state;
-    for (const { setting, row, field, reset, error } of this.rows) {
+    const method = methodNamed(spec.method);
+    for (const { setting, row, field, reset, error, unread } of this.rows) {
       const value = spec.settings[setting.name];
       setValue(field, value ?? "");
       const standard = editor.defaultOf(setting.name);
@@ -183,6 +186,9 @@ class EditForm {
         if (value !== undefined && field.value !== value) field.selectedIndex = -1;
       } else field.placeholder = standard;
       row.classList.toggle("is-changed", value !== undefined);
+      row.classList.toggle("is-unread", !readsSetting(method, setting.name));
+      unread.hidden = readsSetting(method, setting.name);
+      unread.textContent = `Not read by ${method.name}.`;
       reset.hidden = value === undefined;
       const message = value === undefined ? "" : settingError(setting, value);
       error.textContent = message;
@@ -213,7 +219,7 @@ class EditForm {
     setValue(byId("metrics"), spec.output.metrics ?? "");
     setValue(byId("quality"), spec.output.quality ?? "");
     for (const box of byId("extras").querySelectorAll("input")) box.checked = spec.output.extras?.includes(box.value) ?? false;
-    byId("method-text").textContent = TABLES.methods.find(({ name }) => name === (spec.method ?? TABLES.methods[0].name))?.text ?? "";
+    byId("method-text").textContent = methodNamed(spec.method)?.text ?? "";
     this.updateDrags();
     this.updateMask();
     this.updateSettings();
@@ -268,7 +274,8 @@ class EditForm {
       element("span", { class: "dot target", "aria-hidden": "true" }), field("to", 0), field("to", 1),
       element("code", { "data-region": "to" }),
       element("button", {
-        type: "button", class: "icon-button", "aria-label": `Remove drag ${index + 1}`, title: "Remove", onclick: () => editor.removeDrag(index),
+        type: "button", class: "icon-button", "aria-label": `Remove drag ${index + 1}`, title: "Remove",
+        onclick: () => editor.removeDrag(index),
       }, "×"));
   }
 
@@ -280,8 +287,9 @@ class EditForm {
       const isKnown = isFile && editor.painted.has(region.file);
       const what = isFile ? region.file : Object.keys(region)[0];
       const detail = isFile ? (isKnown ? "painted" : "open this picture too, to see and change it") : shapeInWords(region);
+      const isSelected = editor.selection?.kind === "mask" && editor.selection.index === index;
       return element(
-        "li", { class: editor.selection?.kind === "mask" && editor.selection.index === index ? "mask-row is-selected" : "mask-row" },
+        "li", { class: isSelected ? "mask-row is-selected" : "mask-row" },
         element("button", {
           type: "button", class: "mask-name",
           onclick: () => {
@@ -291,7 +299,8 @@ class EditForm {
           },
         }, element("strong", {}, what), element("span", { class: "hint" }, ` ${detail}`)),
         element("button", {
-          type: "button", class: "icon-button", "aria-label": `Remove ${what} from the mask`, title: "Remove", onclick: () => editor.removeMask(index),
+          type: "button", class: "icon-button", "aria-label": `Remove ${what} from the mask`, title: "Remove",
+          onclick: () => editor.removeMask(index),
         }, "×"));
     }));
     byId("mask-empty").hidden = mask.length > 0;

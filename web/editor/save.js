@@ -39,7 +39,7 @@ class Saving {
 
   names() {
     const { editor } = this;
-    const masks = editor.state.spec.mask.filter(({ file }) => file !== undefined && editor.painted.has(file)).map(({ file }) => file);
+    const masks = editor.state.spec.mask.map(({ file }) => file).filter((file) => editor.painted.has(file));
     return [...(editor.picture ? [editor.picture.name] : []), ...new Set(masks), `${editor.stem}.yaml`];
   }
 
@@ -63,7 +63,9 @@ class Saving {
       // A browser drops downloads that begin at once.
       await new Promise((done) => setTimeout(done, 120));
     }
-    return `Downloaded ${this.names().join(", ")}.`;
+    const names = this.names();
+    const [picture] = names;
+    return `Downloaded ${names.join(", ")}. Now: clipdragd edit ${shellWord(picture)} ${shellWord(names.at(-1))} --out result`;
   }
 
   async intoFolder() {
@@ -77,7 +79,9 @@ class Saving {
     for (const { name, blob } of files) {
       const old = await fileIn(folder, name);
       if (old && name !== last.name && await haveSameBytes(old, blob)) continue;
-      if (old && name !== last.name && !window.confirm(`Another ${name} is in the folder. Replace it?`)) return "Nothing more was saved.";
+      if (old && name !== last.name && !window.confirm(`Another ${name} is in the folder. Replace it?`)) {
+        return "Nothing more was saved.";
+      }
       const file = await folder.getFileHandle(name, { create: true });
       // The browser writes beside the file and renames when it closes.
       const stream = await file.createWritable();
@@ -85,7 +89,7 @@ class Saving {
       await stream.close();
       written.push(name);
     }
-    return `Saved ${written.join(", ")} in ${folder.name}.`;
+    return `Saved ${written.join(", ")} in ${folder.name}. A daemon that watches this folder begins now.`;
   }
 
   async report(save) {
@@ -101,6 +105,9 @@ class Saving {
     }
   }
 }
+
+/** A file's name as a shell takes it. */
+const shellWord = (name) => (/^[\w.@%+=:,-]+$/.test(name) && !name.startsWith("-") ? name : `'./${name.replaceAll("'", "'\\''")}'`);
 
 /** The text with YAML's end marker; JSON shows its end by itself. */
 function withEndMarker(text) {
