@@ -13,6 +13,21 @@ public struct MethodRow: Sendable {
         MethodRow(
             name: "clipdrag",
             text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says."),
+        MethodRow(
+            name: "fastdrag",
+            text:
+                "One warp of the inverted latent inside the mask, without optimisation: about 21 U-Net passes."
+        ),
+        MethodRow(
+            name: "regiondrag",
+            text:
+                "Copies a region's latent to another region while it denoises, without optimisation: 20 U-Net passes."
+        ),
+        MethodRow(
+            name: "sdedrag",
+            text:
+                "Copies a square of the noised latent step by step towards the target and denoises it by a stochastic differential equation."
+        ),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 

@@ -58,6 +58,27 @@ extension Setting {
             "warp", \.warp, .number(0...1),
             "Part of each drag by which the picture is stretched before the first drag step; 0 turns it off."),
         Setting(
+            "source_noise", \.sourceNoise, .number(0...1),
+            "Part of noise that RegionDrag mixes into the cells that content leaves."),
+        Setting(
+            "paste_step", \.pasteStep, .number(0.1...1000),
+            "Distance by which a copy of SDE-Drag moves content, in cells of the latent."),
+        Setting(
+            "paste_radius", \.pasteRadius, .integer(1...64),
+            "Half the side of the square that SDE-Drag copies, in cells of the latent; null means 5 for a latent of 64."
+        ),
+        Setting(
+            "paste_gain", \.pasteGain, .number(0...10), "Factor of the content that SDE-Drag copies."),
+        Setting(
+            "source_kept", \.sourceKept, .number(0...1),
+            "Part of its content that a square keeps when SDE-Drag copies it; noise takes the rest."),
+        Setting(
+            "guidance", \.guidance, .number(1...20),
+            "SDE-Drag's classifier-free guidance where there is most noise; 1 for none."),
+        Setting(
+            "lora_scale_least", \.leastLoRAScale, .number(0...1),
+            "SDE-Drag's factor of the LoRA where there is most noise."),
+        Setting(
             "text_steps", \.textSteps, .integer(0...10000),
             "Smallest number of drag steps of an edit prompt, even when all handles have arrived; a text without drags ends after them."
         ),

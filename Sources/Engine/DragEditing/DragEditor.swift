@@ -46,8 +46,12 @@ public struct DragEditor {
         let path = try Inverting(identity, scene).run(stages, known: known, memory: memory, trace)
         let edited = try LatentEditing(identity, scene).run(
             stages, inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
-        let sampled = try Sampling(identity, scene).run(
-            stages, reference: path[path.count - 1], edit: edited.latent, trace)
+        // A method that samples by itself has the picture's own latent as its reconstruction.
+        let sampled =
+            request.method.needs(scene.settings).sampling
+            ? try Sampling(identity, scene).run(
+                stages, reference: path[path.count - 1], edit: edited.latent, trace)
+            : (edit: edited.latent, reference: path[0])
         let pictures = try Pictures(decoding: sampled, model, scene, trace)
 
         return EditResult(

@@ -172,7 +172,9 @@ public struct Benchmark {
         ).record.steps
     }
 
-    private func drag(_ settings: EditSettings) throws -> Int {
+    /// nil for a method whose steps are not timed.
+    private func drag(_ settings: EditSettings) throws -> Int? {
+        guard method.cost(settings).isTimed else { return nil }
         let grid = FeatureGrid(working: size, image: size)
         let guide = method.needs(settings).guide ? model.guide : nil
         let task = DragTask(
