@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 import oracle as O
-from methods import fastdrag, regiondrag, sdedrag, stochastic
+from methods import diffclip, fastdrag, regiondrag, sdedrag, stochastic
 
 NOISE = 4e-6
 
@@ -139,6 +139,35 @@ def sdedrag_cases(fixtures):
     return cases
 
 
+def diffclip_cases(fixtures):
+    g = torch.Generator().manual_seed(14)
+    cases = []
+    for name, family, size, count in [("a walk and a half", "starter", (16, 14), 5), ("velocity", "sd21", (9, 12), 2)]:
+        m, exact = O.Models(f"{fixtures}/{family}/model"), O.Models(f"{fixtures}/{family}/model", torch.float64)
+        s = O.Settings(num_steps=6, inversion_strength=0.5, max_steps=count)
+        s.lora.rank, s.direction_lr, s.direction_keep = 2, 1e-3, 0.3
+        prompts = ("a photo of a cat", "a smiling dog")
+        shape = (1, 4, *size)
+        inputs = dict(source=torch.randn(shape, generator=g), inverted=torch.randn(shape, generator=g))
+        inputs |= {f"down.{n}": torch.randn(s.lora.rank, m.unet.get_submodule(n).in_features, generator=g) for n in O.lora_sites(m.unet)}
+        values = {}
+
+        def compute(models, x):
+            losses = []
+            with torch.no_grad():
+                emb = O.text_states(models, prompts[0])
+                texts = [O.clip_text(models, p) for p in prompts]
+            out = diffclip.drag(models, x["source"], x["inverted"], emb, texts, s, x, losses)
+            values.setdefault("losses", losses)
+            return dict(out=out, losses=torch.tensor(losses, dtype=torch.float64))
+        result, moved, rounding = deviations(compute, m, exact, inputs)
+        cases.append(dict(name=name, family=family, prompts=prompts, noise=moved, rounding=rounding, losses=values["losses"],
+                          settings={"num_steps": 6, "inversion_strength": 0.5, "max_steps": count, "direction_lr": 1e-3, "direction_keep": 0.3,
+                                    "lora.rank": 2},
+                          tensors=inputs | {"out": result["out"]}))
+    return cases
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--fixtures", required=True)
@@ -147,7 +176,8 @@ def main():
     O.deterministic(1)
     folder = f"{a.fixtures}/latent_methods"
     os.makedirs(folder, exist_ok=True)
-    makers = dict(fastdrag=fastdrag_cases, regiondrag=lambda: regiondrag_cases(a.fixtures), sdedrag=lambda: sdedrag_cases(a.fixtures))
+    makers = dict(fastdrag=fastdrag_cases, regiondrag=lambda: regiondrag_cases(a.fixtures), sdedrag=lambda: sdedrag_cases(a.fixtures),
+                  diffclip=lambda: diffclip_cases(a.fixtures))
     for name, make in makers.items():
         if a.only and name not in a.only:
             continue

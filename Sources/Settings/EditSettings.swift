@@ -77,6 +77,10 @@ public struct EditSettings: Sendable, Equatable {
     public var guidance = 3.0
     /// What SDE-Drag multiplies the LoRA by where there is most noise (`lora_scale_least`).
     public var leastLoRAScale = 0.5
+    /// Adam's step size on DiffCLIP's LoRA (`direction_lr`).
+    public var directionLearningRate = 1e-3
+    /// Weight of DiffCLIP's distance from the source's pixels (`direction_keep`).
+    public var directionKeep = 0.3
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
     /// Updates that an edit prompt gets at least: before, arrival does not end the loop. A text without

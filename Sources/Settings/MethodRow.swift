@@ -28,6 +28,11 @@ public struct MethodRow: Sendable {
             text:
                 "Copies a square of the noised latent step by step towards the target and denoises it by a stochastic differential equation."
         ),
+        MethodRow(
+            name: "diffclip",
+            text:
+                "Text alone: a LoRA on the U-Net learns the direction from the source prompt to the edit prompt."
+        ),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 

@@ -79,6 +79,12 @@ extension Setting {
             "lora_scale_least", \.leastLoRAScale, .number(0...1),
             "SDE-Drag's factor of the LoRA where there is most noise."),
         Setting(
+            "direction_lr", \.directionLearningRate, .number(1e-8...1), "Adam's step size on DiffCLIP's LoRA."
+        ),
+        Setting(
+            "direction_keep", \.directionKeep, .number(0...1e6),
+            "Weight of the distance from the source's pixels in DiffCLIP's loss."),
+        Setting(
             "text_steps", \.textSteps, .integer(0...10000),
             "Smallest number of drag steps of an edit prompt, even when all handles have arrived; a text without drags ends after them."
         ),

@@ -6,7 +6,7 @@ import YAMLDocuments
 /// A spec together with its text, so that what is found out later can still be shown at its place.
 public struct ParsedSpec: Sendable {
     /// What was written.
-    public let spec: EditSpec
+    public var spec: EditSpec
     let source: SourceText
 
     init(spec: EditSpec, source: SourceText) {

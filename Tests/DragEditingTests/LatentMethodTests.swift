@@ -1,5 +1,4 @@
 import Diffusion
-import DragEditing
 import Failures
 import Foundation
 import Imaging
@@ -7,6 +6,8 @@ import Settings
 import TensorCore
 import TestSupport
 import Testing
+
+@testable import DragEditing
 
 /// The methods without a drag gradient, against oracle/make_latent_fixtures.py.
 ///
@@ -130,6 +131,59 @@ import Testing
         }
     }
 
+    @Test func `DiffCLIP's losses and its sampled latent are the oracle's`() throws {
+        let file = try Fixtures.tensors("latent_methods/diffclip.safetensors")
+        for (i, row) in try cases("diffclip") {
+            let family = try #require(row["family"] as? String)
+            let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
+            let prompts = try #require(row["prompts"] as? [String])
+            var task = task(try file.image("\(i).inverted"), drags: [], scale: 2, mask: nil)
+            task.source = try file.image("\(i).source")
+            task.text = model.textStates(prompts[0])
+            task.prompts = (prompts[0], prompts[1])
+            task.wish = try #require(model.guide).embedding(of: prompts[1])
+            let run = MethodRun(draw: { name, _ in file.tensor("\(i).\(name)") ?? Tensor.zeros([1]) })
+            let edited = try DiffCLIP().edit(task, try settings(row), model, run)
+            let noise = try #require(row["noise"] as? [String: Double])
+            let losses = try #require(row["losses"] as? [Double])
+            let found = edited.record.iterations.compactMap { $0.numbers["loss"] }
+            #expect(found.count == losses.count)
+            for (loss, expected) in zip(found, losses) {
+                #expect(
+                    abs(loss - expected) < max(2 * (noise["losses"] ?? 0), 1e-5) * abs(expected), "case \(i)")
+            }
+            let error = relativeError(edited.latent, try file.image("\(i).out"))
+            #expect(error < 2 * (noise["out"] ?? 0), "case \(i)")
+        }
+    }
+
+    @Test func `the directional loss's gradient agrees with finite differences`() throws {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        let clip = try #require(model.guide).clip
+        var generator = SeededGenerator(seed: 6)
+        let source = generator.normal([1, 64, 64, 3]).mapped { 0.5 + 0.1 * $0 }
+        let texts = (generator.normal([1, clip.embeddingWidth]), generator.normal([1, clip.embeddingWidth]))
+        let loss = DirectionalLoss(clip, source: source, texts: texts, keep: 0.3)
+        let picture = source + 0.05 * generator.normal(source.shape)
+        let variable = Variable(trainable: picture)
+        let slope = gradients(of: loss(variable).cotangents, withRespectTo: [variable])[0]
+        let direction = generator.normal(source.shape)
+        func value(_ h: Float) -> Double { loss(Variable(.combination(1, picture, h, direction))).value }
+        let expected = (value(1e-3) - value(-1e-3)) / 2e-3
+        #expect(abs(slope.dot(direction) - expected) < 0.02 * abs(expected))
+    }
+
+    @Test func `DiffCLIP edits a picture by its text`() throws {
+        var (request, model) = try request(DiffCLIP())
+        request.drags = []
+        request.editPrompt = "a smiling dog"
+        request.settings.dragStepLimit = 3
+        let result = try DragEditor(model).edit(request)
+        #expect(result.record.iterations.count == 3)
+        #expect(relativeError(result.decoded, result.reconstruction) > 1e-3)
+        #expect(try DragEditor(model).edit(request).image.values == result.image.values)
+    }
+
     @Test func `the way back of a latent that nothing has changed gives the picture's own latent`() throws {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var generator = SeededGenerator(seed: 3)
@@ -204,6 +258,7 @@ import Testing
         for name in ["fastdrag", "regiondrag", "sdedrag"] {
             #expect(try code(name) { $0.drags = [] } == "edit.no_drags")
         }
+        #expect(try code("diffclip") { _ in } == "edit.no_text")
         #expect(try code("fastdrag") { _ in } == "edit.no_mask")
         #expect(try code("regiondrag") { _ in } == "edit.no_regions")
         #expect(try code("regiondrag") { $0.settings.autoMask = true } == "edit.no_regions")

@@ -24,6 +24,8 @@ public struct JobOptions: Sendable {
     public var method = MethodRow.standard
     /// Drag method of the command line, which wins.
     public var methodOverride: String?
+    /// The seed of the command line, which wins.
+    public var seed: UInt64?
     /// What specs leave out of `output`.
     public var output = OutputOptions()
     /// Settings of the command line, which win.
@@ -88,7 +90,9 @@ public struct JobPlan: Sendable {
         spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(Failure) {
-        parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        var parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        if let seed = options.seed { parsed.spec.seed = seed }
+        self.parsed = parsed
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
@@ -128,7 +132,10 @@ public struct JobPlan: Sendable {
         drags = try Self.drags(parsed, on: picture.image)
         notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
-        do { try method.check(drags, mask: mask, settings) } catch {
+        do {
+            try method.check(
+                MethodInput(drags: drags, mask: mask, hasEditPrompt: spec.editPrompt != nil), settings)
+        } catch {
             throw error.inFile(name ?? PathCoding.shown(path))
         }
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)

@@ -45,7 +45,7 @@ public struct DragEditor {
             stages, known: known, memory: memory, isOutOfTime: budget.fineTuningEnd())
         let path = try Inverting(identity, scene).run(stages, known: known, memory: memory, trace)
         let edited = try LatentEditing(identity, scene).run(
-            stages, inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
+            stages, source: path[0], inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
         // A method that samples by itself has the picture's own latent as its reconstruction.
         let sampled =
             request.method.needs(scene.settings).sampling

@@ -72,6 +72,7 @@ extension Image {
     /// Draws the rim of a region of `width·height` values: its pixels within a stroke of a pixel outside.
     public mutating func outline(_ region: [Bool], _ colour: Colour) {
         let reach = max(1, Int((strokeWidth / 2).rounded()))
+        let (width, height, maximum) = (width, height, maximum)
         for y in 0..<height {
             for x in 0..<width where region[y * width + x] {
                 let isRim = (max(0, y - reach)...min(height - 1, y + reach)).contains { row in

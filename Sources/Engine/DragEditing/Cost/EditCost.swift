@@ -56,6 +56,7 @@ public struct EditCost: Sendable, Equatable {
         let drag = method.cost(settings, longestDrag: longestDrag)
         let needs = method.needs(settings)
         var fixed = Work(passes: isStretched ? timesteps : 0)
+        fixed += drag.fixed
         if !drag.isCuttable { fixed += drag.steps * drag.step }
         stages = [
             // A sample of training: a pass, and about two more on the way back.

@@ -21,9 +21,8 @@ public protocol DragMethod: Sendable {
     func cost(_ settings: EditSettings, longestDrag cells: Double) -> MethodCost
     /// Whether an edit has what the method works on.
     ///
-    /// - Parameter mask: the given one.
-    /// - Throws: `edit.no_drags`, `edit.no_mask` or `edit.no_regions`.
-    func check(_ drags: [Drag], mask: EditMask?, _ settings: EditSettings) throws(Failure)
+    /// - Throws: `edit.no_drags`, `edit.no_mask`, `edit.no_regions` or `edit.no_text`.
+    func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure)
     /// What a person should know before these drags are edited with these settings.
     func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String]
 
@@ -41,7 +40,7 @@ extension DragMethod {
 
     public func cost(_ settings: EditSettings, longestDrag cells: Double) -> MethodCost { cost(settings) }
 
-    public func check(_ drags: [Drag], mask: EditMask?, _ settings: EditSettings) throws(Failure) {}
+    public func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure) {}
 
     /// The same settings without the work that the method has no need of.
     public func adjusted(_ settings: EditSettings) -> EditSettings {
@@ -50,6 +49,23 @@ extension DragMethod {
         if !needs.fineTuning { adjusted.lora.steps = 0 }
         if !needs.stretching { adjusted.warp = 0 }
         return adjusted
+    }
+}
+
+/// What an edit gives a method to work on.
+public struct MethodInput: Sendable {
+    /// What is to move.
+    public var drags: [Drag]
+    /// The given mask.
+    public var mask: EditMask?
+    /// Whether there is a P_e.
+    public var hasEditPrompt: Bool
+
+    /// What an edit gives.
+    public init(drags: [Drag], mask: EditMask?, hasEditPrompt: Bool) {
+        self.drags = drags
+        self.mask = mask
+        self.hasEditPrompt = hasEditPrompt
     }
 }
 
@@ -94,6 +110,8 @@ public struct MethodCost: Sendable, Equatable {
     public var steps: Int
     /// One of them.
     public var step: Work
+    /// What it computes besides its steps.
+    public var fixed: Work
     /// Whether a budget may leave steps out.
     public var isCuttable: Bool
     /// Whether a step is timed for a forecast. One that is not, because it is long, is priced by its passes.
@@ -103,10 +121,12 @@ public struct MethodCost: Sendable, Equatable {
 
     /// `steps` steps at most.
     public init(
-        steps: Int, step: Work, isCuttable: Bool = true, isTimed: Bool = true, stepSettingNames: [String] = []
+        steps: Int, step: Work, fixed: Work = Work(), isCuttable: Bool = true, isTimed: Bool = true,
+        stepSettingNames: [String] = []
     ) {
         self.steps = steps
         self.step = step
+        self.fixed = fixed
         self.isCuttable = isCuttable
         self.isTimed = isTimed
         self.stepSettingNames = stepSettingNames
@@ -137,6 +157,8 @@ public struct DragTask: Sendable {
     public var mask: EditMask?
     /// The regions of each drag at the latent's size; nil for a drag of points.
     public var regions: [RegionPair?] = []
+    /// z_0, `(1, h, w, 4)`: the picture's own latent.
+    public var source: Tensor?
     /// The fine-tuned LoRA, which the model's U-Net has already; nil without one.
     public var lora: LoRA?
 

@@ -8,6 +8,7 @@ public enum DragMethods {
         FastDrag(),
         RegionDrag(),
         SDEDrag(),
+        DiffCLIP(),
         NoDrag(),
     ]
 

@@ -13,7 +13,8 @@ struct LatentEditing {
     }
 
     func run(
-        _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
+        _ stages: StageRunner, source: Tensor, inverted: Tensor, isOutOfTime: @escaping () -> Bool,
+        _ trace: Trace
     ) throws -> EditedLatent {
         let (request, settings) = (scene.request, scene.settings)
         var task = DragTask(
@@ -24,6 +25,7 @@ struct LatentEditing {
         task.prompts = (request.sourcePrompt, request.editPrompt ?? request.sourcePrompt)
         task.regions = request.drags.map { $0.regions?.resized(to: scene.latentSize) }
         task.lora = identity.lora
+        task.source = source
         let longest = request.drags.longest(on: scene.latentSize, of: request.size)
         let total = request.method.cost(settings, longestDrag: longest).steps
         let edited = try stages.run(.dragging, of: total) { report in

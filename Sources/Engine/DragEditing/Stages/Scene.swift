@@ -49,7 +49,9 @@ struct Scene {
         text = model.textStates(request.sourcePrompt)
         grid = FeatureGrid(working: size, image: request.size)
         mask = SceneMask(request, settings, latentSize)
-        try request.method.check(request.drags, mask: request.mask, settings)
+        try request.method.check(
+            MethodInput(
+                drags: request.drags, mask: request.mask, hasEditPrompt: request.editPrompt != nil), settings)
         cost = EditCost(
             settings, request.method, isStretched: settings.stretches(request.drags),
             isWishSampled: settings.samplesWish(request.editPrompt),

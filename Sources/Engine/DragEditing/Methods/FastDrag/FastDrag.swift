@@ -24,9 +24,9 @@ public struct FastDrag: DragMethod {
         MethodCost(steps: 0, step: Work(), isTimed: false)
     }
 
-    public func check(_ drags: [Drag], mask: EditMask?, _ settings: EditSettings) throws(Failure) {
-        guard !drags.isEmpty else { throw noDrags(name) }
-        guard mask != nil || settings.autoMask || drags.allSatisfy({ $0.regions != nil }) else {
+    public func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure) {
+        guard !input.drags.isEmpty else { throw noDrags(name) }
+        guard input.mask != nil || settings.autoMask || input.drags.allSatisfy({ $0.regions != nil }) else {
             throw Failure(
                 .badSpec, code: "edit.no_mask",
                 message: "the method `\(name)` moves what a mask covers, and there is none",

@@ -29,9 +29,9 @@ public struct RegionDrag: DragMethod {
             steps: settings.invertedStepCount, step: Work(passes: 2), isCuttable: false, isTimed: false)
     }
 
-    public func check(_ drags: [Drag], mask: EditMask?, _ settings: EditSettings) throws(Failure) {
-        guard !drags.isEmpty else { throw noDrags(name) }
-        guard mask != nil || drags.allSatisfy({ $0.regions != nil }) else {
+    public func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure) {
+        guard !input.drags.isEmpty else { throw noDrags(name) }
+        guard input.mask != nil || input.drags.allSatisfy({ $0.regions != nil }) else {
             throw Failure(
                 .badSpec, code: "edit.no_regions",
                 message: "the method `\(name)` moves regions, and a drag of points without a mask names none",

@@ -33,8 +33,8 @@ public struct SDEDrag: DragMethod {
             step: Work(passes: settings.invertedStepCount * (settings.guidance == 1 ? 2 : 4)), isTimed: false)
     }
 
-    public func check(_ drags: [Drag], mask: EditMask?, _ settings: EditSettings) throws(Failure) {
-        guard !drags.isEmpty else { throw noDrags(name) }
+    public func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure) {
+        guard !input.drags.isEmpty else { throw noDrags(name) }
     }
 
     /// How many copies of about `step` cells a drag of `cells` takes: the whole number whose part is nearest to `step`.
