@@ -18,6 +18,10 @@ import oracle as O
 from methods import diffclip, fastdrag, regiondrag, sdedrag, stochastic
 
 NOISE = 4e-6
+# What specs call the settings that one method alone reads.
+NAMES = {"source_noise": "regiondrag.source_noise", "paste_step": "sdedrag.paste_step", "paste_radius": "sdedrag.paste_radius",
+         "paste_gain": "sdedrag.paste_gain", "source_kept": "sdedrag.source_kept", "guidance": "sdedrag.guidance",
+         "lora_scale_least": "sdedrag.lora_scale", "direction_lr": "diffclip.lr", "direction_keep": "diffclip.keep"}
 
 
 def disc(h, w, i, j, r):
@@ -182,6 +186,9 @@ def main():
         if a.only and name not in a.only:
             continue
         cases = make()
+        for c in cases:
+            if "settings" in c:
+                c["settings"] = {NAMES.get(k, k): x for k, x in c["settings"].items()}
         tensors = {f"{i}.{k}": x.detach().contiguous().clone() for i, c in enumerate(cases) for k, x in c.pop("tensors").items()}
         save_file(tensors, f"{folder}/{name}.safetensors")
         with open(f"{folder}/{name}.json", "w") as f:

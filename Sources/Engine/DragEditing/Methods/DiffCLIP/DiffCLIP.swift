@@ -12,7 +12,7 @@ import TensorCore
 public struct DiffCLIP: DragMethod {
     public let name = "diffclip"
     public let settingNames: Set<String> = [
-        "max_steps", "direction_lr", "direction_keep", "beta1", "beta2", "eps",
+        "max_steps", "diffclip.lr", "diffclip.keep", "beta1", "beta2", "eps",
     ]
     public let numberNames = ["direction_loss", "loss"]
 
@@ -73,7 +73,7 @@ public struct DiffCLIP: DragMethod {
                 throw Failure(
                     .badJob, code: "edit.not_finite",
                     message: "the loss is no longer finite after \(k + 1) steps",
-                    hint: "Lower direction_lr.")
+                    hint: "Lower diffclip.lr.")
             }
             try run.report(k + 1)
         }

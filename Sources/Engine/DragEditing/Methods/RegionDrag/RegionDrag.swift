@@ -11,7 +11,7 @@ import TensorCore
 /// Source: Lu et al., "RegionDrag: Fast Region-Based Image Editing with Diffusion Models", ECCV 2024.
 public struct RegionDrag: DragMethod {
     public let name = "regiondrag"
-    public let settingNames: Set<String> = ["source_noise"]
+    public let settingNames: Set<String> = ["regiondrag.source_noise"]
     public let numberNames = ["timestep", "pasted_cells"]
 
     /// The method.

@@ -84,7 +84,7 @@ struct PasteCycle {
         return (guided(0), guided(2))
     }
 
-    /// The network with less of the LoRA, the more noise there is: from 1 down to `lora_scale_least`, along a cosine.
+    /// The network with less of the LoRA, the more noise there is: from 1 down to `sdedrag.lora_scale`, along a cosine.
     private func network(_ part: Double) -> UNet {
         guard let lora = task.lora, settings.leastLoRAScale != 1 else { return model.unet }
         let share = (1 - cos(part * .pi)) / 2

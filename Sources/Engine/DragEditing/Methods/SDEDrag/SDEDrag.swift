@@ -13,7 +13,7 @@ import TensorCore
 public struct SDEDrag: DragMethod {
     public let name = "sdedrag"
     public let settingNames: Set<String> = [
-        "paste_step", "paste_radius", "paste_gain", "source_kept", "guidance", "lora_scale_least",
+        "sdedrag.paste_step", "sdedrag.paste_radius", "sdedrag.paste_gain", "sdedrag.source_kept", "sdedrag.guidance", "sdedrag.lora_scale",
     ]
     public let numberNames = ["pasted_cells"]
 
