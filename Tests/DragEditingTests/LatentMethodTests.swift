@@ -83,7 +83,8 @@ import Testing
         for (i, row) in try cases("regiondrag") {
             let family = try #require(row["family"] as? String)
             let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
-            let regions = (0...).lazy.map { file.tensor("\(i).region.\($0).from") }.prefix { $0 != nil }.count
+            var regions = 0
+            while file.tensor("\(i).region.\(regions).from") != nil { regions += 1 }
             var task = task(
                 try file.image("\(i).clean"), drags: Array(repeating: [1, 1, 2, 2], count: regions), scale: 2,
                 mask: mask(file.tensor("\(i).mask")), prompt: try #require(row["prompt"] as? String))
@@ -174,7 +175,8 @@ import Testing
     }
 
     @Test func `DiffCLIP edits a picture by its text`() throws {
-        var (request, model) = try request(DiffCLIP())
+        let model = try starter()
+        var request = try edit(by: DiffCLIP())
         request.drags = []
         request.editPrompt = "a smiling dog"
         request.settings.dragStepLimit = 3
@@ -197,17 +199,19 @@ import Testing
         #expect(relativeError(edited.latent, clean) < 1e-6)
     }
 
-    private func request(_ method: any DragMethod) throws -> (EditRequest, DiffusionModel) {
-        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+    private func starter() throws -> DiffusionModel {
+        try DiffusionModel(folder: Fixtures.path("starter/model"))
+    }
+
+    private func edit(by method: any DragMethod) throws -> EditRequest {
         let source = try picture("starter/lora_training.png")
         var settings = EditSettings()
         (settings.stepCount, settings.warp, settings.pasteStep) = (4, 1, 4)
         (settings.lora.steps, settings.lora.batch, settings.lora.rank) = (1, 1, 2)
-        let request = EditRequest(
+        return EditRequest(
             image: Tensor([1, source.height, source.width, 3], source.normalised), sourcePrompt: "a face",
             drags: [Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 40, y: 24))], settings: settings,
             method: method)
-        return (request, model)
     }
 
     private func disc(_ x: Double, _ y: Double, _ radius: Double, _ size: Size) -> EditMask {
@@ -220,11 +224,13 @@ import Testing
     @Test(arguments: ["fastdrag", "regiondrag", "sdedrag"])
     func `each method edits a picture by regions, repeats itself and tells its cost`(_ name: String) throws {
         let method = try #require(DragMethods.named(name))
-        var (request, model) = try request(method)
+        let model = try starter()
+        var request = try edit(by: method)
         request.drags[0].regions = RegionPair(
             from: disc(20, 20, 9, request.size), to: disc(40, 24, 9, request.size))
         var steps: [EditProgress.Stage: Set<Int>] = [:]
-        let first = try DragEditor(model).edit(request) { steps[$0.stage, default: []].insert($0.total) }
+        let first = try DragEditor(model).edit(
+            request, report: { steps[$0.stage, default: []].insert($0.total) })
         let second = try DragEditor(model).edit(request)
         #expect(first.image.values == second.image.values)
         #expect(first.record.handles.allSatisfy { $0.position == $0.target })
@@ -250,7 +256,8 @@ import Testing
 
     @Test func `what a method works on must be there`() throws {
         func code(_ name: String, _ change: (inout EditRequest) -> Void) throws -> String? {
-            var (request, model) = try request(try #require(DragMethods.named(name)))
+            let model = try starter()
+            var request = try edit(by: try #require(DragMethods.named(name)))
             change(&request)
             let failure = #expect(throws: Failure.self) { try DragEditor(model).edit(request) }
             return failure?.code
@@ -265,10 +272,11 @@ import Testing
     }
 
     @Test func `FastDrag takes the drags' surroundings, RegionDrag a given mask's parts`() throws {
-        var (fast, model) = try request(FastDrag())
+        let model = try starter()
+        var fast = try edit(by: FastDrag())
         fast.settings.autoMask = true
         #expect(try DragEditor(model).edit(fast).record.iterations[0].numbers["moved_cells"] ?? 0 > 10)
-        var (region, _) = try request(RegionDrag())
+        var region = try edit(by: RegionDrag())
         region.mask = disc(30, 22, 16, region.size)
         let rows = try DragEditor(model).edit(region).record.iterations
         #expect(rows.allSatisfy { ($0.numbers["pasted_cells"] ?? 0) > 10 })

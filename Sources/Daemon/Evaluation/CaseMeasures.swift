@@ -3,6 +3,7 @@ import DragEditing
 import Failures
 import Foundation
 import Imaging
+import SpecParser
 import EditJobs
 import TensorCore
 
@@ -31,7 +32,7 @@ struct CaseMeasures {
                 decoding: FileManager.default.contents(atPath: path).map { [UInt8]($0) } ?? [])
             guard (picture.width, picture.height) == (image.width, image.height) else {
                 throw Failure(
-                    .badPicture, code: "evaluate.target_size",
+                    .badJob, code: "evaluate.target_size",
                     message:
                         "\(path) has \(picture.width)×\(picture.height) pixels, the picture \(image.width)×\(image.height)",
                     file: path, hint: "Give a target of the picture's size.")

@@ -78,7 +78,7 @@ public struct Evaluation {
         self.model = model
         self.cache = cache
         let weights = LPIPS.file(in: models)
-        lpips = FileManager.default.fileExists(atPath: weights) ? try LPIPS(path: weights) : nil
+        lpips = try FileManager.default.fileExists(atPath: weights) ? LPIPS(path: weights) : nil
         let cases = try EvaluationCase.all(in: folder)
         runs = Self.runs(cases, options)
     }
@@ -127,19 +127,24 @@ public struct Evaluation {
     private var facts: EvaluationPage.Facts {
         EvaluationPage.Facts(
             cases: Set(runs.map(\.testCase.name)).count, model: model.name, preset: options.job.preset,
-            overrides: options.job.overrides.map { "\($0.name)=\($0.value)" }, seeds: options.seeds,
+            overrides: overrides, seeds: options.seeds,
             features: PointMatching.label(model), hasLPIPS: lpips != nil)
+    }
+
+    /// The settings that override those of all specs, as `--set` has them.
+    private var overrides: [String] {
+        options.job.overrides.map { "\($0.name)=\(JSONValue(encoding: $0.value).line)" }
     }
 
     /// Makes the folder. A folder that holds an evaluation by another model or with other settings is refused.
     private func prepareOut() throws(Failure) {
         let record = EvaluationRecord(
             model: model.name, preset: options.job.preset,
-            overrides: options.job.overrides.map { "\($0.name)=\($0.value)" })
+            overrides: overrides)
         let path = "\(out)/evaluation.json"
         do {
-            for folder in [out, "\(out)/results"] where try files.status(folder) == nil {
-                try files.createDirectory(folder)
+            for folder in [out, "\(out)/results"] {
+                if try files.status(folder) == nil { try files.createDirectory(folder) }
             }
             guard try files.status(path) != nil else {
                 try files.create(path, record.bytes, mode: 0o644)

@@ -89,8 +89,8 @@ public struct LPIPS: Sendable {
         let file = file(in: models)
         do {
             let bytes = try files.read(path)
-            for folder in [models, parent(file)] where try files.status(folder) == nil {
-                try files.createDirectory(folder)
+            for folder in [models, parent(file)] {
+                if try files.status(folder) == nil { try files.createDirectory(folder) }
             }
             try files.replace(file, bytes, mode: 0o644)
         } catch { throw Failure(error, .badOutput) }

@@ -48,8 +48,8 @@ public struct DragEditor {
             stages, source: path[0], inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
         // A method that samples by itself has the picture's own latent as its reconstruction.
         let sampled =
-            request.method.needs(scene.settings).sampling
-            ? try Sampling(identity, scene).run(
+            try request.method.needs(scene.settings).sampling
+            ? Sampling(identity, scene).run(
                 stages, reference: path[path.count - 1], edit: edited.latent, trace)
             : (edit: edited.latent, reference: path[0])
         let pictures = try Pictures(decoding: sampled, model, scene, trace)

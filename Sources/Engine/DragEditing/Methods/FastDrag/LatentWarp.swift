@@ -26,7 +26,7 @@ struct LatentWarp {
         var taken = Set<GridCell>()
         moves = cells.compactMap { cell in
             let to = Self.place(of: cell, handles, circle, size)
-            return taken.insert(to).inserted ? (cell, to) : nil
+            return taken.insert(to).inserted ? (from: cell, to: to) : nil
         }
         holes = cells.filter { !taken.contains($0) }
     }
