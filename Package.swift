@@ -167,7 +167,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            name: "EditJobsTests",
+            dependencies: ["DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser"],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),

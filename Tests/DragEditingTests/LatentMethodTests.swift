@@ -241,6 +241,22 @@ import Testing
         #expect((steps[.sampling] != nil) == (name == "fastdrag"))
     }
 
+    @Test func `each method's published settings are its default, whatever the preset`() throws {
+        for name in ["fastdrag", "regiondrag", "sdedrag", "diffclip"] {
+            let row = try #require(MethodRow.named(name))
+            let method = try #require(DragMethods.named(name))
+            let known = method.settingNames.union(EditSettings.stageSettingNames)
+            for preset in Preset.allCases where preset != .quick {
+                let settings = try preset.settings(of: row, model: [("warp", .number(1))])
+                for (setting, value) in row.published {
+                    #expect(known.contains(setting), "\(name) does not read \(setting)")
+                    #expect(try Setting.named(setting).value(in: settings) == value, "\(name) \(setting)")
+                }
+                #expect(settings.warp == 0)
+            }
+        }
+    }
+
     @Test func `published steps of FastDrag and RegionDrag take about 20 passes and no fine-tuning`() {
         func passes(_ method: any DragMethod, _ steps: Int, _ strength: Double) -> Int {
             var settings = EditSettings()

@@ -16,7 +16,7 @@ struct OverlayOutput: ExtraOutput {
         return try Self.picture(image, edit.result).pngBytes()
     }
 
-    /// The source with the drags drawn on it; what the mask keeps is dimmed.
+    /// The source with the drags drawn on it. It dims what the mask keeps.
     static func picture(_ source: Image, _ result: EditResult) -> Image {
         var image = source
         if let mask = result.mask { image.dim(outside: mask.values) }
