@@ -78,7 +78,7 @@ public struct EditSettings: Sendable, Equatable {
     /// What SDE-Drag multiplies the LoRA by where there is most noise (`sdedrag.lora_scale`).
     public var leastLoRAScale = 0.5
     /// Adam's step size on DiffCLIP's LoRA (`diffclip.lr`).
-    public var directionLearningRate = 1e-3
+    public var directionLearningRate = 3e-4
     /// Weight of DiffCLIP's distance from the source's pixels (`diffclip.keep`).
     public var directionKeep = 0.3
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).

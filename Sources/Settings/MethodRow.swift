@@ -57,7 +57,7 @@ public struct MethodRow: Sendable {
                 "Text alone: a LoRA on the U-Net learns the direction from the source prompt to the edit prompt.",
             published: [
                 "num_steps": .integer(12), "inversion_strength": .number(0.5), "max_steps": .integer(60),
-                "diffclip.lr": .number(1e-3), "diffclip.keep": .number(0.3), "lora.steps": .integer(0),
+                "diffclip.lr": .number(3e-4), "diffclip.keep": .number(0.3), "lora.steps": .integer(0),
                 "lora.rank": .integer(16),
             ]),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),

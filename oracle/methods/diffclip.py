@@ -5,7 +5,7 @@ import torch.nn.functional as F
 import oracle as O
 from . import stochastic as S
 
-PUBLISHED = dict(num_steps=12, inversion_strength=0.5, max_steps=60, direction_lr=1e-3, direction_keep=0.3, lora=dict(rank=16))
+PUBLISHED = dict(num_steps=12, inversion_strength=0.5, max_steps=60, direction_lr=3e-4, direction_keep=0.3, lora=dict(rank=16))
 
 
 def directional_loss(models, picture, source, texts, keep):

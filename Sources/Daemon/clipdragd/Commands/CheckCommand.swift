@@ -102,7 +102,7 @@ struct CheckCommand: ParsableCommand {
         ].compactMap { $0 }
         let passes = [EditProgress.Stage.inverting, .dragging, .sampling]
             .reduce(0) { $0 + (cost.stages[$1]?.fixed.passes ?? 0) }
-        return parts.joined(separator: ", ") + (steps > 0 ? "" : " (\(passes) U-Net passes)")
+        return (parts + (steps > 0 ? [] : ["\(passes) U-Net passes"])).joined(separator: ", ")
     }
 
     private func explain(
