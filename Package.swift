@@ -141,7 +141,11 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            name: "generate",
+            dependencies: [
+                "Digests", "DragEditing", "JSON", "ServiceConfiguration", "Settings", "SpecParser",
+                "YAMLDocuments",
+            ],
             path: "Sources/Generate",
             swiftSettings: strict),
 
