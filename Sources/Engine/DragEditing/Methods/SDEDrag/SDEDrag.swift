@@ -13,7 +13,9 @@ import TensorCore
 public struct SDEDrag: DragMethod {
     public let name = "sdedrag"
     public let settingNames: Set<String> = [
-        "sdedrag.paste_step", "sdedrag.paste_radius", "sdedrag.paste_gain", "sdedrag.source_kept", "sdedrag.guidance", "sdedrag.lora_scale",
+        "sdedrag.paste_step", "sdedrag.paste_radius", "sdedrag.paste_gain", "sdedrag.source_kept",
+        "sdedrag.guidance",
+        "sdedrag.lora_scale",
     ]
     public let numberNames = ["pasted_cells"]
 
