@@ -71,6 +71,44 @@ public struct MethodRow: Sendable {
                 "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
                 "lora.steps": .integer(80), "lora.batch": .integer(4),
             ]),
+        MethodRow(
+            name: "fastdrag",
+            text:
+                "One warp of the inverted latent inside the mask, without optimisation: about 21 U-Net passes.",
+            published: [
+                "num_steps": .integer(10), "inversion_strength": .number(0.7), "start_step": .integer(0),
+                "lora.steps": .integer(0),
+            ]),
+        MethodRow(
+            name: "regiondrag",
+            text:
+                "Copies a region's latent to another region while it denoises, without optimisation: 20 U-Net passes.",
+            published: [
+                "num_steps": .integer(20), "inversion_strength": .number(0.5),
+                "regiondrag.source_noise": .number(1),
+                "lora.steps": .integer(0),
+            ]),
+        MethodRow(
+            name: "sdedrag",
+            text:
+                "Copies a square of the noised latent step by step towards the target and denoises it by a stochastic differential equation.",
+            published: [
+                "num_steps": .integer(200), "inversion_strength": .number(0.6),
+                "sdedrag.paste_step": .number(2),
+                "sdedrag.paste_gain": .number(1.1), "sdedrag.source_kept": .number(0.3),
+                "sdedrag.guidance": .number(3), "sdedrag.lora_scale": .number(0.5),
+                "lora.steps": .integer(100),
+                "lora.rank": .integer(4), "lora.batch": .integer(1), "lora.lr": .number(2e-4),
+            ]),
+        MethodRow(
+            name: "diffclip",
+            text:
+                "Text alone: a LoRA on the U-Net learns the direction from the source prompt to the edit prompt.",
+            published: [
+                "num_steps": .integer(12), "inversion_strength": .number(0.5), "max_steps": .integer(60),
+                "diffclip.lr": .number(3e-4), "diffclip.keep": .number(0.3), "lora.steps": .integer(0),
+                "lora.rank": .integer(16),
+            ]),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 

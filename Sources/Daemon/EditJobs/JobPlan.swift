@@ -24,6 +24,8 @@ public struct JobOptions: Sendable {
     public var method = MethodRow.standard
     /// The command line's drag method. It overrides the spec's.
     public var methodOverride: String?
+    /// The command line's seed. It overrides the spec's.
+    public var seed: UInt64?
     /// Defaults for `output` of specs.
     public var output = OutputOptions()
     /// The command line's settings. They override the spec's.
@@ -88,7 +90,9 @@ public struct JobPlan: Sendable {
         spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(Failure) {
-        parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        var parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        if let seed = options.seed { parsed.spec.seed = seed }
+        self.parsed = parsed
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
@@ -125,14 +129,21 @@ public struct JobPlan: Sendable {
         try parsed.validate(width: picture.image.width, height: picture.image.height)
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
-        drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
+        drags = try Self.drags(parsed, on: picture.image)
         notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
+        do {
+            try method.check(
+                MethodInput(drags: drags, mask: mask, hasEditPrompt: spec.editPrompt != nil), settings)
+        } catch {
+            throw error.inFile(name ?? PathCoding.shown(path))
+        }
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
         notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
+        notes += PlanNotes.dragRegions(drags, mask: mask, method, settings)
         let grid = ModelStore.workingGrid(model)
         let region = try Self.region(
-            parsed, settings, drags: drags, mask: mask,
+            parsed, settings, drags: drags, mask: Self.extent(mask, drags),
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
         if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
@@ -229,6 +240,53 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
+    /// The drags on a picture, with the pixels of their regions.
+    ///
+    /// - Throws: `spec.empty_region` where a region covers the middle of no pixel.
+    private static func drags(_ parsed: ParsedSpec, on image: Image) throws(Failure) -> [Drag] {
+        var drags = drags(parsed.spec, width: image.width, height: image.height)
+        let size = Size(height: image.height, width: image.width)
+        for (i, written) in parsed.spec.drags.enumerated() {
+            guard let regions = written.regions else { continue }
+            var masks: [EditMask] = []
+            for (region, mark) in [(regions.from, written.from.mark), (regions.to, written.to.mark)] {
+                let shapes = shape(region, parsed.spec.units, image).map { [$0] } ?? []
+                let mask = EditMask(
+                    size: size, values: MaskShape.union(shapes, width: image.width, height: image.height))
+                guard !mask.isEmpty else {
+                    throw parsed.error(
+                        "spec.empty_region", "the region covers the middle of no pixel", at: mark,
+                        do: "Make it larger.")
+                }
+                masks.append(mask)
+            }
+            drags[i].regions = RegionPair(from: masks[0], to: masks[1])
+        }
+        return drags
+    }
+
+    /// A region in pixels; nil for a file.
+    private static func shape(
+        _ region: EditSpec.Region, _ units: EditSpec.Units, _ image: Image
+    ) -> MaskShape? {
+        let scale = units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)
+        switch region {
+        case .file: return nil
+        case .rectangle(let x, let y, let w, let h):
+            return .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1)
+        case .circle(let x, let y, let r):
+            return .circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1))
+        case .polygon(let corners):
+            return .polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) })
+        }
+    }
+
+    /// The mask with the regions of drags: what an automatic region of the picture surrounds.
+    private static func extent(_ mask: EditMask?, _ drags: [Drag]) -> EditMask? {
+        let regions = drags.compactMap(\.regions).flatMap { [$0.from, $0.to] }
+        return regions.first.map { (mask ?? $0).union(regions) } ?? mask
+    }
+
     /// The handle points of the drags on the model's feature grid.
     private static func handles(
         _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
@@ -245,13 +303,12 @@ public struct JobPlan: Sendable {
     ) throws(Failure) -> EditMask? {
         let regions = parsed.spec.mask
         guard !regions.isEmpty else { return nil }
-        let scale = parsed.spec.units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)
         let size = Size(height: image.height, width: image.width)
         var inside = [Bool](repeating: false, count: image.width * image.height)
         var shapes: [MaskShape] = []
         for region in regions {
-            switch region.value {
-            case .file(let name):
+            if let shape = shape(region.value, parsed.spec.units, image) { shapes.append(shape) }
+            if case .file(let name) = region.value {
                 var maskLimits = limits
                 maskLimits.shortestSide = 1
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
@@ -259,13 +316,6 @@ public struct JobPlan: Sendable {
                 let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
                 notes += file.notes
                 for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
-            case .rectangle(let x, let y, let w, let h):
-                shapes.append(
-                    .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
-            case .circle(let x, let y, let r):
-                shapes.append(.circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1)))
-            case .polygon(let corners):
-                shapes.append(.polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) }))
             }
         }
         if !shapes.isEmpty {

@@ -27,7 +27,7 @@ struct Clipdragd: ParsableCommand {
             CancelCommand.self,
             PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
             AddInboxCommand.self,
-            ModelsCommand.self, BenchCommand.self,
+            ModelsCommand.self, BenchCommand.self, EvaluateCommand.self,
             EditWorkerCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
 

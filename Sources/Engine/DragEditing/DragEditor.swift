@@ -45,10 +45,14 @@ public struct DragEditor {
             stages, known: known, memory: memory, isOutOfTime: budget.fineTuningEnd())
         let path = try Inverting(identity, scene).run(stages, known: known, memory: memory, trace)
         let edited = try LatentEditing(identity, scene).run(
-            stages, inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
-        let sampled = try Sampling(identity, scene).run(
-            stages, reference: edited.reference ?? path[path.count - 1], edit: edited.latent,
-            from: edited.sampledSteps, trace)
+            stages, source: path[0], inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
+        // A method that samples by itself has the picture's own latent as its reconstruction.
+        let sampled =
+            try request.method.needs(scene.settings).sampling
+            ? Sampling(identity, scene).run(
+                stages, reference: edited.reference ?? path[path.count - 1], edit: edited.latent,
+                from: edited.sampledSteps, trace)
+            : (edit: edited.latent, reference: path[0])
         let pictures = try Pictures(decoding: sampled, model, scene, trace)
 
         return EditResult(

@@ -61,14 +61,15 @@ public struct EditPace: Sendable, Equatable {
         pass = try seconds { try steps.perform(.unetForward) }
         let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
-        let oneStepRun = try seconds { try steps.perform(.dragIteration) }
-        dragStep = oneStepRun
+        let drag = method.cost(oneStep)
+        dragStep = 0
+        if drag.isTimed { dragStep = try seconds { try steps.perform(.dragIteration) } }
         dragMemory = peak()
         fineTuningStep =
             try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch)
             / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
-        dragStep = stepSeconds(of: oneStepRun, method.cost(oneStep))
+        dragStep = drag.isTimed ? stepSeconds(of: dragStep, drag) : self.seconds(drag.step)
         releaseIdleMemory()
     }
 
@@ -81,7 +82,7 @@ public struct EditPace: Sendable, Equatable {
 
     /// Seconds of a step, from those of a run of one step; a step takes a pass at least.
     func stepSeconds(of run: Double, _ cost: MethodCost) -> Double {
-        cost.besides == Work() ? run : max(run - seconds(cost.besides), pass)
+        cost.fixed == Work() ? run : max(run - seconds(cost.fixed), pass)
     }
 
     /// Seconds that work takes.

@@ -9,6 +9,10 @@ public enum DragMethods {
         GoodDrag(),
         FreeDrag(),
         StableDrag(),
+        FastDrag(),
+        RegionDrag(),
+        SDEDrag(),
+        DiffCLIP(),
         NoDrag(),
     ]
 

@@ -13,7 +13,8 @@ struct LatentEditing {
     }
 
     func run(
-        _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
+        _ stages: StageRunner, source: Tensor, inverted: Tensor, isOutOfTime: @escaping () -> Bool,
+        _ trace: Trace
     ) throws -> EditedLatent {
         let (request, settings) = (scene.request, scene.settings)
         var task = DragTask(
@@ -21,12 +22,19 @@ struct LatentEditing {
             wish: request.method.needs(settings).guide ? scene.guide.map(scene.wish) : nil,
             hasEditPrompt: request.editPrompt != nil, handles: scene.handles, grid: scene.grid,
             mask: scene.mask.held)
-        let total = request.method.cost(settings).steps
+        task.prompts = (request.sourcePrompt, request.editPrompt ?? request.sourcePrompt)
+        task.regions = request.drags.map { $0.regions?.resized(to: scene.latentSize) }
+        task.lora = identity.lora
+        task.source = source
+        let longest = request.drags.longest(on: scene.latentSize, of: request.size)
+        let total = request.method.cost(settings, longestDrag: longest).steps
         let edited = try stages.run(.dragging, of: total) { report in
             if settings.stretches(request.drags) { try stretch(&task, trace) { try report(0) } }
             return try request.method.edit(
                 task, settings, identity.model,
-                MethodRun(trace: trace, isOutOfTime: isOutOfTime, report: report))
+                MethodRun(
+                    trace: trace, isOutOfTime: isOutOfTime, draw: MethodRun.draws(seed: request.seed),
+                    report: report))
         }
         trace("latent.dragged", edited.latent)
         return edited

@@ -6,7 +6,9 @@ import TensorCore
 /// over the features that it meets as far as they fit.
 public struct FreeDrag: GradientMethod {
     public let name = "freedrag"
-    public let ownSettingNames: Set<String> = ["r1", "freedrag.loss", "freedrag.distance", "freedrag.place_steps"]
+    public let ownSettingNames: Set<String> = [
+        "r1", "freedrag.loss", "freedrag.distance", "freedrag.place_steps",
+    ]
     public let numberNames = DragLoop.numberNames
 
     /// The method.
@@ -16,7 +18,7 @@ public struct FreeDrag: GradientMethod {
         MethodCost(
             steps: settings.dragStepLimit, step: guidedStep(settings),
             // The source's pass and the first one.
-            besides: Work(passes: 2), stepSettingNames: stepSettingNames)
+            fixed: Work(passes: 2), stepSettingNames: stepSettingNames)
     }
 
     public func edit(

@@ -20,7 +20,7 @@ public struct GoodDrag: GradientMethod {
         return MethodCost(
             steps: min(settings.dragStepLimit, steps), step: guidedStep(settings),
             // The source's pass and the denoising of one timestep, which the sampling would take otherwise.
-            besides: Work(passes: 2), stepSettingNames: stepSettingNames)
+            fixed: Work(passes: 2), stepSettingNames: stepSettingNames)
     }
 
     public func edit(
