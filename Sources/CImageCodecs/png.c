@@ -74,13 +74,14 @@ static void write_bytes(png_structp png, png_bytep from, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-/* Whether every chunk up to IEND lies within the file: libpng takes the memory for one before it reads it. */
+/* Whether every chunk up to the picture's samples lies within the file: libpng takes the memory for one before it reads it.
+ * Samples are read piece by piece, and what comes behind them is skipped. */
 static int chunks_fit(const uint8_t *bytes, size_t size) {
     size_t at = 8;
-    while (size >= 12 && at <= size - 12) {
+    while (size >= 8 && at <= size - 8) {
         size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
-        if (length > size - at - 12) return 0;
-        if (memcmp(bytes + at + 4, "IEND", 4) == 0) return 1;
+        if (memcmp(bytes + at + 4, "IDAT", 4) == 0) return 1;
+        if (size - at < 12 || length > size - at - 12) return 0;
         at += 12 + length;
     }
     return 0;
@@ -118,6 +119,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     source s = {bytes, size, 0, 0};
     failure f = {.message = message};
     volatile ci_status status = CI_CORRUPT;
+    volatile int has_rows = 0;
     png_bytep *volatile rows = NULL;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
@@ -126,6 +128,11 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
         return CI_NO_MEMORY;
     }
     if (setjmp(f.escape)) {
+        if (s.truncated && has_rows) {
+            message[0] = 0;
+            out->is_unfinished = 1;
+            goto done;
+        }
         if (s.truncated) status = CI_TRUNCATED;
         ci_release(out);
         free(rows);
@@ -156,11 +163,45 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     }
     for (uint32_t y = 0; y < out->height; y++) rows[y] = (png_bytep)out->samples + y * row_bytes;
     png_read_image(png, rows);
+    has_rows = 1;
     png_read_end(png, info);
     out->warnings = f.warnings;
+done:
     free(rows);
     png_destroy_read_struct(&png, &info, NULL);
     return CI_OK;
+}
+
+int ci_png_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels) {
+    char message[CI_MESSAGE_BYTES];
+    if (!chunks_fit(bytes, size)) return 0;
+    source s = {bytes, size, 0, 0};
+    failure f = {.message = message};
+    uint8_t *volatile row = NULL;
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info || setjmp(f.escape)) {
+        free(row);
+        png_destroy_read_struct(&png, &info, NULL);
+        return 0;
+    }
+    png_set_user_limits(png, 1000000, 1000000);
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
+    png_set_chunk_cache_max(png, 256);
+    skip_ancillary_chunks(png);
+    png_set_read_fn(png, &s, read_bytes);
+    png_read_info(png, info);
+    uint32_t height = png_get_image_height(png, info);
+    if ((uint64_t)png_get_image_width(png, info) * height > max_pixels) png_error(png, "too many pixels");
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    row = calloc(1, png_get_rowbytes(png, info));
+    if (!row) png_error(png, "out of memory");
+    for (int pass = 0; pass < passes; pass++)
+        for (uint32_t y = 0; y < height; y++) png_read_row(png, row, NULL);
+    free(row);
+    png_destroy_read_struct(&png, &info, NULL);
+    return 1;
 }
 
 static void write_tags(png_structp png, png_infop info, const ci_tags *tags) {

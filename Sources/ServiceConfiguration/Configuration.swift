@@ -50,7 +50,7 @@ public struct Configuration: Sendable, Equatable {
         public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
-        /// After this time a lone half is reported, seconds.
+        /// After this time an orphan is overdue, seconds.
         public var orphanAfter = 600.0
         /// A worker that makes no progress for this time is killed, seconds.
         public var stalledAfter = 1800.0

@@ -80,7 +80,8 @@ public struct EditJob {
             preconditionFailure("a plan without a picture cannot be run")
         }
         let regional = RegionalEdit(image, region, plan)
-        let started = Date()
+        // The date for people; what passes is counted by a clock that nobody sets.
+        let (started, began) = (Date(), ContinuousClock.now)
         let pixels = Tensor([1, image.height, image.width, 3], Matte(behind: image).flattened(image))
         var plan = plan
         let caption =
@@ -108,9 +109,14 @@ public struct EditJob {
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
-        request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
-        var result = try DragEditor(model).edit(
-            request, memory: stages, record: trace?.receiver, report: report)
+        request.settings.budget = plan.settings.budget.map { max(0, $0 - began.secondsUntilNow) }
+        var result: EditResult
+        do {
+            result = try DragEditor(model).edit(
+                request, memory: stages, record: trace?.receiver, report: report)
+        } catch let failure as Failure {
+            throw try blamingModel(for: failure)
+        }
         trace?.finish(result, request)
 
         if caption.origin != .spec, let cut = PlanNotes.cut(caption.text, "the caption", model.folder) {
@@ -126,19 +132,28 @@ public struct EditJob {
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
-        let judgingBegan = Date()
+        let judgingBegan = ContinuousClock.now
         let judgement = judge(plan, request, result)
         let edited = regional.finished(result)
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
-        result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
+        result.seconds[.judging] = judgingBegan.secondsUntilNow
         let files = try ResultOutputs.files(
             of: FinishedEdit(
-                identity: identity, started: started, plan: plan, source: image, edited: edited,
+                identity: identity, started: started, began: began, plan: plan, source: image, edited: edited,
                 caption: caption, model: model, modelIdentity: modelIdentity, request: request,
                 result: result, forecast: forecast, judgement: judgement))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
         return files
+    }
+
+    /// The failure of an edit whose values are no numbers any more. A weight that is none is at fault, not the settings: a
+    /// model folder need not have been verified.
+    ///
+    /// - Throws: `model.values`, naming file and tensor.
+    private func blamingModel(for failure: Failure) throws(Failure) -> Failure {
+        if failure.code == "edit.not_finite" { _ = try ModelStore.verify(model.folder) }
+        return failure
     }
 
     private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
@@ -161,4 +176,9 @@ public struct EditJob {
             verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
             meanDistance: distance)
     }
+}
+
+extension ContinuousClock.Instant {
+    /// Seconds from this moment to now.
+    var secondsUntilNow: Double { (ContinuousClock.now - self) / .seconds(1) }
 }

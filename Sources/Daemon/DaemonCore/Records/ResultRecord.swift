@@ -8,6 +8,8 @@ struct ResultRecord: Decodable {
     let job: Job?
     /// The SHA-256 of each file of the result, by name.
     let sha256: [String: String]?
+    /// Whether the edit did what was asked.
+    let verdict: String?
 
     static let fileName = "trajectory.json"
 

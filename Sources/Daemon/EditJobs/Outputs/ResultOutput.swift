@@ -43,6 +43,8 @@ struct FinishedEdit {
     let identity: JobIdentity
     /// When the job began.
     let started: Date
+    /// The same moment by a clock that nobody sets.
+    let began: ContinuousClock.Instant
     /// What was asked for.
     let plan: JobPlan
     /// The upright source and the edited picture, of the same size.
