@@ -220,7 +220,9 @@ import TestSupport
 
     /// Names of the maximal length, with a number or a mark added; on one file system and between two.
     @Test(arguments: [false, true])
-    func `the longest names are archived and put below `failed`, even if their names are taken`(_ isElsewhere: Bool)
+    func `the longest names are archived and put below failed, even if their names are taken`(
+        _ isElsewhere: Bool
+    )
         throws
     {
         let other = "/dev/shm/\(lastComponent(folder))"

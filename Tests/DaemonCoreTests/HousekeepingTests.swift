@@ -33,7 +33,8 @@ import Testing
             return time
         }
         var retention = Retention()
-        #expect(retention.expire(configuration, files, now + 1e9, time(1e9)).isEmpty)  // kept for ever by default
+        // By default all is kept for ever.
+        #expect(retention.expire(configuration, files, now + 1e9, time(1e9)).isEmpty)
         configuration.retention.archive = 1000
         configuration.retention.failed = 1000
         configuration.retention.outbox = 1000

@@ -377,7 +377,7 @@ private final class ModelDaemon {
             if isKnown { try history.sync() }
             try store.complete(&job, isKnown: isKnown, stillNeeded: stillNeeded(besides: job)) {
                 (job, folder, _) throws(FileError) in
-                try history.add(job, .published(folder))
+                try history.add(EndedJob(job, .published(folder, verdict: nil)))
             }
             return true
         } catch {
@@ -390,7 +390,7 @@ private final class ModelDaemon {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
             try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
-                (folder) throws(FileError) in try history.add(job, .failed(failure, folder))
+                (folder) throws(FileError) in try history.add(EndedJob(job, .failed(failure, folder)))
             }
             return true
         } catch {

@@ -53,7 +53,7 @@ import Testing
         #expect(place.names("\(place.inbox)/failed") == ["bad"])
     }
 
-    @Test func `a refused job lies below `failed` with its error, and other jobs go on`() throws {
+    @Test func `a refused job lies below failed with its error, and other jobs go on`() throws {
         let place = try Place()
         for name in ["bad", "good"] { try place.drop(picture: "\(name).png") }
         try place.drop(spec: "bad.yaml", "prompt: REFUSE\npriority: 5\n")

@@ -79,6 +79,7 @@ import Testing
         let folder = try TemporaryFolder()
         let run = try Program.run(["edit", picture, "--out", "\(folder.path)/out"] + words)
         #expect(run.code == code && run.errors.contains(text), "\(run.errors)")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/out"))
     }
 
     @Test func `a weight that is no number is blamed on the model, not on the settings`() throws {

@@ -113,7 +113,9 @@ import Testing
         #expect(try ticks() - before < 40)
     }
 
-    @Test func `a cancelled job does not run again, even if its inputs cannot be moved to `failed` at first`() throws {
+    @Test func `a cancelled job does not run again, even if its inputs cannot be moved to failed at first`()
+        throws
+    {
         let folder = try TemporaryFolder()
         let failed = "\(folder.path)/failed"
         let place = try Place(extra: "failed: \(failed)\n")

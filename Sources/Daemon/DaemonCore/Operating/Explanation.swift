@@ -190,7 +190,7 @@ public struct Explanation: Sendable {
                 record.state == .failed, let report = report(of: record)
             else { return "" }
             return
-                " The job `\(record.name)`, which had it, failed: \(report.message). \(report.hint) See \(record.folder ?? "")."
+                " The job `\(record.name)`, which had it, failed: \(Self.sentences(report)) See \(record.folder ?? "")."
         }
 
         /// Files with a spec's stem that have no picture's extension: its author may mean one of them.
@@ -262,6 +262,11 @@ public struct Explanation: Sendable {
             daemon.ended.reversed().lazy.compactMap { daemon.record($0) }.first(where: isMeant)
         }
 
+        private static func sentences(_ report: ErrorReport) -> String {
+            let isEnded = report.message.last.map { ".?!".contains($0) } ?? true
+            return "\(report.message)\(isEnded ? "" : ".") \(report.hint)"
+        }
+
         private func report(of record: EndedJob) -> ErrorReport? {
             record.folder.flatMap { try? files.read("\($0)/\(ErrorReport.fileName)") }.flatMap {
                 try? ErrorReport(reading: $0)
@@ -284,7 +289,7 @@ public struct Explanation: Sendable {
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error.message). \(error.hint) It lies in \(folder)\(retry)."
+                    + "failed: \(Self.sentences(error)) It lies in \(folder)\(retry)."
             )
         }
 

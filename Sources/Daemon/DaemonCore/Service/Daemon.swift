@@ -148,8 +148,8 @@ public final class Daemon {
         operations.carryOutRequests()
         status.update(order: operations.order, hasNews: true)
         notifier.ready()
-        let paths = inboxes.all.map(\.path).joined(separator: ", ")
-        context.log.event(.ready, "watching \(paths)")
+        let paths = inboxes.all.filter(\.isAttached).map(\.path).joined(separator: ", ")
+        context.log.event(.ready, "watching \(paths.isEmpty ? "no inbox yet" : paths)")
     }
 
     private func openFolders() throws {

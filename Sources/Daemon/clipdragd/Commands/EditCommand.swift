@@ -83,12 +83,16 @@ struct EditCommand: ParsableCommand {
                     hint: "Check the path.")
             }
             let files = PosixFileSystem()
-            let out = try prepareOut(files)
+            let out = try freeOut(files)
             let folder = try model.folder(configuration, state: places.stateFolder)
             let plan = try JobPlan(
                 spec: spec, image: image, isImageNeeded: true,
                 recommended: try ModelStore.recommended(folder), model: folder,
                 options: options)
+            let isNew = !FileManager.default.fileExists(atPath: out)
+            try create(out, files)
+            // What fails from here on leaves no empty folder.
+            defer { if isNew { rmdir(PathCoding.cString(out)) } }
             // A trace is compared with the reference, which computes in f32.
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
@@ -108,8 +112,8 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    /// The folder to write, empty and there.
-    private func prepareOut(_ files: PosixFileSystem) throws(Failure) -> String {
+    /// The folder to write: absent, or there and empty.
+    private func freeOut(_ files: PosixFileSystem) throws(Failure) -> String {
         do {
             let out = try out ?? "./" + files.freeName("\(stem(lastComponent(image)))-edit", in: ".")
             if let status = try files.status(out) {
@@ -121,7 +125,6 @@ struct EditCommand: ParsableCommand {
                         hint: "Give a new folder, or empty this one.")
                 }
             }
-            try files.createDirectory(out)
             return out
         } catch let error as FileError {
             throw Failure(error, .badOutput)
@@ -130,6 +133,10 @@ struct EditCommand: ParsableCommand {
         } catch {
             throw Failure(unexpected: error)
         }
+    }
+
+    private func create(_ out: String, _ files: PosixFileSystem) throws(Failure) {
+        do { try files.createDirectory(out) } catch { throw Failure(error, .badOutput) }
     }
 
     private func write(
