@@ -131,7 +131,10 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            name: "generate",
+            dependencies: [
+                "Digests", "JSON", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+            ],
             path: "Sources/Generate",
             swiftSettings: strict),
 
@@ -150,7 +153,8 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            name: "EditJobsTests",
+            dependencies: ["DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser"],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),

@@ -3,9 +3,9 @@ import Foundation
 import Settings
 import YAMLDocuments
 
-/// A spec together with its text, so that what is found out later can still be shown at its place.
+/// A spec together with its text, so that later checks can name the place of a mistake.
 public struct ParsedSpec: Sendable {
-    /// What was written.
+    /// The spec.
     public let spec: EditSpec
     let source: SourceText
     /// The drags of a command line, one a line, if they take the place of the spec's.
@@ -29,7 +29,7 @@ public struct ParsedSpec: Sendable {
     }
 }
 
-/// Reads a job's spec; all that needs no picture is checked.
+/// Reads a job's spec, and checks everything that needs no picture.
 ///
 /// - Parameters:
 ///   - bytes: YAML or JSON.
@@ -230,7 +230,7 @@ private struct SpecDecoder {
         return numbers
     }
 
-    /// A list of too few or too many numbers.
+    /// The error of a list with too few or too many numbers.
     private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure
     {
         for item in items {
@@ -257,7 +257,7 @@ private struct SpecDecoder {
             at: node.mark, do: hint)
     }
 
-    /// The numbers of a text that holds nothing else, as `1, 2`, `1 2` and `(1, 2)` do.
+    /// The numbers of a text that holds nothing else, such as `1, 2`, `1 2` and `(1, 2)`.
     private func bareNumbers(_ node: YAMLNode) -> String? {
         guard case .scalar(let text, _, _) = node else { return nil }
         let parts = text.split { " ,;()".contains($0) }.map(String.init)
@@ -281,7 +281,7 @@ private struct SpecDecoder {
         return regions
     }
 
-    /// The shape that a list of numbers or points was meant as.
+    /// The shape that the author of a list of numbers or points probably intended.
     private func bareShape(_ items: [YAMLNode]) -> String? {
         func numbers(_ items: [YAMLNode]) -> String? {
             let texts = items.compactMap { item -> String? in

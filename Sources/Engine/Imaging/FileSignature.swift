@@ -1,6 +1,6 @@
 internal import CImageCodecs
 
-/// What a file is, by its first bytes, and whether all of it is there.
+/// Recognises a file's format by its first bytes, and checks whether the whole file is there.
 public enum FileSignature {
     /// PNG or JPEG, or nil.
     public static func format(of bytes: [UInt8]) -> Image.Format? {
@@ -10,18 +10,19 @@ public enum FileSignature {
 
     private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
-    /// Whether nothing of a file's beginning has arrived: who takes the room first and fills it in any order leaves zeros.
+    /// Whether nothing of a file's beginning has arrived: a writer that allocates the file first, and fills it in any order, leaves
+    /// zeros.
     static func beginsWithZeros(_ bytes: [UInt8]) -> Bool {
         bytes.count >= 16 && bytes.prefix(512).allSatisfy { $0 == 0 }
     }
 
-    /// Whether a picture's bytes are all there.
+    /// Whether all of a picture's bytes are there.
     public enum Completeness: Sendable {
         /// It has its end marker.
         case complete
-        /// More has to come.
+        /// Bytes are missing.
         case incomplete
-        /// It is no PNG or JPEG, and no more bytes will make it one.
+        /// It is no PNG or JPEG, and more bytes cannot change that.
         case notAnImage
     }
 
@@ -57,8 +58,7 @@ public enum FileSignature {
         return false
     }
 
-    /// Whether the checksums of a whole PNG vouch for all of its bytes: no writer can have left a hole in it. A JPEG has
-    /// none.
+    /// Whether the checksums of a complete PNG prove all of its bytes, so that it has no hole. A JPEG has no checksums.
     public static func isVouchedFor(_ bytes: [UInt8]) -> Bool {
         guard format(of: bytes) == .png else { return false }
         for chunk in PNGChunks(bytes) {

@@ -50,9 +50,9 @@ final class Inboxes {
         // The user may have named a link to the inbox.
         let real = PathCoding.resolved(path) ?? path
         guard let status = try context.files.status(real) else {
-            throw FileError("open", path, .noSuchFileOrDirectory)
+            throw FileError(.open, path, .noSuchFileOrDirectory)
         }
-        guard status.kind == .directory else { throw FileError("open", path, .notDirectory) }
+        guard status.kind == .directory else { throw FileError(.open, path, .notDirectory) }
     }
 
     /// The inbox of a path.
@@ -111,7 +111,7 @@ final class Inboxes {
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
             do {
                 guard try context.files.status(inbox.path)?.kind == .directory else {
-                    throw FileError("open", inbox.path, .noSuchFileOrDirectory)
+                    throw FileError(.open, inbox.path, .noSuchFileOrDirectory)
                 }
                 try attach(inbox)
                 inbox.absence = nil

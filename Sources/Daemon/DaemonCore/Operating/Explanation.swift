@@ -10,7 +10,7 @@ import YAMLDocuments
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
 public struct Explanation: Sendable {
     /// The state of a file, for programs.
-    public enum State: String, Sendable {
+    public enum State: String, Codable, Sendable {
         /// The daemon never touches it.
         case ignored
         /// It does not exist, and no job is known that had it.
@@ -129,7 +129,7 @@ public struct Explanation: Sendable {
             // A job's picture stays in the inbox until the job is published.
             if InboxNames.isPicture(name), let underWay { return underWay }
             if let refusal = found.unreadable[name] {
-                let error = FileError("open", path, refusal)
+                let error = FileError(.open, path, refusal)
                 return Explanation(
                     .settling, "\(name) waits, as the daemon cannot read it: \(error.reason). \(error.remedy)"
                 )

@@ -17,7 +17,4 @@ public struct WorkerProgress: Record, Equatable {
         (self.stage, self.step, self.total, self.restored) = (stage, step, total, restored)
         self.forecast = forecast
     }
-
-    /// The line, without its end.
-    public var line: String { json.line }
 }

@@ -1,20 +1,26 @@
 import DurableFiles
 import EditJobs
 import JSON
+import JobFiles
 import Processes
 
-/// What `edit` says at its end: verdict and notes on standard error, the result's path on standard output.
-struct EditSummary {
-    private let result: String
-    private let verdict: String
-    private let notes: [String]
+/// What `edit` says at its end: verdict and notes on standard error, the result's path on standard output; with `--json` all of
+/// it as one object.
+struct EditSummary: Record {
+    static let schema = "clipdrag-edit/1"
+    /// The picture's path.
+    let result: String
+    /// Whether the edit did what was asked.
+    let verdict: String
+    /// Things worth knowing that are no errors.
+    let notes: [String]
 
     /// - Parameters:
     ///   - products: the result's files, its picture first.
     ///   - folder: where they lie.
     init(_ products: [ResultFile], in folder: String) {
         result = "\(folder)/\(products.first?.name ?? "")"
-        let trajectory = products.first { $0.name == Trajectory.fileName }.flatMap {
+        let trajectory = products.first { $0.name == ResultRecord.fileName }.flatMap {
             JSONValue(parsing: $0.bytes)
         }
         verdict = trajectory?["verdict"]?.string ?? ""
@@ -26,14 +32,8 @@ struct EditSummary {
     }
 
     /// Prints it.
-    func print(json: Bool) {
-        if json {
-            let fields: [(key: String, value: JSONValue)] = [
-                ("result", .string(result)), ("verdict", .string(verdict)),
-                ("notes", .array(notes.map { .string($0) })),
-            ]
-            return Swift.print(JSONValue.object(fields).line)
-        }
+    func print(json isJSON: Bool) {
+        if isJSON { return Swift.print(oneLine) }
         let lines = ["verdict: \(verdict)"] + notes.map { "note: \($0)" }
         for line in lines { StandardStream.errors.write(PathCoding.onOneLine(line) + "\n") }
         Swift.print(result)

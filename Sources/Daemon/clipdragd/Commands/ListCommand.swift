@@ -23,8 +23,8 @@ struct ListCommand: ParsableCommand {
         let waiting = daemon.status?.waiting ?? []
         if output.json {
             for record in ended.lazy.compactMap({ daemon.record($0) }) { print(record.json.shown.line) }
-            for job in running { print(JSONValue(encoding: job).shown.line) }
-            for job in waiting { print(JSONValue(encoding: job).shown.line) }
+            for job in running { print(job.json.shown.line) }
+            for job in waiting { print(job.json.shown.line) }
             return
         }
         let shown = all ? ended[...] : ended.suffix(JobTable.shownEnds)
