@@ -67,7 +67,8 @@ extension StateReader {
         let ended = ended.lazy.compactMap { self.record($0) }.filter {
             $0.name == name || $0.publishedAs == name || $0.spec == name
         }
-        let name = PathCoding.shown(name)
+        // Of jobs that have not ended the status has the name alone, which is the spec's stem.
+        let name = PathCoding.shown(InboxNames.isSpec(name) ? stem(name) : name)
         return ended.map(KnownJob.ended)
             + (status?.running ?? []).filter { PathCoding.shown($0.name) == name }.map(KnownJob.running)
             + (status?.waiting ?? []).filter { PathCoding.shown($0.name) == name }.map(KnownJob.waiting)

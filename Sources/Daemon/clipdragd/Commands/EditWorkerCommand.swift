@@ -90,7 +90,7 @@ struct EditWorkerCommand: ParsableCommand {
         let record = WorkerProgress(
             stage: EditProgress.Stage.fineTuning.rawValue, step: 0, total: nil, restored: nil,
             forecast: forecast.seconds)
-        StandardStream.output.write(record.line + "\n")
+        StandardStream.output.write(record.oneLine + "\n")
     }
 
     private func send(_ failure: Failure) {
