@@ -130,7 +130,9 @@ import Testing
         let why = try Program.run(["explain", "\(place.inbox)/cat.png", "--state", place.state]).output
         #expect(why.contains("cat.png waits for a spec"), "\(why)")
         #expect(
-            why.contains("The job `cat`, which had it, failed: a spec has no key `promt`; did you mean `prompt`? Known"),
+            why.contains(
+                "The job `cat`, which had it, failed: a spec has no key `promt`; did you mean `prompt`? Known"
+            ),
             "\(why)")
         let spec = try Program.run(["explain", "\(place.inbox)/cat.yaml", "--state", place.state]).output
         #expect(spec.contains("no key `promt`; did you mean `prompt`?"))
