@@ -9,6 +9,8 @@
 typedef struct {
     const uint8_t *bytes;
     size_t size, at;
+    uint8_t tail[16]; /* what is read behind `bytes`: an end that the file lacks */
+    size_t tail_size;
     volatile int truncated; /* read after a longjmp */
 } source;
 
@@ -51,11 +53,14 @@ static void on_write_warning(png_structp png, png_const_charp text) {
 
 static void read_bytes(png_structp png, png_bytep to, png_size_t count) {
     source *s = png_get_io_ptr(png);
-    if (count > s->size - s->at) {
+    if (count > s->size + s->tail_size - s->at) {
         s->truncated = 1;
         png_error(png, "the file ends too early");
     }
-    memcpy(to, s->bytes + s->at, count);
+    size_t own = s->at < s->size ? s->size - s->at : 0;
+    if (own > count) own = count;
+    memcpy(to, s->bytes + s->at, own);
+    if (count > own) memcpy(to + own, s->tail + (s->at + own - s->size), count - own);
     s->at += count;
 }
 
@@ -74,17 +79,35 @@ static void write_bytes(png_structp png, png_bytep from, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-/* Whether every chunk up to the picture's samples lies within the file: libpng takes the memory for one before it reads it.
- * Samples are read piece by piece, and what comes behind them is skipped. */
-static int chunks_fit(const uint8_t *bytes, size_t size) {
+/* Finds the end of a PNG, and gives its source. libpng takes the memory for a chunk before it reads it, so each must lie
+ * within the file. A file that ends behind the data of an IDAT gets the end that it lacks: a checksum and IEND. Returns 0
+ * where the file ends before. */
+static int open_source(const uint8_t *bytes, size_t size, source *s) {
+    static const uint8_t end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    *s = (source){.bytes = bytes, .size = size};
     size_t at = 8;
-    while (size >= 8 && at <= size - 8) {
+    int has_samples = 0;
+    while (at <= size && size - at >= 12) {
         size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
-        if (memcmp(bytes + at + 4, "IDAT", 4) == 0) return 1;
-        if (size - at < 12 || length > size - at - 12) return 0;
+        if (length > size - at - 12) break;
+        if (memcmp(bytes + at + 4, "IEND", 4) == 0) return 1;
+        has_samples |= memcmp(bytes + at + 4, "IDAT", 4) == 0;
         at += 12 + length;
     }
-    return 0;
+    if (at > size) return 0;
+    s->size = at;
+    if (size - at >= 8 && memcmp(bytes + at + 4, "IDAT", 4) == 0) {
+        size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+        if (length > size - at - 8) return 0;
+        uint32_t sum = ci_crc32(0, bytes + at + 4, length + 4);
+        for (int i = 0; i < 4; i++) s->tail[i] = (uint8_t)(sum >> (24 - 8 * i));
+        s->tail_size = 4;
+        s->size = at + 8 + length;
+        has_samples = 1;
+    }
+    memcpy(s->tail + s->tail_size, end, sizeof end);
+    s->tail_size += sizeof end;
+    return has_samples;
 }
 
 /* PNGTags.swift reads everything but the samples: libpng skips those chunks, even damaged ones. */
@@ -112,14 +135,13 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
                       char message[CI_MESSAGE_BYTES]) {
     memset(out, 0, sizeof *out);
     message[0] = 0;
-    if (!chunks_fit(bytes, size)) {
+    source s;
+    if (!open_source(bytes, size, &s)) {
         strcpy(message, "a chunk reaches beyond the end");
         return CI_TRUNCATED;
     }
-    source s = {bytes, size, 0, 0};
     failure f = {.message = message};
     volatile ci_status status = CI_CORRUPT;
-    volatile int has_rows = 0;
     png_bytep *volatile rows = NULL;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
@@ -128,11 +150,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
         return CI_NO_MEMORY;
     }
     if (setjmp(f.escape)) {
-        if (s.truncated && has_rows) {
-            message[0] = 0;
-            out->is_unfinished = 1;
-            goto done;
-        }
+        if (s.tail_size && status == CI_CORRUPT) status = CI_TRUNCATED;
         if (s.truncated) status = CI_TRUNCATED;
         ci_release(out);
         free(rows);
@@ -163,10 +181,9 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     }
     for (uint32_t y = 0; y < out->height; y++) rows[y] = (png_bytep)out->samples + y * row_bytes;
     png_read_image(png, rows);
-    has_rows = 1;
     png_read_end(png, info);
     out->warnings = f.warnings;
-done:
+    out->is_unfinished = s.tail_size > 0;
     free(rows);
     png_destroy_read_struct(&png, &info, NULL);
     return CI_OK;
@@ -174,8 +191,8 @@ done:
 
 int ci_png_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels) {
     char message[CI_MESSAGE_BYTES];
-    if (!chunks_fit(bytes, size)) return 0;
-    source s = {bytes, size, 0, 0};
+    source s;
+    if (!open_source(bytes, size, &s)) return 0;
     failure f = {.message = message};
     uint8_t *volatile row = NULL;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
@@ -199,6 +216,7 @@ int ci_png_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels) 
     if (!row) png_error(png, "out of memory");
     for (int pass = 0; pass < passes; pass++)
         for (uint32_t y = 0; y < height; y++) png_read_row(png, row, NULL);
+    png_read_end(png, NULL);
     free(row);
     png_destroy_read_struct(&png, &info, NULL);
     return 1;

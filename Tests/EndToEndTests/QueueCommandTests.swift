@@ -68,7 +68,7 @@ import Testing
         for round in 1...2 {
             try place.drop(picture: "x.png")
             try place.drop(spec: "x.yaml")
-            place.wait("round \(round)") { place.names("\(place.state)/history").count == round }
+            place.wait("round \(round)") { place.names("\(place.inbox)/archive").count == 2 * round }
         }
         #expect(try Program.run(["pause"] + state).code == 0)
         place.wait("the pause") { place.json("\(place.state)/status.json")?["paused"] == .bool(true) }

@@ -76,6 +76,19 @@ public struct EditJob {
         warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
     ) throws -> [ResultFile] {
+        do {
+            return try make(
+                plan, identity, imagePath, cache, trace, announce: announce, warn: warn, report: report)
+        } catch let failure as Failure {
+            throw try blamingModel(for: failure)
+        }
+    }
+
+    private func make(
+        _ plan: JobPlan, _ identity: JobIdentity, _ imagePath: String, _ cache: JobCache?,
+        _ trace: TraceRecorder?, announce: (EditPace.Forecast) -> Void, warn: (String) -> Void,
+        report: @escaping ProgressReport
+    ) throws -> [ResultFile] {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
@@ -110,13 +123,8 @@ public struct EditJob {
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
         request.settings.budget = plan.settings.budget.map { max(0, $0 - began.secondsUntilNow) }
-        var result: EditResult
-        do {
-            result = try DragEditor(model).edit(
-                request, memory: stages, record: trace?.receiver, report: report)
-        } catch let failure as Failure {
-            throw try blamingModel(for: failure)
-        }
+        var result = try DragEditor(model).edit(
+            request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
 
         if caption.origin != .spec, let cut = PlanNotes.cut(caption.text, "the caption", model.folder) {
