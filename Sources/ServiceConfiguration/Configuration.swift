@@ -50,7 +50,7 @@ public struct Configuration: Sendable, Equatable {
         public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
-        /// Seconds after which the daemon reports a lone half.
+        /// After this time an orphan is overdue, seconds.
         public var orphanAfter = 600.0
         /// Seconds without progress after which the daemon kills a worker.
         public var stalledAfter = 1800.0

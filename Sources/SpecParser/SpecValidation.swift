@@ -13,7 +13,7 @@ extension ParsedSpec {
         for drag in spec.drags {
             for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
-                    throw error(
+                    throw dragError(
                         "spec.point_outside",
                         "`\(name)` is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
                         at: point.mark,

@@ -185,8 +185,7 @@ import Testing
                 "a.yaml:1:28: error: `to` is at (500, 1), outside the picture of 128×128 pixels"))
     }
 
-    @Test func `the daemon with its own worker publishes an edit and quarantines a truncated picture`() throws
-    {
+    @Test func `the daemon with its own worker publishes an edit and fails a truncated picture`() throws {
         let folder = try TemporaryFolder()
         let (inbox, outbox) = ("\(folder.path)/in", "\(folder.path)/out")
         try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)

@@ -65,7 +65,8 @@ import Testing
     @Test(arguments: [
         ("{rect: [40, 10, 80, 20]}", true), ("{rect: [-5, 10, 60, 20]}", true),
         ("{rect: [0, 0, 96, 64]}", false),
-        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", false),
+        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", true),
+        ("{circle: [40, 30, 20]}", false), ("{circle: [92, 30, 5]}", true),
     ])
     func `a region that reaches beyond the picture is told with its line`(_ mask: String, _ isTold: Bool)
         throws
@@ -75,6 +76,16 @@ import Testing
         #expect(
             try notes("prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask: \(mask)\n")
                 .filter { $0.contains("region") } == (isTold ? [told] : []))
+    }
+
+    @Test func `of many regions beyond the picture five lines are named`() throws {
+        let regions = (0..<50).map { "\n  - {rect: [\($0), 10, 200, 20]}" }.joined()
+        let told = try notes(
+            "prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask:\(regions)\n")
+        #expect(
+            told.contains {
+                $0.hasPrefix("regions of the mask (lines 4, 5, 6, 7, 8 and 45 more) reach beyond the picture")
+            })
     }
 
     @Test func `the trajectory has the same warnings as check`() throws {
@@ -148,7 +159,7 @@ import Testing
                     $0.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\t" }
                 })
         }
-        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 1)
+        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 2)
         #expect(log.contains("a\\u202Egpj\\x1B[2J\\x0Ab"))
     }
 }

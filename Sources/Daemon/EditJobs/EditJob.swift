@@ -76,11 +76,25 @@ public struct EditJob {
         warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
     ) throws -> [ResultFile] {
+        do {
+            return try make(
+                plan, identity, imagePath, cache, trace, announce: announce, warn: warn, report: report)
+        } catch let failure as Failure {
+            throw try blamingModel(for: failure)
+        }
+    }
+
+    private func make(
+        _ plan: JobPlan, _ identity: JobIdentity, _ imagePath: String, _ cache: JobCache?,
+        _ trace: TraceRecorder?, announce: (EditPace.Forecast) -> Void, warn: (String) -> Void,
+        report: @escaping ProgressReport
+    ) throws -> [ResultFile] {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
         let regional = RegionalEdit(image, region, plan)
-        let started = Date()
+        // The date for people; what passes is counted by a clock that nobody sets.
+        let (started, began) = (Date(), ContinuousClock.now)
         let pixels = Tensor([1, image.height, image.width, 3], Matte(behind: image).flattened(image))
         var plan = plan
         let caption =
@@ -107,8 +121,8 @@ public struct EditJob {
             ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
-        // The budget is that of the whole job: captioning and measuring the pace have used a part of it.
-        request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
+        // The budget is the whole job's: what captioning and calibrating took is gone.
+        request.settings.budget = plan.settings.budget.map { max(0, $0 - began.secondsUntilNow) }
         var result = try DragEditor(model).edit(
             request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
@@ -126,19 +140,28 @@ public struct EditJob {
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
-        let judgingBegan = Date()
+        let judgingBegan = ContinuousClock.now
         let judgement = judge(plan, request, result)
         let edited = regional.finished(result)
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
-        result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
+        result.seconds[.judging] = judgingBegan.secondsUntilNow
         let files = try ResultOutputs.files(
             of: FinishedEdit(
-                identity: identity, started: started, plan: plan, source: image, edited: edited,
+                identity: identity, started: started, began: began, plan: plan, source: image, edited: edited,
                 caption: caption, model: model, modelIdentity: modelIdentity, request: request,
                 result: result, forecast: forecast, judgement: judgement))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
         return files
+    }
+
+    /// The failure of an edit whose values are no numbers any more. A weight that is none is at fault, not the settings: a
+    /// model folder need not have been verified.
+    ///
+    /// - Throws: `model.values`, naming file and tensor.
+    private func blamingModel(for failure: Failure) throws(Failure) -> Failure {
+        if failure.code == "edit.not_finite" { _ = try ModelStore.verify(model.folder) }
+        return failure
     }
 
     private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
@@ -161,4 +184,9 @@ public struct EditJob {
             verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
             meanDistance: distance)
     }
+}
+
+extension ContinuousClock.Instant {
+    /// Seconds from this moment to now.
+    var secondsUntilNow: Double { (ContinuousClock.now - self) / .seconds(1) }
 }

@@ -26,7 +26,9 @@ public struct JobOptions: Sendable {
     public var methodOverride: String?
     /// Defaults for `output` of specs.
     public var output = OutputOptions()
-    /// The command line's settings. They override the spec's.
+    /// What the command line says instead of the spec.
+    public var spec = SpecOverrides()
+    /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
     /// Ways to describe a picture.
     public var captions: [Configuration.Captioner] = [.clip, .template]
@@ -80,15 +82,20 @@ public struct JobPlan: Sendable {
     /// Reads a job's files and checks everything.
     ///
     /// - Parameters:
-    ///   - spec: the spec's path, and its name for messages.
-    ///   - image: the picture's path; nil: the picture that the spec names, or the one with its stem.
+    ///   - spec: the spec's path, and the name to show for it; nil: the command line alone says what to do.
+    ///   - image: the picture's path; nil: the one that the spec names, or the one of its stem.
     ///   - isImageNeeded: whether a missing picture is an error.
     ///   - recommended: the model's own values.
     public init(
-        spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
+        spec specPath: String?, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(Failure) {
-        parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        // A spec of the command line alone names no files: it has no folder.
+        let path = specPath ?? ""
+        parsed =
+            specPath == nil
+            ? try options.spec.spec()
+            : try parseSpec(try Self.read(path), file: name ?? path, options.spec)
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
@@ -106,7 +113,7 @@ public struct JobPlan: Sendable {
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
-        let picturePath = named == nil ? try Self.pictureBeside(path) : named
+        let picturePath = named == nil && specPath != nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
             if isImageNeeded {
                 throw Failure(

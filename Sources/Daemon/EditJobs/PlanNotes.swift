@@ -61,33 +61,43 @@ enum PlanNotes {
         return "the handles of drags \(first) and \(last + 1) lie"
     }
 
-    /// Notes on rectangles and polygons of the mask that extend beyond the picture.
+    /// Shapes of the mask that reach beyond the picture.
     static func regions(of parsed: ParsedSpec, width: Int, height: Int) -> [String] {
+        let shown = 5
+        let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
         let beyond = parsed.spec.mask.filter { region in
-            region.value.corners.contains {
-                let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
-                return $0.x < 0 || $0.y < 0 || $0.x * scale.0 > Double(width)
-                    || $0.y * scale.1 > Double(height)
-            }
+            region.value.extent(scale).map {
+                $0.left < 0 || $0.top < 0 || $0.right > Double(width) || $0.bottom > Double(height)
+            } ?? false
         }
         guard !beyond.isEmpty else { return [] }
-        let lines = beyond.map { String($0.mark.line) }
+        let lines = beyond.prefix(shown).map { String($0.mark.line) }.joined(separator: ", ")
+        let more = beyond.count > shown ? " and \(beyond.count - shown) more" : ""
         let places =
             beyond.count == 1
-            ? "a region of the mask (line \(lines[0])) reaches"
-            : "regions of the mask (lines \(lines.joined(separator: ", "))) reach"
+            ? "a region of the mask (line \(lines)) reaches"
+            : "regions of the mask (lines \(lines)\(more)) reach"
         return ["\(places) beyond the picture of \(width)×\(height) pixels: the part in the picture counts"]
     }
 }
 
 extension EditSpec.Region {
-    /// The corners of a rectangle or polygon; none for other shapes.
-    fileprivate var corners: [EditSpec.Point] {
+    /// The edges of a shape in pixels; nil for a picture.
+    ///
+    /// - Parameter scale: pixels of one unit, across and down.
+    fileprivate func extent(_ scale: (x: Double, y: Double)) -> (
+        left: Double, top: Double, right: Double, bottom: Double
+    )? {
         switch self {
+        case .file: return nil
         case .rectangle(let x, let y, let width, let height):
-            [EditSpec.Point(x: x, y: y), EditSpec.Point(x: x + width, y: y + height)]
-        case .polygon(let corners): corners
-        case .file, .circle: []
+            return (x * scale.x, y * scale.y, (x + width) * scale.x, (y + height) * scale.y)
+        case .circle(let x, let y, let radius):
+            let reach = radius * max(scale.x, scale.y)
+            return (x * scale.x - reach, y * scale.y - reach, x * scale.x + reach, y * scale.y + reach)
+        case .polygon(let corners):
+            let (xs, ys) = (corners.map { $0.x * scale.x }, corners.map { $0.y * scale.y })
+            return (xs.min() ?? 0, ys.min() ?? 0, xs.max() ?? 0, ys.max() ?? 0)
         }
     }
 }

@@ -114,7 +114,7 @@ extension JobPlan {
             for (point, written) in [
                 (drag.handle, parsed.spec.drags[i].from), (drag.target, parsed.spec.drags[i].to),
             ] where !region.contains(point) {
-                throw parsed.error(
+                throw parsed.dragError(
                     "spec.region",
                     "this point lies outside the region \(region.size.text) at (\(region.x), \(region.y))",
                     at: written.mark, do: "Enlarge `region`, or write `region: auto`.")

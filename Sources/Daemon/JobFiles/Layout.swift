@@ -57,6 +57,8 @@ public struct StateLayout: Sendable, Equatable {
     public func history(of id: String) -> String { "\(history)/\(id).json" }
     /// The daemon's present state.
     public var status: String { "\(path)/status.json" }
+    /// The time that retention goes by.
+    public var clock: String { "\(path)/clock.json" }
     /// Requests to the daemon.
     public var control: String { "\(path)/control" }
     /// The events that the hook has not received yet.

@@ -19,6 +19,8 @@ public struct ResultRecord: Decodable, Sendable {
     public let job: Job?
     /// The SHA-256 of each file of the result, by name.
     public let sha256: [String: String]?
+    /// Whether the edit did what the spec asks.
+    public let verdict: String?
 
     /// Reads the record of a result's folder; nil when there is none that can be read.
     public init?(in folder: String, _ files: any FileSystem) {

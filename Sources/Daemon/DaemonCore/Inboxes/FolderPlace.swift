@@ -8,6 +8,8 @@ import ServiceConfiguration
 struct FolderPlace: Equatable {
     private let device: String
     private let parts: [String]
+    /// Where the file system is mounted; nil where that is not known.
+    let mountPoint: String?
 
     /// The place of a folder, or of where it would be made.
     init(_ path: String, mounts: [UInt8] = FolderPlace.mountTable) {
@@ -33,7 +35,10 @@ struct FolderPlace: Equatable {
         }
         device = best?.device ?? ""
         parts = (best?.root ?? []) + whole.dropFirst(best?.point.count ?? 0)
+        mountPoint = best.map { "/" + $0.point.joined(separator: "/") }
     }
+
+    static func == (a: FolderPlace, b: FolderPlace) -> Bool { a.device == b.device && a.parts == b.parts }
 
     /// Whether one of two folders is the other or lies in it.
     func overlaps(_ other: FolderPlace) -> Bool {

@@ -9,17 +9,17 @@ import SpecParser
 import SystemPackage
 import YAMLDocuments
 
-/// Claims jobs, publishes their results and quarantines failures. Every change of state is one rename, durable before the
+/// Claims jobs, publishes their results and puts away failed ones. Every change of state is one rename, durable before the
 /// next.
 ///
 ///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{.job.json, cat.yaml, cat.png}
 ///     OUTBOX/.clipdragd/ID/ ──publish──▶ OUTBOX/cat/          then inputs ──▶ INBOX/archive/
-///     INBOX/.clipdragd/ID/ ──quarantine──▶ INBOX/failed/cat/
+///     INBOX/.clipdragd/ID/ ──fail──▶ INBOX/failed/cat/
 struct ClaimStore: Sendable {
     let files: any FileSystem
     let configuration: Configuration
 
-    private var outbox: OutboxLayout { OutboxLayout(configuration.outbox ?? "") }
+    var outbox: OutboxLayout { OutboxLayout(configuration.outbox ?? "") }
 
     /// Where a job's run writes its results, before they are published.
     func unpublished(_ job: Job) -> String { outbox.unpublished(job.id) }
@@ -332,10 +332,10 @@ struct ClaimStore: Sendable {
             == Digest.sha256(files: ["\(job.claim)/\(name)"], files)
     }
 
-    /// Quarantines a failed job: its claim, with the error report, becomes its folder below `failed`.
+    /// Fails a job: its claim, with the error report, becomes its folder below `failed`.
     ///
     /// - Parameter recordEnd: gets that folder.
-    func quarantine(
+    func fail(
         _ job: Job, _ failure: Failure, attempts: Int, stillNeeded: Set<String>,
         recordEnd: (String) throws(FileError) -> Void = { _ in }
     ) throws(FileError) {

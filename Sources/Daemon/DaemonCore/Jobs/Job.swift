@@ -13,7 +13,7 @@ public struct Job: Record, Equatable {
     /// The state of a job.
     public enum State: String, Codable, Sendable {
         /// Waiting for its run.
-        case claimed
+        case waiting
         /// Its run has started and may have ended; its results are not marked as complete.
         case running
         /// Its results are complete; at most the rename into the outbox and the move of its inputs are missing.
@@ -67,7 +67,7 @@ public struct Job: Record, Equatable {
         priority = pair.priority
         dropped = pair.dropped
         crashes = 0
-        state = .claimed
+        state = .waiting
         self.digest = digest
     }
 

@@ -7,7 +7,7 @@ import Foundation
 
 /// What is at fault; it decides what happens to the job.
 enum ErrorKind: String {
-    /// The job: the daemon quarantines it.
+    /// The job: it fails.
     case job
     /// A disk or folder: the job waits, and no attempt is counted.
     case place
@@ -23,9 +23,9 @@ final class Metrics {
         var depths: [String: Int]
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
-        var waitingHalves, orphans: Int
+        var orphans, overdueOrphans: Int
         /// Jobs that lie below `failed`.
-        var quarantined: Int
+        var failed: Int
         /// Overflows of the kernel's event queue.
         var overflows: Int
         var version: String
@@ -50,6 +50,9 @@ final class Metrics {
     private var (syncs, syncSeconds) = (0, 0.0)
     private var reloadSucceeded = true
     private var lastWritten = (text: "", time: 0.0)
+
+    /// Seconds of a run, on average; nil before the first.
+    var meanRun: Double? { runs > 0 ? runSeconds / Double(runs) : nil }
 
     /// Counts a run that has ended.
     func countRun(_ duration: Duration) {
@@ -138,19 +141,19 @@ final class Metrics {
         }
         family(
             "queue_depth", "gauge", "Jobs by state.",
-            ["claimed", "held", "publishing", "running"].map {
+            ["waiting", "held", "publishing", "running"].map {
                 ("{state=\"\($0)\"}", Double(sample.depths[$0] ?? 0))
             })
         one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
         one(
-            "waiting_halves", "gauge", "Specs and pictures that wait for their counterpart.",
-            Double(sample.waitingHalves))
-        one(
-            "orphans", "gauge", "Halves that have waited longer than limits.orphan_after.",
+            "orphans", "gauge", "Specs and pictures that wait for their counterpart.",
             Double(sample.orphans))
         one(
-            "quarantined", "gauge", "Failed jobs in quarantine.",
-            Double(sample.quarantined))
+            "overdue_orphans", "gauge", "Orphans that have waited longer than limits.orphan_after.",
+            Double(sample.overdueOrphans))
+        one(
+            "failed_jobs", "gauge", "Failed jobs whose folders lie below `failed`.",
+            Double(sample.failed))
         one("worker_restarts_total", "counter", "Retries after a run crashed.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
         family(

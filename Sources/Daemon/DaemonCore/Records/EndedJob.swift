@@ -19,6 +19,8 @@ public struct EndedJob: Record, Equatable {
     public var state: State
     /// The folder's name in the outbox, of a published job.
     public var publishedAs: String?
+    /// What its trajectory says of the edit.
+    public var verdict: String?
     /// The kind and the code of its failure, and the folder of its inputs, of a failed job.
     public var kind: Failure.Kind?
     public var code, folder: String?
@@ -26,6 +28,6 @@ public struct EndedJob: Record, Equatable {
     enum CodingKeys: String, CodingKey {
         case id, name, inbox, spec, image, digest, crashes, finished, state
         case publishedAs = "published_as"
-        case kind, code, folder
+        case verdict, kind, code, folder
     }
 }

@@ -42,7 +42,9 @@ struct FinishedEdit {
     let identity: JobIdentity
     /// When the job began.
     let started: Date
-    /// The job's plan.
+    /// The same moment by a clock that nobody sets.
+    let began: ContinuousClock.Instant
+    /// What was asked for.
     let plan: JobPlan
     /// The upright source and the edited picture, of the same size.
     let source, edited: Image

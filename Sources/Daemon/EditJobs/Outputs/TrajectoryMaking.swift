@@ -72,7 +72,7 @@ extension Trajectory.Job {
         version = Version.current
         started = Self.timestamp(edit.started)
         finished = Self.timestamp(now)
-        seconds = stageSeconds(edit.result.seconds, total: now.timeIntervalSince(edit.started))
+        seconds = stageSeconds(edit.result.seconds, total: edit.began.secondsUntilNow)
         restored = edit.result.restored
         peakMemory = EditJobs.peakMemory()
     }

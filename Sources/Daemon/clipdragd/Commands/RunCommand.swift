@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
@@ -26,6 +27,9 @@ struct RunCommand: ParsableCommand {
     )
     var once = false
 
+    @Flag(help: "Make the folders of --inbox that are not there.")
+    var makeInboxes = false
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -33,6 +37,8 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try output.report {
             let configuration = try merged()
+            if let clash = configuration.folderClash { throw clash }
+            try checkInboxes()
             // A missing model is one error now, not an error of every job.
             let folder = try model.folder(configuration, state: places.stateFolder)
             let isJSON = output.json
@@ -43,6 +49,20 @@ struct RunCommand: ParsableCommand {
                 version: Version.current, isComplete: pictureCompleteness, reload: reload())
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
+        }
+    }
+
+    /// An inbox of the command line that is not there is a slip of the pen, unless it is asked for.
+    private func checkInboxes() throws(Failure) {
+        let files = PosixFileSystem()
+        for path in inbox.map({ absolutePath($0) }) {
+            do {
+                if makeInboxes { try files.createDirectory(path) }
+                guard try files.status(path) == nil else { continue }
+            } catch { throw Failure(error, .badOutput) }
+            throw Failure(
+                .missingInput, code: "inbox.missing", message: "the inbox is not there", file: path,
+                hint: "Check the path, or have it made: --make-inboxes.")
         }
     }
 
