@@ -59,6 +59,11 @@ def moved(source, result, drag):
     return best[1]
 
 
+def answers(verdict):
+    """A verdict's answers in words: `drag moved, damage none`."""
+    return ", ".join(f"{question} {answer}" for question, answer in verdict.items() if answer)
+
+
 def psnr(a, b, where):
     error = ((a - b) ** 2)[where].mean()
     return 99.0 if error == 0 else 10 * math.log10(255 ** 2 / error)
@@ -103,7 +108,7 @@ def run_one(edit, variant, out, settings):
         trajectory = json.load(f)
     source, result = pixels(image), pixels(os.path.join(folder, "result.png"))
     row = dict(name=edit["name"], variant=variant, seconds=seconds, memory=trajectory["job"]["peak_memory"] / 2 ** 20,
-               verdict=trajectory["verdict"], outcome=trajectory["outcome"], steps=trajectory["steps"],
+               verdict=answers(trajectory["verdict"]), outcome=trajectory["outcome"], steps=trajectory["steps"],
                clip_before=trajectory["metrics"]["clip_score_source"], clip_after=trajectory["metrics"]["clip_score_result"])
     outside = np.ones(source.shape[:2], bool) if variant == "none" else ~surroundings(edit["drags"], source.shape)
     row["psnr"] = psnr(source, result, outside)
@@ -122,7 +127,7 @@ def summary(rows):
 def show(row):
     motion = " ".join(f"{m:5.2f}" for m in row.get("moved", []))
     score = "" if row["clip_before"] is None else f"clip {row['clip_before']:.3f} -> {row['clip_after']:.3f}"
-    print(f"{row['name']:14} {row['variant']:5} moved {motion:12} psnr {row['psnr']:5.1f}  {row['verdict']:9} {row['steps']:3} steps "
+    print(f"{row['name']:14} {row['variant']:5} moved {motion:12} psnr {row['psnr']:5.1f}  {row['verdict']:40} {row['steps']:3} steps "
           f"{row['seconds']:5.1f} s  {score}", flush=True)
 
 

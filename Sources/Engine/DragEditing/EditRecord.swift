@@ -38,6 +38,14 @@ public struct EditRecord: Sendable {
         }
     }
 
+    /// What the stretch did before the method began (setting `warp`).
+    public struct Stretch: Sendable {
+        /// Where it put the handle points, one for each drag.
+        public var positions: [GridCell]
+        /// Time that it took.
+        public var seconds: Double
+    }
+
     /// The grid of handle points and target points.
     public var grid: FeatureGrid
     /// The handle points as the edit left them, one for each drag.
@@ -52,6 +60,8 @@ public struct EditRecord: Sendable {
     public var previews: [Tensor] = []
     /// Why the edit of the latent ended.
     public var outcome = Outcome.maxSteps
+    /// The stretch before the first iteration; nil: there was none.
+    public var stretch: Stretch?
 
     /// The record of an edit that has not begun.
     public init(
@@ -67,6 +77,9 @@ public struct EditRecord: Sendable {
     /// Updates of the latent.
     public var steps: Int { iterations.count { $0.updateNorm != nil } }
 
-    /// Where a drag's handle point was after each iteration.
-    public func path(ofDrag index: Int) -> [GridCell] { iterations.map { $0.handles[index] } }
+    /// Where a drag's handle point was: at its start, after the stretch if there was one, and after each iteration.
+    public func path(ofDrag index: Int) -> [GridCell] {
+        [handles[index].start] + (stretch.map { [$0.positions[index]] } ?? [])
+            + iterations.map { $0.handles[index] }
+    }
 }

@@ -13,6 +13,7 @@ import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -93,12 +94,13 @@ struct EditCommand: ParsableCommand {
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
-            progress.finish()
-            try write(products, recorder, files)
-            let result = products.first?.name ?? ""
-            print(
-                output.json
-                    ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
+            progress.finish(products.verdict)
+            try write(products.files, recorder, files)
+            let result = "\(out)/\(products.files.first?.name ?? "")"
+            let line = JSONValue.object([
+                ("result", .string(result)), ("verdict", JSONValue(encoding: products.verdict)),
+            ]).line
+            print(output.json ? line : result)
         }
     }
 
@@ -178,8 +180,11 @@ final class ProgressPrinter {
         }
     }
 
-    /// Ends the bar's line.
-    func finish() { if isTerminal && !json { write("\n") } }
+    /// Ends the bar's line and reports the verdict.
+    func finish(_ verdict: EditVerdict) {
+        guard !json else { return }
+        write("\(isTerminal ? "\n" : "")verdict: \(verdict.words)\n")
+    }
 
     private func write(_ text: String) { StandardStream.errors.write(text) }
 }
