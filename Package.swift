@@ -59,7 +59,8 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
+            name: "DragEditing",
+            dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(

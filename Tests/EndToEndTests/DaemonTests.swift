@@ -327,7 +327,8 @@ import Testing
             (try? Program.run(["list"] + state).output.contains(
                 "published\tx\tdrag moved, damage slight")) == true
         }
-        let record = try #require(JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))
+        let record = try #require(
+            JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))
         #expect(record["verdict"]?["drag"]?.string == "moved" && record["verdict"]?["text"] == .null)
         daemon.terminate()
         daemon.waitUntilExit()

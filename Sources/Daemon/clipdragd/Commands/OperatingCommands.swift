@@ -84,7 +84,8 @@ struct ListCommand: ParsableCommand {
         let daemon = places.daemon
         for id in daemon.ended {
             guard let job = daemon.record(id) else { continue }
-            show(job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name,
+            show(
+                job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name,
                 job.verdict?.words ?? job.code)
         }
         for job in daemon.status?.running ?? [] {

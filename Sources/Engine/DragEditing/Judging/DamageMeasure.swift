@@ -101,7 +101,8 @@ struct DamageMeasure {
             return places.reduce(0.0) { sum, i in
                 let (row, column) = (i / width, i % width)
                 let laplacian =
-                    grey(row - 1, column) + grey(row + 1, column) + grey(row, column - 1) + grey(row, column + 1)
+                    grey(row - 1, column) + grey(row + 1, column) + grey(row, column - 1)
+                    + grey(row, column + 1)
                     - 4 * grey(row, column)
                 return sum + laplacian * laplacian
             }
