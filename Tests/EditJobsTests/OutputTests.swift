@@ -26,11 +26,12 @@ import Testing
         "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","method":"clipdrag","seed":42,\
         "settings":SETTINGS,"outcome":"max_steps",\
         "verdict":{"drag":"partly","text":"unclear","damage":"none"},"summary":"partly",\
-        "evidence":{"text":{"score_source":0.25,"score_reconstruction":0.25,"score_result":0.5,"views_risen":1,\
+        "evidence":{"text":{"score_source":0.25,"score_reconstruction":0.25,"score_result":0.5,\
+        "standing_source":0.5,"standing_reconstruction":0.5,"standing_result":2,"lead_source":-1,"lead_result":0.5,"views_risen":1,\
         "rank_source":4,"rank_result":2,"texts":5},\
-        "damage":{"lost":0.125,"new":0.25,"outside":0,"colour":0.5,"sharpness":0.75}},\
+        "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0}},\
         "stretch":{"seconds":0.25},"steps":1,\
-        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"stretched":[1.5,2.5],"verdict":"partly",\
+        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"stretched":[1.5,2.5],"verdict":"partly","part":0.5,"mismatch":0.125,\
         "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[1,2],[1.5,2.5],[2,3]]}],\
         "iterations":[{"k":0,"clip_loss":null,"motion_loss":0.125,"distances":[1.75],"handles":[[2,3]],"seconds":0.5}],\
         "change":{"inside":0.5,"outside":0,"noise":0.25},\

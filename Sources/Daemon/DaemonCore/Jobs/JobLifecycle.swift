@@ -5,6 +5,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 import SystemPackage
+import Verdicts
 
 /// Publishes the results of claimed jobs, quarantines failures, and retries crashed runs.
 final class JobLifecycle {

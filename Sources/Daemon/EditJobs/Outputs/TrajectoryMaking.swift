@@ -8,6 +8,7 @@ import JobFiles
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 extension Trajectory {
     /// The file of the record.
@@ -95,7 +96,8 @@ extension RecordedHandle {
             from: RecordedPoint(drag.handle), to: RecordedPoint(drag.target), final: RecordedPoint(final),
             distance: final.distance(to: drag.target),
             stretched: record.stretch.map { RecordedPoint(record.grid.point(of: $0.positions[index])) },
-            verdict: movement.answer, similarityBefore: movement.similarityBefore,
+            verdict: movement.answer, part: movement.part, mismatch: movement.mismatch,
+            similarityBefore: movement.similarityBefore,
             similarityAfter: movement.similarityAfter, similarityPossible: movement.similarityPossible,
             path: [RecordedPoint(drag.handle)]
                 + record.path(ofDrag: index).dropFirst().map { RecordedPoint(record.grid.point(of: $0)) })

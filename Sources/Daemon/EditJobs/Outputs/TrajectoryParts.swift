@@ -36,12 +36,14 @@ public struct RecordedHandle: Codable, Sendable {
     /// Whether the content moved.
     public var verdict: EditVerdict.Movement
     /// See `Verdict.Movement`.
+    public var part, mismatch: Double
+    /// See `Verdict.Movement`.
     public var similarityBefore, similarityAfter, similarityPossible: Double
     /// The handle point at its start, after the stretch if there was one, and after each iteration.
     public var path: [RecordedPoint]
 
     enum CodingKeys: String, CodingKey {
-        case from, to, final, distance, stretched, verdict
+        case from, to, final, distance, stretched, verdict, part, mismatch
         case similarityBefore = "similarity_before"
         case similarityAfter = "similarity_after"
         case similarityPossible = "similarity_possible"

@@ -8,8 +8,8 @@ public struct Judge {
     let result: EditResult
     /// The finished picture, as its viewer sees it, at working size.
     let shown: Tensor
-    /// Where the picture may change, at working size.
-    let region: EditMask
+    let comparison: Comparison
+    private let drags: [Drag]
     private let change: Verdict.Change
 
     /// A judge of one edit.
@@ -20,11 +20,13 @@ public struct Judge {
     public init(_ model: DiffusionModel, _ result: EditResult, shown: Tensor? = nil, drags: [Drag]) {
         self.model = model
         self.result = result
+        self.drags = drags
         self.shown = shown ?? result.decoded
         let size = Size(height: result.working.shape[1], width: result.working.shape[2])
         let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
         let surroundings = drags.isEmpty ? nil : EditMask.around(drags, size: result.record.grid.image)
-        region = (result.mask ?? surroundings)?.resized(to: size) ?? everywhere
+        let region = (result.mask ?? surroundings)?.resized(to: size) ?? everywhere
+        comparison = Comparison(source: result.working, result: self.shown, region: region)
         change = result.change(in: region)
     }
 
@@ -32,27 +34,28 @@ public struct Judge {
     ///
     /// - Parameters:
     ///   - wish: P_e; nil: the job has none.
-    ///   - others: P_o and other texts that P_e is compared with.
+    ///   - others: texts that P_e is compared with: P_o first.
     public func verdict(seed: UInt64, wish: String?, others: [String]) -> Verdict {
-        let movements = movements(seed: seed, isChanged: isChanged)
+        let movements = movements(drags, seed: seed)
         let text = wish.flatMap { visibility(of: $0, among: others) }
-        let damage = DamageMeasure(
-            source: result.working, result: shown, region: region,
-            reach: DamageMeasure.reach(result.record)
-        ).damage
+        let damage = comparison.damage(reach: reach)
+        let visibility = wish.map { _ in text?.answer(isChanged: damage.changed > 0.002) ?? .unclear }
         return Verdict(
             answers: EditVerdict(
-                drag: movements.isEmpty ? nil : Self.answer(movements.map(\.answer)),
-                text: wish.map { _ in text?.answer ?? .unclear }, damage: damage.answer(hasWish: wish != nil)),
+                drag: movements.isEmpty ? nil : Self.answer(movements.map(\.answer)), text: visibility,
+                damage: damage.answer(visibility)),
             movements: movements, text: text, damage: damage, change: change)
     }
-
-    /// Whether the result differs from the reconstruction by more than the reconstruction's own noise.
-    private var isChanged: Bool { change.inside > 1.5 * change.noise + 0.005 }
 
     /// All drags' answer: theirs where they agree.
     private static func answer(_ answers: [EditVerdict.Movement]) -> EditVerdict.Movement {
         answers.allSatisfy { $0 == answers[0] } ? answers[0] : .partly
+    }
+
+    /// How far the drags may have moved content, as a part of the longer side.
+    private var reach: Double {
+        let longest = drags.map { $0.handle.distance(to: $0.target) }.max() ?? 0
+        return 1.25 * longest / Double(result.record.grid.image.longerSide) + 0.03
     }
 }
 

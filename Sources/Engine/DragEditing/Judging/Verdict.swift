@@ -4,6 +4,10 @@ import Verdicts
 public struct Verdict: Sendable {
     /// Whether one drag's content moved.
     public struct Movement: Sendable {
+        /// Where the source's pixels around the handle point are found, as a part of the drag: 1 at the target point.
+        public var part: Double
+        /// Root mean square difference of those pixels there, 0…1.
+        public var mismatch: Double
         /// Cosine of the source's feature at the handle point with the unedited reconstruction's at the target point.
         public var similarityBefore: Double
         /// The same with the result's.
@@ -14,13 +18,17 @@ public struct Verdict: Sendable {
         public var answer: EditVerdict.Movement
     }
 
-    /// Whether the picture shows the edit prompt, by views of source, reconstruction and result.
+    /// How well source, reconstruction and result show the edit prompt, by several views of each.
     public struct Text: Codable, Sendable {
         /// CLIP's cosine with the edit prompt, the mean over all views.
         public var scoreSource, scoreReconstruction, scoreResult: Double
-        /// Part of the views whose score rose over the reconstruction's.
+        /// The score above the mean of other texts' scores, in their standard deviations.
+        public var standingSource, standingReconstruction, standingResult: Double
+        /// The score above the source prompt's, in the same unit.
+        public var leadSource, leadResult: Double
+        /// Part of the views in which the score rose over the source's.
         public var viewsRisen: Double
-        /// The edit prompt's place among all texts that were compared, from 1, in the source and in the result.
+        /// The edit prompt's place among all texts that were compared, from 1.
         public var rankSource, rankResult: Int
         /// Texts that were compared, the edit prompt included.
         public var texts: Int
@@ -29,6 +37,11 @@ public struct Verdict: Sendable {
             case scoreSource = "score_source"
             case scoreReconstruction = "score_reconstruction"
             case scoreResult = "score_result"
+            case standingSource = "standing_source"
+            case standingReconstruction = "standing_reconstruction"
+            case standingResult = "standing_result"
+            case leadSource = "lead_source"
+            case leadResult = "lead_result"
             case viewsRisen = "views_risen"
             case rankSource = "rank_source"
             case rankResult = "rank_result"
@@ -36,18 +49,20 @@ public struct Verdict: Sendable {
         }
     }
 
-    /// Whether the picture was damaged, against the source.
+    /// What speaks for damage, measured against the source. Parts and differences are 0…1.
     public struct Damage: Codable, Sendable {
-        /// Part of the changed content of the source that is nowhere near in the result.
+        /// Part of the picture that changed, inside what may change.
+        public var changed: Double
+        /// Part of the source's changed content that is nowhere near in the result.
         public var lost: Double
-        /// Part of the changed content of the result that is nowhere near in the source.
+        /// Part of the result's changed content that is nowhere near in the source.
         public var new: Double
-        /// Mean absolute difference from the source outside what may change, 0…1.
-        public var outside: Double
-        /// Distance between the mean colours of source and result where something may change, 0…1.
+        /// How far the colours of the same content went.
         public var colour: Double
-        /// Energy of the finest detail in the result, as a part of the source's, where something changed.
+        /// Energy of the finest detail where something changed, as a part of the source's.
         public var sharpness: Double
+        /// Mean absolute difference outside what may change.
+        public var outside: Double
     }
 
     /// Mean absolute change against the reconstruction inside the edited region and outside, and the reconstruction's own
