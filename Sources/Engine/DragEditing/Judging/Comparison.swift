@@ -40,13 +40,11 @@ struct Comparison {
 
     private static func difference(_ a: Tensor, _ b: Tensor) -> [Float] {
         let (height, width) = (a.shape[1], a.shape[2])
-        let each = a.withUnsafeValues { a in
-            b.withUnsafeValues { b in
-                (0..<height * width).map { i in
-                    (abs(a[3 * i] - b[3 * i]) + abs(a[3 * i + 1] - b[3 * i + 1])
-                        + abs(a[3 * i + 2] - b[3 * i + 2])) / 3
-                }
-            }
+        let (first, second) = (a.values, b.values)
+        let each = (0..<height * width).map { i -> Float in
+            var sum: Float = 0
+            for c in 3 * i..<3 * i + 3 { sum += abs(first[c] - second[c]) }
+            return sum / 3
         }
         return each.indices.map { i in
             let (row, column) = (i / width, i % width)

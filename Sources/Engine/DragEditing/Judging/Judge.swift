@@ -37,7 +37,7 @@ public struct Judge {
     ///   - others: texts that P_e is compared with: P_o first.
     public func verdict(seed: UInt64, wish: String?, others: [String]) -> Verdict {
         let movements = movements(drags, seed: seed)
-        let text = wish.flatMap { visibility(of: $0, among: others) }
+        let text = wish.flatMap { textEvidence(of: $0, among: others) }
         let damage = comparison.damage(reach: reach)
         let visibility = wish.map { _ in text?.answer(isChanged: damage.changed > 0.002) ?? .unclear }
         return Verdict(

@@ -9,7 +9,7 @@ extension Judge {
     /// the text must win against other texts.
     ///
     /// - Parameter others: P_o first, then texts that have nothing to do with the edit.
-    func visibility(of wish: String, among others: [String]) -> Verdict.Text? {
+    func textEvidence(of wish: String, among others: [String]) -> Verdict.Text? {
         guard let guide = model.guide, let own = others.first else { return nil }
         let texts = [wish, own] + others.dropFirst().filter { $0 != wish && $0 != own }
         let embeddings = texts.map { guide.embedding(of: $0) }
