@@ -54,9 +54,9 @@ extension Comparison {
                 }
                 return changed.reduce(0.0) { sum, i in
                     let (row, column) = (i / size.width, i % size.width)
-                    let laplacian =
-                        grey(row - 1, column) + grey(row + 1, column) + grey(row, column - 1)
-                        + grey(row, column + 1) - 4 * grey(row, column)
+                    let beside = grey(row, column - 1) + grey(row, column + 1)
+                    let stacked = grey(row - 1, column) + grey(row + 1, column)
+                    let laplacian = beside + stacked - 4 * grey(row, column)
                     return sum + laplacian * laplacian
                 }
             }
