@@ -40,11 +40,14 @@ struct Judgement {
 }
 
 /// What a job gives.
-public struct JobProducts: Sendable {
+public struct JobProducts {
     /// The files of its result folder.
     public let files: [ResultFile]
     /// What the edit did.
     public let verdict: EditVerdict
+    /// To be called once the files are written. Until then the cache holds the sampled edit: if a late step fails, the next
+    /// run does that step alone.
+    public let settle: () -> Void
 }
 
 /// Makes a job's files from its plan.
@@ -147,7 +150,8 @@ public struct EditJob {
                 caption: caption, model: model, modelIdentity: modelIdentity, request: request,
                 result: result, forecast: forecast, judgement: judgement))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
-        return JobProducts(files: files, verdict: judgement.verdict.answers)
+        return JobProducts(
+            files: files, verdict: judgement.verdict.answers, settle: { stages?.forgetSampled() })
     }
 
     /// - Parameter shown: the finished picture at working size.

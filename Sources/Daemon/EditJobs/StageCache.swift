@@ -32,6 +32,9 @@ public struct JobCache: Sendable {
 
     /// A cache that cannot be written (a full disk, say) costs time later, not this edit.
     func keep(_ bytes: [UInt8], as key: String) { try? cache.keep(bytes, as: key, drawer: drawer) }
+
+    /// Removes what is of no more use.
+    func discard(_ key: String) { try? cache.discard(key, drawer: drawer) }
 }
 
 /// What a model is, by the content of its files.
@@ -81,13 +84,13 @@ struct ModelIdentity: Record {
     }
 }
 
-/// Fine-tuning and inversion of one request in the cache, keyed by all that decides them: the decoded picture, P_o, the
+/// Fine-tuning, inversion and the sampled edit of one request in the cache, keyed by all that decides them: the decoded picture, P_o, the
 /// model's files, the seed, the settings that matter, and the kernels, whose last bits differ between CPUs.
 struct CachedStages: StageMemory {
     private let cache: JobCache
     private let sites: [LoRASite]
     private let rank: Int
-    private let fineTuningKey, inversionKey: String
+    private let fineTuningKey, inversionKey, sampledKey: String
 
     /// - Parameter textLoRA: what a LoRA file has added to the text encoder.
     init(
@@ -117,6 +120,22 @@ struct CachedStages: StageMemory {
                 ($0.name, JSONValue(encoding: $0.value))
             }
         inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
+        sampledKey = Self.sampledKey(request, inversionKey)
+    }
+
+    private static func sampledKey(_ request: EditRequest, _ inversionKey: String) -> String {
+        let points = request.drags.flatMap { [$0.handle.x, $0.handle.y, $0.target.x, $0.target.y] }
+        let mask = request.mask.map { Digest.sha256($0.values.map { $0 ? 1 : 0 }) }
+        var fields: [(key: String, value: JSONValue)] = [
+            ("stage", .string("sample/1")), ("inversion", .string(inversionKey)),
+            ("method", .string(request.method.name)), ("edit", .optional(request.editPrompt)),
+            ("drags", .array(points.map { .number($0) })), ("mask", .optional(mask)),
+            ("version", .string(Version.current)),
+        ]
+        fields += request.settings.values.filter { $0.name != "budget" }.map {
+            ($0.name, JSONValue(encoding: $0.value))
+        }
+        return Digest.sha256(Array(JSONValue.object(fields).line.utf8))
     }
 
     /// Stages that need not be done.
@@ -124,6 +143,7 @@ struct CachedStages: StageMemory {
         var known: Set<EditProgress.Stage> = []
         if cache.has(fineTuningKey) { known.insert(.fineTuning) }
         if cache.has(inversionKey) { known.insert(.inverting) }
+        if cache.has(sampledKey) { known.formUnion([.inverting, .dragging, .sampling]) }
         return known
     }
 
@@ -161,6 +181,26 @@ struct CachedStages: StageMemory {
     func remember(path: [Tensor]) {
         cache.keep(SafeTensors.encoded(["path": .stacked(path)]), as: inversionKey)
     }
+
+    func sampled() -> SampledEdit? {
+        guard let file = file(sampledKey), let edit = file.tensor("edit"),
+            let reference = file.tensor("reference"), let text = file.metadata["record"],
+            var record = try? JSONDecoder().decode(EditRecord.self, from: Data(text.utf8))
+        else { return nil }
+        record.previews = (0..<record.iterations.count).compactMap { file.tensor("preview.\($0)") }
+        return SampledEdit(edit: edit, reference: reference, record: record)
+    }
+
+    func remember(_ result: SampledEdit) {
+        guard let json = try? JSONEncoder().encode(result.record) else { return }
+        var tensors = ["edit": result.edit, "reference": result.reference]
+        for (n, preview) in result.record.previews.enumerated() { tensors["preview.\(n)"] = preview }
+        let record = String(decoding: json, as: UTF8.self)
+        cache.keep(SafeTensors.encoded(tensors, metadata: ["record": record]), as: sampledKey)
+    }
+
+    /// Removes the sampled edit: its result is written.
+    func forgetSampled() { cache.discard(sampledKey) }
 
     private func file(_ key: String) -> SafeTensors? {
         cache.entry(key).flatMap { try? SafeTensors(path: $0.path) }

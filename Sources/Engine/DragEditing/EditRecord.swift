@@ -2,7 +2,7 @@ import TensorCore
 
 /// What an edit did between inversion and sampling, whatever its method: the one thing that verdicts, overlays,
 /// animations, traces and trajectories read. Positions are cells of `grid`.
-public struct EditRecord: Sendable {
+public struct EditRecord: Sendable, Codable {
     /// Why the edit of the latent ended.
     public enum Outcome: String, Sendable, Codable, CaseIterable {
         /// Every handle point arrived.
@@ -16,7 +16,7 @@ public struct EditRecord: Sendable {
     }
 
     /// One iteration.
-    public struct Iteration: Sendable {
+    public struct Iteration: Sendable, Codable {
         /// Its number, from 0.
         public var k: Int
         /// The handle points after tracking.
@@ -39,7 +39,7 @@ public struct EditRecord: Sendable {
     }
 
     /// What the stretch did before the method began (setting `warp`).
-    public struct Stretch: Sendable {
+    public struct Stretch: Sendable, Codable {
         /// Where it put the handle points, one for each drag.
         public var positions: [GridCell]
         /// Time that it took.
@@ -62,6 +62,11 @@ public struct EditRecord: Sendable {
     public var outcome = Outcome.maxSteps
     /// The stretch before the first iteration; nil: there was none.
     public var stretch: Stretch?
+
+    /// All but the previews, which are tensors.
+    private enum CodingKeys: String, CodingKey {
+        case grid, handles, numberNames, constants, iterations, outcome, stretch
+    }
 
     /// The record of an edit that has not begun.
     public init(

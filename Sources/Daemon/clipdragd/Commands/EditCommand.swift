@@ -96,6 +96,7 @@ struct EditCommand: ParsableCommand {
                 report: progress.report)
             progress.finish(products.verdict)
             try write(products.files, recorder, files)
+            products.settle()
             let result = "\(out)/\(products.files.first?.name ?? "")"
             let line = JSONValue.object([
                 ("result", .string(result)), ("verdict", JSONValue(encoding: products.verdict)),

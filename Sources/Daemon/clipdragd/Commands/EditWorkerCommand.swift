@@ -77,6 +77,7 @@ struct EditWorkerCommand: ParsableCommand {
                 throw Failure(error, .badOutput)
             }
         }
+        products.settle()
     }
 
     private func send(_ progress: EditProgress) {
