@@ -96,7 +96,7 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON", "Verdicts"],
             path: "Sources/Daemon/JobFiles", swiftSettings: strict),
         .target(
             name: "ModelManagement",
@@ -154,7 +154,10 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser", "Verdicts"],
+            name: "EditJobsTests",
+            dependencies: [
+                "DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser", "Verdicts",
+            ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),

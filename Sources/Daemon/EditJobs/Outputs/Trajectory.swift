@@ -8,8 +8,6 @@ import Verdicts
 public struct Trajectory: Record {
     /// The record's name and version.
     public static let schema = "clipdrag-trajectory/2"
-    /// Its file in the result folder.
-    public static let fileName = "trajectory.json"
 
     /// Which job it is, and what it took.
     public struct Job: Codable, Sendable {

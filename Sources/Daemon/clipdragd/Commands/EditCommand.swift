@@ -98,10 +98,7 @@ struct EditCommand: ParsableCommand {
             try write(products.files, recorder, files)
             products.settle()
             let result = "\(out)/\(products.files.first?.name ?? "")"
-            let line = JSONValue.object([
-                ("result", .string(result)), ("verdict", JSONValue(encoding: products.verdict)),
-            ]).line
-            print(output.json ? line : result)
+            print(output.json ? EditLine(result: result, verdict: products.verdict).oneLine : result)
         }
     }
 
@@ -139,6 +136,31 @@ struct EditCommand: ParsableCommand {
     }
 }
 
+/// The line of `edit --json` that names the edited picture.
+private struct EditLine: Record {
+    static let schema = "clipdrag-edit/1"
+    /// The picture's path.
+    let result: String
+    /// What the edit did.
+    let verdict: EditVerdict
+}
+
+/// The line of `edit --json` at the beginning of a stage.
+private struct StageLine: Record {
+    static let schema = "clipdrag-stage/1"
+    let stage: EditProgress.Stage
+    /// Steps of the stage.
+    let total: Int
+    /// Whether it comes from the cache of an earlier edit.
+    let restored: Bool
+}
+
+/// The line of `edit --json` before the edit.
+private struct ForecastLine: Record {
+    static let schema = "clipdrag-forecast/1"
+    let forecast: ForecastRecord
+}
+
 /// Progress of an edit on standard error: a bar on a terminal, else a line per stage.
 final class ProgressPrinter {
     private let json: Bool
@@ -151,11 +173,9 @@ final class ProgressPrinter {
     func report(_ progress: EditProgress) {
         if json {
             if progress.stage != stage {
-                print(
-                    JSONValue.object([
-                        ("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total)),
-                        ("restored", .bool(progress.isRestored)),
-                    ]).line)
+                let line = StageLine(
+                    stage: progress.stage, total: progress.total, restored: progress.isRestored)
+                print(line.oneLine)
             }
         } else if isTerminal {
             let width = 30
@@ -175,7 +195,7 @@ final class ProgressPrinter {
     /// Reports the forecast.
     func announce(_ forecast: EditPace.Forecast) {
         if json {
-            print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
+            print(ForecastLine(forecast: ForecastRecord(forecast)).oneLine)
         } else {
             write("forecast: \(forecast.text)\n")
         }
