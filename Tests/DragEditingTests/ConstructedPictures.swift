@@ -17,6 +17,8 @@ struct ConstructedPicture: Sendable {
     var isForTuning: Bool
     var source, result: Tensor
     var drags: [Drag] = []
+    /// Where it may differ; nil: the drags' surroundings.
+    var mask: EditMask?
     var prompt = "a picture"
     var wish: String?
     /// The right answers; nil: any.
@@ -59,7 +61,7 @@ enum ConstructedPictures {
             func made(_ kind: String, _ result: Tensor) -> ConstructedPicture {
                 ConstructedPicture(
                     kind: kind, name: found.name, isForTuning: found.isForTuning, source: source,
-                    result: result, drags: found.drags)
+                    result: result, drags: found.drags, mask: kind == "outside" ? nil : source.everywhere)
             }
             var warped = made("warp", target)
             (warped.drag, warped.damage) = ([.moved], [.none])
@@ -125,6 +127,10 @@ extension EditMask {
 }
 
 extension Tensor {
+    fileprivate var everywhere: EditMask {
+        EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+    }
+
     private var size: Size { Size(height: shape[1], width: shape[2]) }
 
     /// The picture with a colour at each pixel where `change` has one.

@@ -29,7 +29,7 @@ import Verdicts
             image: picture.result, decoded: picture.result, reconstruction: picture.source,
             working: picture.source,
             record: EditRecord(grid: grid, handles: picture.drags.map { HandlePoint($0, on: grid) }),
-            mask: nil, fineTuningLosses: [], lora: nil, unet: model.unet,
+            mask: picture.mask, fineTuningLosses: [], lora: nil, unet: model.unet,
             text: model.textStates(picture.prompt), timestep: 0, latentSize: size, maskVanished: false,
             seconds: [:], restored: [])
         return Judge(model, result, drags: picture.drags).verdict(

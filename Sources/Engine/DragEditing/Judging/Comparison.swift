@@ -14,7 +14,7 @@ struct Comparison {
     let region: EditMask
     /// The mean absolute difference of both pictures over three by three pixels, row by row.
     let difference: [Float]
-    /// Pixels in the region that changed, row · width + column.
+    /// Pixels that changed, row · width + column.
     let changed: [Int]
 
     /// - Parameters:
@@ -33,7 +33,7 @@ struct Comparison {
         )
         let (difference, part) = (Self.difference(small, edited), region.resized(to: size))
         (self.source, self.result, self.region, self.difference) = (small, edited, part, difference)
-        changed = difference.indices.filter { part.values[$0] && difference[$0] > Self.leastChange }
+        changed = difference.indices.filter { difference[$0] > Self.leastChange }
     }
 
     var size: Size { region.size }

@@ -51,7 +51,7 @@ public struct Verdict: Sendable {
 
     /// What speaks for damage, measured against the source. Parts and differences are 0…1.
     public struct Damage: Codable, Sendable {
-        /// Part of the picture that changed, inside what may change.
+        /// Part of the picture that changed.
         public var changed: Double
         /// Part of the source's changed content that is nowhere near in the result.
         public var lost: Double
