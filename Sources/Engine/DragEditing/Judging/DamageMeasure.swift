@@ -88,7 +88,7 @@ extension Verdict.Damage {
         let part = max(lost, new)
         let area = part * changed
         if area > 0.028 || part > 0.35 && area > 0.004 || colour > 0.09 { return .severe }
-        return part > 0.12 && area > 0.0012 || area > 0.021 || colour > 0.03 && changed > 0.002
+        return part > 0.095 && area > 0.0012 || area > 0.021 || colour > 0.03 && changed > 0.002
             ? .slight : .none
     }
 

@@ -79,7 +79,7 @@ extension Verdict.Text {
         }
         // CLIP cannot tell a text from P_o that the source shows as well as P_o.
         let isSame = abs(leadSource) < 0.2
-        let isHigh = 6 * rankResult <= texts
+        let isHigh = 10 * rankResult <= texts
         return isHigh && (isSame || max(rise, gain) > Self.least) ? .unclear : .none
     }
 }
