@@ -16,6 +16,8 @@ struct ConstructedPicture: Sendable {
     /// Whether thresholds may be tuned on it.
     var isForTuning: Bool
     var source, result: Tensor
+    /// The unedited reconstruction; nil: the source.
+    var reconstruction: Tensor?
     var drags: [Drag] = []
     /// Where it may differ; nil: the drags' surroundings.
     var mask: EditMask?
@@ -116,6 +118,35 @@ enum ConstructedPictures {
                 pictures[i].pretending(words(known[(i + 3) % known.count]), to: model))
             pretended.text = [.none, .unclear]
             return pasted + [copy, pretended]
+        }
+    }
+
+    /// Pictures of edits with the words of a person who looked at them, enlarged (Tests/Fixtures/verdict).
+    static func lookedAt() throws -> [ConstructedPicture] {
+        struct Row: Decodable {
+            let result, reconstruction, source, prompt: String
+            let wish: String?
+            let drags: [[[Double]]]
+            let drag: EditVerdict.Movement?
+            let text: EditVerdict.TextAnswer?
+            let damage: EditVerdict.Damage
+        }
+        let fixtures = "Tests/Fixtures/verdict"
+        let rows = try JSONDecoder().decode(
+            [Row].self, from: Data(contentsOf: URL(filePath: "\(root)/\(fixtures)/eye.json")))
+        return try rows.map { row in
+            let drags = row.drags.map { points in
+                Drag(
+                    from: ImagePoint(x: points[0][0], y: points[0][1]),
+                    to: ImagePoint(x: points[1][0], y: points[1][1]))
+            }
+            return ConstructedPicture(
+                kind: "edit", name: row.result, isForTuning: true,
+                source: try picture("examples/images/\(row.source)"),
+                result: try picture("\(fixtures)/\(row.result)"),
+                reconstruction: try picture("\(fixtures)/\(row.reconstruction)"), drags: drags,
+                prompt: row.prompt, wish: row.wish, drag: row.drag.map { [$0] }, text: row.text.map { [$0] },
+                damage: [row.damage])
         }
     }
 
