@@ -60,16 +60,18 @@ enum ConstructedPictures {
         try warpCases().enumerated().flatMap { n, found -> [ConstructedPicture] in
             let source = try picture("examples/bench/\(found.name)/image.png")
             let target = try picture("examples/bench/\(found.name)/target.png")
-            func made(_ kind: String, _ result: Tensor) -> ConstructedPicture {
+            let around = EditMask.around(found.drags, size: source.size)
+            func made(_ kind: String, _ result: Tensor, drags: [Drag] = []) -> ConstructedPicture {
                 ConstructedPicture(
                     kind: kind, name: found.name, isForTuning: found.isForTuning, source: source,
-                    result: result, drags: found.drags, mask: kind == "outside" ? nil : source.everywhere)
+                    result: result, drags: drags, mask: kind == "outside" ? around : source.everywhere)
             }
-            var warped = made("warp", target)
+            var warped = made("warp", target, drags: found.drags)
             (warped.drag, warped.damage) = ([.moved], [.none])
-            var copy = made("copy", source)
+            var copy = made("copy", source, drags: found.drags)
             (copy.drag, copy.damage) = ([.unchanged], [.none])
-            let damaged = damages(source, found.drags).enumerated().filter { ($0.offset + n) % 2 == 0 }.map {
+            let damaged = damages(source, around: around).enumerated().filter { ($0.offset + n) % 2 == 0 }.map
+            {
                 kind -> ConstructedPicture in
                 var picture = made(kind.element.kind, kind.element.result)
                 picture.damage = kind.element.kind == "hole" ? [.severe] : [.slight, .severe]
@@ -80,9 +82,8 @@ enum ConstructedPictures {
     }
 
     /// Every kind of damage, where the picture has most detail.
-    private static func damages(_ source: Tensor, _ drags: [Drag]) -> [(kind: String, result: Tensor)] {
+    private static func damages(_ source: Tensor, around: EditMask) -> [(kind: String, result: Tensor)] {
         let place = source.busiestPlace
-        let around = EditMask.around(drags, size: Size(height: source.shape[1], width: source.shape[2]))
         return [
             ("erased", source.erased(around: place, radius: 10)),
             ("hole", source.filled(around: place, radius: 8)),
@@ -162,7 +163,7 @@ extension Tensor {
         EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
     }
 
-    private var size: Size { Size(height: shape[1], width: shape[2]) }
+    fileprivate var size: Size { Size(height: shape[1], width: shape[2]) }
 
     /// The picture with a colour at each pixel where `change` has one.
     private func changed(_ change: (_ row: Int, _ column: Int, _ old: SIMD3<Float>) -> SIMD3<Float>?)
