@@ -45,6 +45,9 @@ let package = Package(
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
 
+        // What is said about an edit: the engine's words, and the service's.
+        .target(name: "Verdicts", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -56,7 +59,8 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore"],
+            name: "DragEditing",
+            dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(
@@ -92,7 +96,7 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON", "Verdicts"],
             path: "Sources/Daemon/JobFiles", swiftSettings: strict),
         .target(
             name: "ModelManagement",
@@ -107,14 +111,14 @@ let package = Package(
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "RegionEditing",
                 "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
-                "TensorCore", "Imaging", system,
+                "TensorCore", "Imaging", "Verdicts", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+                "ServiceConfiguration", "Settings", "SpecParser", "Verdicts", "YAMLDocuments",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
@@ -123,7 +127,7 @@ let package = Package(
             dependencies: [
                 "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
-                "DragEditing", "TensorCore", "Imaging",
+                "DragEditing", "TensorCore", "Imaging", "Verdicts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -155,7 +159,9 @@ let package = Package(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
             name: "EditJobsTests",
-            dependencies: ["DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser"],
+            dependencies: [
+                "DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser", "Verdicts",
+            ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
@@ -180,6 +186,7 @@ let package = Package(
             name: "DragEditingTests",
             dependencies: [
                 "Failures", "DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport",
+                "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -209,7 +216,7 @@ let package = Package(
             name: "DaemonCoreTests",
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
-                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
+                "Settings", "SpecParser", "Verdicts", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

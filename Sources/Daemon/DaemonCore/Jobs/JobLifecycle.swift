@@ -5,6 +5,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 import SystemPackage
+import Verdicts
 
 /// Publishes the results of claimed jobs, fails those that cannot be done, and retries crashed runs.
 final class JobLifecycle {
@@ -127,11 +128,14 @@ final class JobLifecycle {
             try context.store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
-                try recordEnd(job, .published(folder, verdict: context.store.verdict(of: folder)))
+                try recordEnd(job, .published(folder))
                 var fields = ["published_as": folder]
+                fields["verdict"] = job.verdict?.words
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
+                let message = isNew ? "published" : "published before the restart"
                 context.log.event(
-                    .published, isNew ? "published" : "published before the restart", job, run: run, fields)
+                    .published, [message, job.verdict?.words].compactMap { $0 }.joined(separator: ": "), job,
+                    run: run, fields)
             }
             removeFailedFolders(of: job)
             scheduler.forget(job)
@@ -196,7 +200,7 @@ final class JobLifecycle {
         let record = EndedJob(job, outcome)
         if context.configuration.hook != nil { try hook.add(record) }
         try history.add(record)
-        context.metrics.countEnd(outcome)
+        context.metrics.countEnd(outcome, job.verdict)
     }
 
     // MARK: - Failing

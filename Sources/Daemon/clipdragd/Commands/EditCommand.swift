@@ -13,6 +13,7 @@ import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -107,7 +108,8 @@ struct EditCommand: ParsableCommand {
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
             progress.finish()
-            try write(products, into: out, recorder, files)
+            try write(products.files, recorder, files)
+            products.settle()
             EditSummary(products, in: out).print(json: output.json)
         }
     }
@@ -209,7 +211,9 @@ final class ProgressPrinter {
     }
 
     /// Ends the bar's line.
-    func finish() { if isTerminal && !json { write("\n") } }
+    func finish() {
+        if !json && isTerminal { write("\n") }
+    }
 
     private func write(_ text: String) { StandardStream.errors.write(text) }
 }

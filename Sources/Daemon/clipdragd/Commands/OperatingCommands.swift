@@ -10,6 +10,7 @@ import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
+import Verdicts
 
 extension PlaceOptions {
     /// What the daemon has written into its state folder.
