@@ -84,6 +84,8 @@ let package = Package(
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
+            name: "WebPages", dependencies: ["JSON"], path: "Sources/Daemon/WebPages", swiftSettings: strict),
+        .target(
             name: "DurableFiles",
             dependencies: ["CLinux", "Digests", "Failures", "PrintableText", system],
             path: "Sources/Daemon/DurableFiles",
@@ -106,10 +108,16 @@ let package = Package(
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "RegionEditing",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
-                "TensorCore", "Imaging", system,
+                "ServiceConfiguration", "Settings", "SpecParser", "WebPages", "YAMLDocuments", "DragEditing",
+                "Diffusion", "TensorCore", "Imaging", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
+        .target(
+            name: "Galleries",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles", "WebPages",
+            ],
+            path: "Sources/Daemon/Galleries", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
@@ -121,7 +129,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
+                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
+                "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
                 "DragEditing", "TensorCore", "Imaging",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -131,7 +140,7 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            name: "generate", dependencies: ["Digests", "JSON", "ServiceConfiguration", "Settings"],
             path: "Sources/Generate",
             swiftSettings: strict),
 
@@ -150,7 +159,18 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            name: "EditJobsTests",
+            dependencies: [
+                "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "Settings",
+                "SpecParser",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GalleriesTests",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Galleries", "Imaging", "JSON", "JobFiles",
+                "TestSupport", "WebPages",
+            ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),

@@ -11,8 +11,8 @@ import Foundation
         var stale: [String] = []
         for file in GeneratedFile.all {
             let path = "\(root)/\(file.path)"
-            let old = try String(contentsOfFile: path, encoding: .utf8)
-            let new = try file.update(old)
+            let old = try file.read(path)
+            let new = try file.update(old, root)
             guard new != old else { continue }
             stale.append(file.path)
             if !isCheck { try new.write(toFile: path, atomically: true, encoding: .utf8) }
@@ -22,11 +22,32 @@ import Foundation
     }
 }
 
-/// A file with parts that the tables decide.
+/// A file with parts that the tables decide, or one that is made from others.
 struct GeneratedFile: Sendable {
     let path: String
-    /// The file's text with its generated parts made anew.
-    let update: @Sendable (String) throws -> String
+    /// The file's text with its generated parts made anew, for the checkout at a root.
+    let update: @Sendable (_ old: String, _ root: String) throws -> String
+    private let isWhole: Bool
+
+    /// A file of which parts are generated.
+    init(path: String, update: @escaping @Sendable (String) throws -> String) {
+        self.path = path
+        self.update = { old, _ in try update(old) }
+        isWhole = false
+    }
+
+    /// A file that is generated whole.
+    init(path: String, whole: @escaping @Sendable (_ root: String) throws -> String) {
+        self.path = path
+        update = { _, root in try whole(root) }
+        isWhole = true
+    }
+
+    /// The file's present text; a file that is generated whole may be missing.
+    func read(_ path: String) throws -> String {
+        if isWhole && !FileManager.default.fileExists(atPath: path) { return "" }
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
 
     static let all = [
         GeneratedFile(path: "schemas/spec.schema.json") {
@@ -50,6 +71,19 @@ struct GeneratedFile: Sendable {
             try $0.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)
         },
+        GeneratedFile(
+            path: "Sources/Daemon/WebPages/ReportPage.swift",
+            whole: { root in
+                try WebPageSource(folder: "report", pictures: "data:").swift(root: root, type: "ReportPage")
+            }),
+        GeneratedFile(
+            path: "Sources/Daemon/WebPages/GalleryPage.swift",
+            whole: { root in
+                // A page on a disk loads its data and pictures from files beside it.
+                try WebPageSource(
+                    folder: "gallery", pictures: "'self' data: file:", scripts: "'self' file:"
+                ).swift(root: root, type: "GalleryPage")
+            }),
     ]
 }
 

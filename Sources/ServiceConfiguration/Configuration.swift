@@ -98,6 +98,8 @@ public struct Configuration: Sendable, Equatable {
     public var outputMode = 0o644
     /// A program told of finished jobs.
     public var hook: String?
+    /// Folder of the gallery; nil: there is none.
+    public var gallery: String?
     /// Where metrics are written.
     public var metricsFile: String?
     /// Preset of specs that name none.

@@ -27,12 +27,21 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(part)", withIntermediateDirectories: true)
         }
+        // What is generated whole is made from these.
+        try FileManager.default.copyItem(
+            atPath: Program.root.appending(path: "web").path(percentEncoded: false),
+            toPath: "\(folder.path)/web")
+        let pages = "Sources/Daemon/WebPages"
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/\(pages)", withIntermediateDirectories: true)
         let changes = [
             "schemas/spec.schema.json": ("\"maximum\": 1000,", "\"maximum\": 1001,"),
             "schemas/trajectory.schema.json": ("\"prograd\"", "\"prodrag\""),
             "schemas/configuration.schema.json": ("\"released\"", "\"published\""),
             "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
+            "\(pages)/ReportPage.swift": ("default-src 'none'", "default-src *"),
+            "\(pages)/GalleryPage.swift": ("default-src 'none'", "default-src *"),
         ]
         for path in changes.keys {
             let text = try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)

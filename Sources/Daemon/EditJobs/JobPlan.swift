@@ -135,7 +135,16 @@ public struct JobPlan: Sendable {
             parsed, settings, drags: drags, mask: mask,
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
-        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
+        let features = grid.map { Self.features(region, $0) }
+        if let features {
+            notes += method.notes(drags.map { HandlePoint($0, on: features) }, settings)
+        }
+        let steps = method.cost(settings).steps
+        notes += DragDoubts(drags).notes(
+            mask: mask, grid: features, settings: settings, steps: steps > 0 ? steps : nil)
+        if let mask {
+            notes += MaskDoubts.size(of: region.cropped(mask), latent: latentSize(model))
+        }
     }
 
     private static func picture(
@@ -228,14 +237,12 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// The drags' handle points on the model's feature grid.
-    private static func handles(
-        _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
-    ) -> [HandlePoint] {
+    /// The model's feature grid over a region.
+    private static func features(_ region: EditRegion, _ model: (native: Int, multiple: Int)) -> FeatureGrid {
         let working = WorkingSize.of(region.size, native: model.native, multiple: model.multiple)
         var grid = FeatureGrid(working: working, image: region.size)
         grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
-        return drags.map { HandlePoint($0, on: grid) }
+        return grid
     }
 
     private static func mask(
@@ -256,7 +263,7 @@ public struct JobPlan: Sendable {
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
                     .image
                 let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
-                notes += file.notes
+                notes += file.notes + MaskDoubts.noise(in: file.mask, named: name)
                 for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
             case .rectangle(let x, let y, let w, let h):
                 shapes.append(

@@ -13,18 +13,20 @@ final class JobLifecycle {
     private let inboxes: Inboxes
     private let history: JobHistory
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     /// Jobs that have failed since the start.
     private(set) var failures = 0
 
     init(
         _ context: DaemonContext, _ scheduler: Scheduler, _ inboxes: Inboxes, _ history: JobHistory,
-        _ hook: CompletionHook
+        _ hook: CompletionHook, _ gallery: GalleryUpdates
     ) {
         self.context = context
         self.scheduler = scheduler
         self.inboxes = inboxes
         self.history = history
         self.hook = hook
+        self.gallery = gallery
     }
 
     private var now: Double { ServiceClock.now }
@@ -179,6 +181,17 @@ final class JobLifecycle {
         }
         try history.add(job, outcome)
         context.metrics.countEnd(outcome)
+        showInGallery(job, outcome)
+    }
+
+    /// Notes a job for the gallery. A failure is told and costs the job nothing.
+    private func showInGallery(_ job: Job, _ outcome: JobHistory.Outcome) {
+        guard context.configuration.gallery != nil else { return }
+        do throws(FileError) {
+            try gallery.add(EndedJob(job, outcome), picture: job.image.map { "\(job.claim)/\($0)" })
+        } catch {
+            context.log.write(.warning, "the gallery will not show this job: \(error)", ["job": job.id])
+        }
     }
 
     // MARK: - Failing

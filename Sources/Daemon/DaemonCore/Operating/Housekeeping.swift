@@ -3,19 +3,23 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 
-/// The chores beside the jobs: the hook, lone halves, and retention.
+/// The chores beside the jobs: the hook, the gallery, lone halves, and retention.
 final class Housekeeping {
     private let context: DaemonContext
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     private let loneHalves: LoneHalves
     private var retention = Retention()
     private var hasToldOfJump = false
     /// Seconds that the hook gets to end by itself, after those that the runs have taken.
     private static let stopSeconds = 0.2
 
-    init(_ context: DaemonContext, _ hook: CompletionHook, _ loneHalves: LoneHalves) {
+    init(
+        _ context: DaemonContext, _ hook: CompletionHook, _ gallery: GalleryUpdates, _ loneHalves: LoneHalves
+    ) {
         self.context = context
         self.hook = hook
+        self.gallery = gallery
         self.loneHalves = loneHalves
     }
 
@@ -26,6 +30,7 @@ final class Housekeeping {
         let now = ServiceClock.now
         loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
+        if let event = gallery.run(galleryPlaces, now) { report(event) }
         if retention.isDue(now) {
             tellOfJump()
             for path in retention.expire(context.configuration, context.files, now) {
@@ -64,23 +69,41 @@ final class Housekeeping {
         }
     }
 
+    private var galleryPlaces: (folder: String, outbox: String)? {
+        let configuration = context.configuration
+        return configuration.gallery.flatMap { folder in configuration.outbox.map { (folder, $0) } }
+    }
+
+    private func report(_ event: GalleryUpdates.Event) {
+        let next = event.isLast ? "trying again after the next job" : "trying again"
+        context.log.write(
+            .warning, "the gallery was not renewed: \(event.reason); \(next)",
+            ["file": context.configuration.gallery ?? ""])
+    }
+
     private func fields(_ job: String) -> [String: String] {
         ["job": job, "file": context.configuration.hook ?? ""]
     }
 
-    /// Whether the hook has received every event.
-    var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
+    /// Whether the hook has received every event, and the gallery shows every job that it can show.
+    var isIdle: Bool {
+        (context.configuration.hook == nil || hook.isIdle) && (galleryPlaces == nil || gallery.isIdle)
+    }
 
     /// Asks the hook to end.
     func askToEnd() { hook.askToEnd() }
 
-    /// Stops the hook.
-    func stop() { hook.stop(within: Self.stopSeconds) }
+    /// Stops the hook and the gallery's program.
+    func stop() {
+        hook.stop(within: Self.stopSeconds)
+        gallery.stop()
+    }
 
     /// When something is due next, seconds since 1970.
     func nextTime(_ now: Double) -> Double {
         let configuration = context.configuration
         var next = min(loneHalves.nextTime, configuration.hook == nil ? .infinity : hook.nextTime(now))
+        if galleryPlaces != nil { next = min(next, gallery.nextTime) }
         let kept = configuration.retention
         if [kept.archive, kept.failed, kept.outbox].contains(where: { $0 != nil }) {
             next = min(next, retention.next)

@@ -1,0 +1,71 @@
+import ArgumentParser
+import DaemonCore
+import DurableFiles
+import EditJobs
+import Failures
+import JobFiles
+import JSON
+import ModelManagement
+import SpecParser
+
+/// `clipdragd preview`: a picture of what a spec asks for, without an edit and without a model.
+struct PreviewCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "preview",
+        abstract: "Draw what a spec asks for: its marks on the picture, and the stretched picture.")
+
+    @Argument(help: "The spec.")
+    var spec: String
+
+    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    var image: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The file to write (default: the spec's stem with .preview.png, in the working directory).",
+            valueName: "FILE.png"))
+    var out: String?
+
+    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"))
+    var model: String?
+
+    @OptionGroup var method: MethodOption
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        try output.report {
+            let configuration = try places.configuration()
+            let folder = try modelFolder(configuration.model)
+            let plan = try JobPlan(
+                spec: spec, image: image, isImageNeeded: true,
+                recommended: try folder.map { folder throws(Failure) in
+                    try ModelStore.recommended(folder)
+                } ?? [], model: folder ?? "", options: method.jobOptions(configuration))
+            guard let preview = EditPreview(plan, latent: folder.flatMap { plan.latentSize($0) }) else {
+                preconditionFailure("a plan that needs its picture has one")
+            }
+            let path = out ?? "\(stem(lastComponent(spec))).preview.png"
+            let bytes = try preview.image.pngBytes()
+            do { try PosixFileSystem().replace(path, bytes, mode: 0o644) } catch {
+                throw Failure(error, .badOutput)
+            }
+            if output.json {
+                print(
+                    JSONValue.object([
+                        ("preview", .string(path)), ("notes", .array(plan.notes.map { .string($0) })),
+                    ]).shown.line)
+            } else {
+                output.printLine(path)
+                for note in plan.notes { output.printLine("  note       \(note)") }
+            }
+        }
+    }
+
+    /// The folder of the model, whose configs alone are read. A preview does without the default model.
+    private func modelFolder(_ configured: String?) throws(Failure) -> String? {
+        let store = ModelStore(stateFolder: places.stateFolder)
+        if let name = model ?? configured { return try store.folder(of: name) }
+        return try? store.folder(of: ModelStore.defaultName)
+    }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import DaemonCore
+import DragEditing
+import DurableFiles
+import EditJobs
+import Failures
+import Foundation
+import Galleries
+import Imaging
+import JobFiles
+import JSON
+import ModelManagement
+import ServiceConfiguration
+import Settings
+
+/// `clipdragd report`: report.html of a result folder that has none, or a new one.
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "Make the page about one edit, report.html, in its result folder.")
+
+    @Argument(help: "The result folder.")
+    var folder: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The picture that was edited (default: looked for in the archives of the configuration's inboxes).",
+            valueName: "IMAGE"))
+    var image: String?
+
+    @Option(help: ArgumentHelp("The file to write (default: report.html in the folder).", valueName: "FILE"))
+    var out: String?
+
+    @OptionGroup var places: PlaceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        try output.report {
+            let configuration = try places.configuration()
+            let files = PosixFileSystem()
+            let place = absolutePath(folder)
+            let trajectory = try trajectory(place, files)
+            let result = try picture("\(place)/\(trajectory.files["result"] ?? "result.png")", files)
+            let sourcePath = sourcePath(place, configuration)
+            if image == nil && sourcePath == nil {
+                OutputOptions.warn(
+                    "the picture that was edited is not at hand: the report shows the result alone (--image names it)"
+                )
+            }
+            let source = try sourcePath.map { path throws(Failure) in try picture(path, files) }
+            let size = Size(height: result.height, width: result.width)
+            guard source.map({ Size(height: $0.height, width: $0.width) == size }) ?? true else {
+                throw Failure(
+                    .badJob, code: "report.other_picture",
+                    message: "the picture has another size than the result, \(size.width)×\(size.height)",
+                    file: sourcePath, hint: "Give the picture that was edited.")
+            }
+            let spec = (try? files.read("\(place)/spec.yaml")).map { String(decoding: $0, as: UTF8.self) }
+            let report = try Report(
+                trajectory, spec: spec ?? "", source: source, edited: result,
+                mask: sourcePath.flatMap { mask(place, $0, configuration) },
+                recommended: recommended(trajectory.model.name), digests: trajectory.sha256.all)
+            let path = out ?? "\(folder)/\(Report.fileName)"
+            do { try files.replace(path, Array(report.html.utf8), mode: 0o644) } catch {
+                throw Failure(error, .badOutput)
+            }
+            print(
+                output.json
+                    ? JSONValue.object([("report", .string(path))]).shown.line : PathCoding.onOneLine(path))
+        }
+    }
+
+    private func trajectory(_ place: String, _ files: PosixFileSystem) throws(Failure) -> Trajectory {
+        let path = "\(place)/\(Trajectory.fileName)"
+        let bytes: [UInt8]
+        do { bytes = try files.read(path) } catch {
+            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
+        }
+        do { return try Trajectory(reading: bytes) } catch {
+            throw Failure(
+                .badJob, code: "report.trajectory", message: "this is no trajectory that this version reads",
+                file: path, hint: "Give a result folder that this version of clipdragd has made.")
+        }
+    }
+
+    private func picture(_ path: String, _ files: PosixFileSystem) throws(Failure) -> Image {
+        let bytes: [UInt8]
+        do { bytes = try files.read(path) } catch {
+            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
+        }
+        do { return try Image(decoding: bytes) } catch { throw error.inFile(path) }
+    }
+
+    private func sourcePath(_ place: String, _ configuration: Configuration) -> String? {
+        if let image { return absolutePath(image) }
+        let archives = configuration.inboxes.flatMap { inbox in
+            [configuration.archive ?? InboxLayout(inbox.path).archive, inbox.path]
+        }
+        return EndedJobFolder(published: place, gallery: "/")?.sourcePath(nil, archives)
+    }
+
+    /// The mask of the spec; nil where it has none or its file is not at hand.
+    private func mask(_ place: String, _ source: String, _ configuration: Configuration) -> EditMask? {
+        let plan = try? JobPlan(
+            spec: "\(place)/spec.yaml", image: source, isImageNeeded: true, recommended: [], model: "",
+            options: JobOptions(configuration))
+        guard let plan, let image = plan.image else { return nil }
+        let isAutomatic = plan.settings.autoMask && !plan.drags.isEmpty
+        let size = Size(height: image.height, width: image.width)
+        return plan.mask ?? (isAutomatic ? .around(plan.drags, size: size) : nil)
+    }
+
+    /// The model's own values; nil where the model is not here.
+    private func recommended(_ model: String) -> [(name: String, value: SettingValue)]? {
+        guard let folder = try? ModelStore(stateFolder: places.stateFolder).folder(of: model) else {
+            return nil
+        }
+        return try? ModelStore.recommended(folder)
+    }
+}
