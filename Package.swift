@@ -169,7 +169,7 @@ let package = Package(
             name: "GalleriesTests",
             dependencies: [
                 "Digests", "DurableFiles", "EditJobs", "Failures", "Galleries", "Imaging", "JSON", "JobFiles",
-                "TestSupport", "WebPages",
+                "TestSupport", "WebPages", system,
             ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),

@@ -36,11 +36,17 @@ struct GeneratedFile: Sendable {
         isWhole = false
     }
 
-    /// A file that is generated whole.
-    init(path: String, whole: @escaping @Sendable (_ root: String) throws -> String) {
+    private init(whole path: String, text: @escaping @Sendable (_ root: String) throws -> String) {
         self.path = path
-        update = { _, root in try whole(root) }
+        update = { _, root in try text(root) }
         isWhole = true
+    }
+
+    /// A page's constant in a Swift file, which is generated whole.
+    private static func page(_ source: WebPageSource, type: String) -> GeneratedFile {
+        GeneratedFile(whole: "Sources/Daemon/WebPages/\(type).swift") { root in
+            try source.swift(root: root, type: type)
+        }
     }
 
     /// The file's present text; a file that is generated whole may be missing.
@@ -71,19 +77,11 @@ struct GeneratedFile: Sendable {
             try $0.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)
         },
-        GeneratedFile(
-            path: "Sources/Daemon/WebPages/ReportPage.swift",
-            whole: { root in
-                try WebPageSource(folder: "report", pictures: "data:").swift(root: root, type: "ReportPage")
-            }),
-        GeneratedFile(
-            path: "Sources/Daemon/WebPages/GalleryPage.swift",
-            whole: { root in
-                // A page on a disk loads its data and pictures from files beside it.
-                try WebPageSource(
-                    folder: "gallery", pictures: "'self' data: file:", scripts: "'self' file:"
-                ).swift(root: root, type: "GalleryPage")
-            }),
+        page(WebPageSource(folder: "report", pictures: "data:"), type: "ReportPage"),
+        // A page on a disk loads its data and its pictures from files beside it.
+        page(
+            WebPageSource(folder: "gallery", pictures: "'self' data: file:", scripts: "'self' file:"),
+            type: "GalleryPage"),
     ]
 }
 

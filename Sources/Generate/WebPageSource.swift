@@ -3,7 +3,7 @@ import Foundation
 
 /// A page in web/: its HTML names style sheets and scripts, which become parts of the page. The page then needs no other file,
 /// and its policy admits these parts alone, by their digests.
-struct WebPageSource {
+struct WebPageSource: Sendable {
     /// The page's folder in web/.
     let folder: String
     /// Where its pictures may come from.

@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import JSON
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import Galleries
@@ -40,7 +41,7 @@ import Testing
             let folder = try ScratchFolder()
             let gallery = GalleryFolder(folder.path)
             try gallery.open()
-            try gallery.rebuild((0..<count).map { entry($0) }) { _ in GalleryPictures(before: [1]) }
+            try gallery.rebuild((0..<count).map { entry($0) }) { _ in GalleryPictures() }
             let counting = CountingFileSystem()
             try GalleryFolder(folder.path, counting).add(entry(count), pictures)
             #expect(try gallery.entries(page: count / 100).last?.id == "job-\(count)")

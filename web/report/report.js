@@ -48,8 +48,10 @@ function part(answer) {
     element(
       "ul", { class: "numbers" },
       ...answer.numbers.map((number) => element(
-        "li", {}, element("b", {}, number.text ?? plain(number.value)),
-        element("span", {}, number.name, element("br"), element("span", { class: "quiet" }, number.meaning))))));
+        "li", {}, element("b", {}, plain(number.value)),
+        element(
+          "span", {}, number.name,
+          ...(number.meaning ? [element("br"), element("span", { class: "quiet" }, number.meaning)] : [])))))));
 }
 
 /** Names with their texts. */
@@ -90,7 +92,7 @@ function settings(data) {
     element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "quiet" }, setting.text)),
     element("td", { class: "number" }, setting.value),
     element("td", { class: "number" }, setting.preset),
-    element("td", {}, setting.origin)));
+    element("td", { class: "origin" }, setting.origin)));
   return element(
     "table", {},
     element("thead", {}, element(

@@ -52,10 +52,11 @@ public struct GalleryFolder {
         while try files.status(file(page + 1)) != nil { page += 1 }
         var entries = try self.entries(page: page)
         let recent = page == 0 ? entries : try self.entries(page: page - 1) + entries
-        guard !recent.contains(where: { $0.id == entry.id }) else { return }
-        if entries.count >= Self.pageSize { (page, entries) = (page + 1, []) }
-        entries.append(try store(entry, pictures))
-        try replace("data/\(Self.fileName(page))", Self.text(entries, page: page))
+        if !recent.contains(where: { $0.id == entry.id }) {
+            if entries.count >= Self.pageSize { (page, entries) = (page + 1, []) }
+            entries.append(try store(entry, pictures))
+            try replace("data/\(Self.fileName(page))", Self.text(entries, page: page))
+        }
         if try pageCount() != page + 1 { try writeCount(page + 1) }
     }
 
@@ -80,6 +81,17 @@ public struct GalleryFolder {
         while try files.status(file(page)) != nil || page < before {
             try files.remove(file(page))
             page += 1
+        }
+        try removePictures(besides: Set(entries.flatMap { [Self.places($0).before, Self.places($0).after] }))
+    }
+
+    private func removePictures(besides used: Set<String>) throws(FileError) {
+        guard try files.status("\(path)/pictures") != nil else { return }
+        for folder in try files.list("\(path)/pictures") where folder.kind == .directory {
+            for picture in try files.list("\(path)/pictures/\(folder.name)") {
+                let place = "pictures/\(folder.name)/\(picture.name)"
+                if !used.contains(place) { try files.remove("\(path)/\(place)") }
+            }
         }
     }
 
@@ -126,6 +138,7 @@ public struct GalleryFolder {
     /// - Returns: the entry with their places.
     private func store(_ entry: GalleryEntry, _ pictures: GalleryPictures) throws(FileError) -> GalleryEntry {
         var entry = entry
+        guard pictures.before != nil || pictures.after != nil else { return entry }
         let places = Self.places(entry)
         try files.createDirectory("\(path)/\(parent(places.after))")
         if let bytes = pictures.after {

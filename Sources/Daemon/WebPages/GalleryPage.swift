@@ -7,7 +7,7 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-rBbp13oYZURA7BDC1zlEcmLmsbemb8ByXy+RCwgVnAw=' 'sha256-+tSe48oaFtpTPEmmXBclsO/T609KpHpddyUvURrcdGw='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-Y1GHBFMDB8ib3NAAzVTFcAeYZuB2nJ06VH4Mda30faY=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-CMNQfbDNV5+cN0lTGXEIWCQB7EPKJoRD2xGZNmLSgCU=' 'sha256-+tSe48oaFtpTPEmmXBclsO/T609KpHpddyUvURrcdGw='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-Y1GHBFMDB8ib3NAAzVTFcAeYZuB2nJ06VH4Mda30faY=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>Gallery of edits</title>
@@ -53,6 +53,7 @@ enum GalleryPage {
 }
 
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 
 body {
   margin: 0;

@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-rBbp13oYZURA7BDC1zlEcmLmsbemb8ByXy+RCwgVnAw=' 'sha256-b4ViHMvtWVJNqEyypDa/QT+tZFVCq4VKXF5DICriWIk='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-DiG4YmhNZmCQZN+Cb0C2FwEc5cnvp2HFHGH7FjFKNyQ=' 'sha256-5K3HqXJZDoDowBNjhMye8XMGczpexYEE6NEzq+SxDmg='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-CMNQfbDNV5+cN0lTGXEIWCQB7EPKJoRD2xGZNmLSgCU=' 'sha256-X6jarrNagbqDwR9Ry6ESPDt5kS8HADJmkTPqg0DsBQk='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-DiG4YmhNZmCQZN+Cb0C2FwEc5cnvp2HFHGH7FjFKNyQ=' 'sha256-ky8PWa8eMEQOZHckJWzq9eXafzoX64vu2noN62y5N0k='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Report of an edit</title>
 <link rel="icon" href="data:,">
@@ -52,6 +52,7 @@ enum ReportPage {
 }
 
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 
 body {
   margin: 0;
@@ -161,7 +162,6 @@ h2 { margin-bottom: 0.6rem; }
 #stage.pixels img { image-rendering: pixelated; }
 #after, #mask, #marks { position: absolute; inset: 0; width: 100%; height: 100%; }
 #after { clip-path: inset(0 0 0 var(--cut, 50%)); }
-#mask[hidden], #marks[hidden] { display: none; }
 #divider {
   position: absolute;
   top: 0;
@@ -198,7 +198,6 @@ h2 { margin-bottom: 0.6rem; }
   align-items: center;
   margin-top: 0.7rem;
 }
-.control[hidden] { display: none; }
 .control output { min-width: 9.5em; text-align: right; font-variant-numeric: tabular-nums; }
 #play { min-width: 5.2rem; }
 .switches { flex-wrap: wrap; gap: 0.4rem 1.4rem; }
@@ -233,6 +232,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
 th { text-align: left; color: var(--quiet); font-weight: 600; }
 th, td { padding: 0.3rem 0.5rem 0.3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.origin { white-space: nowrap; }
 tfoot td { font-weight: 600; border-bottom: 0; }
 .bar { position: relative; height: 0.55rem; background: var(--line); border-radius: 4px; min-width: 5rem; margin-top: 0.5rem; overflow: hidden; }
 .bar i { position: absolute; inset: 0 auto 0 0; background: var(--accent); border-radius: 4px; }
@@ -250,6 +250,9 @@ tfoot td { font-weight: 600; border-bottom: 0; }
 #notes { margin: 0; padding-left: 1.2rem; }
 #notes li { overflow-wrap: anywhere; }
 
+@media (min-width: 861px) {
+  .viewer { position: sticky; top: 0.8rem; }
+}
 @media (max-width: 860px) {
   main { grid-template-columns: minmax(0, 1fr); }
 }
@@ -629,8 +632,10 @@ function part(answer) {
     element(
       "ul", { class: "numbers" },
       ...answer.numbers.map((number) => element(
-        "li", {}, element("b", {}, number.text ?? plain(number.value)),
-        element("span", {}, number.name, element("br"), element("span", { class: "quiet" }, number.meaning))))));
+        "li", {}, element("b", {}, plain(number.value)),
+        element(
+          "span", {}, number.name,
+          ...(number.meaning ? [element("br"), element("span", { class: "quiet" }, number.meaning)] : [])))))));
 }
 
 /** Names with their texts. */
@@ -671,7 +676,7 @@ function settings(data) {
     element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "quiet" }, setting.text)),
     element("td", { class: "number" }, setting.value),
     element("td", { class: "number" }, setting.preset),
-    element("td", {}, setting.origin)));
+    element("td", { class: "origin" }, setting.origin)));
   return element(
     "table", {},
     element("thead", {}, element(

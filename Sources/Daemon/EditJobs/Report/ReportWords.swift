@@ -21,30 +21,7 @@ struct ReportWords {
 
     private var drags: [ReportRecord.Part] {
         let handles = trajectory.handles
-        let shown = handles.prefix(Self.shownDrags).enumerated().map { i, handle in
-            ReportRecord.Part(
-                title: "Drag \(i + 1): \(point(handle.from)) → \(point(handle.to))",
-                answer: handle.verdict.rawValue, words: handle.verdict.words,
-                sentence: handle.verdict.sentence,
-                numbers: [
-                    .init(
-                        name: "similarity after", value: handle.similarityAfter,
-                        meaning:
-                            "How much the target now looks like what was at the handle: 1 is equal, 0 is unrelated."
-                    ),
-                    .init(
-                        name: "similarity before", value: handle.similarityBefore,
-                        meaning: "The same without the edit. The edit must raise it."),
-                    .init(
-                        name: "similarity possible", value: handle.similarityPossible,
-                        meaning:
-                            "The same at the handle itself without the edit: the most that the model can show here."
-                    ),
-                    .init(
-                        name: "distance left", value: handle.distance,
-                        meaning: "Pixels from where the tracked point ended to the target."),
-                ])
-        }
+        let shown = handles.prefix(Self.shownDrags).indices.map { part(ofDrag: $0) }
         let others = handles.dropFirst(Self.shownDrags)
         guard !others.isEmpty else { return shown }
         let moved = others.count { $0.verdict == .moved }
@@ -54,6 +31,31 @@ struct ReportWords {
                 words: "\(moved) of \(others.count) moved",
                 sentence: "trajectory.json has their numbers.", numbers: [])
         ]
+    }
+
+    /// A drag's answer. The first drag's numbers say what all drags' numbers mean.
+    private func part(ofDrag index: Int) -> ReportRecord.Part {
+        let handle = trajectory.handles[index]
+        func number(_ name: String, _ value: Double, _ meaning: String) -> ReportRecord.Part.Number {
+            ReportRecord.Part.Number(name: name, value: value, meaning: index == 0 ? meaning : "")
+        }
+        return ReportRecord.Part(
+            title: "Drag \(index + 1): \(point(handle.from)) → \(point(handle.to))",
+            answer: handle.verdict.rawValue, words: handle.verdict.words, sentence: handle.verdict.sentence,
+            numbers: [
+                number(
+                    "similarity after", handle.similarityAfter,
+                    "How much the target now looks like what was at the handle: 1 is equal, 0 is unrelated."),
+                number(
+                    "similarity before", handle.similarityBefore,
+                    "The same without the edit. The edit must raise it."),
+                number(
+                    "similarity possible", handle.similarityPossible,
+                    "The same at the handle itself without the edit: the most that the model can show here."),
+                number(
+                    "distance left", handle.distance,
+                    "Pixels from where the tracked point ended to the target."),
+            ])
     }
 
     private var text: ReportRecord.Part? {
