@@ -44,7 +44,7 @@ extension ConfigurationKey {
             ),
             ConfigurationKey(
                 "gallery", \.gallery, .path,
-                "folder of a page over all published and failed jobs, renewed after each job ([gallery.md](gallery.md)); outside every inbox and the outbox"
+                "folder of a page over all published and failed jobs, renewed after each job ([pages.md](pages.md)); outside every inbox and the outbox"
             ),
             ConfigurationKey(
                 "metrics_file", \.metricsFile, .path,

@@ -45,13 +45,14 @@ function part(answer) {
     "div", { class: "part" },
     element("div", { class: "row" }, element("h3", {}, answer.title), badge(answer.answer, answer.words)),
     element("p", {}, answer.sentence),
-    element(
-      "ul", { class: "numbers" },
-      ...answer.numbers.map((number) => element(
-        "li", {}, element("b", {}, plain(number.value)),
-        element(
-          "span", {}, number.name,
-          ...(number.meaning ? [element("br"), element("span", { class: "quiet" }, number.meaning)] : [])))))));
+    element("ul", { class: "numbers" }, ...answer.numbers.map(number)));
+}
+
+/** A number of the verdict, and what it means. */
+function number({ name, value, meaning }) {
+  const words = element("span", {}, name);
+  if (meaning) words.append(element("br"), element("span", { class: "hint" }, meaning));
+  return element("li", {}, element("b", {}, plain(value)), words);
 }
 
 /** Names with their texts. */
@@ -68,7 +69,7 @@ function times(data) {
     const bar = element("i");
     bar.style.width = `${(100 * stage.seconds) / longest}%`;
     return element(
-      "tr", {}, element("td", {}, stage.title, stage.note ? element("span", { class: "quiet" }, ` (${stage.note})`) : null),
+      "tr", {}, element("td", {}, stage.title, stage.note ? element("span", { class: "hint" }, ` (${stage.note})`) : null),
       element("td", { class: "number" }, duration(stage.seconds)),
       element("td", { class: "number" }, stage.forecast === null ? "–" : `${duration(stage.forecast)}`),
       element("td", {}, element("div", { class: "bar" }, bar)));
@@ -77,7 +78,7 @@ function times(data) {
     "table", {},
     element("thead", {}, element(
       "tr", {}, element("th", { scope: "col" }, "Stage"), element("th", { scope: "col", class: "number" }, "took"),
-      element("th", { scope: "col", class: "number" }, "forecast"), element("th", {}, element("span", { class: "unseen" }, "share")))),
+      element("th", { scope: "col", class: "number" }, "forecast"), element("th", {}, element("span", { class: "visually-hidden" }, "share")))),
     element("tbody", {}, ...rows),
     element("tfoot", {}, ...data.totals.map(([name, took, forecast]) => element(
       "tr", {}, element("td", {}, name), element("td", { class: "number" }, took),
@@ -86,10 +87,10 @@ function times(data) {
 
 /** Settings that are not the preset's. */
 function settings(data) {
-  if (data.settings.length === 0) return element("p", { class: "quiet" }, `None: all are those of ${data.preset}.`);
+  if (data.settings.length === 0) return element("p", { class: "hint" }, `None: all are those of ${data.preset}.`);
   const rows = data.settings.map((setting) => element(
     "tr", {},
-    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "quiet" }, setting.text)),
+    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "hint" }, setting.text)),
     element("td", { class: "number" }, setting.value),
     element("td", { class: "number" }, setting.preset),
     element("td", { class: "origin" }, setting.origin)));

@@ -24,25 +24,39 @@ public struct EndedJobFolder {
     /// The picture that was edited, and its digest where that is known.
     private let source: (name: String, digest: String?)?
 
-    /// A folder of the outbox; nil where it has no readable trajectory.
-    public init?(published path: String, gallery: String, _ files: any FileSystem = PosixFileSystem()) {
+    /// A folder of the outbox; nil where its trajectory names no job. Of a trajectory of another version the gallery shows what
+    /// it finds.
+    ///
+    /// - Parameter finished: when the job ended, ISO 8601, where its trajectory does not say so.
+    public init?(
+        published path: String, finished: String = "", gallery: String,
+        _ files: any FileSystem = PosixFileSystem()
+    ) {
         guard let bytes = try? files.read("\(path)/\(Trajectory.fileName)"),
-            let trajectory = try? Trajectory(reading: bytes)
+            let record = JSONValue(parsing: bytes), let id = record["job"]?["id"]?.string
         else { return nil }
         self.path = path
         self.files = files
-        result = trajectory.files["result"].flatMap { Self.isPlain($0) ? $0 : nil }
+        func file(_ key: String) -> String? {
+            record["files"]?[key]?.string.flatMap { Self.isPlain($0) ? $0 : nil }
+        }
+        result =
+            file("result")
+            ?? ["result.png", "result.jpg"].first { (try? files.status("\(path)/\($0)")) ?? nil != nil }
         let spec = (try? files.read("\(path)/spec.yaml")).map { String(decoding: $0, as: UTF8.self) }
         let named = spec?.firstMatch(of: /(?m)^image: "?([^"\n]+)"?$/).map { String($0.1) }
-        source = named.map { (PathCoding.text(of: $0), trajectory.image.sha256) }
-        let page = trajectory.files["report"].flatMap { Self.isPlain($0) ? $0 : nil }
-        let answer = Report.answer(of: trajectory)
+        let digest = record["image"]?["sha256"]?.string
+        source = named.map { (PathCoding.text(of: $0), digest ?? "") }
+        let answer = ShownVerdict(of: record)
         entry = GalleryEntry(
-            id: Self.shown(trajectory.job.id), state: .published, name: Self.shown(lastComponent(path)),
-            answer: answer.answer, words: answer.words, text: Self.shown(trajectory.prompt.edit),
-            finished: trajectory.job.finished, seconds: trajectory.job.seconds["total"],
-            model: Self.shown(trajectory.model.name),
-            link: relativeURL(of: "\(path)/\(page ?? result ?? Trajectory.fileName)", from: gallery))
+            id: Self.shown(id), state: .published, name: Self.shown(lastComponent(path)),
+            answer: answer?.answer, words: answer?.words,
+            text: Self.shown(record["prompt"]?["edit"]?.string ?? ""),
+            finished: Self.shown(record["job"]?["finished"]?.string ?? finished),
+            seconds: record["job"]?["seconds"]?["total"]?.number,
+            model: record["model"]?["name"]?.string.map(Self.shown),
+            link: relativeURL(
+                of: "\(path)/\(file("report") ?? result ?? Trajectory.fileName)", from: gallery))
     }
 
     /// A folder of quarantined inputs; nil where it has no readable error report.

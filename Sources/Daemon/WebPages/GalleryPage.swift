@@ -7,92 +7,156 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-CMNQfbDNV5+cN0lTGXEIWCQB7EPKJoRD2xGZNmLSgCU=' 'sha256-+tSe48oaFtpTPEmmXBclsO/T609KpHpddyUvURrcdGw='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-Y1GHBFMDB8ib3NAAzVTFcAeYZuB2nJ06VH4Mda30faY=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-Y1GHBFMDB8ib3NAAzVTFcAeYZuB2nJ06VH4Mda30faY=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>Gallery of edits</title>
 <link rel="icon" href="data:,">
-<style>/* What all pages share: colours for light and dark, type, buttons. Contrast is at least 4.5 to 1 for text (WCAG AA). */
+<style>/* Colours, type and controls that the pages of clipdragd share. Contrast: text 4.5:1 and signs 3:1 at least, both themes. */
+
 :root {
   color-scheme: light dark;
-  --ground: #f5f5f2;
-  --panel: #ffffff;
-  --text: #1b1d21;
-  --quiet: #565b63;
-  --line: #d8d9dc;
-  --edge: #83888f;
-  --accent: #0b5cad;
-  --on-accent: #ffffff;
-  --good: #0a6b3d;
-  --middling: #855400;
-  --bad: #a42222;
-  --good-ground: #e2f3e9;
-  --middling-ground: #fbeed2;
-  --bad-ground: #fbe4e3;
-  --shadow: 0 1px 2px rgb(0 0 0 / 8%), 0 4px 16px rgb(0 0 0 / 5%);
+  --ground: #f3f2ee;
+  --surface: #ffffff;
+  --sunken: #f8f7f4;
+  --ink: #1c2126;
+  --muted: #565e68;
+  --line: #dcd9d1;
+  --edge: #858b93;
+  --accent: #2a59c8;
+  --accent-ink: #ffffff;
+  --accent-soft: #e6edfb;
+  --good: #1c6a39;
+  --good-soft: #e4f3e8;
+  --warn: #7d5300;
+  --warn-soft: #fbf0d9;
+  --bad: #ab1f17;
+  --bad-soft: #fce8e6;
+  --shadow: 0 1px 2px rgb(20 24 30 / 8%), 0 6px 20px rgb(20 24 30 / 8%);
+  --radius: 8px;
+  --sans: "Inter", "Segoe UI", system-ui, "Noto Sans", "DejaVu Sans", sans-serif;
+  --mono: "JetBrains Mono", ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
 }
 
 @media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #14161a;
-    --panel: #1d2026;
-    --text: #e8eaee;
-    --quiet: #a9b0bb;
-    --line: #343943;
-    --edge: #7b8490;
-    --accent: #74b6ff;
-    --on-accent: #0b1524;
-    --good: #67d7a0;
-    --middling: #f2c265;
-    --bad: #ff9b96;
-    --good-ground: #12321f;
-    --middling-ground: #382b0d;
-    --bad-ground: #401b1b;
-    --shadow: 0 1px 2px rgb(0 0 0 / 50%);
+  :root:not([data-theme="light"]) {
+    --ground: #131518;
+    --surface: #1d2024;
+    --sunken: #17191d;
+    --ink: #e9eaec;
+    --muted: #a7adb6;
+    --line: #33383f;
+    --edge: #767d87;
+    --accent: #8fb2ff;
+    --accent-ink: #0c1836;
+    --accent-soft: #243150;
+    --good: #83d69d;
+    --good-soft: #1c3324;
+    --warn: #f0c169;
+    --warn-soft: #38301c;
+    --bad: #ffa199;
+    --bad-soft: #42211f;
+    --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
   }
 }
 
-* { box-sizing: border-box; }
+:root[data-theme="light"] { color-scheme: light; }
+
+:root[data-theme="dark"] {
+  color-scheme: dark;
+  --ground: #131518;
+  --surface: #1d2024;
+  --sunken: #17191d;
+  --ink: #e9eaec;
+  --muted: #a7adb6;
+  --line: #33383f;
+  --edge: #767d87;
+  --accent: #8fb2ff;
+  --accent-ink: #0c1836;
+  --accent-soft: #243150;
+  --good: #83d69d;
+  --good-soft: #1c3324;
+  --warn: #f0c169;
+  --warn-soft: #38301c;
+  --bad: #ffa199;
+  --bad-soft: #42211f;
+  --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
+}
+
+*, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
 
 body {
   margin: 0;
   background: var(--ground);
-  color: var(--text);
-  font: 15px/1.5 system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif;
+  color: var(--ink);
+  font: 14px/1.45 var(--sans);
+  -webkit-font-smoothing: antialiased;
 }
 
-h1, h2, h3 { line-height: 1.25; margin: 0; }
+h1, h2, h3, p, ul, ol { margin: 0; padding: 0; }
+ul, ol { list-style: none; }
+code, textarea.code { font-family: var(--mono); font-size: 12.5px; }
+button, input, select, textarea { font: inherit; color: inherit; }
+
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+
+.button, .icon-button, .tool {
+  display: inline-flex;
+  align-items: center;
+  justify-content: center;
+  gap: 6px;
+  min-height: 34px;
+  padding: 0 12px;
+  border: 1px solid var(--edge);
+  border-radius: var(--radius);
+  background: var(--surface);
+  cursor: pointer;
+  white-space: nowrap;
+}
+
+.button:hover, .icon-button:hover { background: var(--accent-soft); }
+.button.is-main { border-color: var(--accent); background: var(--accent); color: var(--accent-ink); font-weight: 600; }
+.button.is-main:hover { filter: brightness(1.08); }
+.button:disabled, .button[aria-disabled="true"] { border-color: var(--line); background: var(--sunken); color: var(--muted); cursor: default; }
+.button[aria-pressed="true"] { border-color: var(--accent); background: var(--accent-soft); color: var(--accent); }
+.icon-button { min-width: 32px; min-height: 32px; padding: 0; border-color: transparent; background: transparent; font-size: 17px; line-height: 1; }
+
+input[type="text"], input[type="number"], input[type="search"], select, textarea {
+  width: 100%;
+  min-height: 34px;
+  padding: 5px 9px;
+  border: 1px solid var(--edge);
+  border-radius: 6px;
+  background: var(--surface);
+}
+
+input[aria-invalid="true"], select[aria-invalid="true"], textarea[aria-invalid="true"] { border-color: var(--bad); }
+::placeholder { color: var(--muted); opacity: 1; }
+
+.hint { color: var(--muted); font-size: 12.5px; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+@media (prefers-reduced-motion: no-preference) {
+  .button, .icon-button, .tool { transition: background-color 0.12s, border-color 0.12s; }
+}
+</style>
+<style>/* What report and gallery share besides common.css. */
+body { font-size: 15px; line-height: 1.5; }
+
+h1, h2, h3 { line-height: 1.25; }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; }
 h3 { font-size: 0.95rem; }
-p { margin: 0; }
 
-button, select, input[type="search"] {
-  font: inherit;
-  color: inherit;
-  background: var(--panel);
-  border: 1px solid var(--edge);
-  border-radius: 6px;
-  padding: 0.3rem 0.7rem;
-  min-height: 2.1rem;
-}
-
-button { cursor: pointer; }
-button:hover { border-color: var(--accent); }
-button:disabled { opacity: 0.5; cursor: default; }
-
+input[type="search"], select { width: auto; }
 input[type="range"] { accent-color: var(--accent); width: 100%; min-height: 1.5rem; }
 input[type="checkbox"] { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; }
 
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
-
-code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.87em; }
-
-.quiet { color: var(--quiet); }
+pre { font-family: var(--mono); font-size: 12.5px; }
 
 .panel {
-  background: var(--panel);
+  background: var(--surface);
   border: 1px solid var(--line);
   border-radius: 10px;
   box-shadow: var(--shadow);
@@ -106,24 +170,12 @@ code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size:
   font-weight: 600;
   font-size: 0.87rem;
   white-space: nowrap;
-  color: var(--quiet);
-  background: var(--line);
+  color: var(--muted);
+  background: var(--sunken);
 }
-.badge.good { color: var(--good); background: var(--good-ground); }
-.badge.middling { color: var(--middling); background: var(--middling-ground); }
-.badge.bad { color: var(--bad); background: var(--bad-ground); }
-
-.unseen {
-  position: absolute;
-  width: 1px;
-  height: 1px;
-  overflow: hidden;
-  clip-path: inset(50%);
-}
-
-@media (prefers-reduced-motion: reduce) {
-  * { transition: none !important; }
-}
+.badge.good { color: var(--good); background: var(--good-soft); }
+.badge.middling { color: var(--warn); background: var(--warn-soft); }
+.badge.bad { color: var(--bad); background: var(--bad-soft); }
 </style>
 <style>header {
   position: sticky;
@@ -134,12 +186,12 @@ code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size:
   gap: 0.4rem 1.2rem;
   align-items: center;
   padding: 0.8rem 1.2rem;
-  background: var(--panel);
+  background: var(--surface);
   border-bottom: 1px solid var(--line);
 }
 #tools { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; margin-left: auto; align-items: center; }
 #tools label { display: inline-flex; gap: 0.4rem; align-items: center; }
-#tools label > span { color: var(--quiet); font-size: 0.9rem; }
+#tools label > span { color: var(--muted); font-size: 0.9rem; }
 #words { width: 17rem; max-width: 60vw; }
 
 main { padding: 1rem 1.2rem 2rem; }
@@ -154,7 +206,7 @@ main { padding: 1rem 1.2rem 2rem; }
   overflow: hidden;
   color: inherit;
   text-decoration: none;
-  background: var(--panel);
+  background: var(--surface);
   border: 1px solid var(--line);
   border-radius: 10px;
 }
@@ -178,13 +230,13 @@ main { padding: 1rem 1.2rem 2rem; }
   opacity: 0;
 }
 .card a:hover .which, .card a:focus-visible .which, .all-before .which { opacity: 1; }
-.pictures .none { position: absolute; inset: 0; display: grid; place-items: center; color: var(--quiet); font-size: 0.87rem; }
+.pictures .none { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); font-size: 0.87rem; }
 
 .caption { flex: none; height: 6.1rem; padding: 0.5rem 0.7rem; display: grid; grid-template-rows: auto auto 1fr; gap: 0.15rem; }
 .caption .top { display: flex; gap: 0.5rem; align-items: baseline; min-width: 0; }
 .caption bdi { flex: 1 1 auto; min-width: 0; font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .caption .badge { flex: none; font-size: 0.78rem; padding: 0 0.5rem; max-width: 65%; overflow: hidden; text-overflow: ellipsis; }
-.caption .when { font-size: 0.8rem; color: var(--quiet); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.caption .when { font-size: 0.8rem; color: var(--muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .caption .text {
   font-size: 0.84rem;
   line-height: 1.3;
@@ -205,7 +257,7 @@ main { padding: 1rem 1.2rem 2rem; }
 <body>
 <header>
   <h1>Gallery</h1>
-  <p class="quiet" id="count" role="status"></p>
+  <p class="hint" id="count" role="status"></p>
   <form id="tools" role="search">
     <label><span>Search</span><input type="search" id="words" placeholder="name, text, model, error code" autocomplete="off" spellcheck="false"></label>
     <label><span>Show</span>

@@ -7,91 +7,155 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-CMNQfbDNV5+cN0lTGXEIWCQB7EPKJoRD2xGZNmLSgCU=' 'sha256-X6jarrNagbqDwR9Ry6ESPDt5kS8HADJmkTPqg0DsBQk='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-DiG4YmhNZmCQZN+Cb0C2FwEc5cnvp2HFHGH7FjFKNyQ=' 'sha256-ky8PWa8eMEQOZHckJWzq9eXafzoX64vu2noN62y5N0k='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-oPx07NK+jA0BTZaNT80OEjigxA0OdN4lQs+K7Yu/7BY='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-DiG4YmhNZmCQZN+Cb0C2FwEc5cnvp2HFHGH7FjFKNyQ=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Report of an edit</title>
 <link rel="icon" href="data:,">
-<style>/* What all pages share: colours for light and dark, type, buttons. Contrast is at least 4.5 to 1 for text (WCAG AA). */
+<style>/* Colours, type and controls that the pages of clipdragd share. Contrast: text 4.5:1 and signs 3:1 at least, both themes. */
+
 :root {
   color-scheme: light dark;
-  --ground: #f5f5f2;
-  --panel: #ffffff;
-  --text: #1b1d21;
-  --quiet: #565b63;
-  --line: #d8d9dc;
-  --edge: #83888f;
-  --accent: #0b5cad;
-  --on-accent: #ffffff;
-  --good: #0a6b3d;
-  --middling: #855400;
-  --bad: #a42222;
-  --good-ground: #e2f3e9;
-  --middling-ground: #fbeed2;
-  --bad-ground: #fbe4e3;
-  --shadow: 0 1px 2px rgb(0 0 0 / 8%), 0 4px 16px rgb(0 0 0 / 5%);
+  --ground: #f3f2ee;
+  --surface: #ffffff;
+  --sunken: #f8f7f4;
+  --ink: #1c2126;
+  --muted: #565e68;
+  --line: #dcd9d1;
+  --edge: #858b93;
+  --accent: #2a59c8;
+  --accent-ink: #ffffff;
+  --accent-soft: #e6edfb;
+  --good: #1c6a39;
+  --good-soft: #e4f3e8;
+  --warn: #7d5300;
+  --warn-soft: #fbf0d9;
+  --bad: #ab1f17;
+  --bad-soft: #fce8e6;
+  --shadow: 0 1px 2px rgb(20 24 30 / 8%), 0 6px 20px rgb(20 24 30 / 8%);
+  --radius: 8px;
+  --sans: "Inter", "Segoe UI", system-ui, "Noto Sans", "DejaVu Sans", sans-serif;
+  --mono: "JetBrains Mono", ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
 }
 
 @media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #14161a;
-    --panel: #1d2026;
-    --text: #e8eaee;
-    --quiet: #a9b0bb;
-    --line: #343943;
-    --edge: #7b8490;
-    --accent: #74b6ff;
-    --on-accent: #0b1524;
-    --good: #67d7a0;
-    --middling: #f2c265;
-    --bad: #ff9b96;
-    --good-ground: #12321f;
-    --middling-ground: #382b0d;
-    --bad-ground: #401b1b;
-    --shadow: 0 1px 2px rgb(0 0 0 / 50%);
+  :root:not([data-theme="light"]) {
+    --ground: #131518;
+    --surface: #1d2024;
+    --sunken: #17191d;
+    --ink: #e9eaec;
+    --muted: #a7adb6;
+    --line: #33383f;
+    --edge: #767d87;
+    --accent: #8fb2ff;
+    --accent-ink: #0c1836;
+    --accent-soft: #243150;
+    --good: #83d69d;
+    --good-soft: #1c3324;
+    --warn: #f0c169;
+    --warn-soft: #38301c;
+    --bad: #ffa199;
+    --bad-soft: #42211f;
+    --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
   }
 }
 
-* { box-sizing: border-box; }
+:root[data-theme="light"] { color-scheme: light; }
+
+:root[data-theme="dark"] {
+  color-scheme: dark;
+  --ground: #131518;
+  --surface: #1d2024;
+  --sunken: #17191d;
+  --ink: #e9eaec;
+  --muted: #a7adb6;
+  --line: #33383f;
+  --edge: #767d87;
+  --accent: #8fb2ff;
+  --accent-ink: #0c1836;
+  --accent-soft: #243150;
+  --good: #83d69d;
+  --good-soft: #1c3324;
+  --warn: #f0c169;
+  --warn-soft: #38301c;
+  --bad: #ffa199;
+  --bad-soft: #42211f;
+  --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
+}
+
+*, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
 
 body {
   margin: 0;
   background: var(--ground);
-  color: var(--text);
-  font: 15px/1.5 system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif;
+  color: var(--ink);
+  font: 14px/1.45 var(--sans);
+  -webkit-font-smoothing: antialiased;
 }
 
-h1, h2, h3 { line-height: 1.25; margin: 0; }
+h1, h2, h3, p, ul, ol { margin: 0; padding: 0; }
+ul, ol { list-style: none; }
+code, textarea.code { font-family: var(--mono); font-size: 12.5px; }
+button, input, select, textarea { font: inherit; color: inherit; }
+
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+
+.button, .icon-button, .tool {
+  display: inline-flex;
+  align-items: center;
+  justify-content: center;
+  gap: 6px;
+  min-height: 34px;
+  padding: 0 12px;
+  border: 1px solid var(--edge);
+  border-radius: var(--radius);
+  background: var(--surface);
+  cursor: pointer;
+  white-space: nowrap;
+}
+
+.button:hover, .icon-button:hover { background: var(--accent-soft); }
+.button.is-main { border-color: var(--accent); background: var(--accent); color: var(--accent-ink); font-weight: 600; }
+.button.is-main:hover { filter: brightness(1.08); }
+.button:disabled, .button[aria-disabled="true"] { border-color: var(--line); background: var(--sunken); color: var(--muted); cursor: default; }
+.button[aria-pressed="true"] { border-color: var(--accent); background: var(--accent-soft); color: var(--accent); }
+.icon-button { min-width: 32px; min-height: 32px; padding: 0; border-color: transparent; background: transparent; font-size: 17px; line-height: 1; }
+
+input[type="text"], input[type="number"], input[type="search"], select, textarea {
+  width: 100%;
+  min-height: 34px;
+  padding: 5px 9px;
+  border: 1px solid var(--edge);
+  border-radius: 6px;
+  background: var(--surface);
+}
+
+input[aria-invalid="true"], select[aria-invalid="true"], textarea[aria-invalid="true"] { border-color: var(--bad); }
+::placeholder { color: var(--muted); opacity: 1; }
+
+.hint { color: var(--muted); font-size: 12.5px; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+@media (prefers-reduced-motion: no-preference) {
+  .button, .icon-button, .tool { transition: background-color 0.12s, border-color 0.12s; }
+}
+</style>
+<style>/* What report and gallery share besides common.css. */
+body { font-size: 15px; line-height: 1.5; }
+
+h1, h2, h3 { line-height: 1.25; }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; }
 h3 { font-size: 0.95rem; }
-p { margin: 0; }
 
-button, select, input[type="search"] {
-  font: inherit;
-  color: inherit;
-  background: var(--panel);
-  border: 1px solid var(--edge);
-  border-radius: 6px;
-  padding: 0.3rem 0.7rem;
-  min-height: 2.1rem;
-}
-
-button { cursor: pointer; }
-button:hover { border-color: var(--accent); }
-button:disabled { opacity: 0.5; cursor: default; }
-
+input[type="search"], select { width: auto; }
 input[type="range"] { accent-color: var(--accent); width: 100%; min-height: 1.5rem; }
 input[type="checkbox"] { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; }
 
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
-
-code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.87em; }
-
-.quiet { color: var(--quiet); }
+pre { font-family: var(--mono); font-size: 12.5px; }
 
 .panel {
-  background: var(--panel);
+  background: var(--surface);
   border: 1px solid var(--line);
   border-radius: 10px;
   box-shadow: var(--shadow);
@@ -105,24 +169,12 @@ code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size:
   font-weight: 600;
   font-size: 0.87rem;
   white-space: nowrap;
-  color: var(--quiet);
-  background: var(--line);
+  color: var(--muted);
+  background: var(--sunken);
 }
-.badge.good { color: var(--good); background: var(--good-ground); }
-.badge.middling { color: var(--middling); background: var(--middling-ground); }
-.badge.bad { color: var(--bad); background: var(--bad-ground); }
-
-.unseen {
-  position: absolute;
-  width: 1px;
-  height: 1px;
-  overflow: hidden;
-  clip-path: inset(50%);
-}
-
-@media (prefers-reduced-motion: reduce) {
-  * { transition: none !important; }
-}
+.badge.good { color: var(--good); background: var(--good-soft); }
+.badge.middling { color: var(--warn); background: var(--warn-soft); }
+.badge.bad { color: var(--bad); background: var(--bad-soft); }
 </style>
 <style>header {
   display: flex;
@@ -208,12 +260,12 @@ h2 { margin-bottom: 0.6rem; }
 .numbers { list-style: none; margin: 0.5rem 0 0; padding: 0; display: grid; gap: 0.35rem; }
 .numbers li { display: grid; grid-template-columns: 4.6rem minmax(0, 1fr); gap: 0.6rem; }
 .numbers b { font-variant-numeric: tabular-nums; text-align: right; }
-.numbers .quiet { font-size: 0.87rem; }
+.numbers .hint { font-size: 0.87rem; }
 
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.3rem 1rem; margin: 0.9rem 0 0; }
 #facts { border-top: 1px solid var(--line); padding-top: 0.8rem; }
 #origin { margin-top: 0; }
-dt { color: var(--quiet); }
+dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
 dd code { font-size: 0.8em; }
 
@@ -225,11 +277,11 @@ dd code { font-size: 0.8em; }
 .chart .curve { fill: none; stroke: var(--accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
 .chart .zero { stroke: var(--edge); stroke-width: 1; stroke-dasharray: 3 3; vector-effect: non-scaling-stroke; }
 .chart .here { stroke: var(--bad); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
-.chart .ends { display: flex; justify-content: space-between; font-size: 0.78rem; color: var(--quiet); font-variant-numeric: tabular-nums; }
-.chart .meaning { font-size: 0.82rem; color: var(--quiet); }
+.chart .ends { display: flex; justify-content: space-between; font-size: 0.78rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+.chart .meaning { font-size: 0.82rem; color: var(--muted); }
 
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
-th { text-align: left; color: var(--quiet); font-weight: 600; }
+th { text-align: left; color: var(--muted); font-weight: 600; }
 th, td { padding: 0.3rem 0.5rem 0.3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.origin { white-space: nowrap; }
@@ -247,7 +299,7 @@ tfoot td { font-weight: 600; border-bottom: 0; }
   white-space: pre-wrap;
   overflow-wrap: anywhere;
 }
-#notes { margin: 0; padding-left: 1.2rem; }
+#notes { list-style: disc; padding-left: 1.2rem; }
 #notes li { overflow-wrap: anywhere; }
 
 @media (min-width: 861px) {
@@ -262,7 +314,7 @@ tfoot td { font-weight: 600; border-bottom: 0; }
 <header>
   <div>
     <h1 id="name">Report</h1>
-    <p class="quiet" id="line"></p>
+    <p class="hint" id="line"></p>
   </div>
   <p id="answer"></p>
 </header>
@@ -282,14 +334,14 @@ tfoot td { font-weight: 600; border-bottom: 0; }
       <span aria-hidden="true">After</span>
     </div>
     <div class="control" id="player">
-      <button type="button" id="play">Play</button>
+      <button type="button" class="button" id="play">Play</button>
       <input type="range" id="step" min="0" max="0" value="0" step="1" aria-label="Step of the drag">
       <output id="at" for="step"></output>
     </div>
     <div class="control switches">
       <label><input type="checkbox" id="show-marks" checked> Handles and paths</label>
       <label id="mask-switch"><input type="checkbox" id="show-mask"> Mask</label>
-      <span class="quiet" id="scale"></span>
+      <span class="hint" id="scale"></span>
     </div>
   </section>
 
@@ -301,7 +353,7 @@ tfoot td { font-weight: 600; border-bottom: 0; }
 
   <section class="panel wide" id="course" aria-labelledby="course-title">
     <h2 id="course-title">Course of the edit</h2>
-    <p class="quiet">Move over a curve, or move the step above: all curves show the same step.</p>
+    <p class="hint">Move over a curve, or move the step above: all curves show the same step.</p>
     <div class="charts" id="charts"></div>
   </section>
 
@@ -323,8 +375,8 @@ tfoot td { font-weight: 600; border-bottom: 0; }
   <section class="panel" aria-labelledby="spec-title">
     <div class="row">
       <h2 id="spec-title">Spec, as it was run</h2>
-      <button type="button" id="copy">Copy the spec</button>
-      <span role="status" id="copied" class="quiet"></span>
+      <button type="button" class="button" id="copy">Copy the spec</button>
+      <span role="status" id="copied" class="hint"></span>
     </div>
     <pre id="spec" tabindex="0"></pre>
   </section>
@@ -629,13 +681,14 @@ function part(answer) {
     "div", { class: "part" },
     element("div", { class: "row" }, element("h3", {}, answer.title), badge(answer.answer, answer.words)),
     element("p", {}, answer.sentence),
-    element(
-      "ul", { class: "numbers" },
-      ...answer.numbers.map((number) => element(
-        "li", {}, element("b", {}, plain(number.value)),
-        element(
-          "span", {}, number.name,
-          ...(number.meaning ? [element("br"), element("span", { class: "quiet" }, number.meaning)] : [])))))));
+    element("ul", { class: "numbers" }, ...answer.numbers.map(number)));
+}
+
+/** A number of the verdict, and what it means. */
+function number({ name, value, meaning }) {
+  const words = element("span", {}, name);
+  if (meaning) words.append(element("br"), element("span", { class: "hint" }, meaning));
+  return element("li", {}, element("b", {}, plain(value)), words);
 }
 
 /** Names with their texts. */
@@ -652,7 +705,7 @@ function times(data) {
     const bar = element("i");
     bar.style.width = `${(100 * stage.seconds) / longest}%`;
     return element(
-      "tr", {}, element("td", {}, stage.title, stage.note ? element("span", { class: "quiet" }, ` (${stage.note})`) : null),
+      "tr", {}, element("td", {}, stage.title, stage.note ? element("span", { class: "hint" }, ` (${stage.note})`) : null),
       element("td", { class: "number" }, duration(stage.seconds)),
       element("td", { class: "number" }, stage.forecast === null ? "–" : `${duration(stage.forecast)}`),
       element("td", {}, element("div", { class: "bar" }, bar)));
@@ -661,7 +714,7 @@ function times(data) {
     "table", {},
     element("thead", {}, element(
       "tr", {}, element("th", { scope: "col" }, "Stage"), element("th", { scope: "col", class: "number" }, "took"),
-      element("th", { scope: "col", class: "number" }, "forecast"), element("th", {}, element("span", { class: "unseen" }, "share")))),
+      element("th", { scope: "col", class: "number" }, "forecast"), element("th", {}, element("span", { class: "visually-hidden" }, "share")))),
     element("tbody", {}, ...rows),
     element("tfoot", {}, ...data.totals.map(([name, took, forecast]) => element(
       "tr", {}, element("td", {}, name), element("td", { class: "number" }, took),
@@ -670,10 +723,10 @@ function times(data) {
 
 /** Settings that are not the preset's. */
 function settings(data) {
-  if (data.settings.length === 0) return element("p", { class: "quiet" }, `None: all are those of ${data.preset}.`);
+  if (data.settings.length === 0) return element("p", { class: "hint" }, `None: all are those of ${data.preset}.`);
   const rows = data.settings.map((setting) => element(
     "tr", {},
-    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "quiet" }, setting.text)),
+    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "hint" }, setting.text)),
     element("td", { class: "number" }, setting.value),
     element("td", { class: "number" }, setting.preset),
     element("td", { class: "origin" }, setting.origin)));

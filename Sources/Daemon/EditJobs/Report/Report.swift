@@ -134,10 +134,17 @@ extension SettingValue {
     }
 }
 
-extension Report {
-    /// A trajectory's verdict as pages show it: the answer, and how people say it.
-    public static func answer(of trajectory: Trajectory) -> (answer: String, words: String) {
-        let answer = ReportWords(trajectory).answer
-        return (answer.answer, answer.words)
+/// A trajectory's verdict as lists show it.
+public struct ShownVerdict: Sendable, Equatable {
+    /// The answer, which decides the colour.
+    public let answer: String
+    /// How people say it.
+    public let words: String
+
+    /// The verdict of a trajectory's record; nil where it has none.
+    public init?(of record: JSONValue) {
+        guard let answer = record["verdict"]?.string else { return nil }
+        self.answer = answer
+        words = Verdict.Answer(rawValue: answer)?.words ?? answer
     }
 }

@@ -166,7 +166,8 @@ struct GalleryUpdateCommand: ParsableCommand {
         -> EndedJobFolder?
     {
         if let name = job.publishedAs {
-            return EndedJobFolder(published: "\(outbox)/\(name)", gallery: gallery.path, files)
+            return EndedJobFolder(
+                published: "\(outbox)/\(name)", finished: job.finished, gallery: gallery.path, files)
         }
         return job.folder.flatMap {
             EndedJobFolder(failed: $0, finished: job.finished, gallery: gallery.path, files)
