@@ -3,7 +3,7 @@
 #   make demo          install packages, build, run the daemon on an example pair, print the result's path
 #   make test          install packages, run every test
 #   make check         build and run the unit tests: no end-to-end tests
-#   make generate      rewrite what the tables of settings decide in schemas/ and docs/spec.md
+#   make generate      rewrite what tables and web/ decide in schemas/, docs/ and Sources/Daemon/WebPages
 #   make build         build the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
 #                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
@@ -12,6 +12,7 @@
 #                      Python environment)
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
+#   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
@@ -29,7 +30,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench test-pages test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -73,6 +74,11 @@ results: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/results.py all --out .results
 	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
+
+test-pages: build
+	@scripts/install-packages.sh chromium fonts-dejavu-core
+	@scripts/venv.sh .browser-venv playwright
+	.browser-venv/bin/python Tests/Pages/test_pages.py --binary .build/release/clipdragd
 
 edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image

@@ -18,10 +18,12 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check specs and show what an edit would do.")
 
-    @Argument(help: "The specs.")
+    @Argument(help: "The specs.", completion: Completions.spec)
     var specs: [String]
 
-    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    @Option(
+        help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"),
+        completion: Completions.picture)
     var image: String?
 
     @Flag(

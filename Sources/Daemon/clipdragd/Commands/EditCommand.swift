@@ -38,7 +38,8 @@ struct EditCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"))
+        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"),
+        completion: Completions.setting)
     var settings: [String] = []
 
     @Option(

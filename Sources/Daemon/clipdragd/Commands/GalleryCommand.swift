@@ -12,16 +12,18 @@ struct GalleryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gallery", abstract: "Make a page over all published and failed jobs.")
 
-    @Argument(help: "The outbox (default: the configuration's).")
+    @Argument(help: "The outbox (default: the configuration's).", completion: .directory)
     var outbox: String?
 
-    @Option(help: ArgumentHelp("The folder of the page: new, empty or a gallery.", valueName: "FOLDER"))
+    @Option(
+        help: ArgumentHelp("The folder of the page: new, empty or a gallery.", valueName: "FOLDER"),
+        completion: .directory)
     var out: String?
 
     @Option(
         help: ArgumentHelp(
             "An inbox: its failed jobs are shown, and the pictures of its archive; repeatable (default: the configuration's).",
-            valueName: "DIR"))
+            valueName: "DIR"), completion: .directory)
     var inbox: [String] = []
 
     @OptionGroup var places: PlaceOptions

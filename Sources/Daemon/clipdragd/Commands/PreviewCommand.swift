@@ -14,19 +14,21 @@ struct PreviewCommand: ParsableCommand {
         commandName: "preview",
         abstract: "Draw what a spec asks for: its marks on the picture, and the stretched picture.")
 
-    @Argument(help: "The spec.")
+    @Argument(help: "The spec.", completion: Completions.spec)
     var spec: String
 
-    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    @Option(
+        help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"),
+        completion: Completions.picture)
     var image: String?
 
     @Option(
         help: ArgumentHelp(
             "The file to write (default: the spec's stem with .preview.png, in the working directory).",
-            valueName: "FILE.png"))
+            valueName: "FILE.png"), completion: .file(extensions: ["png"]))
     var out: String?
 
-    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"))
+    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"), completion: .directory)
     var model: String?
 
     @OptionGroup var method: MethodOption

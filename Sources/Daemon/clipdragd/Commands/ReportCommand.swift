@@ -18,16 +18,18 @@ struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "Make the page about one edit, report.html, in its result folder.")
 
-    @Argument(help: "The result folder.")
+    @Argument(help: "The result folder.", completion: .directory)
     var folder: String
 
     @Option(
         help: ArgumentHelp(
             "The picture that was edited (default: looked for in the archives of the configuration's inboxes).",
-            valueName: "IMAGE"))
+            valueName: "IMAGE"), completion: Completions.picture)
     var image: String?
 
-    @Option(help: ArgumentHelp("The file to write (default: report.html in the folder).", valueName: "FILE"))
+    @Option(
+        help: ArgumentHelp("The file to write (default: report.html in the folder).", valueName: "FILE"),
+        completion: .file(extensions: ["html"]))
     var out: String?
 
     @OptionGroup var places: PlaceOptions
