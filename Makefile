@@ -13,6 +13,7 @@
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
 #   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
+#   make page-pictures make the pictures of preview, report and gallery in docs/pictures (Chromium)
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
@@ -30,7 +31,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench test-pages test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -77,8 +78,13 @@ results: build
 
 test-pages: build
 	@scripts/install-packages.sh chromium fonts-dejavu-core
-	@scripts/venv.sh .browser-venv playwright
+	@scripts/venv.sh .browser-venv playwright pillow
 	.browser-venv/bin/python Tests/Pages/test_pages.py --binary .build/release/clipdragd
+
+page-pictures: build
+	@scripts/install-packages.sh chromium fonts-dejavu-core
+	@scripts/venv.sh .browser-venv playwright pillow
+	.browser-venv/bin/python scripts/page_pictures.py --binary .build/release/clipdragd --out docs/pictures
 
 edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image

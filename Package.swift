@@ -116,6 +116,7 @@ let package = Package(
             name: "Galleries",
             dependencies: [
                 "Digests", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles", "WebPages",
+                system,
             ],
             path: "Sources/Daemon/Galleries", swiftSettings: strict),
         .target(

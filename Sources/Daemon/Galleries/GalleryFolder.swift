@@ -1,7 +1,9 @@
 import Digests
 import DurableFiles
+import Failures
 import Foundation
 import JSON
+import SystemPackage
 import WebPages
 
 /// A gallery: a folder with one page, and files of data that the page loads as scripts, because a page that is opened from a disk
@@ -45,6 +47,18 @@ public struct GalleryFolder {
         if try files.status("\(path)/data/pages.js") == nil { try writeCount(0) }
     }
 
+    /// Keeps other processes from writing the gallery as long as the lock lives.
+    ///
+    /// - Throws: `gallery.busy` when another process has it.
+    public func lock() throws(Failure) -> FolderLock {
+        do { return try FolderLock(path) } catch {
+            guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
+            throw Failure(
+                .tryLater, code: "gallery.busy", message: "another process renews this gallery", file: path,
+                hint: "Wait for it to end.", isRetryable: true)
+        }
+    }
+
     /// Adds a job that has ended. One that is among the last hundred already is not added twice.
     public func add(_ entry: GalleryEntry, _ pictures: GalleryPictures) throws(FileError) {
         var page = max(0, try pageCount() - 1)
@@ -72,7 +86,11 @@ public struct GalleryFolder {
             let end = min(entries.count, (page + 1) * Self.pageSize)
             var lines: [GalleryEntry] = []
             for entry in entries[page * Self.pageSize..<end] {
-                lines.append(try known(entry) ?? store(entry, pictures(entry)))
+                if let known = try known(entry) {
+                    lines.append(known)
+                } else {
+                    lines.append(try store(entry, pictures(entry)))
+                }
             }
             try replace("data/\(Self.fileName(page))", Self.text(lines, page: page))
         }

@@ -1,3 +1,4 @@
+import DragEditing
 import Failures
 import Imaging
 import Settings

@@ -1,6 +1,8 @@
+import Diffusion
 import DragEditing
 import Failures
 import Imaging
+import JSON
 import ModelManagement
 import Settings
 

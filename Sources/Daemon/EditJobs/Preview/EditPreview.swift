@@ -1,6 +1,7 @@
 import DragEditing
 import Imaging
 import RegionEditing
+import Settings
 import TensorCore
 
 /// What a plan asks for, drawn without a model: the picture with its marks, and beside it the picture stretched by `DragWarp`

@@ -1,5 +1,6 @@
 import DragEditing
 import Foundation
+import JSON
 
 /// The course of an edit, thinned so that a report stays small: about equally spaced steps, the last among them.
 struct ReportCurves {

@@ -108,13 +108,7 @@ struct CheckCommand: ParsableCommand {
             plan.mask != nil || !spec.mask.isEmpty
             ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
         lines.append("  mask       \(mask)")
-        if let region = plan.region, let image = plan.image {
-            let size = "\(region.size.width)×\(region.size.height)"
-            let isWhole = region.size == Size(height: image.height, width: image.width)
-            lines.append(
-                "  region     \(isWhole ? "the whole picture" : "\(size) pixels at (\(region.x), \(region.y))")"
-            )
-        }
+        if let region = plan.regionText { lines.append("  region     \(region)") }
         lines.append(
             "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
         )

@@ -86,7 +86,7 @@ struct GalleryCommand: ParsableCommand {
         }
         let byID = Dictionary(folders.map { ($0.entry.id, $0) }) { first, _ in first }
         try gallery.open()
-        let lock = try lock(gallery.path)
+        let lock = try gallery.lock()
         defer { withExtendedLifetime(lock) {} }
         try gallery.rebuild(folders.map(\.entry)) { entry in
             byID[entry.id]?.pictures(archives: archives) ?? GalleryPictures()
@@ -98,16 +98,6 @@ struct GalleryCommand: ParsableCommand {
         guard try files.status(folder) != nil else { return [] }
         return try files.list(folder).filter { $0.kind == .directory && !$0.name.hasPrefix(".") }
             .map { "\(folder)/\($0.name)" }
-    }
-}
-
-/// Keeps another process from writing a gallery.
-private func lock(_ folder: String) throws(Failure) -> FolderLock {
-    do { return try FolderLock(folder) } catch {
-        guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
-        throw Failure(
-            .tryLater, code: "gallery.busy", message: "another process renews this gallery", file: folder,
-            hint: "Wait for it to end.", isRetryable: true)
     }
 }
 
@@ -133,10 +123,10 @@ struct GalleryUpdateCommand: ParsableCommand {
                         file: out, hint: "Let `gallery` name a new folder.")
                 }
                 try gallery.open()
-                let lock = try lock(out)
+                let lock = try gallery.lock()
                 defer { withExtendedLifetime(lock) {} }
                 let pending = try files.list(events).map(\.name).filter { $0.hasSuffix(".json") }.sorted()
-                let jobs = try pending.map { name in
+                let jobs = pending.map { name in
                     (name: name, job: try? EndedJob(reading: try files.read("\(events)/\(name)")))
                 }
                 // The pictures are strangers': from here on the process reads the jobs' folders and writes the gallery.

@@ -3,9 +3,11 @@ import DaemonCore
 import DurableFiles
 import EditJobs
 import Failures
+import Imaging
 import JobFiles
 import JSON
 import ModelManagement
+import ServiceConfiguration
 import SpecParser
 
 /// `clipdragd preview`: a picture of what a spec asks for, without an edit and without a model.
@@ -49,7 +51,7 @@ struct PreviewCommand: ParsableCommand {
             }
             let path = out ?? "\(stem(lastComponent(spec))).preview.png"
             let bytes = try preview.image.pngBytes()
-            do { try PosixFileSystem().replace(path, bytes, mode: 0o644) } catch {
+            do throws(FileError) { try PosixFileSystem().replace(path, bytes, mode: 0o644) } catch {
                 throw Failure(error, .badOutput)
             }
             if output.json {

@@ -62,7 +62,7 @@ struct ReportCommand: ParsableCommand {
                 mask: sourcePath.flatMap { mask(place, $0, configuration) },
                 recommended: recommended(trajectory.model.name), digests: trajectory.sha256.all)
             let path = out ?? "\(folder)/\(Report.fileName)"
-            do { try files.replace(path, Array(report.html.utf8), mode: 0o644) } catch {
+            do throws(FileError) { try files.replace(path, Array(report.html.utf8), mode: 0o644) } catch {
                 throw Failure(error, .badOutput)
             }
             print(
@@ -73,10 +73,7 @@ struct ReportCommand: ParsableCommand {
 
     private func trajectory(_ place: String, _ files: PosixFileSystem) throws(Failure) -> Trajectory {
         let path = "\(place)/\(Trajectory.fileName)"
-        let bytes: [UInt8]
-        do { bytes = try files.read(path) } catch {
-            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
-        }
+        let bytes = try read(path, files)
         do { return try Trajectory(reading: bytes) } catch {
             throw Failure(
                 .badJob, code: "report.trajectory", message: "this is no trajectory that this version reads",
@@ -84,11 +81,15 @@ struct ReportCommand: ParsableCommand {
         }
     }
 
-    private func picture(_ path: String, _ files: PosixFileSystem) throws(Failure) -> Image {
-        let bytes: [UInt8]
-        do { bytes = try files.read(path) } catch {
-            throw Failure(error, error.errno == .noSuchFileOrDirectory ? .missingInput : .badPlace)
+    private func read(_ path: String, _ files: PosixFileSystem) throws(Failure) -> [UInt8] {
+        do { return try files.read(path) } catch {
+            let isThere = (try? files.status(path)) ?? nil != nil
+            throw Failure(error, isThere ? .badPlace : .missingInput)
         }
+    }
+
+    private func picture(_ path: String, _ files: PosixFileSystem) throws(Failure) -> Image {
+        let bytes = try read(path, files)
         do { return try Image(decoding: bytes) } catch { throw error.inFile(path) }
     }
 
