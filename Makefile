@@ -14,6 +14,7 @@
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
 #   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
 #   make page-pictures make the pictures of preview, report and gallery in docs/pictures (Chromium)
+#   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
@@ -31,7 +32,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench photographs test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -89,6 +90,10 @@ page-pictures: build
 edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/edit_bench.py --out .results/edit-bench --docs docs/measurements/edit-bench.md
+
+photographs: build
+	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
+	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 

@@ -162,8 +162,8 @@ let package = Package(
         .testTarget(
             name: "EditJobsTests",
             dependencies: [
-                "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "Settings",
-                "SpecParser",
+                "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "JobFiles",
+                "Settings", "SpecParser",
             ],
             swiftSettings: strict),
         .testTarget(

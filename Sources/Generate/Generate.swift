@@ -1,8 +1,8 @@
 import Foundation
 
-/// Writes what the tables say into the schemas and the documentation of a checkout: `generate [--check] [ROOT]`.
+/// Writes the parts of a checkout's schemas and documentation that follow from the tables: `generate [--check] [ROOT]`.
 ///
-/// With `--check` it writes nothing, names the files that are stale, and ends with 1 if there are any.
+/// With `--check` it writes nothing, names stale files, and ends with 1 if there are any.
 @main struct Generate {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
@@ -22,7 +22,7 @@ import Foundation
     }
 }
 
-/// A file with parts that the tables decide.
+/// A file with generated parts.
 struct GeneratedFile: Sendable {
     let path: String
     /// The file's text with its generated parts made anew, from the checkout's path where it depends on other files.
@@ -62,7 +62,7 @@ struct GeneratedFile: Sendable {
     ]
 }
 
-/// A generated part is not where it must be.
+/// The place of a generated part is missing from a file.
 struct MissingPart: Error, CustomStringConvertible {
     let description: String
 }

@@ -179,7 +179,7 @@ private final class CountingFileSystem: FileSystem {
             return counts.writes
         }
         if number == failing && dieAfter { try body() }
-        if number >= failing { throw FileError("fault", path, .ioError) }
+        if number >= failing { throw FileError(.write, path, .ioError) }
         try body()
     }
 

@@ -7,20 +7,20 @@ import TensorCore
 
 /// A description of a picture, and where it comes from.
 public struct Caption: Sendable, Equatable {
-    /// Origins, as the trajectory names them.
+    /// Origins, with the trajectory's names.
     public enum Origin: String, Sendable, Codable { case spec, clip, template, command }
-    /// The words.
+    /// The description.
     public let text: String
-    /// Who said them.
+    /// The captioner that gave it, or the spec.
     public let origin: Origin
 }
 
-/// The local stand-in for the remote captioner of the paper: nothing leaves the machine.
+/// Local captioners, instead of the paper's remote one: nothing leaves the machine.
 public struct CaptionChain {
     private let model: DiffusionModel
     private let captioners: [Configuration.Captioner]
 
-    /// Captioners in order; the first that says anything wins.
+    /// Captioners in order. The first one with a description decides.
     public init(_ model: DiffusionModel, _ captioners: [Configuration.Captioner]) {
         self.model = model
         self.captioners = captioners
@@ -58,9 +58,9 @@ struct CaptioningProgramError: Error, Equatable {
 
 /// A program that prints a description of a picture.
 enum CaptioningProgram {
-    /// Seconds that it may take; a captioning model on a slow CPU takes a minute or two.
+    /// Seconds that it may take. A captioning model on a slow CPU takes a minute or two.
     private static let seconds = 300.0
-    /// Characters of a description.
+    /// The largest number of characters of a description.
     private static let length = 300
 
     /// The first line that the program prints.
@@ -81,8 +81,8 @@ enum CaptioningProgram {
         return String(cleaned.prefix(length))
     }
 
-    /// The bytes of the first line that has more than spaces. A line that the bound on the output has cut ends at its last
-    /// whole character.
+    /// The bytes of the first line with more than spaces. If the limit of the output has cut the line, it ends at its last whole
+    /// character.
     private static func firstLine(_ end: ContainedProgram.End) -> ArraySlice<UInt8> {
         let breaks: Set<UInt8> = [0x0a, 0x0d]
         let lines = end.output.split(whereSeparator: breaks.contains)
@@ -93,7 +93,7 @@ enum CaptioningProgram {
         return first[..<last]
     }
 
-    /// A line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
+    /// The line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
     static func cleaned(_ line: String) -> String {
         let sequences =
             /\u{1B}(?:\[[0-?]*[ -\/]*[@-~]|[\]PX^_][^\u{07}\u{1B}]*(?:\u{07}|\u{1B}\\)?|[ -\/]*[0-~])/
@@ -116,7 +116,7 @@ struct ClipRanking {
     private let guide: DiffusionModel.Guide
     private let phrases: [String]
 
-    /// nil without a CLIP model or a vocabulary. A model's own vocabulary.txt wins over the shipped one.
+    /// nil without a CLIP model or a vocabulary. A model's own vocabulary.txt replaces the shipped one.
     init?(_ model: DiffusionModel) {
         guard let guide = model.guide else { return nil }
         let beside = "\(parent(model.folder))/vocabulary.txt"

@@ -32,7 +32,7 @@ public struct EndedJobFolder {
         published path: String, finished: String = "", gallery: String,
         _ files: any FileSystem = PosixFileSystem()
     ) {
-        guard let bytes = try? files.read("\(path)/\(Trajectory.fileName)"),
+        guard let bytes = try? files.read("\(path)/\(ResultRecord.fileName)"),
             let record = JSONValue(parsing: bytes), let id = record["job"]?["id"]?.string
         else { return nil }
         self.path = path
@@ -56,7 +56,7 @@ public struct EndedJobFolder {
             seconds: record["job"]?["seconds"]?["total"]?.number,
             model: record["model"]?["name"]?.string.map(Self.shown),
             link: relativeURL(
-                of: "\(path)/\(file("report") ?? result ?? Trajectory.fileName)", from: gallery))
+                of: "\(path)/\(file("report") ?? result ?? ResultRecord.fileName)", from: gallery))
     }
 
     /// A folder of quarantined inputs; nil where it has no readable error report.

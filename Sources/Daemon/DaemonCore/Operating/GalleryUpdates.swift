@@ -109,7 +109,7 @@ public final class GalleryUpdates {
         defer { for word in words { free(word) } }
         let output = open("/dev/null", O_WRONLY | O_CLOEXEC)
         defer { close(output) }
-        let pid = cl_spawn(command[0], &words, "/dev/null", output, 0)
+        let pid = cl_spawn(command[0], &words, nil, "/dev/null", output, 0)
         guard pid > 0 else { return String(cString: strerror(errno)) }
         ChildProcesses.expect(pid)
         running = Run(pid: pid, until: now + Self.seconds)

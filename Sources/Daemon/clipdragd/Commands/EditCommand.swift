@@ -96,10 +96,8 @@ struct EditCommand: ParsableCommand {
                 report: progress.report)
             progress.finish()
             try write(products, recorder, files)
-            let result = products.first?.name ?? ""
-            print(
-                output.json
-                    ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
+            let result = "\(out)/\(products.first?.name ?? "")"
+            print(output.json ? EditLine(result: result).oneLine : result)
         }
     }
 
@@ -135,4 +133,11 @@ struct EditCommand: ParsableCommand {
             }
         } catch { throw Failure(error, .badOutput) }
     }
+}
+
+/// The line of `edit --json` that names the edited picture.
+private struct EditLine: Record {
+    static let schema = "clipdrag-edit/1"
+    /// The picture's path.
+    let result: String
 }

@@ -60,9 +60,8 @@ struct GalleryCommand: ParsableCommand {
                 let count = try build(gallery, outbox, configuration, files)
                 print(
                     output.json
-                        ? JSONValue.object([
-                            ("gallery", .string("\(out)/index.html")), ("jobs", .integer(count)),
-                        ]).shown.line : PathCoding.onOneLine("\(out)/index.html"))
+                        ? GalleryLine(gallery: PathCoding.shown("\(out)/index.html"), jobs: count).oneLine
+                        : PathCoding.onOneLine("\(out)/index.html"))
             } catch let error as FileError { throw Failure(error, .badOutput) }
         }
     }
@@ -165,4 +164,13 @@ struct GalleryUpdateCommand: ParsableCommand {
             EndedJobFolder(failed: $0, finished: job.finished, gallery: gallery.path, files)
         }
     }
+}
+
+/// The line of `gallery --json`.
+private struct GalleryLine: Record {
+    static let schema = "clipdrag-gallery-made/1"
+    /// The page's path.
+    let gallery: String
+    /// The jobs on it.
+    let jobs: Int
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import DaemonCore
 import DurableFiles
 import EditJobs
 import Failures
@@ -55,10 +54,7 @@ struct PreviewCommand: ParsableCommand {
                 throw Failure(error, .badOutput)
             }
             if output.json {
-                print(
-                    JSONValue.object([
-                        ("preview", .string(path)), ("notes", .array(plan.notes.map { .string($0) })),
-                    ]).shown.line)
+                print(PreviewLine(preview: PathCoding.shown(path), notes: plan.notes).oneLine)
             } else {
                 output.printLine(path)
                 for note in plan.notes { output.printLine("  note       \(note)") }
@@ -72,4 +68,12 @@ struct PreviewCommand: ParsableCommand {
         if let name = model ?? configured { return try store.folder(of: name) }
         return try? store.folder(of: ModelStore.defaultName)
     }
+}
+
+/// The line of `preview --json`.
+private struct PreviewLine: Record {
+    static let schema = "clipdrag-preview/1"
+    /// The picture's path.
+    let preview: String
+    let notes: [String]
 }

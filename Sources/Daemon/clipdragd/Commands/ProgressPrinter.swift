@@ -4,6 +4,22 @@ import Foundation
 import JSON
 import Processes
 
+/// The line of `edit --json` at the beginning of a stage.
+private struct StageLine: Record {
+    static let schema = "clipdrag-stage/1"
+    let stage: EditProgress.Stage
+    /// Steps of the stage.
+    let total: Int
+    /// Whether it comes from the cache of an earlier edit.
+    let restored: Bool
+}
+
+/// The line of `edit --json` before the edit.
+private struct ForecastLine: Record {
+    static let schema = "clipdrag-forecast/1"
+    let forecast: ForecastRecord
+}
+
 /// Progress of an edit on standard error: a bar with the time left on a terminal, else a line per stage.
 final class ProgressPrinter {
     private let json: Bool
@@ -18,11 +34,9 @@ final class ProgressPrinter {
         let left = timeLeft?.update(progress, now: ProcessInfo.processInfo.systemUptime)
         if json {
             if progress.stage != stage {
-                print(
-                    JSONValue.object([
-                        ("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total)),
-                        ("restored", .bool(progress.isRestored)),
-                    ]).line)
+                let line = StageLine(
+                    stage: progress.stage, total: progress.total, restored: progress.isRestored)
+                print(line.oneLine)
             }
         } else if isTerminal {
             write("\r\(Self.bar(progress, left: left))\u{1B}[K")
@@ -50,7 +64,7 @@ final class ProgressPrinter {
     func announce(_ forecast: EditPace.Forecast) {
         timeLeft = TimeLeft(forecast.stages)
         if json {
-            print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
+            print(ForecastLine(forecast: ForecastRecord(forecast)).oneLine)
         } else {
             write("forecast: \(forecast.text)\n")
         }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import DaemonCore
 import DragEditing
 import DurableFiles
 import EditJobs
@@ -67,12 +66,12 @@ struct ReportCommand: ParsableCommand {
             }
             print(
                 output.json
-                    ? JSONValue.object([("report", .string(path))]).shown.line : PathCoding.onOneLine(path))
+                    ? ReportLine(report: PathCoding.shown(path)).oneLine : PathCoding.onOneLine(path))
         }
     }
 
     private func trajectory(_ place: String, _ files: PosixFileSystem) throws(Failure) -> Trajectory {
-        let path = "\(place)/\(Trajectory.fileName)"
+        let path = "\(place)/\(ResultRecord.fileName)"
         let bytes = try read(path, files)
         do { return try Trajectory(reading: bytes) } catch {
             throw Failure(
@@ -119,4 +118,11 @@ struct ReportCommand: ParsableCommand {
         }
         return try? ModelStore.recommended(folder)
     }
+}
+
+/// The line of `report --json`.
+private struct ReportLine: Record {
+    static let schema = "clipdrag-report/1"
+    /// The page's path.
+    let report: String
 }
