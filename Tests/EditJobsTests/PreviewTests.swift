@@ -36,7 +36,7 @@ import Testing
         let stretched = preview.stretched
         #expect(pixel(stretched, 52, 32)[0] > 180)
         #expect(pixel(stretched, 4, 4) == [120, 120, 120])
-        #expect(preview.image.height == 64 && preview.image.width == 2 * 96 + 2)
+        #expect(preview.zoom == 6 && preview.image.height == 6 * 64)
     }
 
     @Test func `nothing moves outside the mask, and what it holds is dimmed`() throws {
@@ -44,17 +44,17 @@ import Testing
         let plan = try plan("mask: {rect: [20, 20, 24, 24]}\n", folder: folder)
         let preview = try #require(EditPreview(plan, latent: Size(height: 64, width: 96)))
         #expect(pixel(preview.stretched, 60, 32) == [120, 120, 120])
-        #expect(pixel(preview.marked, 80, 10) == [123, 123, 123])
-        #expect(pixel(preview.marked, 20, 24) == [13, 191, 89], "the mask's rim")
+        #expect(pixel(preview.marked, 6 * 80, 6 * 10) == [123, 123, 123])
+        #expect(pixel(preview.marked, 6 * 20, 6 * 24) == [13, 191, 89], "the mask's rim")
     }
 
     @Test func `handle, arrow and region are drawn where the spec has them`() throws {
         let folder = try ScratchFolder()
         let plan = try plan("region: {rect: [10, 12, 60, 44]}\n", folder: folder)
         let marked = try #require(EditPreview(plan, latent: nil)).marked
-        #expect(pixel(marked, 32, 32)[0] > 200 && pixel(marked, 32, 32)[1] < 60, "the handle's disc")
-        #expect(pixel(marked, 44, 32)[2] > 200, "the arrow's shaft")
-        #expect(pixel(marked, 12, 12) == [242, 128, 0], "the region's frame")
+        #expect(pixel(marked, 195, 195)[0] > 200 && pixel(marked, 195, 195)[1] < 60, "the handle's disc")
+        #expect(pixel(marked, 260, 195)[2] > 200, "the arrow's shaft")
+        #expect(pixel(marked, 61, 72) == [242, 128, 0], "the region's frame")
     }
 
     @Test func `a large picture is shown smaller`() throws {

@@ -1,5 +1,20 @@
-/// Smaller copies of pictures, for people to look at.
+/// Smaller and larger copies of pictures, for people to look at.
 extension Image {
+    /// The picture with each pixel as a square of `factor` pixels.
+    public func enlarged(by factor: Int) -> Image {
+        guard factor > 1 else { return self }
+        let (w, h) = (width * factor, height * factor)
+        var out = [UInt16](repeating: 0, count: 3 * w * h)
+        var opacity = alpha.map { _ in [UInt16](repeating: 0, count: w * h) }
+        for i in 0..<w * h {
+            let source = i / w / factor * width + i % w / factor
+            for c in 0..<3 { out[3 * i + c] = samples[3 * source + c] }
+            if let alpha { opacity?[i] = alpha[source] }
+        }
+        return Image(
+            width: w, height: h, depth: depth, samples: out, alpha: opacity, format: format, colours: colours)
+    }
+
     /// The picture with a longer side of at most `longest` pixels and 8 bits a sample, each pixel the mean of those that it
     /// stands for. Colours count by their opacity.
     public func reduced(toLongerSide longest: Int) -> Image {

@@ -9,10 +9,14 @@ import TensorCore
 public struct EditPreview {
     /// The longer side of each half at most, pixels.
     public static let longestSide = 1280
+    /// A smaller picture is shown enlarged up to about this side, so that its marks are seen well.
+    private static let shortestSide = 640
     /// The longer side of the field of shifts where the model's own grid is not known, cells.
     private static let gridSide = 64
 
     private let picture: Image
+    /// How many times as large as `picture` the halves are.
+    let zoom: Int
     private let region: EditRegion
     private let drags: [Drag]
     /// What may change, of the shown size; nil: everything.
@@ -30,6 +34,7 @@ public struct EditPreview {
             flat.alpha = nil
         }
         picture = flat.reduced(toLongerSide: Self.longestSide)
+        zoom = max(1, Self.shortestSide / max(picture.width, picture.height))
         let (across, down) = (
             Double(picture.width) / Double(image.width), Double(picture.height) / Double(image.height)
         )
@@ -49,31 +54,33 @@ public struct EditPreview {
     }
 
     /// The picture with handles, arrows, the mask and the region that is edited; beside it the stretched picture.
-    public var image: Image { Image.sideBySide([marked, stretched]) }
+    public var image: Image { Image.sideBySide([marked, stretched.enlarged(by: zoom)]) }
 
-    /// The picture with its marks.
+    /// The enlarged picture with its marks.
     var marked: Image {
-        var image = picture
-        if let mask {
+        var image = picture.enlarged(by: zoom)
+        func enlarged(_ point: ImagePoint) -> (x: Double, y: Double) {
+            let scale = Double(zoom)
+            return ((point.x + 0.5) * scale - 0.5, (point.y + 0.5) * scale - 0.5)
+        }
+        if let mask = mask?.resized(to: Size(height: image.height, width: image.width)) {
             image.dim(outside: mask.values)
             image.drawRim(of: mask.values, .rim)
         }
         if region != EditRegion(whole: Size(height: picture.height, width: picture.width)) {
             image.drawFrame(
-                x: region.x, y: region.y, width: region.size.width, height: region.size.height, .frame)
+                x: zoom * region.x, y: zoom * region.y, width: zoom * region.size.width,
+                height: zoom * region.size.height, .frame)
         }
         let stroke = image.strokeWidth
         for drag in drags {
             image.drawArrow(
-                from: (drag.handle.x, drag.handle.y), to: (drag.target.x, drag.target.y), width: stroke,
-                .target)
+                from: enlarged(drag.handle), to: enlarged(drag.target), width: stroke, .target)
         }
         for (i, drag) in drags.enumerated() {
-            image.drawDisc(x: drag.handle.x, y: drag.handle.y, radius: 2 * stroke, .handle)
-            if drags.count > 1 {
-                image.drawNumber(
-                    i + 1, x: drag.handle.x + 3 * stroke, y: drag.handle.y - 6 * stroke)
-            }
+            let (x, y) = enlarged(drag.handle)
+            image.drawDisc(x: x, y: y, radius: 2 * stroke, .handle)
+            if drags.count > 1 { image.drawNumber(i + 1, x: x + 3 * stroke, y: y - 6 * stroke) }
         }
         return image
     }
