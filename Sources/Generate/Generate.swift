@@ -25,7 +25,7 @@ import Foundation
 /// A file with generated parts.
 struct GeneratedFile: Sendable {
     let path: String
-    /// The file's text with its generated parts made anew, from the checkout's path where it depends on other files.
+    /// Gives the file's text with new generated parts, from the checkout's path where it depends on other files.
     let update: @Sendable (_ text: String, _ root: String) throws -> String
 
     static let all = [
@@ -50,6 +50,7 @@ struct GeneratedFile: Sendable {
             try text.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)
         },
+        GeneratedFile(path: "share/clipdragd/editor.html") { try EditorPage(root: $1).html() },
         GeneratedFile(path: "Sources/Daemon/WebPages/ReportPage.swift") {
             try WebPageSource(folder: "report", pictures: "data:").swift(root: $1, type: "ReportPage")
         },

@@ -23,14 +23,18 @@ import Testing
 
     @Test func `a stale part is found and named`() throws {
         let folder = try TemporaryFolder()
-        for part in ["schemas", "docs"] {
+        for part in ["schemas", "docs", "share/clipdragd", "Models/starter/tokenizer", "Models/starter/vae"] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(part)", withIntermediateDirectories: true)
         }
-        // What is generated whole is made from these.
-        try FileManager.default.copyItem(
-            atPath: Program.root.appending(path: "web").path(percentEncoded: false),
-            toPath: "\(folder.path)/web")
+        for part in ["web"]
+            + ["clipdrag.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "vae/config.json"]
+            .map({ "Models/starter/\($0)" })
+        {
+            try FileManager.default.copyItem(
+                atPath: Program.root.appending(path: part).path(percentEncoded: false),
+                toPath: "\(folder.path)/\(part)")
+        }
         let pages = "Sources/Daemon/WebPages"
         try FileManager.default.createDirectory(
             atPath: "\(folder.path)/\(pages)", withIntermediateDirectories: true)
@@ -40,6 +44,7 @@ import Testing
             "schemas/configuration.schema.json": ("\"released\"", "\"published\""),
             "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
+            "share/clipdragd/editor.html": ("\"name\":\"max_steps\"", "\"name\":\"max_step\""),
             "\(pages)/ReportPage.swift": ("default-src 'none'", "default-src *"),
             "\(pages)/GalleryPage.swift": ("default-src 'none'", "default-src *"),
         ]
