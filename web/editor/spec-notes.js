@@ -11,10 +11,16 @@ function specNotes({ spec, marks }, editor) {
     const units = new Units(spec, picture);
     const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
     const grid = new FeatureGrid(editor.region, editor.options.model);
+    const setting = (name) => editor.settingText(name);
     const method = spec.method ?? TABLES.methods[0].name;
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
-      ...methodNotes(drags, grid, method, (name) => editor.settingText(name)));
+      ...methodNotes(drags, grid, method, setting));
+    const isKnown = mask.isGiven && mask.isKnown;
+    const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
+    const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
+    notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, method, setting));
+    if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
 }

@@ -5,7 +5,7 @@ import Settings
 import TensorCore
 
 /// What a plan asks for, drawn without a model: the picture with its marks, and beside it the picture stretched by `DragWarp`
-/// as far as the drags say.
+/// as the edit stretches it, or all the way.
 public struct EditPreview {
     /// The longer side of each half at most, pixels.
     public static let longestSide = 1280
@@ -22,6 +22,8 @@ public struct EditPreview {
     /// What may change, of the shown size; nil: everything.
     private let mask: EditMask?
     private let grid: Size
+    /// Part of each drag by which the picture is stretched: as the edit does it, or the whole way where it does not.
+    private let part: Double
 
     /// The preview of a plan; nil for a plan without a picture.
     ///
@@ -50,6 +52,7 @@ public struct EditPreview {
         mask =
             plan.mask?.resized(to: size)
             ?? (plan.settings.autoMask && !drags.isEmpty ? .around(drags, size: size) : nil)
+        part = plan.settings.warp > 0 ? plan.settings.warp : 1
         grid = latent ?? WorkingSize.of(region.size, native: Self.gridSide, multiple: 1)
     }
 
@@ -90,11 +93,11 @@ public struct EditPreview {
         guard !drags.isEmpty else { return picture }
         let (width, height) = (region.size.width, region.size.height)
         let warp = DragWarp(
-            drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }, part: 1,
+            drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }, part: part,
             image: region.size, mask: mask.map { region.cropped($0).resized(to: grid) }, grid: grid)
         let scale = Float(picture.maximum)
         func start(_ row: Int) -> Int { 3 * ((region.y + row) * picture.width + region.x) }
-        let part = Tensor([1, height, width, 3]) { out in
+        let crop = Tensor([1, height, width, 3]) { out in
             for row in 0..<height {
                 for i in 0..<3 * width {
                     out[3 * row * width + i] = Float(picture.samples[start(row) + i]) / scale
@@ -102,7 +105,7 @@ public struct EditPreview {
             }
         }
         var image = picture
-        warp.warped(part).withUnsafeValues { warped in
+        warp.warped(crop).withUnsafeValues { warped in
             for row in 0..<height {
                 for i in 0..<3 * width {
                     let value = min(max(warped[3 * row * width + i], 0), 1)
