@@ -98,10 +98,11 @@ struct ReportTimes {
         EditProgress.Stage.allCases.compactMap { stage in
             let forecast = trajectory.forecast?.seconds[stage.rawValue]
             let seconds = trajectory.job.seconds[stage.rawValue]
-            guard seconds != nil || forecast != nil else { return nil }
+            let isRestored = trajectory.job.restored.contains(stage)
+            guard seconds != nil || forecast != nil || isRestored else { return nil }
             return ReportRecord.Stage(
                 title: stage.title, seconds: seconds ?? 0, forecast: forecast,
-                note: trajectory.job.restored.contains(stage) ? "from the cache" : nil)
+                note: isRestored ? "from the cache" : nil)
         }
     }
 
