@@ -2,14 +2,18 @@
 
 /** A drag longer than this part of the grid's longer side seldom takes its content all the way. */
 const LONGEST_PART = 0.5;
+/** Sentences of one kind at most. */
+const SHOWN_DOUBTS = 10;
 /** A mask with fewer of the latent's cells is almost none. */
 const FEWEST_CELLS = 4;
 
 /** Drags in pixels of the picture; `frees` tells whether a point may change, and is null without a mask that is known. */
 function dragDoubts(drags, frees, grid, method, setting) {
-  const notes = [...(frees ? drags.flatMap((drag, i) => leavingDoubts(drag, i, frees)) : []), ...pairDoubts(drags)];
+  const leaving = frees ? drags.flatMap((drag, i) => leavingDoubts(drag, i, frees)) : [];
+  const notes = [...leaving.slice(0, SHOWN_DOUBTS), ...pairDoubts(drags)];
   const steps = method === "none" ? 0 : swiftNumber(setting("max_steps"));
-  return steps > 0 ? [...notes, ...drags.flatMap((drag, i) => lengthDoubts(drag, i, grid, steps, setting))] : notes;
+  if (!(steps > 0)) return notes;
+  return [...notes, ...drags.flatMap((drag, i) => lengthDoubts(drag, i, grid, steps, setting)).slice(0, SHOWN_DOUBTS)];
 }
 
 function pointText([x, y]) { return `(${plainNumber(x)}, ${plainNumber(y)})`; }
@@ -33,14 +37,14 @@ function leavingDoubts({ from, to }, i, frees) {
   return [];
 }
 
-/** Pairs of drags that contradict each other, the first ten. */
+/** Pairs of drags that contradict each other, the first ones. */
 function pairDoubts(drags) {
   const notes = [];
   for (let j = 0; j < drags.length; j++) {
     for (let i = 0; i < j; i++) {
       const why = conflict(drags[i], drags[j]);
       if (why) notes.push(`drags ${i + 1} and ${j + 1} ${why}`);
-      if (notes.length === 10) return notes;
+      if (notes.length === SHOWN_DOUBTS) return notes;
     }
   }
   return notes;

@@ -245,6 +245,20 @@ public struct JobPlan: Sendable {
         return grid
     }
 
+    /// The mask of a spec that has run; nil where it has none, or its files are not at hand.
+    ///
+    /// - Parameter folder: where the files lie that it names.
+    public static func mask(ofSpec bytes: [UInt8], picture: Image, folder: String) -> EditMask? {
+        guard let parsed = try? parseSpec(bytes, file: "spec.yaml") else { return nil }
+        var files: [String: String] = [:]
+        for case .file(let name) in parsed.spec.mask.map(\.value) where !name.contains("/") {
+            let file = PathCoding.text(of: name)
+            files[file] = "\(folder)/\(file)"
+        }
+        var notes: [String] = []
+        return try? mask(parsed, files, picture, Image.Limits(), &notes)
+    }
+
     private static func mask(
         _ parsed: ParsedSpec, _ files: [String: String], _ image: Image, _ limits: Image.Limits,
         _ notes: inout [String]

@@ -19,10 +19,9 @@ extension Image {
     /// stands for. Colours count by their opacity.
     public func reduced(toLongerSide longest: Int) -> Image {
         let longer = max(width, height)
-        let (w, h) =
-            longer <= longest
-            ? (width, height)
-            : (max(1, width * longest / longer), max(1, height * longest / longer))
+        let side = min(longest, longer)
+        guard side < longer || depth == 16 else { return self }
+        let (w, h) = (max(1, width * side / longer), max(1, height * side / longer))
         let columns = (0...w).map { $0 * width / w }
         let rows = (0...h).map { $0 * height / h }
         let shift = depth == 16 ? 257 : 1

@@ -128,6 +128,7 @@ final class JobLifecycle {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
                 try recordEnd(job, .published(folder))
+                showInGallery(job, .published(folder))
                 var fields = ["published_as": folder]
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
                 context.log.event(
@@ -181,10 +182,9 @@ final class JobLifecycle {
         }
         try history.add(job, outcome)
         context.metrics.countEnd(outcome)
-        showInGallery(job, outcome)
     }
 
-    /// Notes a job for the gallery. A failure is told and costs the job nothing.
+    /// Notes a job whose folder is there for the gallery. A failure is told and costs the job nothing.
     private func showInGallery(_ job: Job, _ outcome: JobHistory.Outcome) {
         guard context.configuration.gallery != nil else { return }
         do throws(FileError) {
@@ -207,10 +207,14 @@ final class JobLifecycle {
             let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
+            var place: String?
             try context.store.quarantine(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
                 try recordEnd(job, .failed(failure, folder))
+                place = folder
             }
+            // The gallery looks into the folder, which is there now.
+            if let place { showInGallery(job, .failed(failure, place)) }
             scheduler.forget(job)
             failures += 1
             context.metrics.countError(failure.code, isCrash ? .crash : .job)

@@ -6,6 +6,8 @@ import Settings
 struct DragDoubts {
     /// A drag longer than this part of the grid's longer side seldom takes its content all the way.
     private static let longestPart = 0.5
+    /// Sentences of one kind at most.
+    private static let shown = 10
 
     private let drags: [Drag]
 
@@ -18,10 +20,10 @@ struct DragDoubts {
     ///   - grid: the model's feature grid over the region; nil where the model is not known.
     ///   - steps: how many times the method may move a handle point; nil where it moves none.
     func notes(mask: EditMask?, grid: FeatureGrid?, settings: EditSettings, steps: Int?) -> [String] {
-        var notes = mask.map { leaving($0) } ?? []
-        notes += pairs()
-        if let grid, let steps { notes += lengths(grid, settings, steps) }
-        return notes
+        let leaving = mask.map { self.leaving($0) } ?? []
+        var notes = leaving.prefix(Self.shown) + pairs()
+        if let grid, let steps { notes += lengths(grid, settings, steps).prefix(Self.shown) }
+        return Array(notes)
     }
 
     // MARK: - The mask
@@ -51,7 +53,7 @@ struct DragDoubts {
 
     // MARK: - Two drags
 
-    /// Pairs of drags that contradict each other, the first ten.
+    /// Pairs of drags that contradict each other, the first ones.
     private func pairs() -> [String] {
         var notes: [String] = []
         for j in drags.indices {
@@ -59,7 +61,7 @@ struct DragDoubts {
                 if let why = conflict(drags[i], drags[j]) {
                     notes.append("drags \(i + 1) and \(j + 1) \(why)")
                 }
-                if notes.count == 10 { return notes }
+                if notes.count == Self.shown { return notes }
             }
         }
         return notes

@@ -39,7 +39,10 @@ struct ReportCurves {
     var series: [ReportRecord.Series] {
         guard let first = trajectory.iterations.first else { return [] }
         let span = "\(trajectory.iterations.count) steps"
-        let names = first.numbers.all.map(\.key)
+        // A record that was read has them in alphabetical order.
+        let names = first.numbers.all.map(\.key).sorted {
+            (Self.order.firstIndex(of: $0) ?? .max, $0) < (Self.order.firstIndex(of: $1) ?? .max, $1)
+        }
         var all = names.map { name in
             ReportRecord.Series(
                 title: Self.titles[name]?.title ?? name, meaning: Self.titles[name]?.meaning ?? "",
@@ -72,6 +75,8 @@ struct ReportCurves {
         guard let value, value.isFinite else { return nil }
         return Double(String(format: "%.4g", value))
     }
+
+    private static let order = ["motion_loss", "clip_loss", "cosine", "local_norm", "global_norm"]
 
     /// The numbers that people meet by name (docs/algorithm.md).
     private static let titles: [String: (title: String, meaning: String)] = [

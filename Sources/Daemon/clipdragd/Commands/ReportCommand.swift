@@ -55,10 +55,10 @@ struct ReportCommand: ParsableCommand {
                     message: "the picture has another size than the result, \(size.width)×\(size.height)",
                     file: sourcePath, hint: "Give the picture that was edited.")
             }
-            let spec = (try? files.read("\(place)/spec.yaml")).map { String(decoding: $0, as: UTF8.self) }
+            let spec = (try? files.read("\(place)/spec.yaml")) ?? []
             let report = try Report(
-                trajectory, spec: spec ?? "", source: source, edited: result,
-                mask: sourcePath.flatMap { mask(place, $0, configuration) },
+                trajectory, spec: String(decoding: spec, as: UTF8.self), source: source, edited: result,
+                mask: source.flatMap { mask(trajectory, spec, $0, sourcePath ?? "") },
                 recommended: recommended(trajectory.model.name), digests: trajectory.sha256.all)
             let path = out ?? "\(folder)/\(Report.fileName)"
             do throws(FileError) { try files.replace(path, Array(report.html.utf8), mode: 0o644) } catch {
@@ -100,15 +100,16 @@ struct ReportCommand: ParsableCommand {
         return EndedJobFolder(published: place, gallery: "/")?.sourcePath(nil, archives)
     }
 
-    /// The mask of the spec; nil where it has none or its file is not at hand.
-    private func mask(_ place: String, _ source: String, _ configuration: Configuration) -> EditMask? {
-        let plan = try? JobPlan(
-            spec: "\(place)/spec.yaml", image: source, isImageNeeded: true, recommended: [], model: "",
-            options: JobOptions(configuration))
-        guard let plan, let image = plan.image else { return nil }
-        let isAutomatic = plan.settings.autoMask && !plan.drags.isEmpty
-        let size = Size(height: image.height, width: image.width)
-        return plan.mask ?? (isAutomatic ? .around(plan.drags, size: size) : nil)
+    /// The mask of the spec, or the drags' surroundings; nil where there is none, or its file is not at hand.
+    private func mask(_ trajectory: Trajectory, _ spec: [UInt8], _ source: Image, _ path: String) -> EditMask?
+    {
+        if let mask = JobPlan.mask(ofSpec: spec, picture: source, folder: parent(path)) { return mask }
+        guard trajectory.settings.settings.autoMask, !trajectory.handles.isEmpty else { return nil }
+        let drags = trajectory.handles.map {
+            Drag(
+                from: ImagePoint(x: $0.from.x, y: $0.from.y), to: ImagePoint(x: $0.to.x, y: $0.to.y))
+        }
+        return .around(drags, size: Size(height: source.height, width: source.width))
     }
 
     /// The model's own values; nil where the model is not here.
