@@ -11,7 +11,7 @@ const FEWEST_CELLS = 4;
 function dragDoubts(drags, frees, grid, method, setting) {
   const leaving = frees ? drags.flatMap((drag, i) => leavingDoubts(drag, i, frees)) : [];
   const notes = [...leaving.slice(0, SHOWN_DOUBTS), ...pairDoubts(drags)];
-  const steps = method === "none" ? 0 : swiftNumber(setting("max_steps"));
+  const steps = method.steps === "max_steps" ? swiftNumber(setting("max_steps")) : method.steps;
   if (!(steps > 0)) return notes;
   return [...notes, ...drags.flatMap((drag, i) => lengthDoubts(drag, i, grid, steps, setting)).slice(0, SHOWN_DOUBTS)];
 }

@@ -18,8 +18,7 @@ function specNotes({ spec, marks }, editor) {
     const isKnown = mask.isGiven && mask.isKnown;
     const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
     const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
-    const method = spec.method ?? TABLES.methods[0].name;
-    notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, method, setting));
+    notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, methodNamed(spec.method), setting));
     if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
