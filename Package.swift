@@ -88,6 +88,8 @@ let package = Package(
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
+            name: "WebPages", dependencies: ["JSON"], path: "Sources/Daemon/WebPages", swiftSettings: strict),
+        .target(
             name: "DurableFiles",
             dependencies: ["CLinux", "Digests", "Failures", "PrintableText", system],
             path: "Sources/Daemon/DurableFiles",
@@ -110,10 +112,17 @@ let package = Package(
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "RegionEditing",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
-                "TensorCore", "Imaging", "Verdicts", system,
+                "ServiceConfiguration", "Settings", "SpecParser", "WebPages", "YAMLDocuments", "DragEditing",
+                "Diffusion", "TensorCore", "Imaging", "Verdicts", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
+        .target(
+            name: "Galleries",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles", "WebPages",
+                system,
+            ],
+            path: "Sources/Daemon/Galleries", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
@@ -125,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
+                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
+                "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
                 "DragEditing", "TensorCore", "Imaging", "Verdicts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -160,7 +170,15 @@ let package = Package(
         .testTarget(
             name: "EditJobsTests",
             dependencies: [
-                "DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser", "Verdicts",
+                "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "JobFiles",
+                "Settings", "SpecParser", "Verdicts",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GalleriesTests",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Galleries", "Imaging", "JSON", "JobFiles",
+                "TestSupport", "WebPages", system,
             ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),

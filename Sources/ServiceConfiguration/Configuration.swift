@@ -98,6 +98,8 @@ public struct Configuration: Sendable, Equatable {
     public var outputMode = 0o644
     /// A program that the daemon starts for every finished job.
     public var hook: String?
+    /// Folder of the gallery; nil: there is none.
+    public var gallery: String?
     /// The file for metrics.
     public var metricsFile: String?
     /// The preset of specs without one.

@@ -44,6 +44,10 @@ extension ConfigurationKey {
                 "a program that gets the JSON of each finished job on standard input, or a socket that does ([operations.md](operations.md)). One runs at a time, beside the queue, with five attempts of a minute each; the log gets the first 4 KiB that it prints. After a crash of the daemon it may get a job twice"
             ),
             ConfigurationKey(
+                "gallery", \.gallery, .path,
+                "folder of a page over all published and failed jobs, renewed after each job ([pages.md](pages.md)); outside every inbox and the outbox"
+            ),
+            ConfigurationKey(
                 "metrics_file", \.metricsFile, .path,
                 "file for node_exporter's textfile collector, replaced by one rename; names begin with `clipdragd_`"
             ),

@@ -81,6 +81,9 @@ import Testing
         "model.manifest": "EndToEndTests/ModelFetchTests.swift",
         "model.shape": "DiffusionTests/LoadingErrorTests.swift",
         "model.unsupported": "DiffusionTests/LoadingErrorTests.swift",
+        "gallery.busy": "EndToEndTests/GalleryTests.swift",
+        "report.trajectory": "EndToEndTests/PreviewAndReportTests.swift",
+        "report.other_picture": "EndToEndTests/PreviewAndReportTests.swift",
         "edit.budget": "DragEditingTests/MemoryAndBudgetTests.swift",
         "edit.settings": "DragEditingTests/EditErrorTests.swift",
         "edit.not_finite": "DragEditingTests/EditErrorTests.swift",
@@ -134,7 +137,7 @@ import Testing
         let documented = try String(
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
-            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command)\.[a-z_]+)`/
+            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|gallery|report)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)

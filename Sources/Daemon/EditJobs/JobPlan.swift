@@ -142,7 +142,16 @@ public struct JobPlan: Sendable {
             parsed, settings, drags: drags, mask: mask,
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
-        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
+        let features = grid.map { Self.features(region, $0) }
+        if let features {
+            notes += method.notes(drags.map { HandlePoint($0, on: features) }, settings)
+        }
+        let steps = method.cost(settings).steps
+        notes += DragDoubts(drags).notes(
+            mask: mask, grid: features, settings: settings, steps: steps > 0 ? steps : nil)
+        if let mask {
+            notes += MaskDoubts.size(of: region.cropped(mask), latent: latentSize(model))
+        }
     }
 
     private static func picture(
@@ -235,14 +244,26 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// The handle points of the drags on the model's feature grid.
-    private static func handles(
-        _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
-    ) -> [HandlePoint] {
+    /// The model's feature grid over a region.
+    private static func features(_ region: EditRegion, _ model: (native: Int, multiple: Int)) -> FeatureGrid {
         let working = WorkingSize.of(region.size, native: model.native, multiple: model.multiple)
         var grid = FeatureGrid(working: working, image: region.size)
         grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
-        return drags.map { HandlePoint($0, on: grid) }
+        return grid
+    }
+
+    /// The mask of a spec that has run; nil where it has none, or its files are not at hand.
+    ///
+    /// - Parameter folder: where the files lie that it names.
+    public static func mask(ofSpec bytes: [UInt8], picture: Image, folder: String) -> EditMask? {
+        guard let parsed = try? parseSpec(bytes, file: "spec.yaml") else { return nil }
+        var files: [String: String] = [:]
+        for case .file(let name) in parsed.spec.mask.map(\.value) where !name.contains("/") {
+            let file = PathCoding.text(of: name)
+            files[file] = "\(folder)/\(file)"
+        }
+        var notes: [String] = []
+        return try? mask(parsed, files, picture, Image.Limits(), &notes)
     }
 
     private static func mask(
@@ -263,7 +284,7 @@ public struct JobPlan: Sendable {
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
                     .image
                 let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
-                notes += file.notes
+                notes += file.notes + MaskDoubts.noise(in: file.mask, named: name)
                 for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
             case .rectangle(let x, let y, let w, let h):
                 shapes.append(

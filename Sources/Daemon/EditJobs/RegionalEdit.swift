@@ -82,6 +82,15 @@ extension Size {
 }
 
 extension JobPlan {
+    /// The part of the picture that the edit works on, in words; nil without a picture.
+    public var regionText: String? {
+        guard let region, let image else { return nil }
+        guard region != EditRegion(whole: Size(height: image.height, width: image.width)) else {
+            return "the whole picture"
+        }
+        return "\(region.size.text) pixels at (\(region.x), \(region.y))"
+    }
+
     /// The region that a spec names, checked against its picture and its drags.
     ///
     /// - Parameters:

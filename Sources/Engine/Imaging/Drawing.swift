@@ -49,7 +49,7 @@ extension Image {
     }
 
     /// Mixes a colour in wherever a signed distance is below half a pixel.
-    private mutating func paint(
+    mutating func paint(
         _ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ colour: Colour,
         _ distance: (Double, Double) -> Double
     ) {

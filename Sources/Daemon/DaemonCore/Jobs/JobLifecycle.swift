@@ -14,18 +14,20 @@ final class JobLifecycle {
     private let inboxes: Inboxes
     private let history: JobHistory
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     /// Jobs that have failed since the start.
     private(set) var failures = 0
 
     init(
         _ context: DaemonContext, _ scheduler: Scheduler, _ inboxes: Inboxes, _ history: JobHistory,
-        _ hook: CompletionHook
+        _ hook: CompletionHook, _ gallery: GalleryUpdates
     ) {
         self.context = context
         self.scheduler = scheduler
         self.inboxes = inboxes
         self.history = history
         self.hook = hook
+        self.gallery = gallery
     }
 
     private var now: Double { ServiceClock.now }
@@ -129,6 +131,7 @@ final class JobLifecycle {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
                 try recordEnd(job, .published(folder))
+                showInGallery(job, .published(folder))
                 var fields = ["published_as": folder]
                 fields["verdict"] = job.verdict?.words
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
@@ -203,6 +206,16 @@ final class JobLifecycle {
         context.metrics.countEnd(outcome, job.verdict)
     }
 
+    /// Notes a job whose folder is there for the gallery. A failure is told and costs the job nothing.
+    private func showInGallery(_ job: Job, _ outcome: JobHistory.Outcome) {
+        guard context.configuration.gallery != nil else { return }
+        do throws(FileError) {
+            try gallery.add(EndedJob(job, outcome), picture: job.image.map { "\(job.claim)/\($0)" })
+        } catch {
+            context.log.write(.warning, "the gallery will not show this job: \(error)", ["job": job.id])
+        }
+    }
+
     // MARK: - Failing
 
     /// Fails a job: moves its inputs below `failed`, with the error.
@@ -216,10 +229,14 @@ final class JobLifecycle {
             let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
+            var place: String?
             try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
                 try recordEnd(job, .failed(failure, folder))
+                place = folder
             }
+            // The gallery looks into the folder, which is there now.
+            if let place { showInGallery(job, .failed(failure, place)) }
             scheduler.forget(job)
             inboxes[job.inbox]?.checkLeft(job.inputs, context.files)
             failures += 1

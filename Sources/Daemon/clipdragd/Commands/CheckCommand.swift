@@ -18,10 +18,12 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check specs and show what an edit would do.")
 
-    @Argument(help: "The specs.")
+    @Argument(help: "The specs.", completion: Completions.spec)
     var specs: [String]
 
-    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    @Option(
+        help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"),
+        completion: Completions.picture)
     var image: String?
 
     @Flag(
@@ -107,6 +109,7 @@ struct CheckCommand: ParsableCommand {
             plan.mask != nil || !spec.mask.isEmpty
             ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
         lines.append("  mask       \(mask)")
+        if let region = plan.regionText { lines.append("  region     \(region)") }
         lines.append(
             "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
         )
