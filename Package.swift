@@ -150,7 +150,11 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
-            name: "EditJobsTests", dependencies: ["EditJobs", "JSON", "Settings", "SpecParser"],
+            name: "EditJobsTests",
+            dependencies: [
+                "Diffusion", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "ModelManagement",
+                "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
+            ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),

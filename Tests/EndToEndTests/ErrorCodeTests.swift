@@ -78,6 +78,7 @@ import Testing
         "model.manifest": "EndToEndTests/ModelFetchTests.swift",
         "model.shape": "DiffusionTests/LoadingErrorTests.swift",
         "model.unsupported": "DiffusionTests/LoadingErrorTests.swift",
+        "config.vocabulary": "EditJobsTests/CaptionTests.swift",
         "edit.budget": "DragEditingTests/MemoryAndBudgetTests.swift",
         "edit.settings": "DragEditingTests/EditErrorTests.swift",
         "edit.not_finite": "DragEditingTests/EditErrorTests.swift",

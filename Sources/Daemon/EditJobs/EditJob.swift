@@ -85,7 +85,9 @@ public struct EditJob {
         var plan = plan
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
-            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath) {
+            ?? CaptionChain(model, options.captions, early: options.earlyCaptions, cache: cache).caption(
+                pixels, path: imagePath
+            ) {
                 plan.notes.append($0)
                 warn($0)
             }

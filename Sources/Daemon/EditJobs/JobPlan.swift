@@ -28,8 +28,10 @@ public struct JobOptions: Sendable {
     public var output = OutputOptions()
     /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
-    /// Ways to describe a picture.
-    public var captions: [Configuration.Captioner] = [.clip, .template]
+    /// How pictures without a source prompt are described.
+    public var captions = Configuration.Captions()
+    /// What captioning programs with a network have said already.
+    public var earlyCaptions = EarlyCaptions()
     /// Bounds of pictures.
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
@@ -105,6 +107,7 @@ public struct JobPlan: Sendable {
         output = spec.output.filled(from: options.output)
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
+            + PlanNotes.unknownWords(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
@@ -135,7 +138,10 @@ public struct JobPlan: Sendable {
             parsed, settings, drags: drags, mask: mask,
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
-        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
+        if let grid {
+            let handles = Self.handles(drags, region, grid)
+            notes += PlanNotes.grid(handles) + method.notes(handles, settings)
+        }
     }
 
     private static func picture(
