@@ -164,7 +164,8 @@ private func path(_ node: YAMLNode, _ what: String, _ decoder: DocumentDecoder) 
 }
 
 /// A list of captioners, or a mapping of `use`, such a list, and `vocabulary`.
-private func captions(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> Configuration.Captions {
+private func captions(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> Configuration.Captions
+{
     var captions = Configuration.Captions()
     guard case .mapping(let members, _) = node, !members.isEmpty else {
         captions.captioners = try captioners(node, "`captions`", decoder)

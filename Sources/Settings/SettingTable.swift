@@ -49,7 +49,8 @@ extension Setting {
         ),
         Setting(
             "clip_views", \.clipViews, .integer(1...64),
-            "Number of views that CLIP sees in each drag step: the whole picture, and crops of it by the seed."),
+            "Number of views that CLIP sees in each drag step: the whole picture, and crops of it by the seed."
+        ),
         Setting(
             "clip_area", \.clipArea, .number(0.01...1),
             "Part of the latent in which the text gradient acts: where it is strongest."),
@@ -85,7 +86,8 @@ extension Setting {
             "Whether the result keeps the source's own pixels where the edit changes nothing."),
         Setting(
             "patience", \.patience, .integer(1...10000),
-            "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."),
+            "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."
+        ),
         Setting(
             "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),
         Setting(

@@ -38,7 +38,9 @@ import Testing
         let seen = view.of(Variable(image)).value
         #expect(seen.shape == [1, 8, 8, 3])
         for (row, column, c) in [(0, 0, 0), (3, 5, 1), (7, 7, 2)] {
-            #expect(seen.values[3 * (row * 8 + column) + c] == image.values[3 * ((row + 1) * 10 + 9 - column) + c])
+            #expect(
+                seen.values[3 * (row * 8 + column) + c] == image.values[3 * ((row + 1) * 10 + 9 - column) + c]
+            )
         }
     }
 
@@ -93,7 +95,9 @@ import Testing
             guidance.loss(Variable(image + step * way), step: 2).value
         }
         let quotient = (moved(0.01) - moved(-0.01)) / 0.02
-        #expect(abs(quotient - slope.dot(way)) < 0.02 * abs(quotient) + 1e-4, "\(value): \(quotient), \(slope.dot(way))")
+        #expect(
+            abs(quotient - slope.dot(way)) < 0.02 * abs(quotient) + 1e-4,
+            "\(value): \(quotient), \(slope.dot(way))")
     }
 
     @Test func `one whole view and the global loss are eq. 4 to the last bit`() throws {
@@ -101,7 +105,8 @@ import Testing
         let guide = try #require(model.guide)
         let wish = guide.embedding(of: "two birds")
         let image = Variable(picture(40, 48, seed: 7))
-        let one = TextGuidance(guide.clip, wish: wish, EditSettings(), seed: 5, origin: nil).loss(image, step: 0)
+        let one = TextGuidance(guide.clip, wish: wish, EditSettings(), seed: 5, origin: nil).loss(
+            image, step: 0)
         let plain = ClipGuidance(guide.clip, target: wish, weight: 300).loss(image)
         #expect(one.value == plain.value && one.seeds[0].1.values == plain.cotangent.values)
     }

@@ -31,9 +31,12 @@ import Testing
     }
 
     /// scripts/make_caption_pictures.py draws the forty names by chance.
-    @Test func `of forty pictures with known names the first answer is right in 24, and one of five in 34`() throws {
+    @Test func `of forty pictures with known names the first answer is right in 24, and one of five in 34`()
+        throws
+    {
         let names = try JSONDecoder().decode(
-            [String].self, from: Data(contentsOf: Self.root.appending(path: "Tests/Fixtures/captions/names.json")))
+            [String].self,
+            from: Data(contentsOf: Self.root.appending(path: "Tests/Fixtures/captions/names.json")))
         #expect(names.count == 40)
         let vocabulary = try #require(try Vocabulary(configured: nil, model: Self.starter))
         let ranking = try ranking(vocabulary)
@@ -52,7 +55,8 @@ import Testing
         let vocabulary = try Vocabulary(
             "[things]\napple\npenguin\n[attributes]\nred\ngreen\nbrown\n", file: "v.txt")
         let ranking = try ranking(vocabulary)
-        #expect(ranking.caption(of: try Self.picture("examples/bench/warp-red-apple/image.png")) == "red apple")
+        #expect(
+            ranking.caption(of: try Self.picture("examples/bench/warp-red-apple/image.png")) == "red apple")
         #expect(ranking.caption(of: try Self.picture("examples/penguin.png")) == "penguin")
     }
 
@@ -60,7 +64,9 @@ import Testing
         let vocabulary = try Vocabulary(
             "# comment\n[templates]\na photo of a {}\na {}\nthe {}\n[things]\n  owl \n[scenes]\nbeach\n[attributes]\nred\n",
             file: "v.txt")
-        #expect(vocabulary.things == ["owl"] && vocabulary.scenes == ["beach"] && vocabulary.attributes == ["red"])
+        #expect(
+            vocabulary.things == ["owl"] && vocabulary.scenes == ["beach"] && vocabulary.attributes == ["red"]
+        )
         #expect(vocabulary.texts(of: "owl") == ["a photo of an owl", "an owl", "the owl"])
         #expect(vocabulary.texts(of: "beach") == ["a photo of a beach", "a beach", "the beach"])
         #expect(try Vocabulary("cat\ndog\n", file: "v.txt").texts(of: "cat") == ["cat"])
@@ -74,12 +80,15 @@ import Testing
         let path = Self.root.appending(path: "Models/vocabulary.txt").path(percentEncoded: false)
         let vocabulary = try #require(try Vocabulary(configured: path, model: ""))
         let phrases = vocabulary.things + vocabulary.scenes
-        #expect(phrases.count >= 1500 && vocabulary.attributes.count >= 100 && vocabulary.templates.count >= 3)
+        #expect(
+            phrases.count >= 1500 && vocabulary.attributes.count >= 100 && vocabulary.templates.count >= 3)
         #expect(Set(phrases).count == phrases.count)
         #expect(Set(vocabulary.attributes).count == vocabulary.attributes.count)
     }
 
-    @Test func `a model without a list of its own uses the installed one, and the starter keeps its own`() throws {
+    @Test func `a model without a list of its own uses the installed one, and the starter keeps its own`()
+        throws
+    {
         let folder = FileManager.default.temporaryDirectory.appending(path: "caption-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

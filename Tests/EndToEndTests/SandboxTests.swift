@@ -77,7 +77,9 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/elsewhere/x"))
     }
 
-    @Test func `a captioning program with a network opens sockets, and its answer reaches the sandbox`() throws {
+    @Test func `a captioning program with a network opens sockets, and its answer reaches the sandbox`()
+        throws
+    {
         let text = "captions: [{command: [\(probe)], network: true}]\n"
         try text.write(toFile: config, atomically: true, encoding: .utf8)
         let worker = try work(image: "\(folder.path)/claim/cat.png", config: ["--config", config])

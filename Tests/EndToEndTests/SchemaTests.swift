@@ -89,7 +89,8 @@ import TestSupport
         #expect(schema.problems(try json(captions)) == [])
         for bad in [
             #"{"outbx": "/out"}"#, #"{"workers": 0}"#, #"{"inboxes": [{"watch": "poll"}]}"#,
-            #"{"output_mode": "644"}"#, #"{"captions": {"vocabulary": "words.txt"}}"#, #"{"captions": {"used": []}}"#,
+            #"{"output_mode": "644"}"#, #"{"captions": {"vocabulary": "words.txt"}}"#,
+            #"{"captions": {"used": []}}"#,
         ] {
             #expect(schema.problems(try json(bad)) != [], "\(bad)")
         }

@@ -50,10 +50,11 @@ import Testing
 
     @Test func `words that the model was not trained on are told`() throws {
         #expect(
-            try notes("prompt: {source: a purring rabbit, edit: \"A Rabbit's quokka, purring purring\"}\n") == [
-                "the model was not trained on a word of `prompt.source`: `purring`",
-                "the model was not trained on words of `prompt.edit`: `quokka`, `purring`",
-            ])
+            try notes("prompt: {source: a purring rabbit, edit: \"A Rabbit's quokka, purring purring\"}\n")
+                == [
+                    "the model was not trained on a word of `prompt.source`: `purring`",
+                    "the model was not trained on words of `prompt.edit`: `quokka`, `purring`",
+                ])
         #expect(try notes("prompt: {source: a rabbit face, edit: crying rabbit face}\n") == [])
     }
 

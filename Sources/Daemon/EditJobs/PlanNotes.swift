@@ -91,7 +91,8 @@ enum PlanNotes {
             !flat.contains(i) && ground.map { image.has($0, around: drags[i].handle) } ?? false
         }
         if let places = named(beside, drags) {
-            notes.append("\(places) on the picture's plain background: what lies beside the content is dragged")
+            notes.append(
+                "\(places) on the picture's plain background: what lies beside the content is dragged")
         }
         if let places = named(flat, drags) {
             notes.append(
@@ -151,7 +152,8 @@ extension Image {
 
     /// The colour of the picture's rim, where nine tenths of the rim have it.
     fileprivate var ground: [Int]? {
-        let rim = (0..<width).flatMap { [$0, (height - 1) * width + $0] }
+        let rim =
+            (0..<width).flatMap { [$0, (height - 1) * width + $0] }
             + (0..<height).flatMap { [$0 * width, $0 * width + width - 1] }
         let ground = (0..<3).map { channel in
             let sorted = rim.map { Int(samples[3 * $0 + channel]) }.sorted()

@@ -18,7 +18,9 @@ public struct DiffusionModel: Sendable {
         public func embedding(of text: String) -> Tensor { embeddings(of: [text]) }
 
         /// E_T of several texts, `(texts, width)`, not normalised.
-        public func embeddings(of texts: [String]) -> Tensor { clip.embeddings(ofTexts: texts.map(tokenizer.ids)) }
+        public func embeddings(of texts: [String]) -> Tensor {
+            clip.embeddings(ofTexts: texts.map(tokenizer.ids))
+        }
     }
 
     /// The folder.

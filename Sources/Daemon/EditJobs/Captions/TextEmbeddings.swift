@@ -1,5 +1,6 @@
 import Diffusion
 import Digests
+import DurableFiles
 import Failures
 import TensorCore
 
@@ -43,7 +44,10 @@ struct TextEmbeddings {
         let values = guide.embeddings(of: texts).values
         let rows = phrases.indices.flatMap { phrase -> [Float] in
             let each = (0..<count).map { template in
-                unit(Array(values[(phrase * count + template) * width..<(phrase * count + template + 1) * width]))
+                unit(
+                    Array(
+                        values[(phrase * count + template) * width..<(phrase * count + template + 1) * width])
+                )
             }
             return unit((0..<width).map { c in each.reduce(0) { $0 + $1[c] } })
         }

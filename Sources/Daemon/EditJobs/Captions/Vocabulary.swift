@@ -40,7 +40,8 @@ struct Vocabulary: Sendable, Equatable {
             switch section {
             case "[templates]":
                 guard line.contains("{}") else {
-                    throw failure("the template `\(line)` has no {}", "Write a template such as: a photo of a {}")
+                    throw failure(
+                        "the template `\(line)` has no {}", "Write a template such as: a photo of a {}")
                 }
                 templates.append(line)
             case "[things]": things.append(line)

@@ -56,7 +56,9 @@ public struct CLIPDrag: DragMethod {
         guard let guide = model.guide, let wish = task.wish else { return nil }
         var origin: TextGuidance.Origin?
         if settings.clipLoss == .direction {
-            guard task.hasEditPrompt, let picture = task.picture, let text = task.described else { return nil }
+            guard task.hasEditPrompt, let picture = task.picture, let text = task.described else {
+                return nil
+            }
             origin = TextGuidance.Origin(picture: picture, text: text)
         }
         return TextGuidance(guide.clip, wish: wish, settings, seed: task.seed, origin: origin)

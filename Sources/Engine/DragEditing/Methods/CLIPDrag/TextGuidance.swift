@@ -42,7 +42,8 @@ struct TextGuidance: Sendable {
         let share = weight / Double(views.count)
         let losses = views.map { view -> (value: Double, embedding: Variable, cotangent: Tensor) in
             guard let origin else {
-                return ClipGuidance(clip, target: wish, weight: share, shifted: isShifted).loss(view.of(image))
+                return ClipGuidance(clip, target: wish, weight: share, shifted: isShifted).loss(
+                    view.of(image))
             }
             let embedding = clip.embedding(of: view.of(image), shifted: isShifted)
             let source = clip.embedding(of: view.of(Variable(origin.picture)), shifted: isShifted).value
