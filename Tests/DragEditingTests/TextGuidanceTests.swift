@@ -123,20 +123,20 @@ import Testing
         let second = area.limited(Tensor([1, 6, 6, 2], others)).values
         #expect((0..<36).filter { second[2 * $0] != 0 } == [14, 15, 20, 21])
         var whole = TextArea(1)
-        #expect(whole.limited(Tensor([1, 6, 6, 2], values)).values == values)
+        let all = whole.limited(Tensor([1, 6, 6, 2], values)).values
+        #expect(all == values)
     }
 
     @Test func `patience counts each handle that is on its way`() {
-        var patience = Patience(limit: 2, reach: 1)
-        // The first comes nearer while the second drifts away: their sum grows, and the drag goes on.
-        #expect(!patience.isExhausted(by: [9, 5]))
-        for step in 1...5 { #expect(!patience.isExhausted(by: [9 - Double(step), 5 + 2 * Double(step)])) }
-        // A handle that has arrived is no longer waited for.
-        #expect(!patience.isExhausted(by: [0.9, 15]))
-        #expect(!patience.isExhausted(by: [0.5, 15]))
-        #expect(!patience.isExhausted(by: [0.2, 15]))
-        #expect(patience.isExhausted(by: [0.1, 15]))
-        var never = Patience(limit: nil, reach: 1)
-        #expect((0..<100).allSatisfy { _ in !never.isExhausted(by: [3]) })
+        func ends(_ limit: Int?, _ steps: [[Double]]) -> [Bool] {
+            var patience = Patience(limit: limit, reach: 1)
+            return steps.map { patience.isExhausted(by: $0) }
+        }
+        // The first comes nearer while the second drifts away: their sum grows, and the drag goes on. Once the first has
+        // arrived, it is no longer waited for.
+        let drifting: [[Double]] = [[9, 5], [8, 7], [7, 9], [6, 11], [5, 13]]
+        let arrived: [[Double]] = [[0.9, 15], [0.5, 15], [0.2, 15], [0.1, 15]]
+        #expect(ends(2, drifting + arrived) == Array(repeating: false, count: 8) + [true])
+        #expect(ends(nil, Array(repeating: [3], count: 100)) == Array(repeating: false, count: 100))
     }
 }

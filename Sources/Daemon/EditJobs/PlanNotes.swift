@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Foundation
 import Imaging
 import Settings
 import SpecParser
@@ -48,8 +49,8 @@ enum PlanNotes {
             guard !unknown.isEmpty else { return nil }
             let shown = unknown.prefix(5).map { "`\($0)`" }.joined(separator: ", ")
             let more = unknown.count > 5 ? " and \(unknown.count - 5) more" : ""
-            return
-                "the model was not trained on \(unknown.count == 1 ? "a word" : "words") of `\(name)`: \(shown)\(more)"
+            let words = unknown.count == 1 ? "a word" : "words"
+            return "the model was not trained on \(words) of `\(name)`: \(shown)\(more)"
         }
     }
 
@@ -62,7 +63,9 @@ enum PlanNotes {
         if !still.isEmpty && still.count < handles.count {
             let drags = still.map { String($0 + 1) }.joined(separator: ", ")
             notes.append(
-                "on the model's grid \(still.count == 1 ? "drag" : "drags") \(drags) \(still.count == 1 ? "ends where it begins" : "end where they begin"): it is too short to be seen"
+                still.count == 1
+                    ? "on the model's grid drag \(drags) ends where it begins: it is too short to be seen"
+                    : "on the model's grid drags \(drags) end where they begin: they are too short to be seen"
             )
         }
         for i in handles.indices {
@@ -152,14 +155,15 @@ extension Image {
 
     /// The colour of the picture's rim, where nine tenths of the rim have it.
     fileprivate var ground: [Int]? {
-        let rim =
-            (0..<width).flatMap { [$0, (height - 1) * width + $0] }
-            + (0..<height).flatMap { [$0 * width, $0 * width + width - 1] }
-        let ground = (0..<3).map { channel in
+        let rows = (0..<height).flatMap { row in [row * width, row * width + width - 1] }
+        let columns = (0..<width).flatMap { column in [column, (height - 1) * width + column] }
+        let rim: [Int] = rows + columns
+        let ground = (0..<3).map { (channel: Int) -> Int in
             let sorted = rim.map { Int(samples[3 * $0 + channel]) }.sorted()
             return sorted[sorted.count / 2]
         }
-        return 10 * rim.count { isNear(ground, $0) } >= 9 * rim.count ? ground : nil
+        let same = rim.count { isNear(ground, $0) }
+        return 10 * same >= 9 * rim.count ? ground : nil
     }
 
     /// Whether a pixel has a colour, but for the noise of a JPEG.
