@@ -131,7 +131,10 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            name: "generate",
+            dependencies: [
+                "Digests", "JSON", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+            ],
             path: "Sources/Generate",
             swiftSettings: strict),
 
@@ -152,8 +155,8 @@ let package = Package(
         .testTarget(
             name: "EditJobsTests",
             dependencies: [
-                "Diffusion", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "ModelManagement",
-                "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles",
+                "ModelManagement", "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
             ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),

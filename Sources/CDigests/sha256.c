@@ -39,7 +39,7 @@ void cd_sha256_block_plain(uint32_t h[8], const uint8_t p[64]) {
 }
 
 #if defined(__x86_64__)
-/* The same by the CPU's own instructions, four rounds at a time. They hold the state as {a, b, e, f} and {c, d, g, h}. */
+/* The same with the CPU's SHA instructions, four rounds at a time. They hold the state as {a, b, e, f} and {c, d, g, h}. */
 __attribute__((target("sha,sse4.1"))) static void block_sha(uint32_t h[8], const uint8_t p[64]) {
     const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
     const __m128i abef0 = _mm_set_epi32((int)h[0], (int)h[1], (int)h[4], (int)h[5]);
@@ -71,7 +71,7 @@ static int has_sha(void) {
 
 void cd_sha256_block(uint32_t h[8], const uint8_t p[64]) {
 #if defined(__x86_64__)
-    static int known;  /* 0: not asked yet; asking twice does no harm */
+    static int known;  /* 0: not known yet. Two threads may both find out; that does no harm. */
     int is_there = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (!is_there) __atomic_store_n(&known, is_there = has_sha() ? 1 : -1, __ATOMIC_RELAXED);
     if (is_there > 0) {

@@ -7,7 +7,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-#define SCANS_MAX 500      /* a progressive file of more is a bomb: every scan costs a whole pass */
+#define SCANS_MAX 500      /* a progressive file with more is a bomb: every scan costs a whole pass */
 #define EXTRANEOUS_MAX 1000 /* bytes that no decoder used; cameras pad with a few, a hole leaves thousands */
 #define ZEROS_MAX 512       /* bytes of zero in a scan whose codes do not allow them */
 
@@ -36,7 +36,7 @@ static void on_error(j_common_ptr info) {
     case JERR_BAD_PRECISION:
     case JERR_COMPONENT_COUNT:
     case JERR_CONVERSION_NOTIMPL:
-    case JERR_EMPTY_IMAGE: /* its height stands behind its rows */
+    case JERR_EMPTY_IMAGE: /* the file gives its height after its rows */
     case JERR_SOF_UNSUPPORTED: f->status = CI_UNSUPPORTED; break;
     case JERR_OUT_OF_MEMORY: f->status = CI_NO_MEMORY; break;
     default:
@@ -45,7 +45,7 @@ static void on_error(j_common_ptr info) {
     longjmp(f->escape, 1);
 }
 
-/* Whether bytes that no decoder used are the rest of a scan, or zeros that nothing was written over, and not what some
+/* Whether bytes that no decoder used are the rest of a scan, or zeros that nobody overwrote, and not what some
  * phones put behind a picture. No marker stands in them: libjpeg stops at one. */
 static int is_scan_data(const uint8_t *bytes, size_t size) {
     size_t stuffed = 0, zeros = 0;
@@ -77,7 +77,8 @@ static void on_extraneous(j_decompress_ptr info, failure *f) {
     on_error((j_common_ptr)info);
 }
 
-/* Decoding would go on with grey after a warning about missing or broken data; here it ends. The others are counted. */
+/* After a warning about missing or broken data libjpeg would go on with grey; this ends the decoding. It counts other
+ * warnings. */
 static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;
     failure *f = (failure *)info->err;
@@ -113,7 +114,7 @@ static void fail(j_decompress_ptr info, ci_status status, const char *text) {
     longjmp(f->escape, 1);
 }
 
-/* A downloader that writes the parts of a file out of order leaves zeros. In a scan of Huffman codes they stand for flat
+/* A downloader that writes the parts of a file out of order leaves zeros. In a scan of Huffman codes they mean flat
  * ground only where the first code of each table says so. */
 static int has_hole(j_decompress_ptr info, const uint8_t *scan, const uint8_t *end) {
     if (info->progressive_mode || info->arith_code) return 0;
@@ -132,7 +133,7 @@ static int has_hole(j_decompress_ptr info, const uint8_t *scan, const uint8_t *e
     return 0;
 }
 
-/* Whether something of each component came, and of a progressive file without an end marker every bit. */
+/* Whether some data of each component came; of a progressive file without an end marker, every bit of them. */
 static void check_components(j_decompress_ptr info, int ended) {
     if (ended && info->arith_code) fail(info, CI_TRUNCATED, "no end marker");
     for (int c = 0; c < info->num_components; c++) {
@@ -142,7 +143,7 @@ static void check_components(j_decompress_ptr info, int ended) {
     }
 }
 
-/* Inks as the file has them become RGB. Adobe's marker means that they are stored inverted: 255 is none. */
+/* Turns the file's inks into RGB. With Adobe's marker they are inverted: 255 means no ink. */
 static void inks_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t count, int is_inverted) {
     uint8_t flip = is_inverted ? 0 : 255;
     for (size_t i = 0; i < count; i++)
@@ -176,7 +177,7 @@ ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, c
     if (setjmp(f.escape)) {
         free(line);
         jpeg_destroy_decompress(&info);
-        if (f.has_rows && !f.is_damaged) { /* what is wrong stands behind the last row */
+        if (f.has_rows && !f.is_damaged) { /* the fault lies after the last row */
             out->is_unfinished = f.ended ? 1 : 2;
             out->warnings = f.warnings;
             return CI_OK;

@@ -36,7 +36,7 @@ static void on_error(png_structp png, png_const_charp text) {
     longjmp(f->escape, 1);
 }
 
-/* Without its tRNS another picture would come out: "tRNS: …" means that libpng drops it. Anything else that it passes over
+/* "tRNS: …" means that libpng drops that chunk, and without it the picture would differ. Any other warning that it passes over
  * is counted. */
 static void on_read_warning(png_structp png, png_const_charp text) {
     failure *f = png_get_error_ptr(png);
@@ -74,7 +74,7 @@ static void write_bytes(png_structp png, png_bytep from, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-/* Whether every chunk up to IEND lies within the file: libpng takes the memory for one before it reads it. */
+/* Whether every chunk up to IEND lies within the file: libpng allocates a chunk's memory before it reads the chunk. */
 static int chunks_fit(const uint8_t *bytes, size_t size) {
     size_t at = 8;
     while (size >= 12 && at <= size - 12) {
@@ -86,7 +86,7 @@ static int chunks_fit(const uint8_t *bytes, size_t size) {
     return 0;
 }
 
-/* What is no part of the samples is read elsewhere (PNGTags.swift): libpng skips it, whatever is wrong with it. */
+/* PNGTags.swift reads everything but the samples: libpng skips those chunks, even damaged ones. */
 static void skip_ancillary_chunks(png_structp png) {
 #ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
     static const png_byte names[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB"
@@ -95,7 +95,7 @@ static void skip_ancillary_chunks(png_structp png) {
 #endif
 }
 
-/* Everything becomes grey or RGB of 8 or 16 bits, with alpha where the file has any transparency. */
+/* Every picture becomes grey or RGB of 8 or 16 bits, with alpha where the file has any transparency. */
 static void expand(png_structp png, png_infop info) {
     png_set_expand(png);
     if (png_get_bit_depth(png, info) == 16) {
@@ -165,7 +165,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
 
 static void write_tags(png_structp png, png_infop info, const ci_tags *tags) {
 #ifdef PNG_SKIP_sRGB_CHECK_PROFILE
-    /* Of the widespread sRGB profiles libpng refuses some for what they say of themselves; any reader takes them. */
+    /* libpng refuses some of the widespread sRGB profiles for their headers; other readers accept them. */
     png_set_option(png, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
 #endif
     if (tags->icc_size) png_set_iCCP(png, info, "ICC profile", 0, tags->icc, (png_uint_32)tags->icc_size);

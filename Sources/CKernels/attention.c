@@ -1,9 +1,9 @@
-/* Attention in tiles of keys and queries with a running softmax; the gradient makes each tile's probabilities again
- * from the saved log of the sums, so that no (queries, keys) map is ever held.
+/* Attention in tiles of keys and queries with a running softmax. The gradient computes each tile's probabilities again
+ * from the saved log of the sums, so nothing ever holds a (queries, keys) map.
  *
- * In a tile the queries are the columns, S^T = K q^T: keys and values are read where they lie, as rows of A; a tile
+ * In a tile the queries are the columns, S^T = K q^T: the kernel reads keys and values in place, as rows of A; a tile
  * of probabilities is at once the packed panel of one product (y^T = V^T P^T, dq^T = K^T dS^T) and the rows of
- * another (dv = P^T dy, dk = dS^T q); and the softmax works on vectors of queries. */
+ * another (dv = P^T dy, dk = dS^T q); the softmax works on vectors of queries. */
 #include "CKernels.h"
 #include "indices.h"
 #include "measure.h"
@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES 64 /* of a block: whole panels on every path */
-#define KEYS 126   /* of a tile: whole tiles of rows on every path */
+#define QUERIES 64 /* queries of a block: whole panels on every path */
+#define KEYS 126   /* keys of a tile: whole tiles of rows on every path */
 #define PANELS_MAX (QUERIES / 8)
-#define TASKS 32   /* of a gradient, at least, where they can be had */
+#define TASKS 32   /* tasks of a gradient, at least, where there is enough work */
 #define PARTS_MAX 8
 
 typedef struct {
@@ -31,15 +31,16 @@ typedef struct {
      * those are pairs, the rows of keys and values as pairs too. */
     float *turned;
     uint32_t *paired_keys, *paired_values;
-    float *shares; /* dq of all parts but the first, until they are added up */
+    float *shares; /* dq of all parts except the first, until the sum */
     const ck_tile_kernel *kernel;
-    const ck_tile_bf16_kernel *bf16; /* NULL: f32; else panels hold pairs */
+    const ck_tile_bf16_kernel *bf16; /* NULL: f32; else panels hold pairs of bf16 */
 } attention_job;
 
 static size_t channels(const ck_attention *p) { return p->heads * p->head_width; }
 static size_t kv_sample(const ck_attention *p, size_t sample) { return p->kv_samples == 1 ? 0 : sample; }
 
-/* Sets of work in the gradient: per sample, or one where keys that all samples read get gradients. */
+/* Sets of work in the gradient: one for each sample, or a single one where all samples read the same keys and these get
+ * gradients. */
 static size_t key_sets(const attention_job *j) { return j->dk && j->p->kv_samples == 1 ? 1 : j->p->samples; }
 
 static attention_job make_job(const ck_attention *p, const float *q, const float *k, const float *v) {
@@ -59,12 +60,12 @@ typedef struct {
     const uint32_t *paired;
 } row_set;
 
-/* Floats' room of a packed panel of a product that deep. */
+/* Size in floats of a packed panel, for a product of this depth. */
 static size_t panel_size(const attention_job *j, size_t depth) {
     return (j->bf16 ? (depth + 1) / 2 : depth) * (size_t)j->kernel->columns;
 }
 
-/* Where the rows from r on, a tile of them, begin in each segment. */
+/* Where each row of the tile from row r on begins in each segment. */
 static void row_starts(const attention_job *j, row_set a, size_t rows, size_t r, const float **starts) {
     size_t mr = (size_t)j->kernel->rows;
     for (size_t s = 0; s < a.segments; s++)
@@ -81,7 +82,7 @@ static void pair_rows(const attention_job *j, row_set a, size_t rows, uint32_t *
     }
 }
 
-/* C (rows, columns) = or += A B. B's panels lie one after the other; C's columns of the next panel lie `apart` further. */
+/* C (rows, columns) = or += A B. B's panels lie one after the other; C's columns of the next panel begin `apart` further. */
 static void multiply(const attention_job *j, row_set a, size_t rows, const float *panels, size_t columns, float *c,
                      size_t ldc, size_t apart, int first) {
     size_t mr = (size_t)j->kernel->rows, nr = (size_t)j->kernel->columns, depth = a.segments * a.depth, pairs = (depth + 1) / 2;
@@ -129,7 +130,7 @@ static void pack_down(const attention_job *j, const float *from, size_t count, s
     }
 }
 
-/* A tile (keys, queries) as rows of A: as it lies, or rounded into `room`. */
+/* A tile (keys, queries) as rows of A: in place, or rounded into `room`. */
 static row_set tile_as_rows(const attention_job *j, const float *tile, size_t keys, size_t panels, uint32_t *room) {
     size_t nr = (size_t)j->kernel->columns;
     row_set rows = {tile, nr, panels, keys * nr, nr, room};
@@ -137,7 +138,7 @@ static row_set tile_as_rows(const attention_job *j, const float *tile, size_t ke
     return rows;
 }
 
-/* A tile as panels of B: as it lies, or rounded into `room`. */
+/* A tile as panels of B: in place, or rounded into `room`. */
 static const float *tile_as_panels(const attention_job *j, const float *tile, size_t keys, size_t panels, float *room) {
     size_t nr = (size_t)j->kernel->columns;
     if (!j->bf16) return tile;
@@ -187,7 +188,7 @@ static void set_hidden(const attention_job *j, place at, float *tile, float valu
                 if (at.key + r > at.first + n * nr + i) tile[(n * at.keys + r) * nr + i] = value;
 }
 
-/* to (queries, head_width) = from (head_width, queries), each query times its factor (NULL: 1). */
+/* to (queries, head_width) = from (head_width, queries); each query is multiplied by its factor (NULL: 1). */
 static void turn_back(const attention_job *j, place at, const float *from, const float *factors, float *to) {
     size_t c = channels(j->p), d = j->p->head_width, nr = (size_t)j->kernel->columns;
     for (size_t r = 0; r < at.count; r++) {
@@ -317,7 +318,7 @@ static void load_query_block(const attention_job *j, size_t sample, place at, qu
     }
 }
 
-/* A tile's share of all gradients; its probabilities are made once for all cotangents. */
+/* Adds a tile's share of all gradients. It computes the tile's probabilities once for all cotangents. */
 static void add_tile_gradient(const attention_job *j, place at, const query_block *b, int first_tile, int first_block) {
     const ck_attention *p = j->p;
     size_t c = channels(p), d = p->head_width, nr = (size_t)j->kernel->columns, apart = at.keys * nr;

@@ -1,4 +1,4 @@
-/* Convolutions: by Winograd where it pays, else directly. */
+/* Convolutions: by Winograd where that is faster, else directly. */
 #include "measure.h"
 #include "product.h"
 #include "winograd.h"

@@ -1,4 +1,4 @@
-/* Matrix products through OpenBLAS, cut into blocks of our own so that results do not depend on the thread count. */
+/* Matrix products through OpenBLAS, in blocks of our own, so that results do not depend on the thread count. */
 #include "CKernels.h"
 #include "threads.h"
 #include <cblas.h>
@@ -35,7 +35,7 @@ static void gemm_block(void *context, size_t i) {
                     j->c + row * j->ldc + column, j->ldc);
 }
 
-/* Few enough blocks that BLAS can pack well, many enough that threads share evenly. */
+/* Large enough blocks for BLAS to pack well, small enough for threads to share evenly. */
 void ck_gemm(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
              const float *b, size_t ldb, float beta, float *c, size_t ldc) {
     if (m == 0 || n == 0) return;

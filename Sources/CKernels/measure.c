@@ -1,4 +1,4 @@
-/* What was computed, and what could be: for benchmarks. */
+/* The work done so far and the CPU's peak, for benchmarks. */
 #include "measure.h"
 #include "path.h"
 #include "threads.h"

@@ -1,7 +1,7 @@
-/* Memory of tensors. Small ones are malloc's; large ones are mapped each by itself, so that freeing one gives its pages
- * back whatever lies beside it. Fresh pages have to be cleared, which costs more than many kernels, and the levels of a
- * network ask for the same sizes over and over, so what is freed is kept for the next tensor of its size, as long as all
- * together stays below what was in use at once before: keeping never raises the peak. */
+/* Memory of tensors. malloc serves small ones. Each large one has a mapping of its own, so that freeing it returns its pages
+ * to the system. The kernel must clear fresh pages, which costs more than many kernels here, and a network's levels need the
+ * same sizes again and again. So freed memory waits for the next tensor of its size, as long as used and waiting memory
+ * together stay below the peak of used memory: waiting memory never raises the peak. */
 #define _GNU_SOURCE
 #include "CKernels.h"
 #include <pthread.h>
@@ -11,12 +11,12 @@
 #define LARGE ((size_t)1 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define KEPT_BLOCKS 256
-#define SMALL_PEAK ((size_t)256 << 20) /* below it, keep whatever comes */
+#define SMALL_PEAK ((size_t)256 << 20) /* below it, keep everything */
 
 static struct {
     pthread_mutex_t lock;
     struct { void *base; size_t size; } blocks[KEPT_BLOCKS]; /* kept, oldest first */
-    size_t count, kept, used, peak;                          /* bytes but for the first; peak: of used */
+    size_t count, kept, used, peak;                          /* all in bytes except count; peak is that of used */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .peak = SMALL_PEAK};
 
 static size_t mapped_size(size_t bytes) { return (bytes + 65535) & ~(size_t)65535; }

@@ -1,5 +1,5 @@
-/* Group and layer normalisation. Statistics are gathered per channel in chunks of rows, each with its own mean, and
- * merged in double: no difference of large numbers, and whole vectors of channels at a time. */
+/* Group and layer normalisation. It gathers statistics for each channel in chunks of rows, each chunk with its own mean, and
+ * merges them in double. That avoids differences of large numbers, and works on whole vectors of channels. */
 #include "CKernels.h"
 #include "threads.h"
 #include "vector.h"

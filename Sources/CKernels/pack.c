@@ -1,10 +1,10 @@
-/* Weights are widened from the type they are stored in, and packed a block at a time. */
+/* Widens stored weights and packs them, a block at a time. */
 #include "pack.h"
 #include "indices.h"
 #include "scratch.h"
 #include <string.h>
 
-/* Adds a LoRA's share to a packed panel: a product of its own, rank deep. */
+/* Adds a LoRA's share to a packed panel: a product of its own, as deep as the rank. */
 static void add_low_rank(const ck_product *j, size_t n0, size_t width, float *to) {
     size_t mr = (size_t)j->kernel->rows, nr = (size_t)j->kernel->columns, rank = j->weight.rank;
     const float *a = (j->transposed ? j->weight.up : j->weight.down) + j->channel * rank;

@@ -10,9 +10,9 @@ typedef struct {
     int bias_per_sample, transposed;
     float *y, *panels;
     const ck_tile_kernel *kernel;
-    const ck_tile_bf16_kernel *bf16;                      /* NULL: f32; else panels hold pairs */
+    const ck_tile_bf16_kernel *bf16;                      /* NULL: f32; else panels hold pairs of bf16 */
     size_t taps, pixels;                                  /* of the kernel; of one sample's output */
-    size_t panel_size;                                    /* of a packed panel, in floats' room */
+    size_t panel_size;                                    /* size of a packed panel in floats */
     size_t column, columns, channel, depth;               /* the block: output channels, input channels */
     size_t tiles_per_sample, tiles_per_task, tasks_across, panels_per_task;
 } ck_product;

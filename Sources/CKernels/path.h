@@ -4,7 +4,7 @@
 #include "tile_bf16.h"
 #include "vector.h"
 
-/* A vector code path. A thread that has chosen none uses the best; helpers take over the path of the loop's owner. */
+/* A vector code path. A thread without a choice of its own uses the best. Helpers use the path of the loop's owner. */
 typedef struct {
     ck_isa isa;
     const ck_vector *vector;

@@ -1,13 +1,12 @@
-/* Activations times weights, convolutions included, without ever gathering patches: the rows of A are read where
- * they lie (a pixel's neighbour is a pointer), and only the weights are packed, a block of them at a time, widened
- * from the type they are stored in.
+/* Activations times weights, convolutions included. The product gathers no patches: it reads the rows of A in place (a
+ * pixel's neighbour is a pointer). It packs only the weights, a block at a time, and widens them from their stored type.
  *
  *   for a block of output columns that, with a slice of the input channels, fills half a second-level cache
  *     for each slice of input channels (all kernel taps)
  *       pack the weights of the block                        in parallel, one panel each
  *       every tile of rows x every panel of the block        in parallel
  *
- * A value's sum is always taken in the same order, whatever the thread count. */
+ * The order of a value's sum does not depend on the thread count. */
 #include "product.h"
 #include "indices.h"
 #include "measure.h"
@@ -48,7 +47,7 @@ static void tile_rows(const ck_product *j, size_t sample, size_t first, int coun
     }
 }
 
-/* One tile of rows, rounded and paired once, times the panels of columns from ..< to. */
+/* Multiplies one tile of rows, which it rounds and pairs once, by the panels of columns from ..< to. */
 static void multiply_bf16(const ck_product *j, const float *const *rows, size_t from, size_t to, float *y, const float *start,
                           int count) {
     size_t nr = (size_t)j->kernel->columns, pairs = (j->depth * j->taps + 1) / 2;
@@ -92,7 +91,7 @@ static void multiply_task(void *context, size_t index) {
     if (rows != rows_of_few_taps) free(rows);
 }
 
-/* Few channels at a time of many taps, many of one tap: in either case about DEPTH products per sum. */
+/* Few channels at a time for many taps, many for one tap: about DEPTH products for each sum. */
 static size_t slice_channels(size_t channels, size_t taps) {
     size_t most = taps >= DEPTH ? 1 : DEPTH / taps;
     if (most >= channels) return channels;

@@ -1,6 +1,6 @@
-/* A small team of threads. Between kernels it spins for up to about a millisecond before it sleeps: a U-Net pass is
- * hundreds of short parallel loops, and waking a sleeping thread, above all on a virtual machine whose core has
- * halted, costs more than many of them (a fifth of a pass when it slept after a fraction of that). */
+/* A small team of threads. Between kernels it spins for up to about a millisecond before it sleeps. A U-Net pass is
+ * hundreds of short parallel loops, and waking a sleeping thread costs more than many of them, above all on a virtual
+ * machine whose core has halted. (With much shorter spinning, waking took a fifth of a pass.) */
 #include "threads.h"
 #include "CKernels.h"
 #include "path.h"
@@ -11,7 +11,7 @@
 #define TEAM_MAX 256
 #define SPINS 50000
 
-static pthread_mutex_t team_lock = PTHREAD_MUTEX_INITIALIZER; /* held by the one caller whose loop the team runs */
+static pthread_mutex_t team_lock = PTHREAD_MUTEX_INITIALIZER; /* the caller whose loop the team runs holds it */
 static pthread_mutex_t sleep_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 
@@ -66,7 +66,7 @@ static void *helper_main(void *unused) {
             pthread_mutex_unlock(&sleep_lock);
         }
         seen = now;
-        /* Enter first, then look whether the loop is still open: the caller closes it, then waits for all inside. */
+        /* Enter first, then check whether the loop is still open: the caller closes it, then waits for all inside. */
         atomic_fetch_add(&helpers_inside, 1);
         if (atomic_load(&generation) == now && atomic_fetch_add(&seats_taken, 1) < loop.seats) run_share();
         atomic_fetch_sub(&helpers_inside, 1);
@@ -97,7 +97,7 @@ void ck_parallel(size_t count, void (*body)(void *, size_t), void *context) {
     loop.seats = threads - 1;
     atomic_store(&next_index, 0);
     atomic_store(&seats_taken, 0);
-    pthread_mutex_lock(&sleep_lock); /* so that no helper falls asleep between its look and its wait */
+    pthread_mutex_lock(&sleep_lock); /* so that no helper falls asleep between its check and its wait */
     atomic_fetch_add(&generation, 1);
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&sleep_lock);

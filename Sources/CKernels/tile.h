@@ -1,5 +1,5 @@
 /* The innermost product, compiled once per instruction set from tile.inc:
- * a few rows of A, each read where it lies, times one packed panel of B, kept in registers. */
+ * a few rows of A, each read in place, times one packed panel of B, with the sums in registers. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,22 +13,23 @@ typedef struct {
     size_t segments, depth;
     float *c;
     size_t ldc;
-    const float *start; /* what the first product begins from, one value per column; NULL: from zero */
-    int first;          /* C is written, not added to */
+    const float *start; /* initial sums, one value for each column; NULL: zero */
+    int first;          /* overwrite C instead of adding to it */
     int width;          /* columns wanted, at most `columns` */
 } ck_tile;
 
 typedef struct {
     int rows, columns, lanes;
-    /* 12 * lanes * count multiply-adds in registers: what the CPU can do at most. */
+    /* 12 * lanes * count multiply-adds on values in registers: the CPU's peak. */
     float (*multiply_add)(size_t count);
     /* c (count, width) += A B, count <= rows. */
     void (*multiply)(const ck_tile *t, int count);
     /* to[(t*depth + k)*columns + n] = from[n*stride + k*taps + t] for n < width, zero beyond. */
     void (*pack_columns)(const float *from, size_t stride, size_t width, size_t depth, size_t taps, float *to);
 
-    /* Softmax down the `rows` of a tile, whose rows are `columns` wide: s := exp(s*scale - top), top being the largest
-     * s*scale so far; what was summed before is to be multiplied by `keep`, as `total` is. Returns whether any top grew. */
+    /* Softmax down the `rows` of a tile, whose rows are `columns` wide: s := exp(s*scale - top), where top is the largest
+     * s*scale so far. It multiplies `total` by `keep`, and the caller must multiply its earlier sums by `keep` too. Returns
+     * whether any top grew. */
     int (*softmax)(float *s, size_t rows, float scale, float *top, float *keep, float *total);
     /* s := exp(s*scale - log_sum). */
     void (*softmax_again)(float *s, size_t rows, float scale, const float *log_sum);

@@ -11,7 +11,7 @@
 
 static inline __m512 multiply_pairs(__m512 sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
 
-/* `rows` and `vectors` are constants at every call, so that the sums live in registers. */
+/* `rows` and `vectors` are constants at every call, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void tile_of(const ck_tile_bf16 *t, const int rows, const int vectors) {
     __m512 sum[ROWS][2];
     UNROLLED for (int r = 0; r < rows; r++)

@@ -1,5 +1,5 @@
-/* The innermost product in bf16: factors rounded to bf16, sums in f32. Two neighbouring products of a sum are taken at
- * once, so rows of A and panels of B hold pairs: elements 2i (low half) and 2i+1 of the sum's run in one 32-bit word. */
+/* The innermost product in bf16: factors rounded to bf16, sums in f32. One instruction takes two neighbouring products of a
+ * sum, so rows of A and panels of B hold pairs: elements 2i (low half) and 2i+1 of the sum's run in one 32-bit word. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

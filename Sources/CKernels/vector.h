@@ -1,5 +1,5 @@
-/* Loops over contiguous floats, compiled once per instruction set from vector.inc. Each is serial; the callers
- * share the work among threads. */
+/* Loops over contiguous floats, compiled once for each instruction set from vector.inc. Each is serial; the callers
+ * divide the work among threads. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

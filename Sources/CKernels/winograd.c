@@ -3,13 +3,13 @@
 #include "scratch.h"
 #include "threads.h"
 
-/* Winograd's convolution: tiles of 6x6 pixels and the 3x3 kernels are transformed, 36 products of matrices (tiles x
- * channels) take the place of the convolution, and each result is transformed back to 4x4 pixels; a quarter of the
- * multiplications. It pays where many tiles share the transformed weights, which take four times the weights' room: sooner,
- * the more channels there are to each transformed value, and later beside products in bf16, which are twice as fast. */
+/* Winograd's convolution. It transforms tiles of 6x6 pixels and the 3x3 kernels, computes 36 products of matrices (tiles x
+ * channels) instead of the convolution, and transforms each result back to 4x4 pixels. That takes a quarter of the
+ * multiplications. The transformed weights are four times as large as the weights, so it is faster only where many tiles share
+ * them: fewer tiles suffice where there are more channels, and more are necessary in bf16, whose products are twice as fast. */
 #define WINOGRAD_TILES 56
-/* Room for transformed weights. What takes more is done some output channels at a time, each with the input transformed
- * again. */
+/* Memory for transformed weights. A convolution that needs more works on some output channels at a time, and transforms the
+ * input again for each. */
 #define GROUP_FLOATS ((size_t)24 << 20)
 
 typedef struct {

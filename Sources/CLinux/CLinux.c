@@ -67,7 +67,7 @@ int cl_may_be_silent(const char *path) {
     case 0x2011bab0: /* exFAT */
     case 0x7366746e: /* NTFS */
         return 0;
-    default: /* NFS, SMB, FUSE, 9p, Ceph, overlays, and what no one has thought of */
+    default: /* NFS, SMB, FUSE, 9p, Ceph, overlays, and unknown ones */
         return 1;
     }
 }
@@ -77,8 +77,8 @@ int cl_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
 int cl_is_being_written(const char *path) {
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0) return -1;
-    /* A read lease is granted only while no one has the file open for writing; closing gives it back. Someone who
-     * opens it in between waits for that, and we are sent SIGIO, which is ignored. */
+    /* The kernel grants a read lease only while nobody has the file open for writing; closing the file returns it. A
+     * program that opens the file in between waits for that. The kernel then sends SIGIO, which we ignore. */
     int answer = fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0 ? 0 : errno == EAGAIN ? 1 : -1;
     close(descriptor);
     return answer;

@@ -23,7 +23,7 @@ static int signal_pipe[2] = {-1, -1};
 static void note_signal(int number) {
     int saved = errno;
     unsigned char byte = (unsigned char)number;
-    if (write(signal_pipe[1], &byte, 1) < 0) { /* full: the reader is awake anyway */ }
+    if (write(signal_pipe[1], &byte, 1) < 0) { /* If the pipe is full, the reader wakes up anyway. */ }
     errno = saved;
 }
 
@@ -36,7 +36,7 @@ int cl_signal_descriptor(void) {
     sigemptyset(&caught);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (sigaction(wanted[i], &action, NULL) != 0 || sigaddset(&caught, wanted[i]) != 0) return -1;
-    /* Who started this process may have had them blocked. */
+    /* The parent process may have blocked them. */
     if (sigprocmask(SIG_UNBLOCK, &caught, NULL) != 0) return -1;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGIO, SIG_IGN); /* see cl_is_being_written */
@@ -59,7 +59,23 @@ void cl_set_up_process(void) {
     on_exit(leave, NULL);
 }
 
-int cl_spawn(const char *program, char *const argv[], const char *input, int output, int errors) {
+/* The caller's environment with `variable` (NAME=VALUE) in it, for free(3); NULL and errno. */
+static char **environment_with(const char *variable) {
+    size_t count = 0, length = (size_t)(strchr(variable, '=') - variable) + 1;
+    while (environ[count]) count++;
+    char **all = malloc((count + 2) * sizeof *all), **end = all;
+    if (!all) return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], variable, length) != 0) *end++ = environ[i];
+    *end++ = (char *)variable;
+    *end = NULL;
+    return all;
+}
+
+int cl_spawn(
+    const char *program, char *const argv[], const char *variable, const char *input, int output, int errors) {
+    char **environment = variable ? environment_with(variable) : NULL;
+    if (variable && !environment) return -1;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
@@ -76,7 +92,8 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setpgroup(&attributes, 0);
-    int failed = posix_spawn(&pid, program, &actions, &attributes, argv, environ);
+    int failed = posix_spawn(&pid, program, &actions, &attributes, argv, environment ? environment : environ);
+    free(environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failed) {
@@ -86,7 +103,7 @@ int cl_spawn(const char *program, char *const argv[], const char *input, int out
     return pid;
 }
 
-/* Does not return: becomes the program, or writes the errno of what failed to `report`. */
+/* Does not return: becomes the program, or writes the errno of the failed call to `report`. */
 static void become(const char *program, char *const argv[], char *const environment[], int output, int errors, int report) {
     sigset_t none;
     sigemptyset(&none);
@@ -124,7 +141,7 @@ int cl_folder_access(const char *path, int isBound, uint32_t user, uint32_t grou
     pid_t pid = fork();
     if (pid == 0) {
         if (isBound && chdir(path) != 0) _exit(UNKNOWN);
-        /* Bare system calls: the C library's want to tell threads that are not here. */
+        /* Bare system calls: the C library's functions would signal threads that this process does not have. */
         if (syscall(SYS_setgroups, count, groups) != 0 || syscall(SYS_setresgid, group, group, group) != 0 ||
             syscall(SYS_setresuid, user, user, user) != 0)
             _exit(UNKNOWN);

@@ -1,5 +1,5 @@
-/* What a process denies to itself for good: files by Landlock, sockets by a seccomp filter. The constants are the kernel's,
- * written out here since headers of Debian 12 know the first of Landlock's versions only. */
+/* What a process denies to itself permanently: files by Landlock, sockets by a seccomp filter. The constants are the kernel's.
+ * They stand here because the headers of Debian 12 know only the first version of Landlock. */
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
@@ -75,7 +75,7 @@ int cl_landlock(const cl_path_access *allowed, int count) {
     for (int i = 0; i < count; i++) {
         int path = open(allowed[i].path, O_PATH | O_CLOEXEC);
         if (path < 0) {
-            if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) continue; /* what is not there needs no right */
+            if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) continue; /* a path that does not exist needs no right */
             goto failed;
         }
         struct stat found;
@@ -111,7 +111,7 @@ failed:;
 
 int cl_deny_sockets(void) {
     struct sock_filter program[] = {
-        /* Calls by another architecture's numbers would pass unseen: they end the process. */
+        /* The filter could not see calls by another architecture's numbers, so these end the process. */
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCHITECTURE, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -119,9 +119,9 @@ int cl_deny_sockets(void) {
         /* x32 */
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        /* Pairs of connected sockets stay: they lead nowhere, and starting a program needs them. */
+        /* Pairs of connected sockets stay allowed: they lead nowhere, and starting a program needs them. */
         DENY(__NR_socket),
-        DENY(IO_URING_SETUP), /* opens sockets by a way of its own */
+        DENY(IO_URING_SETUP), /* can open sockets without socket(2) */
         DENY(__NR_ptrace),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };

@@ -4,23 +4,23 @@
 public struct Failure: Error, Sendable, Equatable, Codable {
     /// Who or what is at fault.
     public enum Kind: String, Sendable, Codable, CaseIterable {
-        /// The command line is wrong, or asks a job for what its state does not allow.
+        /// The command line is wrong, or a request does not fit the job's state.
         case usage
         /// The spec is wrong. Its picture is good and stays in the inbox.
         case badSpec
         /// The picture, the settings or another input of the job is wrong.
         case badJob
-        /// A path on the command line is not there.
+        /// A path on the command line does not exist.
         case missingInput
         /// The model is missing or broken, or cannot be fetched.
         case badModel
         /// The configuration is wrong.
         case badConfiguration
-        /// Output cannot be written where it must go.
+        /// Output cannot be written to its place.
         case badOutput
         /// A file cannot be read or written: the place is at fault, not the job.
         case badPlace
-        /// Somebody else holds what is needed; it works later.
+        /// Another process holds a resource that this one needs. The same works later.
         case tryLater
         /// An operator has cancelled the job.
         case cancelled
@@ -34,13 +34,13 @@ public struct Failure: Error, Sendable, Equatable, Codable {
 
     /// A place in a file.
     public struct Place: Sendable, Equatable, Codable {
-        /// The file as its author knows it.
+        /// The file's name as its author knows it.
         public var file: String
         /// Line in it, from 1.
         public var line: Int?
         /// Column in that line, from 1; columns count characters.
         public var column: Int?
-        /// The line itself, to be shown with a caret below it.
+        /// The line itself. Messages show it with a caret below it.
         public var excerpt: String?
 
         /// A file, or a place in it.
@@ -62,7 +62,7 @@ public struct Failure: Error, Sendable, Equatable, Codable {
     public var hint: String
     /// The place at fault, where there is one.
     public var place: Place?
-    /// Whether the same may work later, unaided: error.json's `retryable`.
+    /// Whether the same may work later without help: error.json's `retryable`.
     public let isRetryable: Bool
 
     private enum CodingKeys: String, CodingKey {
@@ -82,7 +82,7 @@ public struct Failure: Error, Sendable, Equatable, Codable {
         self.isRetryable = isRetryable
     }
 
-    /// A failure of a file, or of nothing in particular.
+    /// A failure of a file, or without a place.
     public init(
         _ kind: Kind, code: String, message: String, file: String? = nil, hint: String,
         isRetryable: Bool = false
@@ -92,12 +92,12 @@ public struct Failure: Error, Sendable, Equatable, Codable {
             isRetryable: isRetryable)
     }
 
-    /// A fault of clipdragd: an error that nothing expects.
+    /// A fault of clipdragd: an unexpected error.
     public init(unexpected error: any Error) {
         self.init(.internalError, code: "internal", message: "\(error)", hint: "Please report this.")
     }
 
-    /// The failure as one of a file.
+    /// The same failure with a file as its place.
     public func inFile(_ file: String) -> Failure {
         var failure = self
         failure.place = Place(file: file)
@@ -108,7 +108,7 @@ public struct Failure: Error, Sendable, Equatable, Codable {
     public var exit: ExitStatus { kind.exit }
 }
 
-/// The decisions that hang on the kind.
+/// The decisions that depend on the kind.
 extension Failure.Kind {
     /// The exit code of a command that ends with it.
     public var exit: ExitStatus {
@@ -125,7 +125,7 @@ extension Failure.Kind {
         }
     }
 
-    /// Whether the surroundings are at fault: the daemon puts the job off and charges no attempt.
+    /// Whether the surroundings are at fault. The daemon then postpones the job and charges no attempt.
     public var isOfSurroundings: Bool {
         switch self {
         case .badConfiguration, .badOutput, .badPlace, .tryLater: true
@@ -133,12 +133,12 @@ extension Failure.Kind {
         }
     }
 
-    /// Whether the worker's end is at fault: the daemon has charged the attempt already.
+    /// Whether the worker ended in the wrong way. The daemon has charged the attempt already.
     public var isOfWorker: Bool { self == .crash || self == .workerStopped }
 
     /// Whether only the spec is at fault: the picture stays in the inbox, and a corrected spec uses it.
     public var keepsPicture: Bool { self == .badSpec }
 
-    /// Whether the hint itself says to requeue the job.
+    /// Whether the failure's own hint says to requeue the job.
     public var hintsAtRequeue: Bool { self == .crash || self == .cancelled }
 }

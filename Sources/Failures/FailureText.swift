@@ -8,7 +8,7 @@ extension Failure: CustomStringConvertible {
     ///             ^
     ///     what to do
     ///
-    /// The parts of the place that are not known are left out, and so is an empty source line.
+    /// It omits unknown parts of the place, and an empty source line.
     public var description: String {
         let start = place.map { "\($0.text): " } ?? ""
         let lines =
@@ -18,13 +18,13 @@ extension Failure: CustomStringConvertible {
 }
 
 extension Failure.Place {
-    /// `FILE:LINE:COLUMN`, as far as it is known.
+    /// `FILE:LINE:COLUMN`, or its known parts.
     fileprivate var text: String {
         ([file.printable] + [line, column].compactMap { $0.map(String.init) }).joined(separator: ":")
     }
 
-    /// The excerpt and the caret below it. A tab becomes a space, what is not printable its escape; a long line is cut around
-    /// the caret.
+    /// The excerpt and the caret below it. It replaces a tab by a space and an unprintable character by its escape, and cuts a
+    /// long line around the caret.
     fileprivate var excerptLines: [String] {
         let characters = (excerpt ?? "").unicodeScalars.map { $0 == "\t" ? " " : String($0).printable }
         guard !characters.isEmpty, let column else { return [] }

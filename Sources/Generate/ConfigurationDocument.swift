@@ -24,7 +24,7 @@ enum ConfigurationDocument {
         }
     }
 
-    /// A number in the largest unit that leaves it whole.
+    /// A number in the largest unit in which it is whole.
     private static func scaled(_ value: Double, _ units: [(name: String, size: Double)]) -> String {
         let unit = units.first { value.truncatingRemainder(dividingBy: $0.size) == 0 } ?? ("", 1)
         return value == 0 ? "0" : plainNumber(value / unit.size) + unit.name

@@ -2,7 +2,7 @@ import JSON
 import ServiceConfiguration
 import Settings
 
-/// The keys of schemas/configuration.schema.json. `null` puts a key's default back, so every key takes it.
+/// The keys of schemas/configuration.schema.json. Every key takes `null`, which restores its default.
 enum ConfigurationSchema {
     static var properties: JSONValue {
         .object(

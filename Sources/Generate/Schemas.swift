@@ -17,7 +17,7 @@ enum Schemas {
             Setting.ungrouped.map { ($0.name, written($0)) } + groups, types: ["object", "null"])
     }
 
-    /// `settings` of a trajectory: every one, durations in seconds.
+    /// `settings` of a trajectory: every setting, with durations in seconds.
     static var recordedSettings: JSONValue {
         let groups = Setting.groups.map { group in
             let members = group.members.map { ($0.key, recorded($0.setting)) }
@@ -94,7 +94,7 @@ enum Schemas {
         return .object([("type", type(["number"] + (setting.isOptional ? ["null"] : [])))])
     }
 
-    /// What a value of a kind must be, as people write it.
+    /// The schema's keys for a value of a kind, as people write it.
     static func restrictions(_ kind: ValueKind, isOptional: Bool) -> [(key: String, value: JSONValue)] {
         let null = isOptional ? ["null"] : []
         switch kind {

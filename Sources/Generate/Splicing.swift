@@ -1,10 +1,10 @@
 import JSON
 
 extension String {
-    /// The text of an indented JSON file with the value of a key of an object replaced.
+    /// The text of an indented JSON file with another value for a key of an object.
     ///
-    /// - Parameter indent: the key's indentation, which tells it from the same key elsewhere.
-    /// - Throws: when the key is not there exactly once.
+    /// - Parameter indent: the key's indentation, which distinguishes it from the same key elsewhere.
+    /// - Throws: unless the text has the key exactly once.
     func replacing(member key: String, indent: Int, with value: JSONValue) throws -> String {
         let space = String(repeating: " ", count: indent)
         let lines = split(separator: "\n", omittingEmptySubsequences: false)
@@ -19,7 +19,7 @@ extension String {
         return (lines[..<start] + [new[...]] + lines[(end + 1)...]).joined(separator: "\n")
     }
 
-    /// The text of a Markdown file with what stands between two comments replaced:
+    /// The text of a Markdown file with another text between two comments:
     /// `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
     func replacing(between name: String, with text: String) throws -> String {
         guard let start = range(of: "<!-- generated: \(name) -->\n"),
@@ -32,7 +32,7 @@ extension String {
 }
 
 extension JSONValue {
-    /// The value on lines of its own, two spaces a level, as the schemas are written.
+    /// The value on lines of its own, with two spaces for each level, in the style of the schemas.
     fileprivate func indented(_ depth: Int) -> String {
         let inner = String(repeating: " ", count: depth + 2)
         let outer = String(repeating: " ", count: depth)

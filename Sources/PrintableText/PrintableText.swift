@@ -1,19 +1,19 @@
 extension Unicode.Scalar {
-    /// Whether the character shows as itself and leaves the text around it alone.
+    /// Whether the character shows as itself and does not change the text around it.
     ///
-    /// Control characters move a terminal's cursor and end lines. Of the format characters (Unicode's category Cf) some turn
-    /// the direction of what follows (the bidirectional controls) and the others are invisible. The two joiners U+200C and
-    /// U+200D are spelling, in emoji and in several scripts.
+    /// Control characters move a terminal's cursor and end lines. Some format characters (Unicode's category Cf) reverse the
+    /// direction of the text after them (the bidirectional controls); the others are invisible. The two joiners U+200C and
+    /// U+200D count as printable: emoji and several scripts need them.
     public var isPrintable: Bool {
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: false
         case .format: value == 0x200c || value == 0x200d
-        default: value & 0xfffe != 0xfffe  // U+FFFE, U+FFFF and their like are no characters
+        default: value & 0xfffe != 0xfffe  // U+FFFE, U+FFFF and those of the other planes are no characters
         }
     }
 
-    /// The character as text shows it: itself, or what stands for it. A control character is written byte by byte (`\x1B`),
-    /// any other by its number (`\u202E`).
+    /// The character itself if it is printable, else its escape: byte by byte for a control character (`\x1B`), by number for
+    /// any other (`\u202E`).
     fileprivate var printable: String {
         if isPrintable { return String(self) }
         if properties.generalCategory == .control {
@@ -24,10 +24,10 @@ extension Unicode.Scalar {
 }
 
 extension StringProtocol {
-    /// The text as it may stand in a message, on a terminal, in a log or in a list: on one line, and all of it visible.
+    /// The text on one line and with every character visible: for messages, terminals, logs and lists.
     ///
-    /// Every text that comes from outside (a name, a spec's words, the output of a program) goes through here before people
-    /// see it. Characters that are printable stay as they are.
+    /// Every text from outside (a name, a spec's words, the output of a program) goes through here before people see it.
+    /// Printable characters stay as they are.
     public var printable: String {
         guard unicodeScalars.contains(where: { !$0.isPrintable }) else { return String(self) }
         return unicodeScalars.map(\.printable).joined()

@@ -1,23 +1,23 @@
 import Settings
 import YAMLDocuments
 
-/// How the daemon is set up (docs/configuration.md).
+/// The daemon's configuration (docs/configuration.md).
 public struct Configuration: Sendable, Equatable {
     /// A watched folder.
     public struct Inbox: Sendable, Equatable {
-        /// How it is watched.
+        /// Ways to watch a folder.
         public enum Watch: String, Sendable, CaseIterable { case auto, inotify, poll }
         /// Its path.
         public var path: String
-        /// How it is watched.
+        /// How the daemon watches it.
         public var watch: Watch
-        /// Added to its jobs' priorities.
+        /// A number that the daemon adds to its jobs' priorities.
         public var priority: Int
 
         /// The range of `priority`.
         public static let priorities = -1000...1000
 
-        /// A folder watched automatically.
+        /// A folder that the daemon watches in the way that suits its file system.
         public init(path: String, watch: Watch = .auto, priority: Int = 0) {
             self.path = path
             self.watch = watch
@@ -50,30 +50,30 @@ public struct Configuration: Sendable, Equatable {
         public init() {}
     }
 
-    /// Bounds.
+    /// Limits of jobs and files.
     public struct Limits: Sendable, Equatable {
         /// Pixels of a picture.
         public var pixels = 64_000_000
-        /// Seconds a job may take; nil: any.
+        /// Seconds that a job may take; nil: no limit.
         public var seconds: Double?
-        /// Bytes a worker may use; nil: any.
+        /// Bytes that a worker may use; nil: no limit.
         public var memory: Int?
-        /// Bytes that remembered fine-tunings and inversions may take; 0 remembers none.
+        /// Bytes that the cache of fine-tunings and inversions may take; 0 turns the cache off.
         public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
-        /// After this time a lone half is reported, seconds.
+        /// Seconds after which the daemon reports a lone half.
         public var orphanAfter = 600.0
-        /// A worker that makes no progress for this time is killed, seconds.
+        /// Seconds without progress after which the daemon kills a worker.
         public var stalledAfter = 1800.0
-        /// A file is ready when it has not changed for this time, seconds.
+        /// Seconds without a change after which a file is ready.
         public var quiet = 1.0
 
         /// The defaults.
         public init() {}
     }
 
-    /// How long finished things are kept, seconds; nil: for ever.
+    /// How long the daemon keeps files of finished jobs, seconds; nil: for ever.
     public struct Retention: Sendable, Equatable {
         /// Inputs of published jobs.
         public var archive: Double?
@@ -82,13 +82,13 @@ public struct Configuration: Sendable, Equatable {
         /// Published jobs.
         public var outbox: Double?
 
-        /// For ever.
+        /// Keeps everything for ever.
         public init() {}
     }
 
     /// Watched folders.
     public var inboxes: [Inbox] = []
-    /// Where results are published; nil where none was given.
+    /// The folder for results; nil where the configuration has none.
     public var outbox: String?
     /// What happens to inputs.
     public var inputs = Inputs.archive
@@ -102,28 +102,28 @@ public struct Configuration: Sendable, Equatable {
     public var captions = Captions()
     /// Jobs at once.
     public var workers = 1
-    /// Bounds.
+    /// Limits of jobs and files.
     public var limits = Limits()
-    /// How long finished things are kept.
+    /// How long the daemon keeps files of finished jobs.
     public var retention = Retention()
     /// Permissions of published files.
     public var outputMode = 0o644
-    /// A program told of finished jobs.
+    /// A program that the daemon starts for every finished job.
     public var hook: String?
-    /// Where metrics are written.
+    /// The file for metrics.
     public var metricsFile: String?
-    /// Preset of specs that name none.
+    /// The preset of specs without one.
     public var preset = "recommended"
-    /// Drag method of specs that name none.
+    /// The drag method of specs without one.
     public var method = MethodRow.standard
-    /// What specs leave out of `output`.
+    /// Defaults for `output` of specs.
     public var output = OutputOptions()
 
     /// The defaults.
     public init() {}
 }
 
-/// Whether one of two folders is the other or lies in it.
+/// Whether two folders are the same, or one lies in the other.
 public func pathsOverlap(_ a: String, _ b: String) -> Bool {
     func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
     let (a, b) = (parts(a), parts(b))
@@ -131,7 +131,7 @@ public func pathsOverlap(_ a: String, _ b: String) -> Bool {
 }
 
 extension Configuration.Inbox {
-    /// The text of a configuration file that adds this inbox and says nothing else.
+    /// The text of a configuration file that adds this inbox and nothing else.
     public var yaml: String {
         "inboxes:\n  - {path: \(quotedYAML(path)), watch: \(watch.rawValue), priority: \(priority)}\n"
     }

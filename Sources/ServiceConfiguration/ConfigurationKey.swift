@@ -4,9 +4,9 @@ import Settings
 ///
 /// The parser, schemas/configuration.schema.json and the table of docs/configuration.md derive from the rows.
 public struct ConfigurationKey: Sendable {
-    /// What a key takes.
+    /// The kinds of values that keys take.
     public enum Kind: Sendable, Equatable {
-        /// A value as settings have them.
+        /// A value like that of a setting.
         case value(ValueKind)
         /// Text.
         case text
@@ -24,21 +24,21 @@ public struct ConfigurationKey: Sendable {
         case inboxes
         /// The list of captioners.
         case captions
-        /// What a spec's `output` takes.
+        /// A mapping like a spec's `output`.
         case output
     }
 
     /// The name. A dot leads into a group: `limits.pixels` is `pixels` in `limits`.
     public let name: String
-    /// What it takes.
+    /// The kind of its value.
     public let kind: Kind
-    /// What it means: Markdown.
+    /// Its meaning, in Markdown.
     public let text: String
-    /// The default in words, where the value alone does not say it.
+    /// The default in words, where the value alone does not explain it.
     public let defaultText: String?
     private let read: @Sendable (Configuration) -> SettingValue?
     private let write: @Sendable (inout Configuration, SettingValue) -> Void
-    /// Puts the default back.
+    /// Restores the default.
     let reset: @Sendable (inout Configuration) -> Void
 
     /// A key with a single value.
@@ -76,13 +76,13 @@ public struct ConfigurationKey: Sendable {
     /// The group; nil at the top.
     public var group: String? { name.contains(".") ? String(name.prefix { $0 != "." }) : nil }
 
-    /// The value that holds where the configuration says nothing; nil for a structure.
+    /// The default; nil for a structure.
     public var defaultValue: SettingValue? { read(Configuration()) }
 
     /// Sets the key.
     func set(_ value: SettingValue, in configuration: inout Configuration) { write(&configuration, value) }
 
-    /// Keys of the topmost mapping, groups among them, in the table's order.
+    /// Keys of the outermost mapping, including groups, in the table's order.
     public static var topKeys: [String] {
         all.map { $0.group ?? $0.name }.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }

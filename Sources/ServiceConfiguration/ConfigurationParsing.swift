@@ -2,11 +2,11 @@ import Failures
 import Settings
 import YAMLDocuments
 
-/// One of the files that a configuration is read from.
+/// One of the files of a configuration.
 public struct ConfigurationFile: Sendable, Equatable {
     /// Its path, as messages name it.
     public var path: String
-    /// What is in it.
+    /// Its content.
     public var bytes: [UInt8]
 
     /// A file.
@@ -18,14 +18,14 @@ public struct ConfigurationFile: Sendable, Equatable {
 
 /// Reads a configuration of one file.
 ///
-/// - Throws: the first thing that is wrong, codes `config.…` where specs have none of the kind.
+/// - Throws: the first mistake. Its code is that of specs where these have one, else `config.…`.
 public func parseConfiguration(_ bytes: [UInt8], file: String) throws(Failure) -> Configuration {
     try parseConfiguration([ConfigurationFile(path: file, bytes: bytes)])
 }
 
-/// Reads a configuration of several files in their order: a key that is given again counts, inboxes are added up.
+/// Reads a configuration of several files in their order. A later file's value replaces an earlier one's; inboxes add up.
 ///
-/// - Throws: the first thing that is wrong; of what does not go together in two files, at its place in the later one.
+/// - Throws: the first mistake. Where two files contradict each other, its place is in the later one.
 public func parseConfiguration(_ files: [ConfigurationFile]) throws(Failure) -> Configuration {
     var reading = ConfigurationReading()
     for file in files {
@@ -37,9 +37,9 @@ public func parseConfiguration(_ files: [ConfigurationFile]) throws(Failure) -> 
     return reading.configuration
 }
 
-/// The configuration as far as it was read, and where its folders were named.
+/// The configuration as read so far, and the places of its folders in the files.
 private struct ConfigurationReading {
-    /// Where something was written.
+    /// A place in one of the files.
     private struct Place {
         let file: Int
         let decoder: DocumentDecoder
@@ -70,7 +70,7 @@ private struct ConfigurationReading {
         }
     }
 
-    /// Reads one key; `null` puts its default back.
+    /// Reads one key; `null` restores its default.
     private mutating func read(_ key: ConfigurationKey, _ node: YAMLNode, _ decoder: DocumentDecoder)
         throws(Failure)
     {
@@ -105,7 +105,7 @@ private struct ConfigurationReading {
         }
     }
 
-    /// An outbox in an inbox makes work of results. Of two files the later one is told.
+    /// Refuses an outbox in an inbox: results would become jobs. The place is that of the later of two files.
     func checkOutbox() throws(Failure) {
         guard let outbox = configuration.outbox, let outboxPlace else { return }
         for (inbox, place) in zip(configuration.inboxes, inboxPlaces) where pathsOverlap(inbox.path, outbox) {

@@ -10,13 +10,13 @@ public struct EditSettings: Sendable, Equatable {
     public enum Tracking: String, SettingWord { case fast, nearest, guarded }
     /// Length of the step d_i of motion supervision: 1 cell, or min(4, distance).
     public enum StepLength: String, SettingWord { case unit, capped }
-    /// What the mask holds still: z_t, or the DDIM step x_{t−1}.
+    /// What the mask keeps unchanged: z_t, or the DDIM step x_{t−1}.
     public enum MaskTerm: String, SettingWord { case latent, previous }
     /// CLIP's input in [0,1], or (x+1)/2 of it.
     public enum ClipRange: String, SettingWord { case unit, shifted }
     /// What L_g compares: the picture with P_e (eq. 4), or the way from the source with the way from P_o to P_e (eq. 3).
     public enum ClipLoss: String, SettingWord { case global, direction }
-    /// What CLIP sees while guiding: the whole decoded picture, or one decoded at about CLIP's own size.
+    /// CLIP's picture during guidance: the whole decoded picture, or one decoded at about CLIP's own size.
     public enum GuidanceDecoder: String, SettingWord { case full, small }
 
     /// N, steps of the whole schedule (`num_steps`).
@@ -73,20 +73,20 @@ public struct EditSettings: Sendable, Equatable {
     public var autoMask = false
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
-    /// Updates that an edit prompt gets at least: before, arrival does not end the loop. A text without
-    /// drags ends after them (`text_steps`; ours).
+    /// The least number of updates with an edit prompt: before them, arrival does not end the loop. An edit by text
+    /// alone ends after them (`text_steps`; ours).
     public var textSteps = 0
     /// Guidance towards P_e while sampling; 0: P_e guides the drag loop alone (`text_sampling`; ours).
     public var textSampling = 0.0
     /// Part of the sampling steps that reference control leaves to a guiding P_e, 0…1 (`text_freedom`; ours).
     public var textFreedom = 0.5
-    /// Part of the region's box that is added on every side (`region_padding`; ours).
+    /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).
     public var keepsSource = true
     /// Ends the loop after this many updates without progress; nil: never.
     public var patience: Int?
-    /// Seconds the whole edit may take; the best so far is finished in time. nil: as long as it takes.
+    /// Seconds that the whole edit may take: it ends early with the best latent so far. nil: no limit.
     public var budget: Double?
     /// See `GuidanceDecoder` (`guidance_decoder`).
     public var guidanceDecoder = GuidanceDecoder.full

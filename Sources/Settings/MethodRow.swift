@@ -5,7 +5,7 @@
 public struct MethodRow: Sendable {
     /// The name that people write.
     public let name: String
-    /// What the method does: one sentence.
+    /// A sentence about the method.
     public let text: String
 
     /// The table of methods; the first is the default.

@@ -1,4 +1,4 @@
-/// What is published beside the result, as a spec or a configuration says it.
+/// `output` of a spec or a configuration: the result's format, and the files beside it.
 public struct OutputOptions: Sendable, Equatable {
     /// Formats of the result.
     public enum Format: String, Sendable, CaseIterable {
@@ -21,7 +21,7 @@ public struct OutputOptions: Sendable, Equatable {
         case full
     }
 
-    /// The same with nothing left out.
+    /// The same with every value filled in.
     public struct Filled: Sendable, Equatable {
         /// The result's format.
         public let format: Format
@@ -45,10 +45,10 @@ public struct OutputOptions: Sendable, Equatable {
     /// The range of `quality`.
     public static let qualities = 1...100
 
-    /// Nothing said.
+    /// No value.
     public init() {}
 
-    /// What is left out taken from defaults, then from what holds where nobody says otherwise.
+    /// The options with absent values filled in from `defaults`, then from the program's own defaults.
     public func filled(from defaults: OutputOptions = OutputOptions()) -> Filled {
         Filled(
             format: format ?? defaults.format ?? .same, quality: quality ?? defaults.quality ?? 95,

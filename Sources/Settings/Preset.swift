@@ -2,9 +2,9 @@
 public enum Preset: String, Sendable, CaseIterable {
     /// The default: the choices that reproductions found best, with a model's own values.
     case recommended
-    /// What the paper says.
+    /// The paper's values.
     case paper
-    /// What the authors' released code does.
+    /// The values of the authors' released code.
     case released
     /// `recommended`, shortened: 40 fine-tuning steps and at most 40 drag steps.
     case quick

@@ -5,11 +5,11 @@
 public struct Setting: Sendable {
     /// The name that people write. A dot leads into a group: `lora.steps` is `steps` in `lora`.
     public let name: String
-    /// What it takes.
+    /// The kind of its value.
     public let kind: ValueKind
     /// Whether `null` is allowed.
     public let isOptional: Bool
-    /// What it means, with the unit: one sentence.
+    /// Its meaning, with the unit, in one sentence.
     public let text: String
     private let read: @Sendable (EditSettings) -> SettingValue
     private let write: @Sendable (inout EditSettings, SettingValue) -> Bool
@@ -37,7 +37,7 @@ public struct Setting: Sendable {
         self.init(name, path, .word(Word.allCases.map(\.rawValue)), text)
     }
 
-    /// The value that holds where nobody says otherwise.
+    /// The default.
     public var defaultValue: SettingValue { read(EditSettings()) }
 
     /// The setting's value in some settings.
@@ -45,14 +45,14 @@ public struct Setting: Sendable {
 
     /// Checks a value's type and range.
     ///
-    /// - Parameter name: the setting's name in messages, where a group's name would be told twice.
-    /// - Throws: what is wrong, with the name and what is allowed.
+    /// - Parameter name: another name for the messages: without the group where the message names the group itself.
+    /// - Throws: the mistake, with the name and the allowed values.
     public func check(_ value: SettingValue, as name: String? = nil) throws(SettingError) {
         if isOptional && value == .none { return }
         try kind.check(value, name ?? self.name)
     }
 
-    /// Sets it, once the value's type and range are checked.
+    /// Checks the value's type and range, and sets it.
     public func set(_ value: SettingValue, in settings: inout EditSettings) throws(SettingError) {
         try check(value)
         guard write(&settings, value) else {
@@ -62,7 +62,7 @@ public struct Setting: Sendable {
 
     /// The setting of a name.
     ///
-    /// - Throws: `unknownName`, with the name that was meant as far as it can be guessed.
+    /// - Throws: `unknownName`, with a guess at the intended name.
     public static func named(_ name: String) throws(SettingError) -> Setting {
         if let setting = all.first(where: { $0.name == name }) { return setting }
         let known = all.map(\.name)
@@ -73,11 +73,11 @@ public struct Setting: Sendable {
 }
 
 extension Setting {
-    /// Settings that are written in a mapping of their own.
+    /// Settings with a mapping of their own.
     public struct Group: Sendable {
         /// The mapping's key.
         public let name: String
-        /// What the settings are about.
+        /// The settings' subject.
         public let text: String
 
         /// Its settings, each with its key in the mapping.

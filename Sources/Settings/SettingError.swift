@@ -1,6 +1,6 @@
-/// A setting could not be taken.
+/// A setting's name or value is wrong.
 public struct SettingError: Error, Sendable, Equatable {
-    /// What is wrong with it.
+    /// Kinds of mistakes.
     public enum Kind: Sendable {
         /// No setting has this name.
         case unknownName
@@ -14,7 +14,7 @@ public struct SettingError: Error, Sendable, Equatable {
         case unknownWord
     }
 
-    /// What is wrong.
+    /// The kind of mistake.
     public let kind: Kind
     /// What is wrong, with the setting's name.
     public let message: String

@@ -46,9 +46,9 @@ extension SettingValue: Codable {
 public protocol SettingField: Sendable {
     /// Whether the field may be unset.
     static var isOptional: Bool { get }
-    /// The field's content of a value, or nil when the value is of another type.
+    /// The field's content from a value; nil when the value is of another type.
     static func read(_ value: SettingValue) -> Self?
-    /// The value of the field's content.
+    /// The field's content as a value.
     var settingValue: SettingValue { get }
 }
 

@@ -1,4 +1,4 @@
-/// What a value may be: its type and its range.
+/// The type and range of a value.
 public enum ValueKind: Sendable, Equatable {
     /// A whole number in a range.
     case integer(ClosedRange<Int>)
@@ -8,10 +8,10 @@ public enum ValueKind: Sendable, Equatable {
     case word([String])
     /// True or false.
     case flag
-    /// A length of time, in seconds; people write it with a unit: 90s, 20m, 2h, 7d.
+    /// A duration in seconds. People write it with a unit: 90s, 20m, 2h, 7d.
     case duration
 
-    /// The longest time that a duration may name, in seconds: about 300 years.
+    /// The longest duration, in seconds: about 300 years.
     public static let longestDuration = 1e10
 
     /// The type in words, as in "`r1` must be a whole number".
@@ -56,9 +56,9 @@ public enum ValueKind: Sendable, Equatable {
         guard range.contains(x) else { throw outOfRange(name, plainNumber(x)) }
     }
 
-    /// A number outside the range.
+    /// The error of a number outside the range.
     ///
-    /// - Parameter shown: the number as it was written.
+    /// - Parameter shown: the number as its author wrote it.
     public func outOfRange(_ name: String, _ shown: String) -> SettingError {
         let (low, high) =
             switch self {

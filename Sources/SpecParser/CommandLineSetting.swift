@@ -4,7 +4,7 @@ import YAMLDocuments
 
 /// Reads `KEY=VALUE` of `--set`.
 ///
-/// - Throws: what is wrong, shown as a place in `--set`.
+/// - Throws: the mistake, with its place in `--set`.
 public func parseSetting(_ text: String) throws(Failure) -> SettingAssignment {
     let decoder = DocumentDecoder(source: SourceText(file: "--set", text: text, .usage))
     guard let split = text.firstIndex(of: "=") else {

@@ -1,7 +1,7 @@
 import Settings
 import YAMLDocuments
 
-/// What the author of a job asks for, as written; defaults are filled in later.
+/// A job's spec as its author wrote it. `JobPlan` fills in the defaults later.
 public struct EditSpec: Sendable, Equatable {
     /// A point as written: pixels, or parts of the picture's sides.
     public struct Point: Sendable, Equatable {
@@ -27,7 +27,7 @@ public struct EditSpec: Sendable, Equatable {
 
     /// One region of a mask.
     public enum Region: Sendable, Equatable {
-        /// A picture; whatever is not black may change.
+        /// A picture: pixels that are not black may change.
         case file(String)
         /// Left, top, width, height.
         case rectangle(x: Double, y: Double, width: Double, height: Double)
@@ -37,7 +37,7 @@ public struct EditSpec: Sendable, Equatable {
         case polygon([Point])
     }
 
-    /// Which part of the picture the edit works on.
+    /// The part of the picture on which the edit works.
     public enum WorkingRegion: Sendable, Equatable {
         /// The surroundings of drags and mask.
         case auto
@@ -47,7 +47,7 @@ public struct EditSpec: Sendable, Equatable {
         case rectangle(x: Double, y: Double, width: Double, height: Double)
     }
 
-    /// What points are measured in.
+    /// Units of points.
     public enum Units: String, Sendable, CaseIterable {
         case pixels
         case relative
@@ -59,13 +59,13 @@ public struct EditSpec: Sendable, Equatable {
     public var sourcePrompt: String?
     /// P_e.
     public var editPrompt: String?
-    /// What is to move.
+    /// The drags.
     public var drags: [Drag] = []
-    /// Where the picture may change: the union; empty: everywhere.
+    /// The picture may change in the union of these regions; empty: everywhere.
     public var mask: [Located<Region>] = []
-    /// Which part of the picture the edit works on; nil: the preset's.
+    /// The part of the picture on which the edit works; nil: the preset's.
     public var region: Located<WorkingRegion>?
-    /// What points are measured in.
+    /// The unit of points.
     public var units = Units.pixels
     /// `recommended`, `paper`, `released`, `quick`; nil: the configuration's.
     public var preset: String?
@@ -73,11 +73,11 @@ public struct EditSpec: Sendable, Equatable {
     public var method: String?
     /// Seed of all randomness.
     public var seed: UInt64 = 42
-    /// Higher first.
+    /// Jobs with a higher priority start first.
     public var priority = 0
     /// Settings that differ from the preset's.
     public var settings: [SettingAssignment] = []
-    /// What is published.
+    /// The result's format, and the files beside it.
     public var output = OutputOptions()
 
     /// An empty spec.

@@ -3,9 +3,9 @@ import Foundation
 import Settings
 import YAMLDocuments
 
-/// A spec together with its text, so that what is found out later can still be shown at its place.
+/// A spec together with its text, so that later checks can name the place of a mistake.
 public struct ParsedSpec: Sendable {
-    /// What was written.
+    /// The spec.
     public let spec: EditSpec
     let source: SourceText
 
@@ -20,12 +20,12 @@ public struct ParsedSpec: Sendable {
     }
 }
 
-/// Reads a job's spec; all that needs no picture is checked.
+/// Reads a job's spec, and checks everything that needs no picture.
 ///
 /// - Parameters:
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
-/// - Throws: the first thing that is wrong.
+/// - Throws: the first mistake.
 public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
     let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
@@ -216,7 +216,7 @@ private struct SpecDecoder {
         return numbers
     }
 
-    /// A list of too few or too many numbers.
+    /// The error of a list with too few or too many numbers.
     private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure
     {
         for item in items {
@@ -243,7 +243,7 @@ private struct SpecDecoder {
             at: node.mark, do: hint)
     }
 
-    /// The numbers of a text that holds nothing else, as `1, 2`, `1 2` and `(1, 2)` do.
+    /// The numbers of a text that holds nothing else, such as `1, 2`, `1 2` and `(1, 2)`.
     private func bareNumbers(_ node: YAMLNode) -> String? {
         guard case .scalar(let text, _, _) = node else { return nil }
         let parts = text.split { " ,;()".contains($0) }.map(String.init)
@@ -267,7 +267,7 @@ private struct SpecDecoder {
         return regions
     }
 
-    /// The shape that a list of numbers or points was meant as.
+    /// The shape that the author of a list of numbers or points probably intended.
     private func bareShape(_ items: [YAMLNode]) -> String? {
         func numbers(_ items: [YAMLNode]) -> String? {
             let texts = items.compactMap { item -> String? in

@@ -4,11 +4,11 @@ import Settings
 import YAMLDocuments
 
 extension ParsedSpec {
-    /// Checks what needs the picture: that points and masks lie in it.
+    /// Checks that points and masks lie in the picture.
     ///
     /// - Parameters:
-    ///   - width: of the upright picture, pixels.
-    ///   - height: likewise.
+    ///   - width: width of the upright picture, pixels.
+    ///   - height: height of the upright picture, pixels.
     public func validate(width: Int, height: Int) throws(Failure) {
         for drag in spec.drags {
             for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
@@ -32,7 +32,7 @@ extension ParsedSpec {
         }
     }
 
-    /// Whether a point outside the picture lies in it when x and y are exchanged.
+    /// Whether a point outside the picture would lie in it with x and y exchanged.
     private func isExchanged(_ point: EditSpec.Point, _ width: Int, _ height: Int) -> Bool {
         point.y < Double(width) && point.x < Double(height)
     }
@@ -52,9 +52,10 @@ extension ParsedSpec {
         }
     }
 
-    /// The path of a file that the spec names: relative, there, and inside the spec's own folder, symlinks followed.
+    /// The path of a file that the spec names. The name must be relative, and the file must exist in the spec's own folder
+    /// after following symbolic links.
     ///
-    /// - Parameter realPath: where a file of a folder really is, or the folder itself; nil: not there.
+    /// - Parameter realPath: gives the real path of a file in the folder, or of the folder for nil; nil where it does not exist.
     /// - Throws: the spec's error at the name's place.
     public func resolve(_ reference: Located<String>, realPath: (_ name: String?) -> String?)
         throws(Failure) -> String

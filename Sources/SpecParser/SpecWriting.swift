@@ -1,18 +1,18 @@
 import Settings
 import YAMLDocuments
 
-/// Writes specs as they were run.
+/// Writes specs with the values that a run used.
 public enum SpecWriting {
     /// A spec with every default filled in, as YAML that reads back to the same job.
     ///
     /// - Parameters:
-    ///   - spec: what was asked for.
+    ///   - spec: the spec as written.
     ///   - image: the picture's file name.
-    ///   - sourcePrompt: P_o as it was used.
+    ///   - sourcePrompt: the P_o that the run used.
     ///   - preset: the preset's name.
     ///   - method: the drag method's name.
     ///   - settings: all settings, by name.
-    ///   - output: what is published.
+    ///   - output: the result's format, and the files beside it.
     public static func effectiveYAML(
         _ spec: EditSpec, image: String, sourcePrompt: String, preset: String, method: String,
         settings: [(name: String, value: SettingValue)], output: OutputOptions.Filled

@@ -1,4 +1,4 @@
-/// A text by characters, to tell the line and column of each. Lines end where editors end them: at LF, CR LF and CR.
+/// A text as an array of characters, which gives the line and column of each. Lines end as in editors: at LF, CR LF and CR.
 struct CharacterMap {
     /// The text's characters.
     let characters: [Unicode.Scalar]
@@ -17,7 +17,7 @@ struct CharacterMap {
         lineStarts = starts
     }
 
-    /// The place of the character at an index; the index may be the text's end.
+    /// The place of the character at an index. The index may be the text's end.
     func mark(at index: Int) -> SourceMark {
         var (low, high) = (0, lineStarts.count)
         while high - low > 1 {
@@ -27,7 +27,7 @@ struct CharacterMap {
         return SourceMark(line: low + 1, column: index - lineStarts[low] + 1)
     }
 
-    /// The characters of the line that holds an index, without what ends it.
+    /// The characters of the line with an index, without the line break.
     func line(at index: Int) -> Range<Int> {
         let number = mark(at: index).line - 1
         var end = number + 1 < lineStarts.count ? lineStarts[number + 1] : characters.count
@@ -55,6 +55,6 @@ struct CharacterMap {
     /// Whether a line ends at an index.
     func isLineEnd(_ index: Int) -> Bool { self[index].map { $0 == "\n" || $0 == "\r" } ?? true }
 
-    /// Whether a space or tab stands at an index.
+    /// Whether the character at an index is a space or tab.
     func isBlank(_ index: Int) -> Bool { self[index].map { $0 == " " || $0 == "\t" } ?? false }
 }

@@ -1,10 +1,10 @@
-/// What is wrong with a text at a place, before it is known whose text it is.
+/// A mistake at a place in a text, without the file's name.
 package struct Complaint: Error, Equatable {
     /// The error's code.
     package var code: String
     /// What is wrong.
     package var message: String
-    /// The index of the character it is wrong at.
+    /// The index of the character at fault.
     package var index: Int
     /// What to do.
     package var hint: String

@@ -12,7 +12,7 @@ package struct DocumentDecoder {
         source.error(code, message, at: mark, do: hint)
     }
 
-    /// A mapping whose keys are all known.
+    /// A mapping. Every key must be known.
     package func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String:
         YAMLEntry]
     {
@@ -37,7 +37,7 @@ package struct DocumentDecoder {
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
     }
 
-    /// The error of a "key" that is the rest of a value: a comma between brackets ends a value without quotes.
+    /// The error of a "key" that is the rest of a value: between brackets, a comma ends a value without quotes.
     private func cutByComma(_ before: YAMLEntry, _ entry: YAMLEntry, _ what: String) -> Failure? {
         guard entry.value.isNull, case .scalar(let text, true, let mark) = before.value, !before.value.isNull,
             mark.line == entry.keyMark.line
@@ -52,7 +52,7 @@ package struct DocumentDecoder {
                 : "Quote the whole text: \(before.key): \"\(text), \(entry.key)\".")
     }
 
-    /// The number that two parts were meant as: digits with nothing but a comma between.
+    /// The number that two parts probably are: digits with only a comma between them.
     package func decimalComma(_ whole: String, _ mark: SourceMark, _ part: String, _ next: SourceMark)
         -> String?
     {
@@ -62,7 +62,7 @@ package struct DocumentDecoder {
         return "\(whole).\(part)"
     }
 
-    /// The error of a key that is unknown for a character that looks like another one, or like nothing.
+    /// The error of a key that is unknown because one of its characters looks like another one, or is invisible.
     private func oddKey(_ entry: YAMLEntry, _ what: String, _ keys: [String]) -> Failure? {
         guard let odd = OddCharacter.first(in: entry.key) else { return nil }
         let repaired = OddCharacter.repaired(entry.key)
@@ -81,7 +81,7 @@ package struct DocumentDecoder {
 
     /// The error of a value of another kind.
     ///
-    /// - Parameter hint: what to write, where that is known better than by the kind.
+    /// - Parameter hint: what to write, where the caller knows more than the kind.
     package func wrongKind(_ node: YAMLNode, _ what: String, _ wanted: String, do hint: String? = nil)
         -> Failure
     {
@@ -98,7 +98,7 @@ package struct DocumentDecoder {
             do: hint ?? "Write \(wanted).")
     }
 
-    /// The error of a value that is no number, or no whole one, of the form that is wanted.
+    /// The error of a value that is no number, or no whole number, in the required form.
     private func noNumber(_ node: YAMLNode, _ what: String, _ wanted: String, isWhole: Bool) -> Failure {
         guard case .scalar(let text, let isPlain, _) = node else { return wrongKind(node, what, wanted) }
         if !isPlain, isPlainNumber(text) {
@@ -119,7 +119,7 @@ package struct DocumentDecoder {
         return items
     }
 
-    /// Text, quoted or not; a bare number or truth value is no text.
+    /// Text with or without quotes. A number or truth value without quotes is no text.
     package func text(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         guard case .scalar(let text, let isPlain, _) = node, !node.isNull else {
             throw wrongKind(node, what, "text")
@@ -140,8 +140,8 @@ package struct DocumentDecoder {
             || character == "\u{201a}" || character == "\u{201d}" || character == "\u{2019}"
     }
 
-    /// Refuses a text that stands in curly quotes as a whole, or whose curly quote nothing closes: they would be a part of
-    /// the text. Within a text, and around a part of it, they are.
+    /// Refuses a text that is in curly quotes as a whole, or that has an unclosed curly quote: they would become a part of the
+    /// text. Curly quotes around a part of a text are allowed.
     private func refuseCurlyQuotes(_ text: String, _ what: String, _ mark: SourceMark) throws(Failure) {
         guard let odd = OddCharacter.first(in: text), odd.offset == 0 else { return }
         let inner = text.unicodeScalars.dropFirst()
@@ -263,7 +263,7 @@ package struct DocumentDecoder {
         return choice
     }
 
-    /// A length of time: a number with s, m, h or d; in seconds.
+    /// A duration in seconds, from a number with s, m, h or d.
     package func duration(_ node: YAMLNode, _ what: String) throws(Failure) -> Double {
         guard case .scalar(let text, _, _) = node, let seconds = Self.seconds(text) else {
             throw wrongKind(

@@ -1,6 +1,6 @@
-/// The text of a document's bytes: UTF-8, a byte order mark left out.
+/// The text of a document's bytes in UTF-8, without a byte order mark.
 ///
-/// - Throws: what keeps the bytes from being text, at its place.
+/// - Throws: the reason why the bytes are no text, with its place.
 func documentText(_ bytes: [UInt8]) throws(Complaint) -> String {
     if let encoding = foreignEncoding(bytes) {
         throw Complaint(
@@ -25,12 +25,12 @@ func documentText(_ bytes: [UInt8]) throws(Complaint) -> String {
     return String(rest)
 }
 
-/// The text of bytes of any kind, to show a place in it.
+/// A text for any bytes, to show a place in it.
 func shownText(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
 private let byteOrderMark: Unicode.Scalar = "\u{feff}"
 
-/// UTF-16 or UTF-32, told by its byte order mark or by zeros in every other byte of its beginning.
+/// UTF-16 or UTF-32, recognised by the byte order mark or by zeros in every other byte of the beginning.
 private func foreignEncoding(_ bytes: [UInt8]) -> String? {
     if bytes.starts(with: [0xff, 0xfe, 0, 0]) || bytes.starts(with: [0, 0, 0xfe, 0xff]) { return "UTF-32" }
     if bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff]) { return "UTF-16" }
@@ -43,7 +43,7 @@ private func foreignEncoding(_ bytes: [UInt8]) -> String? {
     return (zeros[0] == 0 && zeros[1] == half) || (zeros[1] == 0 && zeros[0] == half) ? "UTF-16" : nil
 }
 
-/// The first byte that no UTF-8 text has at its place.
+/// The complaint of the first byte that is wrong in UTF-8.
 private func notUTF8(_ bytes: [UInt8]) -> Complaint {
     var (index, offset) = (0, 0)
     for character in String(decoding: bytes, as: UTF8.self).unicodeScalars {
@@ -58,7 +58,7 @@ private func notUTF8(_ bytes: [UInt8]) -> Complaint {
         hint: "Save the file as UTF-8.")
 }
 
-/// A character that YAML does not take as it is, or takes for the end of a line where editors do not.
+/// The complaint of a character that YAML does not allow, or that ends a line for YAML but not for editors.
 func characterUnfitForYAML(_ text: CharacterMap) -> Complaint? {
     guard let index = text.characters.firstIndex(where: isUnfitForYAML) else { return nil }
     let character = text.characters[index]

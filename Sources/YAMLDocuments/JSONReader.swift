@@ -1,13 +1,13 @@
 /// Reads a JSON text (RFC 8259) with the places of its values.
 ///
-/// YAML readers refuse some of what JSON allows: surrogate pairs, tabs, control characters from U+007F, and `\/`. So a text
-/// that is JSON is read as JSON. Strings become quoted scalars, all other values plain ones, as they are written.
+/// YAML readers refuse some of what JSON allows: surrogate pairs, tabs, control characters from U+007F, and `\/`. So this
+/// reader reads a text that is JSON. Strings become quoted scalars, all other values plain ones, with the text as written.
 struct JSONReader {
-    /// Why a text is not read.
+    /// Why the reader does not read a text.
     enum Problem: Error {
-        /// It is not JSON. It may be YAML all the same.
+        /// It is not JSON. It may be YAML.
         case notJSON(Complaint)
-        /// It is JSON, or meant as JSON, and breaks a rule that holds for YAML too.
+        /// It is JSON, or almost JSON, and breaks a rule that holds for YAML too.
         case refused(Complaint)
     }
 
@@ -21,8 +21,8 @@ struct JSONReader {
     /// A reader of a text.
     ///
     /// - Parameters:
-    ///   - depthMax: levels of lists and mappings at most.
-    ///   - valuesMax: values at most.
+    ///   - depthMax: the largest number of levels of lists and mappings.
+    ///   - valuesMax: the largest number of values.
     init(_ text: CharacterMap, depthMax: Int, valuesMax: Int) {
         self.text = text
         self.depthMax = depthMax
@@ -178,7 +178,7 @@ extension JSONReader {
         var string = String.UnicodeScalarView()
         while let c = text[at], c != "\"" {
             if c.value < 0x20 {
-                // What runs over the end of its line is a quote that is missing.
+                // A string that crosses the end of its line lacks a quote.
                 let isBreak = text.isLineEnd(at)
                 throw .notJSON(
                     Complaint(
@@ -267,8 +267,8 @@ extension JSONReader {
                 message: "this is not JSON: \(found) where \(wanted) is expected", index: at, hint: hint))
     }
 
-    /// Refuses a comment at the present place; before the value only where brackets follow, as a YAML text may begin with
-    /// two slashes.
+    /// Refuses a comment at the current place. Before the value it does so only where brackets follow, because a YAML text may
+    /// begin with two slashes.
     private func refuseComments(before isBefore: Bool) throws(Problem) {
         func isComment(_ i: Int) -> Bool { text[i] == "/" && (text[i + 1] == "/" || text[i + 1] == "*") }
         var i = at

@@ -1,8 +1,8 @@
 import Settings
 
-/// A number in a form that people and other programs write and a spec does not take.
+/// A number in a form that people and other programs write, but that a spec does not accept.
 struct ForeignNumber: Equatable {
-    /// What it is, as in "not a hexadecimal number".
+    /// Its form, as in "not a hexadecimal number".
     let kind: String
     /// What to do.
     let hint: String
@@ -59,7 +59,7 @@ struct ForeignNumber: Equatable {
     }
 }
 
-/// Whether a spec takes a text for a number.
+/// Whether a text is a number in a spec.
 package func isPlainNumber(_ text: String) -> Bool {
     text.allSatisfy { "0123456789+-.eE".contains($0) } && Double(text) != nil
 }

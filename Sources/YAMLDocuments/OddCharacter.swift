@@ -1,11 +1,11 @@
 import PrintableText
 
-/// A character in a key, number or word that looks like another one, or like nothing: a no-break space, a zero-width
-/// character, a minus sign, a curly quote, a letter of another alphabet. All that a spec knows by name is ASCII.
+/// A character in a key, number or word that looks like another one, or is invisible: a no-break space, a zero-width
+/// character, a minus sign, a curly quote, a letter of another alphabet. All keys and words of a spec are ASCII.
 package struct OddCharacter: Equatable {
     /// The character.
     let character: Unicode.Scalar
-    /// How many characters stand before it.
+    /// The number of characters before it.
     let offset: Int
 
     /// The first character of a text that is not printable ASCII.
@@ -18,7 +18,7 @@ package struct OddCharacter: Equatable {
         character.isASCII && character.isPrintable
     }
 
-    /// The text with all such characters replaced by what they look like, and blanks at its ends left out.
+    /// The text with the lookalikes of all such characters, and without blanks at its ends.
     static func repaired(_ text: String) -> String {
         let parts = text.unicodeScalars.map { character in
             isPlain(character) ? String(character) : Self(character: character, offset: 0).lookalike ?? ""
@@ -35,17 +35,21 @@ package struct OddCharacter: Equatable {
     static func name(_ character: Unicode.Scalar) -> String {
         let digits = String(character.value, radix: 16, uppercase: true)
         let number = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-        let name = controlNames[character.value] ?? character.properties.name
-        return name.map { "\(number) (\($0))" } ?? number
+        return unicodeName(character).map { "\(number) (\($0))" } ?? number
     }
 
-    /// Unicode has no names for control characters, and an odd one for the byte order mark.
+    /// A character's Unicode name.
+    package static func unicodeName(_ character: Unicode.Scalar) -> String? {
+        controlNames[character.value] ?? character.properties.name
+    }
+
+    /// Unicode has no names for control characters, and an unhelpful one for the byte order mark.
     private static let controlNames: [UInt32: String] = [
         0x09: "TAB", 0x0b: "VERTICAL TAB", 0x0c: "FORM FEED", 0x1b: "ESCAPE", 0x7f: "DELETE",
         0x85: "NEXT LINE", 0xfeff: "BYTE ORDER MARK",
     ]
 
-    /// What to do about it alone.
+    /// What to do where this character alone is at fault.
     var remedy: String {
         switch lookalike {
         case nil: isLetter ? "Write it in letters from a to z." : "Remove it."
@@ -86,7 +90,7 @@ package struct OddCharacter: Equatable {
         ["\u{2018}", "\u{2019}", "\u{201a}", "\u{201b}", "\u{2039}", "\u{203a}"].contains(character)
     }
 
-    /// Letters of the Cyrillic and Greek alphabets, and dotless i, by what they look like.
+    /// The Latin letters that Cyrillic and Greek letters, and dotless i, look like.
     private static let letters: [Unicode.Scalar: String] = {
         let pairs = [
             ("аеорсухіјѕԁһԛԝӏ", "aeopcyxijsdhqwl"), ("АВЕКМНОРСТХІЈЅ", "ABEKMHOPCTXIJS"),

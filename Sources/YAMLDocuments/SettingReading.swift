@@ -7,10 +7,10 @@ public struct SettingAssignment: Sendable, Equatable {
     public let name: String
     /// Its value.
     public let value: SettingValue
-    /// Where it was written.
+    /// Its place in the text.
     public let mark: SourceMark
 
-    /// A setting that was written somewhere.
+    /// A setting at a place.
     package init(name: String, value: SettingValue, mark: SourceMark) {
         self.name = name
         self.value = value
@@ -19,7 +19,7 @@ public struct SettingAssignment: Sendable, Equatable {
 }
 
 extension DocumentDecoder {
-    /// A mapping of settings, those of a group in a mapping of their own.
+    /// A mapping of settings. Those of a group are in a mapping of their own.
     package func settings(_ node: YAMLNode, _ what: String) throws(Failure) -> [SettingAssignment] {
         let top = Setting.ungrouped
         let entries = try mapping(node, what, keys: top.map(\.name) + Setting.groups.map(\.name))
@@ -45,7 +45,7 @@ extension DocumentDecoder {
         return found
     }
 
-    /// A setting's value: its type, then its range.
+    /// A setting's value. It checks the type, then the range.
     package func value(_ node: YAMLNode, of setting: Setting) throws(Failure) -> SettingValue {
         if setting.isOptional && node.isNull { return .none }
         return try value(node, "`\(setting.name)`", setting.kind)

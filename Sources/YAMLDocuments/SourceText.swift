@@ -17,11 +17,11 @@ public struct SourceMark: Sendable, Equatable {
     public static let start = SourceMark(line: 1, column: 1)
 }
 
-/// A value and where it was written.
+/// A value and its place in the text.
 public struct Located<Value: Sendable & Equatable>: Sendable, Equatable {
     /// The value.
     public let value: Value
-    /// Where it begins.
+    /// The place of its beginning.
     public let mark: SourceMark
 
     /// A value at a place.
@@ -31,10 +31,10 @@ public struct Located<Value: Sendable & Equatable>: Sendable, Equatable {
     }
 }
 
-/// The text of a file, to make errors from.
+/// The text of a file, which makes errors with places.
 package struct SourceText {
     package let file: String
-    /// What the text is, and so what kind of failure its mistakes are.
+    /// The kind of failure of a mistake in this text.
     package let kind: Failure.Kind
     let text: CharacterMap
 
@@ -51,7 +51,7 @@ package struct SourceText {
             at: Failure.Place(file: file, line: mark.line, column: mark.column, excerpt: line), hint: hint)
     }
 
-    /// The character some columns behind a place.
+    /// The character some columns after a place.
     func character(at mark: SourceMark, plus offset: Int) -> Unicode.Scalar? {
         text.line(number: mark.line).flatMap { text[$0.lowerBound + mark.column - 1 + offset] }
     }
@@ -61,12 +61,12 @@ package struct SourceText {
         error(complaint.code, complaint.message, at: text.mark(at: complaint.index), do: complaint.hint)
     }
 
-    /// A comment that cuts a text without quotes: a single space stands before its `#`, as in a sentence. A comment that two
-    /// spaces or a tab set apart is meant as one.
+    /// A comment that probably cuts a text without quotes: it has a single space before its `#`, as in a sentence. Two spaces or
+    /// a tab before the `#` show an intended comment.
     ///
     /// - Parameters:
-    ///   - value: the text as YAML has it, folded.
-    ///   - mark: where it begins.
+    ///   - value: the text after YAML's folding.
+    ///   - mark: the place of its beginning.
     /// - Returns: the comment's place and its words; nil where there is none.
     package func commentCutting(_ value: String, at mark: SourceMark) -> (index: Int, words: String)? {
         guard let line = text.line(number: mark.line) else { return nil }

@@ -1,14 +1,14 @@
-/// The brackets of a YAML text that libyaml has refused: which one is not closed.
+/// Finds the unclosed bracket of a YAML text that libyaml has refused.
 struct YAMLBrackets {
-    /// A bracket without its other half.
+    /// A bracket without a matching one.
     struct Unclosed: Equatable {
-        /// Where it opens.
+        /// The index of the bracket.
         let opening: Int
-        /// Where another bracket closes instead; nil: nowhere.
+        /// The index of a closing bracket of another kind; nil where there is none.
         let mismatch: Int?
     }
 
-    /// The first bracket that is not closed, or whose place another kind of bracket closes.
+    /// The first bracket that is not closed, or that a bracket of another kind closes.
     static func unclosed(in text: CharacterMap) -> Unclosed? {
         var openings: [Int] = []
         var i = 0
@@ -30,18 +30,18 @@ struct YAMLBrackets {
         return openings.last.map { Unclosed(opening: $0, mismatch: nil) }
     }
 
-    /// Whether a value may begin at an index: behind an indicator, or at the beginning of a line.
+    /// Whether a value may begin at an index: after an indicator, or at the beginning of a line.
     private static func isTokenStart(_ index: Int, _ text: CharacterMap, _ isInBlock: Bool) -> Bool {
         var i = index - 1
         while text.isBlank(i) { i -= 1 }
         guard i >= 0, !text.isLineEnd(i), let before = text[i] else { return true }
         if "[{,".unicodeScalars.contains(before) { return true }
-        // `: ` and `- ` need their blank; in brackets a quoted key's colon does not.
+        // `: ` and `- ` need a blank; the colon of a quoted key in brackets does not.
         return (before == ":" || ((before == "-" || before == "?") && isInBlock))
             && (i < index - 1 || !isInBlock)
     }
 
-    /// The index of the quote that closes the one at an index, or of the text's end.
+    /// The index of the quote that closes the one at an index, or the text's end.
     private static func endOfQuote(_ index: Int, _ text: CharacterMap) -> Int {
         let quote = text[index]
         var i = index + 1

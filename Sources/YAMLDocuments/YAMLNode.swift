@@ -1,6 +1,6 @@
 /// A parsed YAML value with its place.
 package indirect enum YAMLNode {
-    /// Text; `isPlain` when it was written without quotes, and so may be a number.
+    /// Text. `isPlain`: it has no quotes, so it may be a number.
     case scalar(String, isPlain: Bool, SourceMark)
     case sequence([YAMLNode], SourceMark)
     case mapping([YAMLEntry], SourceMark)
@@ -24,7 +24,7 @@ package indirect enum YAMLNode {
         }
     }
 
-    /// Whether nothing was written.
+    /// Whether the value is empty or null.
     package var isNull: Bool {
         guard case .scalar(let text, true, _) = self else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(text)

@@ -1,9 +1,9 @@
 import Failures
 internal import CYAML
 
-/// Reads one YAML or JSON document. What is JSON is read as JSON, all else through libyaml: the only place that knows it.
+/// Reads one YAML or JSON document. `JSONReader` reads JSON, libyaml all else; only this file uses libyaml.
 ///
-/// Limits: 1 MiB of text, 64 levels, 20,000 values after aliases are filled in.
+/// Limits: 1 MiB of text, 64 levels, 20,000 values with every alias replaced by its anchor's values.
 package struct YAMLReader {
     package static let bytesMax = 1 << 20
     private static let depthMax = 64
@@ -18,7 +18,7 @@ package struct YAMLReader {
 
     /// The value in a text, or nil when the text holds none.
     ///
-    /// - Parameter kind: the kind of failure that a mistake in it is.
+    /// - Parameter kind: the kind of failure of a mistake in the text.
     package static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
@@ -29,7 +29,7 @@ package struct YAMLReader {
         }
         let text: String
         do { text = try documentText(bytes) } catch {
-            // Of what is no text at all no line is shown.
+            // Bytes that are no text have no line to show.
             let isText = error.index > 0 || error.code == "spec.syntax"
             throw SourceText(file: file, text: isText ? shownText(bytes) : "", kind).error(error)
         }
@@ -47,7 +47,7 @@ package struct YAMLReader {
             var reader = YAMLReader(source: source, parser: Parser(Array(text.utf8)))
             return (try reader.document(), source)
         } catch {
-            // A file that is named as JSON is told what keeps it from being that.
+            // For a file with the extension json, the message says why it is no JSON.
             throw error.code == "spec.syntax" && file.lowercased().hasSuffix(".json")
                 ? source.error(notJSON) : error
         }
@@ -72,7 +72,7 @@ package struct YAMLReader {
         }
     }
 
-    /// What matters of one event.
+    /// The parts of an event that the reader needs.
     private enum Event {
         case scalar(String, isPlain: Bool, anchor: String?)
         case sequenceStart(anchor: String?)
@@ -157,7 +157,7 @@ package struct YAMLReader {
                     "spec.unknown_key", "`<<` is a merge key of YAML, which specs do not have", at: mark,
                     do: "Write the keys and values out.")
             }
-            // A number is no key of anything: the decoder says what it was meant as.
+            // No key is a number: the decoder says what its author probably intended.
             if let line = lines.updateValue(mark.line, forKey: key), !isPlainNumber(key) {
                 throw source.error(
                     "spec.duplicate_key", "`\(key)` is given twice; first on line \(line)", at: mark,
@@ -223,7 +223,7 @@ package struct YAMLReader {
         }
     }
 
-    /// What libyaml has found.
+    /// The mistake that libyaml has found.
     private var syntaxError: Complaint {
         let raw = parser.raw
         let context = raw.context.map { String(cString: $0) } ?? ""
@@ -238,8 +238,8 @@ package struct YAMLReader {
 // MARK: What YAML takes out of a text
 
 extension YAMLReader {
-    /// The anchor of the node at an index, noted until an alias uses it. A tag is refused: to a spec `!include x`, `!!str 1`
-    /// or `!important` mean nothing, and dropping them changes what was written.
+    /// The anchor of the node at an index, remembered until an alias uses it. It refuses a tag: `!include x`, `!!str 1` and
+    /// `!important` have no meaning in a spec, and ignoring them would change what the author wrote.
     private mutating func anchor(_ name: String?, at start: Int) throws(Failure) -> String? {
         let text = source.text
         var i = start
@@ -252,14 +252,14 @@ extension YAMLReader {
         return name
     }
 
-    /// An anchor that no alias uses was meant as text.
+    /// Refuses an anchor that no alias uses: its author probably intended text.
     private func refuseUnusedAnchor() throws(Failure) {
         guard let anchor = unusedAnchors.first else { return }
         throw source.error(YAMLSyntax.unquoted("an anchor", at: anchor.index, source.text))
     }
 
-    /// Refuses a comment that begins right behind a quote, a bracket or a comma: YAML asks for a blank before it, and libyaml
-    /// drops the rest of the line without.
+    /// Refuses a comment that begins right after a quote, a bracket or a comma: YAML requires a blank before it, and without one
+    /// libyaml drops the rest of the line.
     private func refuseGluedComment(upTo end: Int) throws(Failure) {
         var i = read
         while i < end {

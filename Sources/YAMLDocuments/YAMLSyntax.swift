@@ -1,19 +1,19 @@
 import PrintableText
 
-/// A mistake that libyaml has found, in its words, to be said in terms of what people write.
+/// A mistake that libyaml has found, and its translation into the terms of the author.
 struct YAMLSyntax {
     /// The text.
     let text: CharacterMap
-    /// What libyaml says.
+    /// libyaml's message.
     let problem: String
-    /// Where it says so.
+    /// The index of that message.
     let index: Int
-    /// What libyaml was reading; empty where it does not say.
+    /// What libyaml was reading; empty where it gives none.
     let context: String
-    /// Where that began; nil where it does not say.
+    /// The index of its beginning; nil where libyaml gives none.
     let contextIndex: Int?
 
-    /// What is wrong, at its own place.
+    /// The mistake, at its own place.
     var complaint: Complaint {
         misplacedCharacter ?? unclosedQuote ?? escape ?? indicator ?? unclosedBracket ?? missingColon
             ?? structure
@@ -22,7 +22,8 @@ struct YAMLSyntax {
                 hint: "Check indentation, colons, quotes and brackets around this place.")
     }
 
-    /// Where libyaml says so; what it finds out at the end of the text is said where it began, or at the last line.
+    /// The index to show: libyaml's own. Where that is the text's end, the beginning of what libyaml was reading, or the last
+    /// line.
     private var shownIndex: Int {
         var last = index
         guard last >= text.characters.count || text.line(at: last).isEmpty else { return last }
@@ -36,7 +37,7 @@ struct YAMLSyntax {
         Complaint(message: "this is not YAML: \(message)", index: index, hint: hint)
     }
 
-    /// A character in the place of an indicator or of indentation that looks like the right one.
+    /// The complaint of a lookalike of an indicator or of indentation.
     private var misplacedCharacter: Complaint? {
         let lines = [contextIndex, index].compactMap { $0 }.map {
             text.line(at: min($0, text.characters.count))
@@ -63,7 +64,7 @@ struct YAMLSyntax {
         return nil
     }
 
-    /// A full-width colon, comma or bracket, or another space than the plain one behind an indicator.
+    /// The complaint of a full-width colon, comma or bracket, or of an unusual space after an indicator.
     private func fullWidthPunctuation(in line: Range<Int>) -> Complaint? {
         for i in line {
             guard let odd = OddCharacter.first(in: text.text(i..<i + 1)) else { continue }
@@ -107,7 +108,7 @@ struct YAMLSyntax {
             do: "Write \\x and 2 digits, \\u and 4, or \\U and 8; \\\\ for a backslash.")
     }
 
-    /// A text without quotes that begins with a character of YAML's own.
+    /// The complaint of a text without quotes that begins with a YAML indicator.
     private var indicator: Complaint? {
         switch (context, problem) {
         case ("while scanning a tag", _), ("while parsing a tag", _), (_, "found undefined tag handle"):
@@ -140,7 +141,7 @@ struct YAMLSyntax {
             do: "Quote the text: \(Self.quoted(text, from: index)).")
     }
 
-    /// The complaint of a text that YAML takes for something of its own.
+    /// The complaint of a text without quotes that YAML reads as a tag, an anchor or an alias.
     ///
     /// - Parameter what: "a tag", "an anchor", "an alias".
     static func unquoted(_ what: String, at index: Int, _ text: CharacterMap) -> Complaint {
@@ -157,7 +158,7 @@ struct YAMLSyntax {
             hint: hint)
     }
 
-    /// What stands at an index up to the next blank.
+    /// The text from an index to the next blank.
     static func word(at index: Int, _ text: CharacterMap) -> String {
         var end = index
         while !text.isBlank(end), !text.isLineEnd(end),
@@ -202,7 +203,7 @@ struct YAMLSyntax {
             at: bracket.opening, do: "Write `\(opening == "[" ? "]" : "}")` where it ends.")
     }
 
-    /// A comment behind an opening bracket on its line that holds a closing one.
+    /// A comment after an opening bracket, on the same line, that contains the closing one.
     private func commentHidingBracket(from opening: Int) -> Range<Int>? {
         let line = text.line(at: opening)
         guard
@@ -212,7 +213,7 @@ struct YAMLSyntax {
         return start..<line.upperBound
     }
 
-    /// A line without a colon, or with two.
+    /// The complaint of a line without a colon, or with two.
     private var missingColon: Complaint? {
         if problem == "could not find expected ':'" {
             let start = contextIndex ?? shownIndex
@@ -242,7 +243,7 @@ struct YAMLSyntax {
             do: "Quote a text that holds a colon, and begin a mapping on a line of its own.")
     }
 
-    /// The beginning of the line above, where that lacks the colon: the line of the problem is `key:` and no more before it.
+    /// The beginning of the line above if that line lacks the colon: then the problem's line has only `key:` before the problem.
     private var lineWithoutColon: Int? {
         let line = text.line(at: index)
         let key = text.text(line.lowerBound..<index)
@@ -252,7 +253,7 @@ struct YAMLSyntax {
         return above.first { !text.isBlank($0) }
     }
 
-    /// Text behind a value, wrong indentation, commas.
+    /// The complaint of text after a value, of wrong indentation and of commas.
     private var structure: Complaint? {
         let found = text[index].map { _ in "`\(Self.word(at: index, text))`" }
         switch problem {
@@ -288,7 +289,7 @@ struct YAMLSyntax {
         }
     }
 
-    /// Slashes in the place of a comment's sign, on the problem's line or the one above.
+    /// Slashes instead of a comment's `#`, on the problem's line or the one above.
     private var slashesBefore: Int? {
         let above = text.line(number: text.mark(at: index).line - 1)?.lowerBound ?? index
         return (above..<index).first { i in
@@ -301,7 +302,7 @@ struct YAMLSyntax {
         complaint("`\(text.text(index..<index + 1))` closes no bracket", at: index, do: "Remove it.")
     }
 
-    /// The end of a quoted text or of brackets on the same line before the problem's place, with nothing but blanks between.
+    /// The end of a quoted text or of brackets before the problem on the same line, with only blanks between.
     private var valueBefore: Int? {
         var i = index - 1
         while text.isBlank(i) { i -= 1 }

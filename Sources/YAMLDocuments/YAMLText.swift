@@ -1,6 +1,6 @@
 import PrintableText
 
-/// Double-quoted YAML, every special character escaped.
+/// The text in double-quoted YAML, with every special character escaped.
 package func quotedYAML(_ text: String) -> String {
     let escaped = text.unicodeScalars.map { scalar -> String in
         switch scalar {

@@ -212,7 +212,7 @@ import TestSupport
     @Test func `a worker's error code has only a code's characters`() {
         func failure(_ code: String) -> Failure? {
             let line = WorkerFailure(Failure(.badSpec, code: code, message: "no", hint: "do"))
-            return WorkerFailure(Array(line.line.utf8))?.failure
+            return WorkerFailure(Array(line.oneLine.utf8))?.failure
         }
         #expect(failure("spec.unknown_key")?.code == "spec.unknown_key")
         for code in ["", "a\"} 1\nb", "a b", "A"] { #expect(failure(code) == nil) }

@@ -173,7 +173,7 @@ final class ModelDisk: FileCalls {
         return id
     }
 
-    private func name(_ path: String, _ state: State, _ call: String) throws(FileError) -> Name {
+    private func name(_ path: String, _ state: State, _ call: SystemCall) throws(FileError) -> Name {
         guard let folder = Self.node(parent(path), state), state.nodes[folder]?.isDirectory == true else {
             throw FileError(call, path, .noSuchFileOrDirectory)
         }
@@ -187,7 +187,7 @@ final class ModelDisk: FileCalls {
 
     // MARK: - Faults
 
-    private func look(_ call: String, _ path: String, _ state: inout State) throws(FileError) {
+    private func look(_ call: SystemCall, _ path: String, _ state: inout State) throws(FileError) {
         if state.isDead { throw FileError(call, path, .ioError) }
         if case .blindness(let at, let count, let number) = state.fault, state.calls >= at {
             state.looks += 1
@@ -197,7 +197,7 @@ final class ModelDisk: FileCalls {
 
     /// Makes a change, or lets the current fault act on it.
     private func change<R>(
-        _ call: String, _ path: String, failing: (inout State, Errno) -> Void = { _, _ in },
+        _ call: SystemCall, _ path: String, failing: (inout State, Errno) -> Void = { _, _ in },
         _ body: (inout State) throws(FileError) -> R
     ) throws(FileError) -> R {
         try state.withLock { (state) throws(FileError) -> R in
@@ -241,20 +241,20 @@ final class ModelDisk: FileCalls {
 
     func read(_ path: String) throws(FileError) -> [UInt8] {
         try state.withLock { (state) throws(FileError) in
-            try look("open", path, &state)
+            try look(.open, path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
-                throw FileError("open", path, .noSuchFileOrDirectory)
+                throw FileError(.open, path, .noSuchFileOrDirectory)
             }
-            guard !node.isDirectory else { throw FileError("read", path, .isDirectory) }
+            guard !node.isDirectory else { throw FileError(.read, path, .isDirectory) }
             return node.bytes
         }
     }
 
     func list(_ path: String) throws(FileError) -> [FileEntry] {
         try state.withLock { (state) throws(FileError) in
-            try look("opendir", path, &state)
+            try look(.opendir, path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else {
-                throw FileError("opendir", path, .noSuchFileOrDirectory)
+                throw FileError(.opendir, path, .noSuchFileOrDirectory)
             }
             let entries = node.entries.sorted { $0.key < $1.key }.map {
                 FileEntry(name: $0.key, kind: state.nodes[$0.value]?.isDirectory == true ? .directory : .file)
@@ -265,7 +265,7 @@ final class ModelDisk: FileCalls {
 
     func status(_ path: String) throws(FileError) -> FileStatus? {
         try state.withLock { (state) throws(FileError) -> FileStatus? in
-            try look("lstat", path, &state)
+            try look(.lstat, path, &state)
             guard let id = Self.node(path, state), let node = state.nodes[id] else { return nil }
             return FileStatus(
                 kind: node.isDirectory ? .directory : .file, size: node.bytes.count, modified: 0, changed: 0,
@@ -280,10 +280,10 @@ final class ModelDisk: FileCalls {
     func isBeingWritten(_ path: String) -> Bool? { false }
 
     func openToWrite(_ path: String, mode: Int, exclusive: Bool) throws(FileError) -> Int32 {
-        try change("open", path) { (state) throws(FileError) in
-            let at = try name(path, state, "open")
+        try change(.open, path) { (state) throws(FileError) in
+            let at = try name(path, state, .open)
             if let id = state.nodes[at.folder]?.entries[at.name] {
-                guard !exclusive else { throw FileError("open", path, .fileExists) }
+                guard !exclusive else { throw FileError(.open, path, .fileExists) }
                 state.nodes[id]?.bytes = []
                 return descriptor(id, &state)
             }
@@ -292,8 +292,8 @@ final class ModelDisk: FileCalls {
     }
 
     func openToAppend(_ path: String, mode: Int) throws(FileError) -> Int32 {
-        try change("open", path) { (state) throws(FileError) in
-            let at = try name(path, state, "open")
+        try change(.open, path) { (state) throws(FileError) in
+            let at = try name(path, state, .open)
             return descriptor(state.nodes[at.folder]?.entries[at.name] ?? insert(Node(), at, &state), &state)
         }
     }
@@ -304,9 +304,9 @@ final class ModelDisk: FileCalls {
 
     func openDirectory(_ path: String) throws(FileError) -> Int32 {
         try state.withLock { (state) throws(FileError) in
-            try look("open", path, &state)
+            try look(.open, path, &state)
             guard let id = Self.node(path, state) else {
-                throw FileError("open", path, .noSuchFileOrDirectory)
+                throw FileError(.open, path, .noSuchFileOrDirectory)
             }
             return descriptor(id, &state)
         }
@@ -320,7 +320,7 @@ final class ModelDisk: FileCalls {
         func fail(_ state: inout State, _ number: Errno) {
             if number != .interrupted { take(state.chance.next(bytes.count + 1), &state) }
         }
-        return try change("write", path, failing: fail) {
+        return try change(.write, path, failing: fail) {
             (state) throws(FileError) in
             let count = state.chance.next(4) == 0 ? 1 + state.chance.next(bytes.count) : bytes.count
             take(count, &state)
@@ -329,11 +329,11 @@ final class ModelDisk: FileCalls {
     }
 
     func setMode(_ file: Int32, _ mode: Int, _ path: String) throws(FileError) {
-        try change("fchmod", path) { (_) throws(FileError) in }
+        try change(.fchmod, path) { (_) throws(FileError) in }
     }
 
     func setMode(_ path: String, _ mode: Int) throws(FileError) {
-        try change("chmod", path) { (state) throws(FileError) in _ = try name(path, state, "chmod") }
+        try change(.chmod, path) { (state) throws(FileError) in _ = try name(path, state, .chmod) }
     }
 
     func sync(_ file: Int32, _ path: String) throws(FileError) {
@@ -341,7 +341,7 @@ final class ModelDisk: FileCalls {
             guard let id = state.open[file], state.nodes[id]?.isDirectory == false else { return }
             state.nodes[id]?.isLost = true
         }
-        try change("fsync", path, failing: lose) { (state) throws(FileError) in
+        try change(.fsync, path, failing: lose) { (state) throws(FileError) in
             guard let id = state.open[file], let node = state.nodes[id] else { return }
             guard node.isDirectory else {
                 if !node.isLost { state.nodes[id]?.synced = node.bytes }
@@ -365,60 +365,60 @@ final class ModelDisk: FileCalls {
     func close(_ file: Int32) { state.withLock { $0.open[file] = nil } }
 
     func makeDirectory(_ path: String) throws(FileError) {
-        try change("mkdir", path) { (state) throws(FileError) in
-            let at = try name(path, state, "mkdir")
+        try change(.mkdir, path) { (state) throws(FileError) in
+            let at = try name(path, state, .mkdir)
             guard state.nodes[at.folder]?.entries[at.name] == nil else {
-                throw FileError("mkdir", path, .fileExists)
+                throw FileError(.mkdir, path, .fileExists)
             }
             _ = insert(Node(isDirectory: true), at, &state)
         }
     }
 
     func removeDirectory(_ path: String) throws(FileError) {
-        try change("rmdir", path) { (state) throws(FileError) in
-            let at = try name(path, state, "rmdir")
+        try change(.rmdir, path) { (state) throws(FileError) in
+            let at = try name(path, state, .rmdir)
             guard let id = state.nodes[at.folder]?.entries[at.name] else {
-                throw FileError("rmdir", path, .noSuchFileOrDirectory)
+                throw FileError(.rmdir, path, .noSuchFileOrDirectory)
             }
             guard state.nodes[id]?.entries.isEmpty == true else {
-                throw FileError("rmdir", path, .directoryNotEmpty)
+                throw FileError(.rmdir, path, .directoryNotEmpty)
             }
             set([(at, nil)], &state)
         }
     }
 
     func unlink(_ path: String) throws(FileError) {
-        try change("unlink", path) { (state) throws(FileError) in
-            let at = try name(path, state, "unlink")
+        try change(.unlink, path) { (state) throws(FileError) in
+            let at = try name(path, state, .unlink)
             guard let id = state.nodes[at.folder]?.entries[at.name] else {
-                throw FileError("unlink", path, .noSuchFileOrDirectory)
+                throw FileError(.unlink, path, .noSuchFileOrDirectory)
             }
-            guard state.nodes[id]?.isDirectory == false else { throw FileError("unlink", path, .isDirectory) }
+            guard state.nodes[id]?.isDirectory == false else { throw FileError(.unlink, path, .isDirectory) }
             set([(at, nil)], &state)
         }
     }
 
     func link(_ from: String, to: String) throws(FileError) {
-        guard device(from) == device(to) else { throw FileError("link", to, .improperLink) }
-        try change("link", to) { (state) throws(FileError) in
-            guard let id = Self.node(from, state) else { throw FileError("link", to, .noSuchFileOrDirectory) }
-            let at = try name(to, state, "link")
+        guard device(from) == device(to) else { throw FileError(.link, to, .improperLink) }
+        try change(.link, to) { (state) throws(FileError) in
+            guard let id = Self.node(from, state) else { throw FileError(.link, to, .noSuchFileOrDirectory) }
+            let at = try name(to, state, .link)
             guard state.nodes[at.folder]?.entries[at.name] == nil else {
-                throw FileError("link", to, .fileExists)
+                throw FileError(.link, to, .fileExists)
             }
             set([(at, id)], &state)
         }
     }
 
     func rename(_ from: String, to: String, replacing: Bool) throws(FileError) {
-        guard device(from) == device(to) else { throw FileError("rename", to, .improperLink) }
-        try change("rename", to) { (state) throws(FileError) in
-            let (old, new) = (try name(from, state, "rename"), try name(to, state, "rename"))
+        guard device(from) == device(to) else { throw FileError(.rename, to, .improperLink) }
+        try change(.rename, to) { (state) throws(FileError) in
+            let (old, new) = (try name(from, state, .rename), try name(to, state, .rename))
             guard let id = state.nodes[old.folder]?.entries[old.name] else {
-                throw FileError("rename", to, .noSuchFileOrDirectory)
+                throw FileError(.rename, to, .noSuchFileOrDirectory)
             }
             guard replacing || state.nodes[new.folder]?.entries[new.name] == nil else {
-                throw FileError("rename", to, .fileExists)
+                throw FileError(.rename, to, .fileExists)
             }
             set([(old, nil), (new, id)], &state)
         }

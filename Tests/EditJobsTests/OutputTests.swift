@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import JobFiles
 import Settings
 import Testing
 
@@ -12,6 +13,24 @@ import Testing
         #expect(extras.count == OutputOptions.Extra.allCases.count)
         let keys = extras.map(\.key) + [PictureOutput().key, SpecOutput().key, "trajectory"]
         #expect(Set(keys).count == keys.count)
+    }
+}
+
+@Suite struct TraceRecordTests {
+    @Test func `the rows of a trace read back and are written as they were, a method's own names included`()
+        throws
+    {
+        let text = """
+            {"schema":"clipdrag-trace/1","iterations":[\
+            {"k":0,"handles":[[1,2]],"distances":[3.5],"clip_loss":null,"motion_loss":0.5,"norm":2,"seconds":0.25},\
+            {"k":1,"handles":[[4,2]],"distances":[0],"stopped":true}],\
+            "outcome":"reached","timestep":700,"handles_final":[[4,2]],"handles_start":[[1,2]],"targets":[[4,2]],\
+            "grid":[16,16],"radii":[1,3],"image":[96,64],"working":[96,64],"latent":[12,8],\
+            "seconds":{"drag":1.5},"lora_losses":[0.125]}
+            """
+        let rows = try TraceRecord(reading: Array(text.utf8))
+        #expect(rows.oneLine == text)
+        #expect(rows.constants["radii"] == [1, 3] && rows.iterations[0].numbers["motion_loss"] == 0.5)
     }
 }
 
@@ -42,6 +61,14 @@ import Testing
         #expect(trajectory.json.line == text)
         #expect(trajectory.iterations[0].numbers["motion_loss"] == 0.125)
         #expect(trajectory.settings.settings == .init())
+    }
+
+    @Test func `the daemon reads of a trajectory whose result it is, and the digests of its files`() throws {
+        let text = Self.text.replacing("SETTINGS", with: settings())
+        let trajectory = try Trajectory(reading: Array(text.utf8))
+        let record = try #require(ResultRecord(trajectory.bytes))
+        #expect(record.job?.id == trajectory.job.id)
+        #expect(record.sha256 == ["result.png": "cc"])
     }
 
     @Test func `a setting out of its range, a missing key and another version are refused`() throws {

@@ -17,12 +17,6 @@ enum Program {
         return root.appending(path: ".build/\(folder)/clipdragd").path(percentEncoded: false)
     }()
 
-    /// The environment of the tests, less what a daemon inside this process tells its own workers: a program that another
-    /// process starts is no worker of it, and would end because its daemon seems gone.
-    private static var inherited: [String: String] {
-        ProcessInfo.processInfo.environment.filter { $0.key != "CLIPDRAGD_DAEMON_PID" }
-    }
-
     /// Starts the program.
     static func start(
         _ arguments: [String], environment: [String: String] = [:], errors: Any? = nil, output: Pipe? = nil
@@ -30,7 +24,7 @@ enum Program {
         let process = Process()
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
-        process.environment = inherited.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardError = errors ?? FileHandle.nullDevice
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
@@ -56,7 +50,7 @@ enum Program {
         process.arguments = launcher.isEmpty ? arguments : launcher + [program] + arguments
         // Each run has its own cache, unless a test shares one.
         process.environment =
-            inherited
+            ProcessInfo.processInfo.environment
             .merging(["STATE_DIRECTORY": "\(folder.path)/state"]) { $1 }.merging(environment) { $1 }
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: out))
         process.standardError = try FileHandle(forWritingTo: URL(filePath: err))

@@ -201,7 +201,9 @@ import Testing
         let error = JSONValue(parsing: Array(usage.output.utf8))
         #expect(error?["code"]?.string == "command.usage")
         #expect(error?["message"]?.string == "Missing expected argument '<id>'")
-        #expect(try Program.run(["--version", "--json"]).output == "{\"version\":\"0.1.0\"}\n")
+        #expect(
+            try Program.run(["--version", "--json"]).output
+                == "{\"schema\":\"clipdrag-version/1\",\"version\":\"0.1.0\"}\n")
         let place = try Place()
         let run = try Program.run(place.arguments + ["--once", "--json"])
         let lines = run.output.split(separator: "\n").map { JSONValue(parsing: Array($0.utf8)) }

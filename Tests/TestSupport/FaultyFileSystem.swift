@@ -36,16 +36,16 @@ public final class FaultyFileSystem: FileSystem {
             return calls
         }
         if number == failing && dieAfter { try body() }
-        if number >= failing { throw FileError("fault", path, error) }
+        if number >= failing { throw FileError(.write, path, error) }
         try body()
     }
 
     private func look(_ path: String) throws(FileError) {
-        if count >= failing { throw FileError("fault", path, error) }
+        if count >= failing { throw FileError(.read, path, error) }
     }
 
     private func open(_ path: String) throws(FileError) {
-        if unreadable.contains(lastComponent(path)) { throw FileError("open", path, .permissionDenied) }
+        if unreadable.contains(lastComponent(path)) { throw FileError(.open, path, .permissionDenied) }
         try look(path)
     }
 

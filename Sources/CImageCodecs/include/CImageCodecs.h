@@ -9,11 +9,11 @@ typedef enum {
     CI_CORRUPT = 2,
     CI_TOO_LARGE = 3,
     CI_NO_MEMORY = 4,
-    CI_UNSUPPORTED = 5, /* a kind that the library does not decode */
-    CI_REFUSED = 6      /* the library refuses to write what it was given */
+    CI_UNSUPPORTED = 5, /* the library does not decode this kind of file */
+    CI_REFUSED = 6      /* the library does not write these samples or tags */
 } ci_status;
 
-/* Length of a message, its end included. */
+/* Length of a message, including the zero at its end. */
 #define CI_MESSAGE_BYTES 256
 
 /* A decoded picture, or one to encode: rows top down, samples of all channels interleaved, native byte order. */
@@ -23,11 +23,11 @@ typedef struct {
     int depth;         /* 8 or 16 bits a sample */
     void *samples;     /* width*height*channels samples of depth/8 bytes; owned by a decoded picture */
     int inks;          /* the file was CMYK; samples are RGB */
-    int is_unfinished; /* all rows are there: 1 without the file's end marker, 2 with a fault behind the last row */
-    int warnings;      /* how many oddities the library passed over; `message` has the first one */
+    int is_unfinished; /* all rows are there, but 1: the file's end marker is missing, 2: something after the last row is wrong */
+    int warnings;      /* number of warnings that the library ignored; `message` has the first one */
 } ci_image;
 
-/* What stands in a file beside the samples and says how they look. */
+/* Parts of a file beside the samples that decide how the picture looks. */
 typedef struct {
     const uint8_t *icc;         /* ICC profile, icc_size bytes */
     size_t icc_size;
@@ -42,14 +42,15 @@ typedef struct {
     int density_unit;           /* JFIF: 0 ratio, 1 inch, 2 centimetre */
 } ci_tags;
 
-/* Both check the header's size against max_pixels before anything large is allocated. `message` receives the
+/* Both check the header's size against max_pixels before they allocate anything large. `message` receives the
  * library's own words: of the error, or of the first warning where the picture is decoded all the same. */
 ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out,
                       char message[CI_MESSAGE_BYTES]);
 ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci_image *out,
                        char message[CI_MESSAGE_BYTES]);
 
-/* Whether a JPEG without an end marker has all of its rows. Decodes and keeps nothing; at most `max_pixels` times scans. */
+/* Whether a JPEG without an end marker has all of its rows. It decodes the file without keeping the samples, at most
+ * `max_pixels` in all scans together. */
 int ci_jpeg_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels);
 
 /* Whether a JPEG has a hole of zeros within its first scan, where the codes do not allow one. Decodes nothing. */
@@ -65,7 +66,7 @@ ci_status ci_write_jpeg(const ci_image *image, const ci_tags *tags, int quality,
 /* Frees what a decoded picture owns. */
 void ci_release(ci_image *image);
 
-/* The checksum of PNG chunks, continued from `crc` (0 to begin). */
+/* The checksum of PNG chunks, continued from `crc` (0 at the beginning). */
 uint32_t ci_crc32(uint32_t crc, const uint8_t *bytes, size_t size);
 
 /* Inflates a whole zlib stream into at most `capacity` bytes; returns how many there are, or -1. */

@@ -1,8 +1,8 @@
 /* The hot loops of the engine, and the only place that calls OpenBLAS.
  *
  * Layout: activations are channels-last, (samples, height, width, channels) or (samples, tokens, channels),
- * contiguous f32. Every function is deterministic: work is cut into pieces whose bounds depend on the shapes
- * alone, so the thread count changes neither results nor their last bit.
+ * contiguous f32. Every function is deterministic: the shapes alone decide how it divides its work, so the thread
+ * count does not change a bit of the results.
  */
 #pragma once
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 /* --- threads.c ------------------------------------------------------------------------------------------ */
 
-/* How many threads the kernels may use, this one included. At least 1. */
+/* The number of threads that the kernels may use, including the caller's. At least 1. */
 void ck_set_threads(int count);
 int ck_threads(void);
 
@@ -18,9 +18,9 @@ int ck_threads(void);
 
 /* Memory for a tensor, 64-byte aligned and not cleared; NULL when there is none. */
 void *ck_allocate(size_t bytes);
-/* Gives it back; `bytes` as it was asked for. */
+/* Releases it; `bytes` as in the call of ck_allocate. */
 void ck_release(void *base, size_t bytes);
-/* Gives back to the system what was released and kept for the next of its size. */
+/* Returns released memory to the system that the kernels keep for the next tensor of its size. */
 void ck_trim_memory(void);
 
 /* --- dispatch.c ----------------------------------------------------------------------------------------- */
@@ -35,8 +35,8 @@ ck_isa ck_current_isa(void);
 /* Chooses this thread's path (tests run each); returns 0, or -1 when this CPU cannot run it. */
 int ck_select_isa(ck_isa isa);
 
-/* What products of activations and weights, and those of attention, are computed in: f32, or factors rounded to bf16
- * with sums in f32. All else is f32 always. */
+/* The number format of products of activations and weights, and of attention's products: f32, or factors rounded to bf16
+ * with sums in f32. All else is always f32. */
 typedef enum { CK_COMPUTE_F32 = 0, CK_COMPUTE_BF16 = 1 } ck_precision;
 
 /* This thread's precision. */
@@ -46,31 +46,32 @@ int ck_select_precision(ck_precision precision);
 
 /* --- measure.c ------------------------------------------------------------------------------------------- */
 
-/* Multiply-adds per second that all threads reach in registers, in this thread's precision; times two for FLOP/s. Takes about 0.3 s. */
+/* Multiply-adds per second of all threads on values in registers, in this thread's precision; times two for FLOP/s. Takes
+ * about 0.3 s. */
 double ck_measure_peak(void);
-/* Floating-point operations of all products, convolutions and attentions so far, as if done directly. */
+/* Floating-point operations of all products, convolutions and attentions so far, counted as if computed directly. */
 double ck_work_done(void);
 
 /* --- matrix.c: products of activations, the gradients of weights, through OpenBLAS -------------------------- */
 
-/* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major, op transposes where it is asked for, as in BLAS. */
+/* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major; op transposes where the flag says so, as in BLAS. */
 void ck_gemm(int transposed_a, int transposed_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
              const float *b, size_t ldb, float beta, float *c, size_t ldc);
 
 /* --- product.c: activations times weights ------------------------------------------------------------------ */
 
-/* How weights are stored. They are widened where they are packed for a product, never as a whole. */
+/* Stored weights. A product widens them while it packs them, never as a whole. */
 typedef enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 } ck_element;
 typedef struct {
     const void *data;
     ck_element element;
-    /* A LoRA, added as the weights are packed: + up down^T, up (rows of the weights, rank), down (columns, rank). NULL and
-     * 0: none. Of linear layers only. */
+    /* A LoRA, which a product adds while it packs the weights: + up down^T, up (rows of the weights, rank), down (columns,
+     * rank). NULL and 0: none. For linear layers only. */
     const float *up, *down;
     size_t rank;
 } ck_weight;
 
-/* to = elements offset ..< offset+count of the stored weights, as f32; a LoRA is left out. */
+/* to = elements offset ..< offset+count of the stored weights as f32, without a LoRA. */
 void ck_widen_weight(ck_weight weight, size_t offset, size_t count, float *to);
 
 /* y (rows, n) = x (rows, k) * W^T + bias (n, may be NULL), W (n, k).
@@ -80,8 +81,8 @@ void ck_linear(const float *x, ck_weight weight, int transposed, const float *bi
 
 /* A 2-D convolution over channels-last images.
  * `dilation_in` spreads the input by inserting dilation_in - 1 zeros between its pixels (the input gradient of a
- * strided convolution is such a convolution). Padding is given for the top and left; what the output's size asks
- * for beyond the input's end reads as zero. */
+ * strided convolution is such a convolution). The padding is that of the top and left. Beyond the input's end the
+ * convolution reads zeros, as far as the output's size needs. */
 typedef struct {
     size_t samples, height, width, channels_in;
     size_t out_height, out_width, channels_out;
@@ -98,16 +99,16 @@ void ck_convolve(const ck_convolution *p, const float *x, ck_weight weight, cons
 
 /* --- attention.c ---------------------------------------------------------------------------------------- */
 
-/* softmax(q k^T * scale) v per head, heads side by side in the channels. Never holds a tokens x tokens map.
- * kv_samples is samples, or 1: then all samples read the same keys and values. causal: query i sees keys 0...i. */
+/* softmax(q k^T * scale) v for each head; heads lie side by side in the channels. It never holds a tokens x tokens map.
+ * kv_samples is samples, or 1: then all samples read the same keys and values. causal: query i reads keys 0...i. */
 typedef struct {
     size_t samples, kv_samples, heads, queries, keys, head_width;
     float scale;
     int causal;
 } ck_attention;
 
-/* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. In bf16 probabilities
- * are rounded where the running softmax multiplies them, relative to the largest score so far. */
+/* y (samples, queries, heads*head_width); log_sum (samples, heads, queries): saved for the gradient. In bf16 the running
+ * softmax rounds probabilities before it multiplies them, relative to the largest score so far. */
 void ck_attend(const ck_attention *p, const float *q, const float *k, const float *v, float *y, float *log_sum);
 /* Pull-back of `cotangents` cotangents dy (cotangents*samples, queries, …). dk and dv may both be NULL, or dq. */
 void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, const float *v, const float *y,
@@ -117,7 +118,7 @@ void ck_attend_gradient(const ck_attention *p, const float *q, const float *k, c
 typedef struct {
     size_t samples, pixels, channels, groups;
     float epsilon;
-    int silu; /* the output passes through SiLU */
+    int silu; /* apply SiLU to the output */
 } ck_group_norm;
 
 /* mean, rstd: (samples, groups), saved for the gradient. */
@@ -155,7 +156,7 @@ void ck_channel_affine(const float *x, const float *scale, const float *shift, f
 /* Copies `rows` rows of `width` floats between buffers of the given row strides. */
 void ck_copy_rows(const float *from, size_t from_stride, float *to, size_t to_stride, size_t rows, size_t width);
 
-/* Adam's update of `count` values (PyTorch's order of operations); decay: AdamW's lr*weight_decay, or 0. */
+/* Adam's update of `count` values in PyTorch's order of operations; decay: AdamW's lr*weight_decay, or 0. */
 void ck_adam(float *value, const float *gradient, float *first, float *second, size_t count, float beta1,
              float beta2, float step_size, float correction2_root, float epsilon, float decay);
 

@@ -2,10 +2,10 @@ internal import CDigests
 
 /// SHA-256, in lower-case hexadecimal.
 public enum Digest {
-    /// Of some bytes.
+    /// The digest of some bytes.
     public static func sha256(_ bytes: [UInt8]) -> String { sha256([bytes]) }
 
-    /// Of several pieces as if they were one.
+    /// The digest of several pieces one after the other.
     public static func sha256(_ pieces: [[UInt8]]) -> String {
         var sum = Sum()
         for piece in pieces { sum.add(piece) }

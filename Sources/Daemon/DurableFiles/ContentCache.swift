@@ -2,12 +2,11 @@ import Digests
 import Foundation
 import SystemPackage
 
-/// A bounded folder of results that are worth keeping, found by a key: the digest of all that decided them.
+/// A folder of results of limited size. The key of a result is the digest of everything that decides it.
 ///
-/// An entry is one file, `KEY.DIGEST`: the second half is the SHA-256 of its bytes, so that a torn or damaged entry is
-/// known by itself, and two workers that make the same entry make the same file. Beside it `KEY.DIGEST.used` tells when it
-/// was last of use. A worker that may write in its job's folder alone puts entries into a *drawer* there, and the daemon
-/// takes them over.
+/// An entry is one file, `KEY.DIGEST`, where DIGEST is the SHA-256 of its bytes. So a damaged entry shows, and two workers
+/// with the same entry make the same file. The time of the file `KEY.DIGEST.used` beside it is that of the last use. A worker
+/// may write only to its job's folder: it puts entries into a *drawer* there, and the daemon moves them into the cache.
 public struct ContentCache: Sendable {
     /// Name of the drawer in a job's folder.
     public static let drawerName = ".cache"
@@ -15,26 +14,26 @@ public struct ContentCache: Sendable {
 
     /// The folder of all entries.
     public let folder: String
-    /// Bytes that all entries together may take; 0 keeps nothing.
+    /// Bytes that all entries together may take; 0 turns the cache off.
     public let limit: Int
     private let files: any FileSystem
 
-    /// A cache in a folder that need not be there yet.
+    /// A cache in a folder, which need not exist yet.
     public init(folder: String, limit: Int, files: any FileSystem = PosixFileSystem()) {
         self.folder = folder
         self.limit = limit
         self.files = files
     }
 
-    /// An entry that was found.
+    /// An entry of the cache.
     public struct Entry: Sendable {
         /// Its file.
         public let path: String
-        /// Its content, as its digest says.
+        /// Its content, which has the entry's digest.
         public let bytes: [UInt8]
     }
 
-    /// The entry of a key. What is damaged is removed where that is allowed, and not found.
+    /// The entry of a key. It removes a damaged entry, if it may, and does not return it.
     public func entry(_ key: String) -> Entry? {
         guard limit > 0, let entries = try? files.list(folder) else { return nil }
         for found in entries where found.kind == .file && found.name.hasPrefix("\(key).") {
@@ -47,7 +46,7 @@ public struct ContentCache: Sendable {
         return nil
     }
 
-    /// Puts an entry in: into a drawer, or where there is none into the cache itself.
+    /// Adds an entry to a drawer, or without a drawer to the cache itself.
     public func keep(_ bytes: [UInt8], as key: String, drawer: String? = nil) throws(FileError) {
         guard limit > 0 else { return }
         try files.createDirectory(drawer ?? folder)
@@ -55,14 +54,14 @@ public struct ContentCache: Sendable {
         if drawer == nil { try evict() }
     }
 
-    /// Notes that an entry was of use: those that are not are the first to go.
+    /// Marks an entry as used now. `evict` removes the entries with the oldest use first.
     public func markUsed(_ entry: Entry, drawer: String? = nil) throws(FileError) {
         try files.createDirectory(drawer ?? folder)
         try files.replace(
             "\(drawer ?? folder)/\(lastComponent(entry.path))\(Self.usedSuffix)", [], mode: 0o600)
     }
 
-    /// Takes over what a worker left in its drawer, and removes the drawer.
+    /// Moves the entries of a worker's drawer into the cache, and removes the drawer.
     public func takeOver(_ drawer: String) throws(FileError) {
         guard let status = try files.status(drawer) else { return }
         if limit > 0 && status.kind == .directory {
@@ -94,7 +93,7 @@ public struct ContentCache: Sendable {
         }
     }
 
-    /// Removes the entries that were of no use for longest until the rest fits, and what killed writers left.
+    /// Removes the entries with the oldest use until the rest fits, and the temporary files of killed writers.
     private func evict() throws(FileError) {
         let names = try files.list(folder).filter { $0.kind == .file }.map(\.name)
         var entries: [(name: String, size: Int, used: Double)] = []
@@ -115,7 +114,7 @@ public struct ContentCache: Sendable {
         }
     }
 
-    /// The digest that an entry's name promises; nil for names of other files.
+    /// The digest in an entry's name; nil for names of other files.
     private static func digest(inName name: String) -> String? {
         let halves = name.split(separator: ".", omittingEmptySubsequences: false)
         guard halves.count == 2, halves.allSatisfy({ $0.count == 64 && $0.allSatisfy(\.isHexDigit) })

@@ -1,7 +1,7 @@
 import Digests
 
 extension Digest {
-    /// The SHA-256 of several files as if they were one. Reads small pieces: weights may be larger than memory.
+    /// The SHA-256 of several files one after the other. It reads small pieces, because weights may be larger than memory.
     public static func sha256(files paths: [String], _ files: any FileSystem = PosixFileSystem())
         throws(FileError) -> String
     {

@@ -4,32 +4,49 @@ import SystemPackage
     import Glibc
 #endif
 
+/// A system call that a `FileError` is about. The raw value is the name of its manual page.
+public enum SystemCall: String, Sendable {
+    case access, chmod, fchmod, fchown, flock, fsync, ftruncate
+    case inotifyAddWatch = "inotify_add_watch"
+    case inotifyInit = "inotify_init"
+    case link, lstat, mkdir, open, opendir, pipe
+    case posixSpawn = "posix_spawn"
+    case read, readdir, rename, rmdir, unlink, write
+}
+
 /// A system call on a file failed.
 public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The call, as its manual page is named.
-    public let operation: String
+    /// The call.
+    public let call: SystemCall
     /// The file.
     public let path: String
-    /// Why.
+    /// The call's error.
     public let errno: Errno
 
-    /// A failed call.
-    public init(_ operation: String, _ path: String, _ errno: Errno = Errno(rawValue: Glibc.errno)) {
-        self.operation = operation
+    /// A failed call; by default its error is the one that errno has now.
+    public init(_ call: SystemCall, _ path: String, _ errno: Errno = Errno(rawValue: Glibc.errno)) {
+        self.call = call
         self.path = path
         self.errno = errno
     }
 
+    /// The code of the failure that it becomes, `file.open`.
+    public var code: String { "file.\(call.rawValue)" }
+
     /// What failed and why, without the path.
-    public var reason: String { "\(operation) failed: \(String(cString: strerror(errno.rawValue)))" }
+    public var reason: String { "\(call.rawValue) failed: \(String(cString: strerror(errno.rawValue)))" }
 
     /// What to do about it.
     public var remedy: String {
-        if operation.hasPrefix("inotify") {
-            return
-                "Raise fs.inotify.max_user_watches and max_user_instances (sysctl), or have it polled (watch: poll)."
+        switch call {
+        case .inotifyInit, .inotifyAddWatch:
+            "Raise fs.inotify.max_user_watches and max_user_instances (sysctl), or have it polled (watch: poll)."
+        default: errnoRemedy
         }
-        return switch errno {
+    }
+
+    private var errnoRemedy: String {
+        switch errno {
         case .noSpace, .diskQuotaExceeded: "Free some space on that file system."
         case .permissionDenied, .notPermitted: "Give \(Self.user) access to it."
         case .readOnlyFileSystem:
@@ -42,7 +59,7 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         case .tooManySymbolicLinkLevels:
             "It is a symbolic link, which is not followed here; put there what it leads to."
         case .ioError: "The disk or its connection fails; see the kernel's log."
-        default: "See \(operation)(2)."
+        default: "See \(call.rawValue)(2)."
         }
     }
 
@@ -53,7 +70,7 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A sentence with the path, the reason and the remedy.
     public var description: String { "\(path): \(reason). \(remedy)" }
 
-    /// Whether the file has gone, or someone has replaced it by a symbolic link, which is not followed.
+    /// Whether the file has gone, or someone has replaced it by a symbolic link, which the daemon does not follow.
     public var isOfChangedFile: Bool {
         errno == .noSuchFileOrDirectory || errno == .tooManySymbolicLinkLevels
     }

@@ -1,12 +1,12 @@
 import Failures
 
 extension Failure {
-    /// A system call on a file failed, as a failure with its reason and its remedy.
+    /// A failed system call as a failure, with its reason and its remedy.
     ///
-    /// - Parameter kind: what the file is to the caller; by default a place that does not work.
+    /// - Parameter kind: the file's role for the caller; by default a place that does not work.
     public init(_ error: FileError, _ kind: Kind = .badPlace) {
         self.init(
-            kind, code: "file.\(error.operation)", message: error.reason, file: PathCoding.shown(error.path),
+            kind, code: error.code, message: error.reason, file: PathCoding.shown(error.path),
             hint: error.remedy, isRetryable: error.isTransient)
     }
 }

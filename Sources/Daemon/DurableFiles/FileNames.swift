@@ -1,6 +1,6 @@
 import Digests
 
-// Paths are cut by scalars: to Swift a slash and a combining mark that follows it are one character, and no slash.
+// These functions cut paths by scalars: Swift takes a slash with a combining mark after it for one character, which is no slash.
 
 /// The folder of a path.
 public func parent(_ path: String) -> String {
@@ -25,8 +25,8 @@ public func fileExtension(_ name: String) -> String {
     return name[name.index(after: dot)...].lowercased()
 }
 
-/// A file name that is a name with something before and after it. Of a name that leaves no room for these in the 255 bytes that
-/// file systems take, the beginning and a digest of the whole.
+/// A file name of at most 255 bytes, file systems' limit: a name with a text before and after it. A name that is too long is cut,
+/// and a digest of the whole name follows the cut.
 public func fileName(_ before: String, _ name: String, _ after: String) -> String {
     let bytes = PathCoding.bytes(name)
     let room = 255 - before.utf8.count - after.utf8.count
@@ -36,9 +36,9 @@ public func fileName(_ before: String, _ name: String, _ after: String) -> Strin
     return PathCoding.text(Array(before.utf8) + kept + Array((digest + after).utf8))
 }
 
-/// The name that the `n`th of that stem gets, from 1: `cat.png`, `cat.2.png`, …
+/// The `n`th name of a stem, from 1: `cat.png`, `cat.2.png`, …
 ///
-/// - Parameter ending: with its dot.
+/// - Parameter ending: the extension with its dot.
 public func numberedName(_ stem: String, _ n: Int, _ ending: String = "") -> String {
     n == 1 ? stem + ending : fileName("", stem, ".\(n)\(ending)")
 }

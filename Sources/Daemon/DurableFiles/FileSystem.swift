@@ -1,18 +1,18 @@
 import SystemPackage
 
-/// What is known of a file without opening it.
+/// The properties of a file, from lstat(2).
 public struct FileStatus: Sendable, Equatable {
     /// Kinds of files.
     public enum Kind: Sendable { case file, directory, symbolicLink, other }
-    /// What it is.
+    /// The kind of file.
     public var kind: Kind
     /// Bytes.
     public var size: Int
-    /// Seconds since 1970 of its last change.
+    /// The time of the last change of its content, seconds since 1970.
     public var modified: Double
-    /// Seconds since 1970 since when it has its name and its content: a move counts, unlike in `modified`.
+    /// The time of the last change of its content or its name, seconds since 1970. Unlike `modified`, it includes moves.
     public var changed: Double
-    /// Identity of the file itself, whatever its names.
+    /// The identity of the file itself, independent of its names.
     public var device, inode: UInt64
     /// Number of names.
     public var links: Int
@@ -22,55 +22,55 @@ public struct FileStatus: Sendable, Equatable {
 public struct FileEntry: Sendable, Equatable {
     /// Its name.
     public var name: String
-    /// What it is.
+    /// The kind of file.
     public var kind: FileStatus.Kind
 }
 
-/// The file calls the daemon makes, behind one protocol: tests put faults in.
+/// The file calls of the daemon, behind one protocol: tests inject faults.
 ///
-/// Every call that creates, moves or removes is durable when it returns: a written file and its folder are fsynced,
-/// so that a power cut after the call cannot undo it. An fsync that fails is a failure of the call.
+/// Every call that creates, moves or removes is durable when it returns: it has synced the file and its folder, so that a power
+/// cut after the call cannot undo it. A failed fsync is a failure of the call.
 public protocol FileSystem: Sendable {
     /// All bytes of a file.
     func read(_ path: String) throws(FileError) -> [UInt8]
     /// At most `count` bytes of a file from an offset on; fewer only at its end.
     func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
-    /// Makes a file that is not there yet.
+    /// Makes a new file.
     func create(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
-    /// Makes a file or puts a new one in its place, at once.
+    /// Makes a file, or replaces it in one step.
     func replace(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
-    /// Adds bytes at a file's end; makes it when it is not there. Alone of all calls it is not durable: `syncFile` makes
-    /// it so.
+    /// Appends bytes to a file, which it makes if necessary. It is the only call that is not durable: `syncFile` makes it
+    /// durable.
     func append(_ path: String, _ bytes: [UInt8], mode: Int) throws(FileError)
     /// Makes a file's content, and its name, durable.
     func syncFile(_ path: String) throws(FileError)
-    /// Makes a folder, and those above it; one that is there is fine.
+    /// Makes a folder, and those above it. The folder may exist already.
     func createDirectory(_ path: String) throws(FileError)
-    /// Entries of a folder but `.` and `..`, by name; whatever bytes a name has, see `PathCoding`.
+    /// Entries of a folder except `.` and `..`, by name. A name may have any bytes, see `PathCoding`.
     func list(_ path: String) throws(FileError) -> [FileEntry]
-    /// What a path names, not following a last symbolic link; nil when nothing is there.
+    /// The status of a path, without following a last symbolic link; nil when the path does not exist.
     func status(_ path: String) throws(FileError) -> FileStatus?
-    /// Gives a file or folder another name in the same file system; fails with EEXIST when the name is taken.
+    /// Renames a file or folder within a file system. It fails with EEXIST when the name is taken.
     func rename(_ from: String, to: String) throws(FileError)
-    /// A second name for a file, or where that cannot be (another file system) a copy.
+    /// Makes a second name for a file, or on another file system a copy.
     func linkOrCopy(_ from: String, to: String) throws(FileError)
-    /// Removes a file; none there is fine.
+    /// Removes a file. The file may be missing.
     func remove(_ path: String) throws(FileError)
-    /// Removes a folder and all in it; none there is fine.
+    /// Removes a folder with everything in it. The folder may be missing.
     func removeTree(_ path: String) throws(FileError)
-    /// Whether some process has a file open for writing; nil where that cannot be told.
+    /// Whether some process has a file open for writing; nil where the system does not say.
     func isBeingWritten(_ path: String) -> Bool?
-    /// Gives a file or folder permissions.
+    /// Sets the permissions of a file or folder.
     func setMode(_ path: String, _ mode: Int) throws(FileError)
-    /// Makes durable which names a folder has.
+    /// Makes a folder's list of names durable.
     func syncDirectory(_ path: String) throws(FileError)
 }
 
 extension FileSystem {
-    /// Tells nothing.
+    /// Always nil.
     public func isBeingWritten(_ path: String) -> Bool? { nil }
 
-    /// Removes what a `replace` that was killed left in a folder; a folder that is not there has none.
+    /// Removes the temporary files that killed calls of `replace` left in a folder. The folder may be missing.
     public func removeTemporaries(_ folder: String) throws(FileError) {
         guard try status(folder) != nil else { return }
         for entry in try list(folder)
@@ -79,7 +79,7 @@ extension FileSystem {
         }
     }
 
-    /// Moves a file or folder, also between file systems: copied, made durable, then removed here.
+    /// Moves a file or folder. Between file systems it copies, makes the copy durable, and then removes the original.
     public func move(_ from: String, to: String) throws(FileError) {
         do { try rename(from, to: to) } catch {
             guard error.errno == .improperLink else { throw error }
@@ -88,8 +88,8 @@ extension FileSystem {
         }
     }
 
-    /// A durable copy of a file or folder under a name that is not taken; no one sees half of it. What a death leaves of
-    /// it, the next try removes.
+    /// Makes a durable copy of a file or folder under a free name. Nobody sees half a copy. If the process dies, the next try
+    /// removes the unfinished copy.
     public func copy(_ from: String, to: String) throws(FileError) {
         let temporary = "\(parent(to))/\(fileName(".", lastComponent(to), ".copy.tmp"))"
         try removeTree(temporary)
@@ -97,7 +97,7 @@ extension FileSystem {
         try rename(temporary, to: to)
     }
 
-    /// A file's bytes in pieces of at most 1 MiB, however large it is; an empty file is one empty piece.
+    /// Calls `body` with a file's bytes in pieces of at most 1 MiB. An empty file is one empty piece.
     public func forEachPiece(of path: String, _ body: ([UInt8]) throws(FileError) -> Void) throws(FileError) {
         let size = 1 << 20
         var offset = 0
@@ -121,7 +121,7 @@ extension FileSystem {
         }
     }
 
-    /// A name in a folder that is not taken: `stem`, else `stem.2`, `stem.3`, …, each with the ending.
+    /// A free name in a folder: `stem`, else `stem.2`, `stem.3`, …, each with the ending.
     public func freeName(_ stem: String, _ ending: String = "", in folder: String) throws(FileError)
         -> String
     {

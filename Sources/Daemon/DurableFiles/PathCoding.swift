@@ -5,14 +5,14 @@ import PrintableText
     import Glibc
 #endif
 
-/// Paths and file names as strings that lose nothing. To Linux a name is bytes; to Swift two strings are equal when they
-/// look alike, and bytes that are no UTF-8 have no string at all. So every name that comes from the file system goes through
-/// `text`, and every path that goes to it through `bytes`:
+/// Encodes paths and file names as strings without loss. On Linux a name is a sequence of bytes. Swift treats strings as equal
+/// when they are canonically equivalent, and has no string for bytes that are not UTF-8. So every name from the file system goes
+/// through `text`, and every path to the file system goes through `bytes`:
 ///
-/// - A name of plain UTF-8 stays as it is.
-/// - Of any other (no UTF-8, not composed, or with marks that would join an ASCII letter, dot or slash) each byte from 0x80
-///   becomes a character of a private range. So different bytes are different strings, also to `==`, and no character of
-///   a path hides a slash.
+/// - A name in composed UTF-8 stays as it is.
+/// - In any other name (not UTF-8, not composed, or with marks that would join an ASCII letter, dot or slash) each byte from
+///   0x80 becomes a character of a private range. So different bytes give strings that differ under `==`, and no character of a
+///   path hides a slash.
 public enum PathCoding {
     /// U+10F700 stands for no byte, U+10F780…U+10F7FF for the bytes from 0x80.
     private static let escape: UInt32 = 0x10F700
@@ -31,12 +31,12 @@ public enum PathCoding {
         return String(scalars)
     }
 
-    /// The string of a name that stands in a spec or on a command line.
+    /// The string of a name in a spec or on a command line.
     public static func text(of written: String) -> String { text(written.utf8) }
 
-    /// The bytes that a string stands for.
+    /// The bytes that a string encodes.
     public static func bytes(_ text: String) -> [UInt8] {
-        // All of the private range begin with this byte.
+        // Every character of the private range begins with this byte.
         guard text.utf8.contains(0xf4) else { return Array(text.utf8) }
         var bytes: [UInt8] = []
         for scalar in text.unicodeScalars {
@@ -45,12 +45,12 @@ public enum PathCoding {
         return bytes
     }
 
-    /// The bytes with a last 0, as system calls want them.
+    /// The bytes with a zero at the end, for system calls.
     public static func cString(_ path: String) -> [CChar] {
         (bytes(path) + [0]).map { CChar(bitPattern: $0) }
     }
 
-    /// A name for people: bytes that are no UTF-8 as `\xE9`.
+    /// A name for people, with bytes that are not UTF-8 as `\xE9`.
     public static func shown(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { escapedByte($0) != nil }) else { return text }
         let bytes = bytes(text)
@@ -66,17 +66,17 @@ public enum PathCoding {
         return shown
     }
 
-    /// A name for people, on one line of a terminal or a log: what is not printable, too, as `\x0A` or `\u202E`.
+    /// A name for people on one line of a terminal or a log. Unprintable characters are escaped too, as `\x0A` or `\u202E`.
     public static func onOneLine(_ text: String) -> String { shown(text).printable }
 
-    /// Where a path really leads, links followed (realpath(3)), in the form of names that were listed; nil where nothing is.
+    /// The real path after following links (realpath(3)), in the form of listed names; nil where the path does not exist.
     public static func resolved(_ place: String) -> String? {
         guard let real = realpath(cString(place), nil) else { return nil }
         defer { free(real) }
         return path(UnsafeBufferPointer(start: real, count: strlen(real)).map { UInt8(bitPattern: $0) })
     }
 
-    /// An absolute path, part by part in the form of names that were listed.
+    /// An absolute path whose parts have the form of listed names.
     public static func path(_ bytes: [UInt8]) -> String {
         "/" + bytes.split(separator: UInt8(ascii: "/")).map { text($0) }.joined(separator: "/")
     }
@@ -87,7 +87,7 @@ public enum PathCoding {
 
     private static func isPlain(_ text: String) -> Bool {
         let composed = text.precomposedStringWithCanonicalMapping
-        // A mark at either end would join what stands beside it in a path.
+        // A mark at either end would join its neighbour in a path.
         return composed.unicodeScalars.elementsEqual(text.unicodeScalars)
             && "/\(text)/".allSatisfy { character in
                 !character.unicodeScalars.contains(where: \.isASCII) || character.unicodeScalars.count == 1

@@ -12,11 +12,11 @@ extension DurableFileSystem<KernelCalls> {
     public init(followingLinks: Bool = true) { self.init(KernelCalls(followingLinks: followingLinks)) }
 }
 
-/// The promises of `FileSystem`, made from calls that promise nothing.
+/// Keeps the promises of `FileSystem` with calls that promise nothing.
 public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
     private let calls: Calls
 
-    /// A file system over some calls: the kernel's, or a model's.
+    /// A file system on some calls: the kernel's, or a model's.
     public init(_ calls: Calls) { self.calls = calls }
 
     public func read(_ path: String) throws(FileError) -> [UInt8] { try calls.read(path) }
@@ -79,8 +79,8 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
         do { try calls.makeDirectory(path) } catch {
             switch error.errno {
             case .fileExists:
-                guard calls.isDirectory(path) else { throw FileError("mkdir", path, .notDirectory) }
-                // Who made it may have died before syncing; where we may not look, it was made for us.
+                guard calls.isDirectory(path) else { throw FileError(.mkdir, path, .notDirectory) }
+                // Its maker may have died before the sync. A folder above that we may not open is not ours to sync.
                 do { try syncDirectory(parent(path)) } catch {
                     guard error.errno == .permissionDenied else { throw error }
                 }
@@ -134,7 +134,7 @@ public struct DurableFileSystem<Calls: FileCalls>: FileSystem {
     public func syncDirectory(_ path: String) throws(FileError) {
         let folder = try calls.openDirectory(path)
         defer { calls.close(folder) }
-        // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done there.
+        // Some network file systems cannot sync a folder, and answer EINVAL.
         do { try calls.sync(folder, path) } catch {
             guard error.errno == .invalidArgument else { throw error }
         }

@@ -12,7 +12,7 @@ import Settings
 import SpecParser
 import TensorCore
 
-/// Who a job is, for its trajectory.
+/// The identity of a job, for its trajectory.
 public struct JobIdentity: Sendable {
     /// Unique.
     public var id: String
@@ -32,7 +32,7 @@ public struct JobIdentity: Sendable {
     }
 }
 
-/// What was found out about an edit after it.
+/// The results of judging an edit.
 struct Judgement {
     let verdict: Verdict
     let clipScoreSource, clipScoreResult, meanDistance: Double?
@@ -44,7 +44,7 @@ public struct EditJob {
     private let options: JobOptions
     private let added: (file: LoRAFile, scale: Float)?
 
-    /// Jobs on a loaded model; a LoRA of the options is read, and its text encoder's part added.
+    /// Jobs on a loaded model. It reads the LoRA of the options, and adds the part for the text encoder.
     public init(_ model: DiffusionModel, _ options: JobOptions) throws(Failure) {
         self.options = options
         guard let path = options.lora else {
@@ -63,12 +63,12 @@ public struct EditJob {
     /// Runs a job.
     ///
     /// - Parameters:
-    ///   - imagePath: for a captioning command.
-    ///   - cache: of what earlier jobs have done already.
-    ///   - trace: when given, receives the trace of the run.
-    ///   - announce: told what the edit will take, before it begins; with a cache alone.
-    ///   - warn: told what did not work, though the edit goes on.
-    ///   - report: called after every step; what it throws ends the job.
+    ///   - imagePath: the picture's path, for a captioning command.
+    ///   - cache: results of earlier jobs.
+    ///   - trace: receives the trace of the run.
+    ///   - announce: receives the forecast before the edit begins, if there is a cache.
+    ///   - warn: receives a sentence about something that did not work, although the edit goes on.
+    ///   - report: receives every step; an error that it throws ends the job.
     /// - Throws: `Failure`, or what `report` throws.
     public func run(
         _ plan: JobPlan, identity: JobIdentity, imagePath: String, cache: JobCache? = nil,
@@ -109,7 +109,7 @@ public struct EditJob {
             ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
-        // The budget is the whole job's: what captioning and calibrating took is gone.
+        // The budget is that of the whole job: captioning and measuring the pace have used a part of it.
         request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
         var result = try DragEditor(model).edit(
             request, memory: stages, record: trace?.receiver, report: report)
@@ -150,7 +150,7 @@ public struct EditJob {
         if plan.output.metrics != .none {
             scores.source = metrics.clipScore(result.working, text: wish)
             scores.result = metrics.clipScore(result.decoded, text: wish)
-            // Against the reconstruction, not the source: what reconstructing alone changes is not the edit's doing.
+            // Compare with the reconstruction, not with the source: the edit did not cause what reconstruction changes.
             let before = metrics.clipScore(result.reconstruction, text: wish)
             scores.rise = scores.result.flatMap { after in before.map { after - $0 } }
         }

@@ -18,7 +18,7 @@ public struct RememberedPace: Sendable {
     /// The figures.
     public let pace: EditPace
 
-    /// What an earlier edit has measured; nil where none has, with this model at this size on this machine.
+    /// The pace that an earlier edit has measured with this model at this size on this machine; nil where none has.
     public init?(modelFolder: String, size: Size, plan: JobPlan, cache: JobCache) {
         guard let model = ModelIdentity(remembered: modelFolder, cache: cache) else { return nil }
         self.init(Self.key(model, size, plan), cache)
@@ -31,7 +31,7 @@ public struct RememberedPace: Sendable {
         pace = record.pace
     }
 
-    /// The remembered pace of a model, or one measured now: a pass and a step of each stage.
+    /// The remembered pace of a model, or else a new measurement of a pass and a step of each stage.
     ///
     /// - Throws: `Failure` where the model's folder cannot be read.
     public init(of model: DiffusionModel, size: Size, plan: JobPlan, cache: JobCache) throws {
@@ -40,7 +40,7 @@ public struct RememberedPace: Sendable {
             cache: cache)
     }
 
-    /// The same where the model's identity is known already.
+    /// The same with a known identity of the model.
     init(
         of model: DiffusionModel, _ identity: ModelIdentity, size: Size, plan: JobPlan,
         cache: JobCache
@@ -70,14 +70,14 @@ public struct RememberedPace: Sendable {
 }
 
 extension JobPlan {
-    /// What the edit computes.
+    /// The work of the edit.
     public var cost: EditCost {
         EditCost(
             settings, method, isStretched: settings.stretches(drags),
             isWishSampled: settings.samplesWish(parsed.spec.editPrompt))
     }
 
-    /// The latent's size of this job, from the model's configs alone; nil where it is not known yet.
+    /// The size of this job's latent, from the model's configs alone; nil where it is not known yet.
     public func latentSize(_ modelFolder: String) -> Size? {
         guard let region, let grid = ModelStore.workingGrid(modelFolder) else { return nil }
         let working = WorkingSize.of(region.size, native: grid.native, multiple: grid.multiple)
@@ -86,7 +86,7 @@ extension JobPlan {
 }
 
 extension EditPace.Forecast {
-    /// As one phrase for people.
+    /// The forecast as one phrase for people.
     public var text: String {
         let time = seconds < 90 ? "\(Int(seconds.rounded(.up))) s" : "\(Int((seconds / 60).rounded(.up))) min"
         return "at most about \(time) and \(memory / 1_000_000) MB of memory"

@@ -16,33 +16,33 @@ import SystemPackage
 import TensorCore
 import YAMLDocuments
 
-/// What the surroundings say about every job: configuration and command line.
+/// Options for every job, from the configuration and the command line.
 public struct JobOptions: Sendable {
-    /// Preset of specs that name none.
+    /// The preset of specs without one.
     public var preset = "recommended"
-    /// Drag method of specs that name none.
+    /// The drag method of specs without one.
     public var method = MethodRow.standard
-    /// Drag method of the command line, which wins.
+    /// The command line's drag method. It overrides the spec's.
     public var methodOverride: String?
-    /// What specs leave out of `output`.
+    /// Defaults for `output` of specs.
     public var output = OutputOptions()
-    /// Settings of the command line, which win.
+    /// The command line's settings. They override the spec's.
     public var overrides: [SettingAssignment] = []
-    /// How pictures without a source prompt are described.
+    /// Captioners and their vocabulary.
     public var captions = Configuration.Captions()
-    /// What captioning programs with a network have said already.
+    /// Answers of captioning programs that ran before the sandbox.
     public var earlyCaptions = EarlyCaptions()
-    /// Bounds of pictures.
+    /// Limits of pictures.
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
     public var lora: String?
-    /// How much of it is added.
+    /// The factor of its change.
     public var loraScale = 1.0
 
     /// The defaults.
     public init() {}
 
-    /// What a configuration says.
+    /// The options of a configuration.
     public init(_ configuration: Configuration) {
         preset = configuration.preset
         method = configuration.method
@@ -52,19 +52,19 @@ public struct JobOptions: Sendable {
     }
 }
 
-/// A job, read and checked: everything is known but the caption.
+/// A job after reading and checking. Everything is known except the caption.
 public struct JobPlan: Sendable {
     /// The spec.
     public let parsed: ParsedSpec
-    /// The upright picture; nil when only a spec is checked.
+    /// The upright picture; nil for a check of a spec alone.
     public let image: Image?
-    /// The picture's file name and digest.
+    /// The picture's file name.
     public let imageName: String
     /// SHA-256 of the picture's file.
     public let imageDigest: String
     /// The preset's name.
     public let preset: String
-    /// How the latent is edited.
+    /// The drag method.
     public let method: any DragMethod
     /// All settings.
     public let settings: EditSettings
@@ -72,18 +72,18 @@ public struct JobPlan: Sendable {
     public let drags: [Drag]
     /// Where the picture may change; nil: everywhere.
     public let mask: EditMask?
-    /// The part of the picture that the edit works on; nil without a picture.
+    /// The part of the picture on which the edit works; nil without a picture.
     public let region: EditRegion?
-    /// What is published.
+    /// The result's format, and the files beside it.
     public let output: OutputOptions.Filled
-    /// Things worth knowing that are no errors.
+    /// Remarks that are no errors.
     public var notes: [String]
 
-    /// Reads a job's files and checks all there is to check.
+    /// Reads a job's files and checks everything.
     ///
     /// - Parameters:
-    ///   - spec: the spec's path, and the name to show for it.
-    ///   - image: the picture's path; nil: the one that the spec names, or the one of its stem.
+    ///   - spec: the spec's path, and its name for messages.
+    ///   - image: the picture's path; nil: the picture that the spec names, or the one with its stem.
     ///   - isImageNeeded: whether a missing picture is an error.
     ///   - recommended: the model's own values.
     public init(
@@ -182,7 +182,7 @@ public struct JobPlan: Sendable {
         return method
     }
 
-    /// What the spec asks for and the method does not heed.
+    /// Notes on parts of the spec that the method ignores.
     private static func notes(
         _ method: any DragMethod, _ settings: EditSettings, _ assignments: [SettingAssignment],
         _ spec: EditSpec
@@ -234,7 +234,7 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// The drags' handle points on the model's feature grid.
+    /// The handle points of the drags on the model's feature grid.
     private static func handles(
         _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
     ) -> [HandlePoint] {

@@ -5,18 +5,18 @@ import Settings
 import SpecParser
 import YAMLDocuments
 
-/// A picture that a spec names as its mask, as a mask of the picture that is edited.
+/// A mask from a picture that a spec names.
 struct MaskFile {
-    /// Of the edited picture's size.
+    /// The mask, in the size of the edited picture.
     let mask: EditMask
-    /// What is worth knowing of how it was read.
+    /// Remarks on the way in which the picture became a mask.
     let notes: [String]
 
     /// Reads a mask picture.
     ///
     /// - Parameters:
-    ///   - name: as the spec has it, at `mark`.
-    ///   - image: the picture that is edited.
+    ///   - name: its name in the spec, at `mark`.
+    ///   - image: the picture to edit.
     /// - Throws: `spec.mask_size` unless the mask is as large as the picture or a whole multiple of it; `spec.empty_mask`
     ///   when it frees nothing.
     init(_ picture: Image, named name: String, at mark: SourceMark, in parsed: ParsedSpec, for image: Image)

@@ -1,7 +1,7 @@
 import DragEditing
 import JSON
 
-/// The pace of a model as the cache remembers it: seconds and bytes.
+/// The pace of a model in the cache: seconds and bytes.
 struct PaceRecord: Record {
     static let schema = "clipdrag-pace/4"
 

@@ -6,9 +6,9 @@ import Settings
 import SpecParser
 import YAMLDocuments
 
-/// What the author of a job would want to know before it runs, though nothing of it is an error.
+/// Remarks for the author of a job before it runs. None of them is an error.
 enum PlanNotes {
-    /// The two prompts of a spec, as far as the model's text encoders do not read them to their ends.
+    /// Notes on the prompts of a spec that are too long for the model's text encoders.
     ///
     /// - Parameter model: the model's folder.
     static func prompts(of spec: EditSpec, model: String) -> [String] {
@@ -16,11 +16,11 @@ enum PlanNotes {
         return prompts.compactMap { name, text in text.flatMap { cut($0, "`\(name)`", model) } }
     }
 
-    /// A prompt that is too long for its encoders.
+    /// The note on a prompt that is too long for its encoders.
     ///
-    /// - Parameter name: what the prompt is, as in "`prompt.edit`".
+    /// - Parameter name: the prompt's name, such as "`prompt.edit`".
     static func cut(_ prompt: String, _ name: String, _ model: String) -> String? {
-        // A token has a byte at least: most prompts are judged without a vocabulary.
+        // A token has at least one byte, so most prompts need no vocabulary here.
         guard prompt.utf8.count > 64 else { return nil }
         let tokenizers = ["tokenizer", "clip"].compactMap { try? Tokenizer(folder: "\(model)/\($0)") }
         guard let cut = tokenizers.compactMap({ $0.cut(prompt) }).max(by: { $0.count < $1.count }) else {
@@ -78,7 +78,7 @@ enum PlanNotes {
         return notes
     }
 
-    /// Handles from which nothing can move.
+    /// Notes on handle points from which nothing can move.
     static func handles(_ drags: [Drag], on image: Image, mask: EditMask?) -> [String] {
         let mask = mask?.isEmpty == false ? mask : nil
         let outside = drags.indices.filter { i in
@@ -116,7 +116,7 @@ enum PlanNotes {
         return "the handles of drags \(first) and \(last + 1) lie"
     }
 
-    /// Rectangles and polygons of the mask that reach beyond the picture.
+    /// Notes on rectangles and polygons of the mask that extend beyond the picture.
     static func regions(of parsed: ParsedSpec, width: Int, height: Int) -> [String] {
         let beyond = parsed.spec.mask.filter { region in
             region.value.corners.contains {
@@ -136,7 +136,7 @@ enum PlanNotes {
 }
 
 extension EditSpec.Region {
-    /// The corners of a shape that has some.
+    /// The corners of a rectangle or polygon; none for other shapes.
     fileprivate var corners: [EditSpec.Point] {
         switch self {
         case .rectangle(let x, let y, let width, let height):
@@ -148,7 +148,7 @@ extension EditSpec.Region {
 }
 
 extension Image {
-    /// The index of the pixel that holds a point.
+    /// The index of the pixel that contains a point.
     fileprivate func index(of point: ImagePoint) -> Int {
         min(max(Int(point.y), 0), height - 1) * width + min(max(Int(point.x), 0), width - 1)
     }
@@ -182,7 +182,7 @@ extension Image {
         return true
     }
 
-    /// Whether all pixels around a point have one colour, but for the noise of a JPEG: 6 of 255 levels.
+    /// Whether all pixels around a point have one colour, apart from a JPEG's noise: 6 of 255 levels.
     ///
     /// The surroundings are a square of 1/16 of the longer side, at least 7 pixels.
     fileprivate func isFlat(around point: ImagePoint) -> Bool {

@@ -7,7 +7,7 @@ import SpecParser
 import TensorCore
 import YAMLDocuments
 
-/// A job's edit in the region that it works on: what the model sees, and how its picture is put back.
+/// A job's edit in its region: the model's input, and the composition of the model's picture into the source.
 struct RegionalEdit {
     private let picture: Image
     private let region: EditRegion
@@ -15,7 +15,7 @@ struct RegionalEdit {
     /// The part of the picture that the model sees.
     private let part: Image
     private let matte: Matte
-    /// In the region's own pixels.
+    /// The drags in the region's own pixels.
     private let drags: [Drag]
     private let mask: EditMask?
 
@@ -30,7 +30,7 @@ struct RegionalEdit {
         mask = plan.mask.map(region.cropped)
     }
 
-    /// What the model is asked for.
+    /// The engine's input.
     func request(_ plan: JobPlan, sourcePrompt: String) -> EditRequest {
         let pixels = Tensor([1, part.height, part.width, 3], matte.flattened(part))
         return EditRequest(
@@ -38,7 +38,7 @@ struct RegionalEdit {
             mask: mask, settings: plan.settings, seed: plan.parsed.spec.seed, method: plan.method)
     }
 
-    /// The picture with the edit in it. Where a mask is given or made, nothing outside it changes.
+    /// The picture with the edit in it. If there is a mask, nothing outside it changes.
     func finished(_ result: EditResult) -> Image {
         let isPlain = region == EditRegion(whole: size) && picture.alpha == nil
         guard keepsSource || !isPlain else { return picture.replacingSamples(result.image.values) }
@@ -49,7 +49,7 @@ struct RegionalEdit {
             : composition.result(replacedBy: result.decoded)
     }
 
-    /// The result with its points and its mask in the whole picture's pixels.
+    /// The result with its points and its mask in pixels of the whole picture.
     func placed(_ result: EditResult) -> EditResult {
         var placed = result
         placed.record.grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
@@ -57,7 +57,7 @@ struct RegionalEdit {
         return placed
     }
 
-    /// What was edited at which size, in words; nil for a whole picture at its own size.
+    /// A sentence about the edited part and its size; nil for a whole picture at its own size.
     func note(_ result: EditResult) -> String? {
         let working = Size(height: result.working.shape[1], width: result.working.shape[2])
         guard working != size else { return nil }
@@ -79,7 +79,7 @@ extension JobPlan {
     /// The region that a spec names, checked against its picture and its drags.
     ///
     /// - Parameters:
-    ///   - native: longer side of the model's own pictures; nil: the model is not there.
+    ///   - native: longer side of the model's own pictures; nil without a model.
     /// - Throws: `spec.region` at its place.
     static func region(
         _ parsed: ParsedSpec, _ settings: EditSettings, drags: [Drag], mask: EditMask?, picture: Size,

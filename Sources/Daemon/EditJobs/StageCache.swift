@@ -10,12 +10,12 @@ import ModelManagement
 import Settings
 import TensorCore
 
-/// A job's way to the cache: it reads there, and puts what is new into a drawer, for its daemon to take over.
+/// A job's access to the cache. It reads from the cache, and adds new entries to a drawer, from which the daemon takes them.
 public struct JobCache: Sendable {
     private let cache: ContentCache
     private let drawer: String?
 
-    /// - Parameter drawer: a folder of the job's own; nil: entries go into the cache at once.
+    /// - Parameter drawer: a folder of the job's own; nil: new entries go into the cache itself.
     public init(_ cache: ContentCache, drawer: String? = nil) {
         self.cache = cache
         self.drawer = drawer
@@ -23,27 +23,27 @@ public struct JobCache: Sendable {
 
     func entry(_ key: String) -> ContentCache.Entry? {
         guard let entry = cache.entry(key) else { return nil }
-        // Who cannot note that it was of use still has it.
+        // The entry is good even if the mark cannot be written.
         try? cache.markUsed(entry, drawer: drawer)
         return entry
     }
 
     func has(_ key: String) -> Bool { cache.entry(key) != nil }
 
-    /// A cache that cannot be written (a full disk, say) costs time later, not this edit.
+    /// If the cache cannot be written (a full disk, say), this edit goes on; later ones take more time.
     func keep(_ bytes: [UInt8], as key: String) { try? cache.keep(bytes, as: key, drawer: drawer) }
 }
 
-/// What a model is, by the content of its files.
+/// The identity of a model: digests of its files.
 struct ModelIdentity: Record {
     static let schema = "clipdrag-model-identity/1"
 
-    /// SHA-256 over all weights, as trajectories tell.
+    /// SHA-256 over all weights, as in trajectories.
     let weights: String
     /// SHA-256 over everything that decides what the model computes.
     let content: String
 
-    /// Reads a model folder. The digests are remembered for as long as no file changes size, time or inode.
+    /// Reads a model folder. The cache keeps the digests until a file changes its size, time or inode.
     init(folder: String, cache: JobCache?) throws(Failure) {
         if let known = cache.flatMap({ Self(remembered: folder, cache: $0) }) {
             self = known
@@ -57,7 +57,7 @@ struct ModelIdentity: Record {
         cache?.keep(bytes, as: try Self.key(folder))
     }
 
-    /// What is remembered of a model folder; nil where nothing is, or a file has changed since.
+    /// The cached identity of a model folder; nil where there is none, or a file has changed.
     init?(remembered folder: String, cache: JobCache) {
         guard let key = try? Self.key(folder), let entry = cache.entry(key),
             let known = try? Self(reading: entry.bytes)
@@ -81,8 +81,7 @@ struct ModelIdentity: Record {
     }
 }
 
-/// Fine-tuning and inversion of one request in the cache, keyed by all that decides them: the decoded picture, P_o, the
-/// model's files, the seed, the settings that matter, and the kernels, whose last bits differ between CPUs.
+/// Fine-tuning and inversion of one request in the cache, under the digests of `FineTuningKey` and `InversionKey`.
 struct CachedStages: StageMemory {
     private let cache: JobCache
     private let sites: [LoRASite]
@@ -97,29 +96,12 @@ struct CachedStages: StageMemory {
         self.cache = cache
         sites = model.unet.loraSites
         rank = request.settings.lora.rank
-        let pixels = request.image.withUnsafeValues { [UInt8](UnsafeRawBufferPointer($0)) }
-        let loras = [request.lora, textLoRA].compactMap { $0 }.filter { !$0.sites.isEmpty }
-        let lora = loras.isEmpty ? nil : Digest.sha256(loras.map { $0.encoded() })
-        let all = request.settings.values
-        var fields: [(key: String, value: JSONValue)] = [
-            ("stage", .string("fine-tune/1")), ("model", .string(identity.content)),
-            ("kernels", .string(Kernels.instructionSet.description)),
-            ("precision", .string(Kernels.precision.rawValue)),
-            ("width", .integer(request.size.width)), ("height", .integer(request.size.height)),
-            ("image", .string(Digest.sha256(pixels))), ("prompt", .string(request.sourcePrompt)),
-            ("seed", .string(String(request.seed))), ("lora", .optional(lora)),
-        ]
-        fields += all.filter { $0.name.hasPrefix("lora.") }.map { ($0.name, JSONValue(encoding: $0.value)) }
-        fineTuningKey = Digest.sha256(Array(JSONValue.object(fields).line.utf8))
-        let inversion =
-            [("stage", .string("invert/1")), ("fine_tuning", .string(fineTuningKey))]
-            + all.filter { ["num_steps", "inversion_strength"].contains($0.name) }.map {
-                ($0.name, JSONValue(encoding: $0.value))
-            }
-        inversionKey = Digest.sha256(Array(JSONValue.object(inversion).line.utf8))
+        let fineTuning = FineTuningKey(request, identity, textLoRA)
+        fineTuningKey = fineTuning.digest
+        inversionKey = InversionKey(request, fineTuning: fineTuning).digest
     }
 
-    /// Stages that need not be done.
+    /// Stages with results in the cache.
     var known: Set<EditProgress.Stage> {
         var known: Set<EditProgress.Stage> = []
         if cache.has(fineTuningKey) { known.insert(.fineTuning) }

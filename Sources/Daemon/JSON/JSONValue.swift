@@ -1,7 +1,7 @@
 import Foundation
 import PrintableText
 
-/// A JSON value whose object keys keep their order: records are read by people too.
+/// A JSON value. Object keys keep their order, because people read records too.
 public enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -14,7 +14,7 @@ public enum JSONValue: Sendable, Equatable {
     /// Equality of values; the order of keys counts.
     public static func == (a: JSONValue, b: JSONValue) -> Bool { a.line == b.line }
 
-    /// A number, or null where there is none (or it is not finite, which JSON cannot say).
+    /// A number; null for nil, and for a number that is not finite, which JSON does not have.
     public static func optional(_ value: Double?) -> JSONValue {
         value.map { $0.isFinite ? .number($0) : .null } ?? .null
     }
@@ -48,7 +48,7 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// Reads a JSON text; nil when it is none. Keys come in alphabetical order.
+    /// Reads a JSON text; nil when it is no JSON. Keys come in alphabetical order.
     public init?(parsing bytes: [UInt8]) {
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)) else { return nil }
         self = value
@@ -106,7 +106,7 @@ public enum JSONValue: Sendable, Equatable {
 }
 
 extension JSONValue: Decodable {
-    /// Reads whatever is there.
+    /// Reads any value.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {

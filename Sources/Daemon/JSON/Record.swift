@@ -2,9 +2,8 @@ import Foundation
 
 /// A type that is stored in a file or crosses a process boundary as one JSON object.
 ///
-/// The object's first key is `schema`, the record's name and version; the type's own keys follow in the order in which it
-/// encodes them. An optional that is nil is `null`, so that every record of a version has the same keys; keys that are
-/// to be absent instead belong to an `OmittingKey`.
+/// The object's first key is `schema`, the record's name and version. The type's own keys follow in the order of its encoding.
+/// A nil becomes `null`, so that every record of a version has the same keys. An `OmittingKey` omits keys instead.
 ///
 ///     struct PaceRecord: Record {
 ///         static let schema = "clipdrag-pace/1"
@@ -33,7 +32,10 @@ extension Record {
         return .object(schema + fields)
     }
 
-    /// The record's text on indented lines: what a file of it contains.
+    /// The record on one line, without its end.
+    public var oneLine: String { json.line }
+
+    /// The record's text on indented lines, for a file.
     public var bytes: [UInt8] { Array(json.lines.utf8) }
 
     /// Reads a record.

@@ -1,13 +1,13 @@
-/// Keys some of which are absent, rather than `null`, when their value is nil.
+/// Keys of which some are absent when their value is nil, instead of `null`.
 public protocol OmittingKey: CodingKey {
-    /// Whether this one is.
+    /// Whether this key is absent when its value is nil.
     var isOmittedWhenNil: Bool { get }
 }
 
 extension JSONValue {
-    /// A value as its `Encodable` conformance writes it, keys in the order of encoding.
+    /// The encoding of a value, with keys in the order of encoding.
     ///
-    /// - Precondition: its conformance throws nothing of its own.
+    /// - Precondition: the value's `encode(to:)` throws no error of its own.
     public init(encoding value: some Encodable) {
         let slot = Slot()
         do { try value.encode(to: SlotEncoder(slot: slot, codingPath: [])) } catch {
@@ -18,7 +18,7 @@ extension JSONValue {
 }
 
 extension JSONValue: Encodable {
-    /// Writes whatever it is.
+    /// Writes the value.
     public func encode(to encoder: any Encoder) throws {
         if let encoder = encoder as? SlotEncoder {
             encoder.slot.set(self)
@@ -57,13 +57,13 @@ public struct TextKey: CodingKey {
     public init(intValue: Int) { stringValue = String(intValue) }
 }
 
-/// Where one value is put together.
+/// The place of one value during encoding.
 private final class Slot {
     private enum Kind { case value, object, array }
 
     private var kind = Kind.object
     private var single = JSONValue.null
-    // Apart from each other, so that thousands of items are appended in place.
+    // Two properties, so that thousands of items are appended in place.
     private var fields: [(key: String, slot: Slot)] = []
     private var items: [Slot] = []
 
@@ -109,7 +109,7 @@ private struct SlotEncoder: Encoder {
         Single(slot: slot, codingPath: codingPath)
     }
 
-    /// Puts a value into a slot: what JSON knows as it is, all else by its own conformance.
+    /// Puts a value into a slot: JSON's own types as they are, all others by their `encode(to:)`.
     static func put(_ value: some Encodable, _ slot: Slot, _ path: [any CodingKey]) throws {
         switch value {
         case let flag as Bool: slot.set(.bool(flag))
@@ -177,7 +177,7 @@ private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
         SlotEncoder(slot: field(key), codingPath: codingPath + [key])
     }
 
-    // The standard's defaults leave nil out; a record says `null`.
+    // The standard library's defaults omit nil; a record has `null`.
     private mutating func present(_ value: (some Encodable)?, _ key: Key) throws {
         if let value { return try encode(value, forKey: key) }
         if (key as? any OmittingKey)?.isOmittedWhenNil != true { encodeNil(forKey: key) }

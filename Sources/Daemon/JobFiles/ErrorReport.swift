@@ -1,7 +1,7 @@
 import Failures
 import JSON
 
-/// A failure as error.json and `--json` tell it; schemas/error.schema.json.
+/// A failure in error.json and in `--json` (schemas/error.schema.json).
 public struct ErrorReport: Record, Equatable {
     /// The record's name and version.
     public static let schema = "clipdrag-error/1"
@@ -20,9 +20,9 @@ public struct ErrorReport: Record, Equatable {
     public let line, column: Int?
     /// What to do.
     public let hint: String
-    /// Whether the same may work later, unaided.
+    /// Whether the same may work later without help.
     public let retryable: Bool
-    /// How often the job was tried; 0 for a command.
+    /// The number of tries; 0 for a command.
     public let attempts: Int
     /// The job's id, in a folder of failures.
     public let job: String?

@@ -26,8 +26,8 @@ public struct InboxLayout: Sendable, Equatable {
     public var done: String { "\(path)/done" }
 }
 
-/// The folders in the outbox: `OUTBOX/NAME/` are results, `OUTBOX/.clipdragd/ID/` unpublished
-/// results, which runs write.
+/// The folders in the outbox. `OUTBOX/NAME/` is a result; `OUTBOX/.clipdragd/ID/` is an unpublished result, into which a run
+/// writes.
 public struct OutboxLayout: Sendable, Equatable {
     /// The outbox.
     public let path: String
@@ -43,7 +43,7 @@ public struct OutboxLayout: Sendable, Equatable {
     public func published(_ name: String) -> String { "\(path)/\(name)" }
 }
 
-/// The folders and files of the state folder. None holds anything that a job cannot do without.
+/// The folders and files of the state folder. No job depends on any of them.
 public struct StateLayout: Sendable, Equatable {
     /// The state folder.
     public let path: String

@@ -1,7 +1,7 @@
 import DurableFiles
 import Failures
 
-/// The pictures of a folder by their stems: which of them a spec means that names none.
+/// The pictures of a folder by their stems. It finds the picture of a spec that names none.
 public struct PictureIndex: Sendable {
     /// Extensions of pictures.
     public static let extensions = ["png", "jpg", "jpeg", "jpe", "jfif"]
@@ -19,8 +19,8 @@ public struct PictureIndex: Sendable {
         }
     }
 
-    /// The pictures that a spec's name fits: `a.png.yaml` means a.png; `a.yaml` what has its stem, else what has it in
-    /// other capitals. More than one: nothing tells which is meant.
+    /// The pictures that fit a spec's name: a.png for `a.png.yaml`; for `a.yaml` those with its stem, else those whose stem
+    /// differs in capitals alone. Where several fit, the spec is ambiguous.
     public func candidates(for spec: String) -> [String] {
         let wanted = stem(spec)
         if names.contains(wanted) { return [wanted] }

@@ -1,14 +1,14 @@
 import Foundation
 import Processes
 
-/// Gets files over HTTP by running the program `curl`, which it takes from PATH.
+/// Gets files over HTTP by running the program `curl` from PATH.
 ///
-/// curl reads no configuration file here and sees no variables but those in `passedVariables`. It speaks HTTP and HTTPS alone, follows
-/// ten redirects at most, waits 30 s for a connection and gives up when nothing arrives for 60 s.
+/// curl reads no configuration file here, and gets only the variables in `passedVariables`. It uses HTTP and HTTPS alone, follows at
+/// most ten redirects, waits 30 s for a connection, and gives up when nothing arrives for 60 s.
 enum HTTPDownload {
-    /// Why a request gave nothing, or not all.
+    /// Why a request failed, or ended early.
     struct Failure: Error, Equatable {
-        /// A sentence.
+        /// The reason, as a sentence.
         let message: String
         /// Whether trying again may help.
         let isTransient: Bool
@@ -16,17 +16,17 @@ enum HTTPDownload {
         var isBodyForeign = false
     }
 
-    /// How a request ended that did not fail.
+    /// The result of a request that did not fail.
     enum Outcome: Equatable {
-        /// All bytes from the one that was asked for on have arrived.
+        /// All bytes from the requested one on have arrived.
         case complete
-        /// Nothing has arrived: the byte that was asked for is at the file's end, or beyond.
+        /// Nothing has arrived: the requested byte is at the file's end, or beyond.
         case atEnd
         /// Nothing has arrived: this server can send the file only from its beginning.
         case noRanges
     }
 
-    /// Variables of the environment that count for curl: proxies and certificates.
+    /// Variables of the environment for curl: proxies and certificates.
     private static let passedVariables = [
         "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
         "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -35,7 +35,7 @@ enum HTTPDownload {
     /// Gets a file from a byte on.
     ///
     /// - Parameters:
-    ///   - offset: the first byte that is wanted.
+    ///   - offset: the first byte to get.
     ///   - receive: takes the bytes in order; an error that it throws ends the request.
     /// - Throws: `Failure`, or what `receive` throws.
     static func get(_ url: URL, from offset: Int, receive: (ArraySlice<UInt8>) throws -> Void) throws
@@ -72,7 +72,7 @@ enum HTTPDownload {
     /// Begins the line of curl's standard error that has the answer's status.
     private static let statusMark = "status "
 
-    /// What curl's end means.
+    /// The meaning of curl's end.
     ///
     /// - Parameters:
     ///   - wait: how it ended, as wait(2) reports it.
@@ -94,13 +94,13 @@ enum HTTPDownload {
                 message: "the server answered \(status)", isTransient: status >= 500 || status == 429,
                 isBodyForeign: received > 0)
         default:
-            let told = lines.first { $0.hasPrefix("curl: ") } ?? "curl: (\(code))"
+            let words = lines.first { $0.hasPrefix("curl: ") } ?? "curl: (\(code))"
             let (reason, isTransient) = reason(code)
-            throw Failure(message: "\(reason) (\(told))", isTransient: isTransient)
+            throw Failure(message: "\(reason) (\(words))", isTransient: isTransient)
         }
     }
 
-    /// What an exit code of curl(1) means, and whether trying again may help.
+    /// The meaning of an exit code of curl(1), and whether trying again may help.
     private static func reason(_ code: Int32) -> (String, isTransient: Bool) {
         switch code {
         case 1, 3: ("curl cannot read this address", false)

@@ -4,17 +4,17 @@ import Failures
 import Foundation
 import JobFiles
 
-/// Downloads a model. It continues each file where it was left, checks its digest and makes it durable. When the whole model loads, one
-/// rename publishes it.
+/// Downloads a model. It continues each file where an earlier fetch ended, checks its digest and makes it durable. When the whole
+/// model loads, one rename publishes it.
 ///
-/// A download under way lies in `MODELS/.NAME.fetch/`: whole files under their names, the others as `NAME.part`. The next fetch of the
-/// model continues there.
+/// An unfinished download lies in `MODELS/.NAME.fetch/`: complete files under their names, the others as `NAME.part`. The next fetch
+/// of the model continues there.
 public struct ModelFetch {
-    /// How far it is.
+    /// The progress of a download.
     public struct Progress: Sendable {
         /// The file's place in the model.
         public let file: String
-        /// Bytes of it that are here, and of it in all.
+        /// Bytes of it that have arrived, and all of its bytes.
         public let bytes, size: Int
     }
 
@@ -25,8 +25,8 @@ public struct ModelFetch {
     private let pauses: [Double]
 
     /// - Parameters:
-    ///   - models: the folder of models, made if absent.
-    ///   - report: told of every piece that is here.
+    ///   - models: the folder of models. The fetch makes it if it is missing.
+    ///   - report: receives the progress after every piece.
     public init(
         into models: String, files: any FileSystem = PosixFileSystem(), pauses: [Double] = [1, 2, 4, 8, 16],
         report: @escaping (Progress) -> Void
@@ -108,7 +108,7 @@ public struct ModelFetch {
             isRetryable: isTransient)
     }
 
-    /// What another version of the manifest left is no part of the model.
+    /// Removes files that another version of the manifest listed.
     private func removeUnlisted(_ manifest: ModelManifest, _ staging: String) throws {
         let names = FileManager.default.enumerator(atPath: staging)?.compactMap { $0 as? String } ?? []
         for name in names where try files.status("\(staging)/\(name)")?.kind == .file {
@@ -121,7 +121,9 @@ public struct ModelFetch {
     private func fetch(_ file: ModelManifest.File, _ staging: String) throws {
         let (path, part) = ("\(staging)/\(file.path)", "\(staging)/\(file.path).part")
         if try files.status(path) != nil {
-            if try Digest.sha256(files: [path], files) == file.sha256 { return told(file, file.size) }
+            if try Digest.sha256(files: [path], files) == file.sha256 {
+                return reportProgress(file, file.size)
+            }
             try files.remove(path)  // of another version of the manifest
         }
         try files.createDirectory(parent(path))
@@ -142,12 +144,12 @@ public struct ModelFetch {
         try files.rename(part, to: path)
     }
 
-    /// Receives what is missing of a file, with several tries; a try that brings bytes begins the count anew.
+    /// Receives the missing part of a file, with several tries. A try that brings bytes resets the count of tries.
     private func receive(_ file: ModelManifest.File, _ part: String) throws {
         var tries = 0
         while true {
             let have = try files.status(part)?.size ?? 0
-            told(file, have)
+            reportProgress(file, have)
             guard have < file.size else {
                 if file.size == 0 && have == 0 { try files.append(part, [], mode: 0o644) }
                 return
@@ -187,7 +189,7 @@ public struct ModelFetch {
                         isTransient: false)
                 }
                 try files.append(part, Array(bytes), mode: 0o644)
-                told(file, size)
+                reportProgress(file, size)
             }
         } catch let failure as HTTPDownload.Failure where failure.isBodyForeign {
             try files.remove(part)
@@ -195,7 +197,7 @@ public struct ModelFetch {
         }
     }
 
-    private func told(_ file: ModelManifest.File, _ bytes: Int) {
+    private func reportProgress(_ file: ModelManifest.File, _ bytes: Int) {
         report(Progress(file: file.path, bytes: bytes, size: file.size))
     }
 }

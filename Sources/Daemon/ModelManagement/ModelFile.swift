@@ -10,7 +10,7 @@ struct ModelFile: Sendable {
     struct AddedLoRA: Sendable, Equatable {
         /// Its path.
         var file: String
-        /// How much of it is added, −10…10.
+        /// The factor of its change, −10…10.
         var scale = 1.0
     }
 
@@ -25,7 +25,7 @@ struct ModelFile: Sendable {
 
 /// Reads a model folder's `clipdrag.json`. The spec parser's rules for settings hold here too.
 ///
-/// - Throws: the first thing that is wrong.
+/// - Throws: the first mistake.
 func parseModelFile(_ bytes: [UInt8], file: String) throws(Failure) -> ModelFile {
     let (root, source) = try YAMLReader.read(bytes, file: file, .badModel)
     let decoder = DocumentDecoder(source: source)

@@ -6,36 +6,37 @@ import JobFiles
 import JSON
 import SystemPackage
 
-/// Makes a model folder below the state folder out of what people have: a folder as diffusers publishes it, or a checkpoint
-/// of one file; joined, where asked, with a CLIP model and another VAE.
+/// Makes a model folder below the state folder from a folder as diffusers publishes it, or from a checkpoint of one file. It can
+/// add a CLIP model and another VAE.
 ///
-/// Only what is read is copied. Everything is put together beside its place, loaded as a check, and published by one rename.
+/// It copies only the files that the program reads. It assembles the model beside its final place, loads it as a check, and
+/// publishes it by one rename.
 public struct ModelImport: Sendable {
     /// The folder or file.
     public var source: String
     /// The model's name; nil: the source's own.
     public var name: String?
-    /// A CLIP model's folder, which becomes `clip/`, and gives a checkpoint of one file its tokenizer.
+    /// A CLIP model's folder. It becomes `clip/`, and its tokenizer serves a checkpoint of one file.
     public var clip: String?
     /// Another VAE's folder or file.
     public var vae: String?
-    /// A folder whose configurations (and tokenizer) count for a checkpoint of one file, instead of those derived from its shapes.
+    /// A folder with configurations (and a tokenizer) for a checkpoint of one file, instead of those derived from its shapes.
     public var config: String?
-    /// What a checkpoint of one file predicts; nil: what the file suggests.
+    /// The prediction of a checkpoint of one file; nil: the one that the file suggests.
     public var prediction: NoiseSchedule.Prediction?
 
     /// An import of a folder or file.
     public init(source: String) { self.source = source }
 
-    /// What was made.
+    /// The new model.
     public struct Outcome: Sendable {
         /// The model's name.
         public let name: String
         /// Its folder.
         public let folder: String
-        /// Things worth knowing.
+        /// Remarks for people.
         public let notes: [String]
-        /// What was understood of it.
+        /// What the program understood of its files.
         public let facts: [(name: String, text: String)]
     }
 
@@ -47,8 +48,8 @@ public struct ModelImport: Sendable {
 
     /// Makes the model.
     ///
-    /// - Parameter models: the folder of models, made if absent.
-    /// - Throws: `file.missing`, `model.…`, `file.…`; then nothing is left behind.
+    /// - Parameter models: the folder of models. The import makes it if it is missing.
+    /// - Throws: `file.missing`, `model.…`, `file.…`. It then leaves nothing behind.
     public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(Failure)
         -> Outcome
     {
@@ -63,7 +64,7 @@ public struct ModelImport: Sendable {
         let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")
         do throws(FileError) {
             guard try files.status(place) == nil else {
-                throw FileError("rename", place, .fileExists)
+                throw FileError(.rename, place, .fileExists)
             }
             try files.createDirectory(models)
         } catch { throw Self.failure(error, place) }
@@ -81,7 +82,7 @@ public struct ModelImport: Sendable {
             switch error {
             case let error as FileError: throw Self.failure(error, place)
             case var error as Failure:
-                // The user knows the files by where they came from.
+                // The user knows the files by their original paths.
                 let isFile = !isFolder(source)
                 error.message = error.message
                     .replacingOccurrences(of: "\(staging)/vae/other.safetensors", with: vae ?? "")
@@ -104,7 +105,7 @@ public struct ModelImport: Sendable {
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
-    /// Whether a model can have a name: it becomes a folder's.
+    /// Whether a text can be a model's name, which is also a folder's name.
     static func isName(_ name: String) -> Bool {
         name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._-]*/) != nil
     }
@@ -147,7 +148,7 @@ public struct ModelImport: Sendable {
     }
 
     private func assembleFolder(_ staging: String, _ files: any FileSystem) throws -> [String] {
-        // Read where it lies first: a mistake is told before gigabytes are copied.
+        // Load the model from its original place first: that finds a mistake before gigabytes are copied.
         _ = try ModelStore.load(source)
         for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
             try copySmallFiles("\(source)/\(part)", "\(staging)/\(part)", files)
@@ -220,7 +221,7 @@ public struct ModelImport: Sendable {
         return notes
     }
 
-    /// Where a file says of itself what the configurations of `--model-config`, which count, do not.
+    /// Notes on contradictions between a file and the configurations of `--model-config`, which decide.
     private func contradictions(of file: SingleFile, _ config: String) -> [String] {
         let path = "\(config)/scheduler/scheduler_config.json"
         guard let bytes = FileManager.default.contents(atPath: path),
@@ -238,7 +239,7 @@ public struct ModelImport: Sendable {
         return notes
     }
 
-    /// What lies in a folder that became a model, and is no part of the model.
+    /// A note on the files of a source folder that are no part of the model.
     private func notCopied(_ staging: String) throws -> String {
         guard isFolder(source) else { return "nothing" }
         let folders = ["", "unet/", "vae/", "text_encoder/", "tokenizer/", "scheduler/"]
@@ -275,13 +276,13 @@ public struct ModelImport: Sendable {
         if let bytes = FileManager.default.contents(atPath: beside),
             JSONValue(parsing: Array(bytes))?["_class_name"]?.string == "AutoencoderKL"
         {
-            // A file of a diffusers folder: its configuration says all.
+            // A file of a diffusers folder has a complete configuration.
             try files.removeTree("\(staging)/vae")
             try files.createDirectory("\(staging)/vae")
             try files.copy(beside, to: "\(staging)/vae/config.json")
             return try files.copy(vae, to: "\(staging)/vae/diffusion_pytorch_model.safetensors")
         }
-        // Beside the model's own configuration, which says what the file's shapes do not.
+        // It goes beside the model's own configuration, which gives what the file's shapes do not show.
         try files.createDirectory("\(staging)/vae")
         try files.copy(vae, to: "\(staging)/vae/other.safetensors")
         let path = "\(staging)/clipdrag.json"
@@ -294,7 +295,7 @@ public struct ModelImport: Sendable {
         try files.replace(path, Array(json.lines.utf8), mode: 0o644)
     }
 
-    /// A folder's configurations, vocabularies and licences.
+    /// Copies a folder's configurations, vocabularies and licences.
     private func copySmallFiles(_ folder: String, _ target: String, _ files: any FileSystem) throws {
         guard isFolder(folder) else { return }
         try files.createDirectory(target)

@@ -3,7 +3,7 @@ import Foundation
 import JobFiles
 import JSON
 
-/// What a model is made of and where its files are to be had.
+/// The list of a model's files and their addresses.
 ///
 ///     {"schema": "clipdrag-model/1", "name": "sd15",
 ///      "files": [{"path": "unet/config.json", "url": URL, "sha256": HEX, "size": BYTES}, …]}
@@ -14,7 +14,7 @@ struct ModelManifest {
     struct File: Sendable {
         /// Its place in the model's folder.
         let path: String
-        /// Where it is.
+        /// Its address.
         let url: URL
         /// Its digest, in lower-case hexadecimal.
         let sha256: String
@@ -22,7 +22,7 @@ struct ModelManifest {
         let size: Int
     }
 
-    /// A manifest as written: people write it, so every key may be missing.
+    /// A manifest as written. People write it, so any key may be missing.
     private struct Written: Record {
         static let schema = "clipdrag-model/1"
 

@@ -5,7 +5,7 @@ import JSON
 import Settings
 import YAMLDocuments
 
-/// A model folder's `clipdrag.json`: what this program does with the model that no configuration of its networks says.
+/// A model folder's `clipdrag.json`: this program's own settings for the model, in addition to the networks' configurations.
 ///
 /// Paths are relative to the model's folder, or absolute.
 public struct ModelSettings: Sendable {
@@ -13,21 +13,21 @@ public struct ModelSettings: Sendable {
     public struct AddedLoRA: Sendable, Equatable {
         /// Its file.
         public let path: String
-        /// How much of it is added.
+        /// The factor of its change.
         public let scale: Float
     }
 
     private let folder: String
-    /// The model's own values of the preset `recommended`, types and ranges checked.
+    /// The model's own values of the preset `recommended`, with checked types and ranges.
     public let recommended: [(name: String, value: SettingValue)]
     /// The folder or file of another VAE.
     public let vae: String?
     /// LoRAs that are added to the networks, in this order.
     public let loras: [AddedLoRA]
 
-    /// Reads a model folder's file; without one nothing is set.
+    /// Reads a model folder's file. Without a file, nothing is set.
     ///
-    /// - Throws: `model.config`, with the file, the place in it and what is allowed there.
+    /// - Throws: `model.config`, with the file, the place in it and the allowed values.
     public init(folder: String) throws(Failure) {
         self.folder = folder
         let path = "\(folder)/clipdrag.json"
@@ -44,7 +44,7 @@ public struct ModelSettings: Sendable {
         loras = file.loras.map { AddedLoRA(path: absolute($0.file), scale: Float($0.scale)) }
     }
 
-    /// The file as the spec parser reads it, whose errors name the place; and JSON it must be.
+    /// Reads the file with the spec parser, whose errors name the place. Unlike a spec, the file must be JSON.
     private static func contents(_ path: String) throws(Failure) -> ModelFile {
         guard let data = FileManager.default.contents(atPath: path) else { return ModelFile() }
         let bytes = Array(data)
@@ -58,10 +58,10 @@ public struct ModelSettings: Sendable {
         return file
     }
 
-    /// Files and folders that are named, as far as they lie in the model's own folder.
+    /// The named files and folders inside the model's own folder.
     public var placesInside: [String] { places.filter(isInside) }
 
-    /// Files and folders that are named and lie elsewhere.
+    /// The named files and folders outside the model's own folder.
     public var placesElsewhere: [String] { places.filter { !isInside($0) } }
 
     private var places: [String] { [vae].compactMap { $0 } + loras.map(\.path) }

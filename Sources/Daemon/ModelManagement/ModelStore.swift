@@ -8,20 +8,20 @@ import JSON
 import Settings
 import SystemPackage
 
-/// Where models are found: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.
+/// Finds models: by path, or by name in the state folder, the system's folder and a checkout's own `Models/`.
 public struct ModelStore: Sendable {
-    /// The name of the model that comes along.
+    /// The name of the model that the program ships.
     public static let defaultName = "starter"
     private let stateFolder: String?
 
-    /// A store that also looks below a state folder.
+    /// A store that also searches a state folder.
     public init(stateFolder: String?) { self.stateFolder = stateFolder }
 
-    /// Folders that hold models, in the order they are looked through.
+    /// Folders of models, in the order of the search.
     public var folders: [String] {
         var folders = stateFolder.map { [StateLayout($0).models] } ?? []
         folders.append("/usr/share/clipdragd/models")
-        // A build in a checkout: Models/ somewhere above .build/release/clipdragd
+        // A build in a checkout has Models/ somewhere above .build/release/clipdragd.
         var folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         for _ in 0..<6 where folder.path() != "/" {
             folders.append(folder.appending(path: "Models").path(percentEncoded: false))
@@ -30,7 +30,7 @@ public struct ModelStore: Sendable {
         return folders.filter { FileManager.default.fileExists(atPath: $0) }
     }
 
-    /// Names and folders of all models found; of two with one name, the one that is used.
+    /// Names and folders of all models. Of two models with one name, the list has the one that the search finds first.
     public var all: [(name: String, folder: String)] {
         var found: [(String, String)] = []
         for folder in folders {
@@ -68,7 +68,7 @@ public struct ModelStore: Sendable {
         )
     }
 
-    /// Refuses a path that is something known, but no model folder, saying what to do with it.
+    /// Refuses a path of a known kind that is no model folder, and says what to do with it.
     private static func refuse(path: String) throws(Failure) {
         try DiffusionModel.refuse(path: path)
         guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
@@ -78,8 +78,8 @@ public struct ModelStore: Sendable {
             hint: "Make a model of it: clipdragd models import \(path) --clip CLIP_FOLDER")
     }
 
-    /// Where a model's files really lie: its folder, what its clipdrag.json names besides, and the targets of links in
-    /// them (as download caches have them).
+    /// The real places of a model's files: its folder, the files that its clipdrag.json names elsewhere, and the targets of links
+    /// in them (download caches consist of links).
     public static func places(of folder: String) throws(Failure) -> [String] {
         let roots = [folder] + (try ModelSettings(folder: folder)).placesElsewhere
         let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
@@ -94,7 +94,7 @@ public struct ModelStore: Sendable {
         name: String, value: SettingValue
     )] { try ModelSettings(folder: folder).recommended }
 
-    /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where they say nothing.
+    /// The longer side at which a model edits and its pixels per latent cell, from its configs alone; nil where these lack them.
     public static func workingGrid(_ folder: String) -> (native: Int, multiple: Int)? {
         func config(_ name: String) -> JSONValue? {
             FileManager.default.contents(atPath: "\(folder)/\(name)/config.json").flatMap {
@@ -109,10 +109,10 @@ public struct ModelStore: Sendable {
         return (sample * multiple, multiple)
     }
 
-    /// Whether a model is large enough to gain from bf16: one made for pictures of 256 pixels or more.
+    /// Whether a model is large enough to gain from bf16: its pictures have 256 pixels or more.
     public static func gainsFromBF16(_ folder: String) -> Bool { (workingGrid(folder)?.native ?? 512) >= 256 }
 
-    /// Keeps others from importing or fetching into a folder of models.
+    /// Locks a folder of models against other imports and fetches.
     static func lock(_ models: String) throws(Failure) -> FolderLock {
         do { return try FolderLock(models) } catch {
             guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
@@ -141,17 +141,17 @@ public struct ModelStore: Sendable {
         return (model, loras)
     }
 
-    /// What a look at all of a model found.
+    /// The result of verifying a model.
     public struct Verified: Sendable {
         /// The model's name.
         public let name: String
-        /// What was understood of it.
+        /// What the program understood of its files.
         public let summary: ModelSummary
-        /// Things worth knowing.
+        /// Remarks for people.
         public let notes: [String]
     }
 
-    /// Checks all of a model: its files, keys, shapes, vocabularies and settings, and every weight.
+    /// Checks a whole model: files, keys, shapes, vocabularies, settings, and every weight.
     ///
     /// - Throws: what `load` throws; `model.values` for a weight that is NaN or infinite.
     public static func verify(_ folder: String) throws(Failure) -> Verified {
@@ -168,8 +168,8 @@ public struct ModelStore: Sendable {
                 })
     }
 
-    /// All files that make a model, in the order of its digest: those in its folder by name, then those that its
-    /// clipdrag.json names elsewhere, by their whole paths.
+    /// All files of a model, in the order of its digest: those in its folder by name, then those that its clipdrag.json names
+    /// elsewhere, by their whole paths.
     public static func files(of folder: String) throws(Failure) -> [(name: String, path: String)] {
         func files(_ root: String) -> [String] {
             (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).sorted()

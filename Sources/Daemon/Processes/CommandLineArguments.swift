@@ -5,8 +5,8 @@ import DurableFiles
 #endif
 
 extension CommandLine {
-    /// The arguments with the program's name; one that is no UTF-8, or that would be read as such, is a path, and as
-    /// `PathCoding` writes it.
+    /// The arguments, including the program's name. An argument that is not UTF-8, or that `PathCoding` would read as an encoded
+    /// one, counts as a path, and has the form of `PathCoding`.
     public static var rawArguments: [String] {
         (0..<Int(argc)).compactMap { unsafeArgv[$0] }.map { argument in
             let bytes = UnsafeBufferPointer(start: argument, count: strlen(argument)).map {

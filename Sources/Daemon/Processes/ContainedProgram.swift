@@ -4,8 +4,8 @@ import Foundation
     import Glibc
 #endif
 
-/// Runs a program that someone else has written, for a short text. The run has bounds, and nothing of it is left: not a
-/// child that the program has started, even in a session of its own, nor a reader that waits for one.
+/// Runs a program of someone else, which prints a short text. The run has limits and leaves nothing behind: neither a child of the
+/// program, even in a session of its own, nor a reader that waits for one.
 public struct ContainedProgram: Sendable {
     /// How a run ended.
     public struct End: Sendable, Equatable {
@@ -31,9 +31,9 @@ public struct ContainedProgram: Sendable {
         case tookTooLong
     }
 
-    /// Bytes of standard output that are read; a program that prints more is killed.
+    /// The largest number of bytes of standard output. The run kills a program that prints more.
     public var outputLimit = 1 << 16
-    /// Bytes of standard error that are kept. The rest is read and dropped.
+    /// The largest number of bytes of standard error that the run keeps. It drops the rest.
     public var errorLimit = 1 << 12
     /// Seconds that the program may take.
     public var seconds: Double
@@ -71,8 +71,8 @@ public struct ContainedProgram: Sendable {
         return end
     }
 
-    /// Reads what the program prints until it ends or exceeds a bound. The end of its output does not count: a child may
-    /// hold that open.
+    /// Reads what the program prints until it ends or exceeds a limit. It does not wait for the end of the output: a child may hold
+    /// the output open.
     private func follow(_ child: ProgramRun.Child, _ errors: Int32, _ end: inout End) -> Cause {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
@@ -89,12 +89,12 @@ public struct ContainedProgram: Sendable {
                 _ = child.wait()
                 return isLate ? .tookTooLong : .printedTooMuch
             }
-            // Short, as no descriptor tells of the program's end.
+            // A short sleep, because no descriptor shows the program's end.
             usleep(10_000)
         }
     }
 
-    /// Reads what waits on a descriptor, at most four pieces.
+    /// Reads the waiting bytes of a descriptor, at most four pieces.
     ///
     /// - Returns: whether all of it fits.
     private static func read(_ descriptor: Int32, into bytes: inout [UInt8], limit: Int) -> Bool {
@@ -111,7 +111,7 @@ public struct ContainedProgram: Sendable {
 
     /// Kills every process whose environment has a variable: the program's children, whatever group or parent they have.
     private static func killAll(with variable: String) {
-        // A process may start another while the list is read.
+        // A process may start another one while this reads the list.
         for _ in 0..<10 {
             var found = false
             for pid in processes where pid != getpid() && hasVariable(pid, variable) {

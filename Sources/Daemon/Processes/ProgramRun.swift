@@ -7,9 +7,9 @@ internal import CLinux
 
 /// Runs a program to its end. The program dies with the thread that runs it.
 ///
-/// Foundation's `Process` does not serve: its `waitUntilExit` was seen to wait for ever for a child that had ended.
+/// It does not use Foundation's `Process`, whose `waitUntilExit` was seen to wait for ever for a child that had ended.
 public enum ProgramRun {
-    /// How a program ends, as wait(2) reports it, and what it prints on standard output; nil when it cannot be run.
+    /// A program's status, as wait(2) reports it, and its standard output; nil when it cannot be run.
     public static func run(_ words: [String]) -> (status: Int32, output: [UInt8])? {
         guard let child = start(words, environment: nil, errors: 0) else { return nil }
         var bytes: [UInt8] = []
@@ -17,21 +17,20 @@ public enum ProgramRun {
         return (child.wait(), bytes)
     }
 
-    /// Runs a program and hands on what it prints on standard output, piece by piece, as fast as the receiver takes it.
+    /// Runs a program and passes its standard output on, piece by piece, as fast as the receiver takes it.
     ///
     /// - Parameters:
     ///   - words: its path and its arguments.
     ///   - environment: its whole environment, `NAME=VALUE`.
     ///   - receive: takes the next bytes; an error that it throws kills the program.
-    /// - Returns: how it ends, as wait(2) reports it, and what it prints on standard error (the first 64 KiB at least);
-    ///   nil when it cannot be run.
+    /// - Returns: its status, as wait(2) reports it, and its standard error (at least the first 64 KiB); nil when it cannot be run.
     /// - Throws: what `receive` throws.
     public static func run<E: Error>(
         _ words: [String], environment: [String], receive: (ArraySlice<UInt8>) throws(E) -> Void
     ) throws(E) -> (status: Int32, errors: [UInt8])? {
         guard let errors = Pipe() else { return nil }
         defer { errors.close() }
-        // A program that prints more than the pipe holds loses the rest instead of waiting for a reader.
+        // A program that prints more than fits into the pipe loses the rest instead of waiting for a reader.
         _ = fcntl(errors.writing, F_SETFL, O_NONBLOCK)
         _ = fcntl(errors.reading, F_SETFL, O_NONBLOCK)
         guard let child = start(words, environment: environment, errors: errors.writing) else { return nil }
@@ -48,7 +47,7 @@ public enum ProgramRun {
         return (status, printed)
     }
 
-    /// The path of a program as a shell finds it; nil where no folder of PATH has it.
+    /// The path of a program in PATH; nil where no folder of PATH has it.
     public static func path(of name: String) -> String? {
         let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         return folders.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
@@ -108,7 +107,7 @@ public enum ProgramRun {
         return Child(pid: pid, output: output.reading)
     }
 
-    /// Reads a descriptor to its end, or as far as it holds bytes where it does not block.
+    /// Reads a descriptor to its end; of a non-blocking one, the waiting bytes.
     private static func forEachPiece<E: Error>(
         _ descriptor: Int32, _ receive: (ArraySlice<UInt8>) throws(E) -> Void
     ) throws(E) {

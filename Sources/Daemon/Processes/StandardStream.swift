@@ -9,8 +9,8 @@ public enum StandardStream: Int32, Sendable {
     case output = 1
     case errors = 2
 
-    /// Sets the process up; a program calls this first. Lines then go out at once, into a pipe too, and the exit waits for no
-    /// library.
+    /// Sets the process up. A program calls this first. Standard output is then line-buffered, for a pipe too, and the exit does not
+    /// wait for libraries.
     public static func setUpProcess() { cl_set_up_process() }
 
     /// Writes a text, and ignores errors: a full disk or a reader that has gone must not end the program, as

@@ -6,6 +6,12 @@ import JobFiles
 import JSON
 import Processes
 
+/// The line of `--version --json`.
+private struct VersionLine: Record {
+    static let schema = "clipdrag-version/1"
+    let version: String
+}
+
 /// The command line (man/clipdragd.1.md).
 @main
 struct Clipdragd: ParsableCommand {
@@ -14,7 +20,8 @@ struct Clipdragd: ParsableCommand {
         abstract: "Edits pictures dropped into a folder: drag points and a text, by CLIPDrag, on the CPU.",
         version: "clipdragd \(Version.current)",
         subcommands: [
-            RunCommand.self, EditCommand.self, CheckCommand.self, CaptionCommand.self, StatusCommand.self,
+            RunCommand.self, EditCommand.self, CheckCommand.self, EditorCommand.self, CaptionCommand.self,
+            StatusCommand.self,
             ListCommand.self,
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,
@@ -31,7 +38,7 @@ struct Clipdragd: ParsableCommand {
         let isJSON = words.contains("--json")
         do {
             if isJSON && words.contains("--version") {
-                return print(JSONValue.object([("version", .string(Version.current))]).line)
+                return print(VersionLine(version: Version.current).oneLine)
             }
             var command = try parseAsRoot(words)
             try command.run()
@@ -41,7 +48,7 @@ struct Clipdragd: ParsableCommand {
                 let failure = Failure(
                     .usage, code: "command.usage", message: message(for: error),
                     hint: "See `clipdragd --help`.")
-                print(ErrorReport(failure).json.line)
+                print(ErrorReport(failure).oneLine)
             }
             guard !(error is ExitCode), exitCode(for: error) == .validationFailure else {
                 exit(withError: error)

@@ -15,8 +15,8 @@ struct ResnetBlock: Sendable {
     private var shortcut: ConvolutionParameters?
     private let recomputes: Bool
 
-    /// - Parameter recomputes: whether norm2's input, where it is large, is made again for a gradient and not kept; of blocks
-    ///   without a time embedding.
+    /// - Parameter recomputes: whether a pass with gradients computes a large input of norm2 again instead of keeping it. Only
+    ///   blocks without a time embedding can.
     init(
         _ weights: Weights, in input: Int, out output: Int, timeWidth: Int?, groups: Int, epsilon: Float,
         recomputes: Bool = false
@@ -44,7 +44,7 @@ struct ResnetBlock: Sendable {
     func callAsFunction(_ x: Variable, time: Tensor? = nil) -> Variable {
         var sampleBias: Tensor?
         if let time, let timeProjection { sampleBias = timeProjection.forward([time]).output }
-        // conv2's VJP reads no values, so that what follows norm2 need never be made twice
+        // conv2's VJP reads no values, so nothing after norm2 is computed twice.
         let inner = { [norm1, norm2, conv1] (x: Variable) in
             apply(norm2, apply(Convolution(conv1, sampleBias: sampleBias), apply(norm1, x)))
         }
@@ -54,7 +54,7 @@ struct ResnetBlock: Sendable {
         return apply(LinearCombination(1, 1), shortcut.map { apply(Convolution($0), x) } ?? x, y)
     }
 
-    /// Its layers that a LoRA may change.
+    /// Visits the layers that a LoRA may change.
     mutating func forEachLayer(_ visit: LayerVisitor) {
         visit.convolution("\(path).conv1", &conv1)
         if var projection = timeProjection {

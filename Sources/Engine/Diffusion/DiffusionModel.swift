@@ -5,7 +5,7 @@ import TensorCore
 /// All networks of a model folder, as diffusers publishes it, plus `clip/`.
 ///
 ///     unet/ vae/ text_encoder/ tokenizer/ scheduler/     config.json and .safetensors in each
-///     clip/                                              a CLIPModel as transformers publishes it; may be missing
+///     clip/                                              a CLIPModel as transformers publishes it; optional
 public struct DiffusionModel: Sendable {
     /// The CLIP model that guides, with its own tokenizer.
     public struct Guide: Sendable {
@@ -43,16 +43,16 @@ public struct DiffusionModel: Sendable {
     /// Longer side of a picture at working size, pixels.
     public var nativeSize: Int { unet.sampleSize * vae.downFactor }
 
-    /// What was read of which file.
+    /// What the loader read of each network's file.
     let parts: [ModelPart]
-    /// Things worth knowing that are no errors, for people.
+    /// Remarks that are no errors, for people.
     public let notes: [String]
 
-    /// Reads a model folder; weights stay memory-mapped.
+    /// Reads a model folder. The weights stay memory-mapped.
     ///
     /// - Parameters:
-    ///   - vae: another VAE in the place of the folder's own, by folder or file.
-    ///   - checksValues: whether every weight is looked at, which takes as long as reading the files.
+    ///   - vae: the folder or file of a VAE that replaces the folder's own.
+    ///   - checksValues: whether to check the value of every weight, which reads the files whole.
     /// - Throws: an error naming the file and key at fault; `model.values` for a weight that is NaN or infinite.
     public init(folder: String, vae other: String? = nil, checksValues: Bool = false) throws(Failure) {
         let layout = try ModelLayout(folder: folder)
@@ -112,7 +112,8 @@ public struct DiffusionModel: Sendable {
         return (Guide(clip: clip, tokenizer: tokenizer), weights)
     }
 
-    /// How CLIP's pictures are normalised: in a file of its own, or, as transformers 5 writes it, in that of the whole processor.
+    /// The configuration of CLIP's image normalisation: a file of its own, or, as transformers 5 writes it, a part of the
+    /// processor's file.
     private static func imageProcessor(_ folder: String) throws(Failure) -> ConfigFile? {
         for (name, section) in [
             ("preprocessor_config.json", nil), ("processor_config.json", "image_processor"),
@@ -134,7 +135,7 @@ public struct DiffusionModel: Sendable {
     /// The prompt's states for the U-Net, `(1, tokens, width)`.
     public func textStates(_ prompt: String) -> Tensor { textEncoder.states(tokenizer.ids(prompt)) }
 
-    /// Section 2's z_0 of a picture `(1, H, W, 3)` in [0, 1]: scaling · posterior mean.
+    /// The z_0 of a picture `(1, H, W, 3)` in [0, 1] (docs/algorithm.md section 2): scaling · posterior mean.
     public func encode(_ image: Tensor) -> Tensor { vae.scalingFactor * posterior(image).mean }
 
     /// The posterior of a picture `(1, H, W, 3)` in [0, 1], not yet scaled.
@@ -149,7 +150,7 @@ public struct DiffusionModel: Sendable {
 
     /// The picture in [0, 1] of a scaled latent: clamp(decode(z/scaling)/2 + 0.5, 0, 1).
     ///
-    /// The autoencoder's values are a picture's size: they take the room of the U-Net's weights.
+    /// The autoencoder's activations are as large as the picture, so the pass first releases the U-Net's weight pages.
     public func decode(_ latent: Variable) -> Variable {
         WeightPages.release()
         let channels = vae.latentChannels

@@ -4,14 +4,14 @@ import TensorCore
 /// A training timestep, 0…999.
 public typealias Timestep = Int
 
-/// The noise schedule: ᾱ and which timesteps are visited (docs/algorithm.md section 0).
+/// The noise schedule: ᾱ and the timesteps that sampling visits (docs/algorithm.md section 0).
 ///
 ///     β   scaled_linear: (√β₀ … √β₁)², linear: β₀ … β₁        ᾱ_t = Π (1 − β)
 ///
-/// A model folder's scheduler gives β alone: sampling here is always DDIM (docs/models.md).
+/// The engine takes only β from a model folder's scheduler: it always samples by DDIM (docs/models.md).
 public struct NoiseSchedule: Sendable {
     /// What the network predicts.
-    public enum Prediction: String, Sendable {
+    public enum Prediction: String, Codable, Sendable {
         /// The noise ε.
         case epsilon
         /// The velocity √ᾱ·ε − √(1−ᾱ)·x0.
@@ -57,7 +57,7 @@ public struct NoiseSchedule: Sendable {
             product *= 1 - $0
             return product
         }
-        // x0 of predicted noise divides by √ᾱ; so small an ᾱ is what diffusers' EulerDiscreteScheduler takes for 0.
+        // x0 of predicted noise divides by √ᾱ; diffusers' EulerDiscreteScheduler uses this ᾱ instead of 0.
         if endsInNoise && prediction == .epsilon { alphaBars[total - 1] = 0x1p-24 }
         guard alphaBars.allSatisfy({ (0...1).contains($0) }) else {
             throw Failure(
@@ -141,8 +141,8 @@ public struct NoiseSchedule: Sendable {
     /// ᾱ at a timestep; below 0 that of the finished picture.
     public func alphaBar(_ t: Timestep) -> Float { t >= 0 ? alphaBars[t] : finalAlphaBar }
 
-    /// How x0 and ε are made of the sample z and the network's output o, all of one shape: the factors
-    /// `(x0 of z, x0 of o, ε of z, ε of o)` at an ᾱ.
+    /// The factors at an ᾱ that make x0 and ε from the sample z and the network's output o:
+    /// `(x0 of z, x0 of o, ε of z, ε of o)`.
     public func factors(_ alphaBar: Float) -> (x0z: Float, x0o: Float, epsilonZ: Float, epsilonO: Float) {
         let (a, b) = (alphaBar.squareRoot(), (1 - alphaBar).squareRoot())
         switch prediction {
@@ -151,7 +151,7 @@ public struct NoiseSchedule: Sendable {
         }
     }
 
-    /// (x0, ε) from the network's output for a sample whose ᾱ is given.
+    /// (x0, ε) from the network's output for a sample with this ᾱ.
     public func split(_ output: Tensor, sample: Tensor, alphaBar: Float) -> (x0: Tensor, epsilon: Tensor) {
         let f = factors(alphaBar)
         let epsilon =
@@ -159,7 +159,7 @@ public struct NoiseSchedule: Sendable {
         return (.combination(f.x0z, sample, f.x0o, output), epsilon)
     }
 
-    /// One deterministic DDIM step: the sample at `alphaBar` carried to `next`.
+    /// One deterministic DDIM step of a sample, from `alphaBar` to `next`.
     ///
     ///     z' = √ᾱ'·x0 + √(1−ᾱ')·ε
     public func step(_ output: Tensor, sample: Tensor, from alphaBar: Float, to next: Float) -> Tensor {
@@ -168,20 +168,20 @@ public struct NoiseSchedule: Sendable {
     }
 }
 
-/// What a scheduler's class takes for keys that its configuration leaves out, as in diffusers.
+/// diffusers' defaults for keys that a scheduler's configuration omits. They depend on the scheduler's class.
 struct SchedulerDefaults {
     let betaStart, betaEnd: Double
     let betaSchedule: String
     let setsAlphaToOne: Bool
 
-    /// Those that take 0.00085, 0.012 and this kind of betas; the others take 0.0001, 0.02 and `linear`.
+    /// The classes with the defaults 0.00085, 0.012 and `scaled_linear`. The others have 0.0001, 0.02 and `linear`.
     private static let stableDiffusion = [
         "HeunDiscreteScheduler": "linear", "KDPM2DiscreteScheduler": "linear",
         "KDPM2AncestralDiscreteScheduler": "linear", "DPMSolverSDEScheduler": "linear",
         "LCMScheduler": "scaled_linear", "TCDScheduler": "scaled_linear",
     ]
 
-    /// All that sample a Stable Diffusion 1.x or 2.x by these betas.
+    /// All classes that sample a Stable Diffusion 1.x or 2.x by these betas.
     private static let known =
         stableDiffusion.keys + [
             "DDIMScheduler", "DDIMParallelScheduler", "DDIMInverseScheduler", "DDPMScheduler",

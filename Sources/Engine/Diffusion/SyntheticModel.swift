@@ -2,8 +2,8 @@ import Failures
 import TensorCore
 
 extension DiffusionModel {
-    /// The networks of Stable Diffusion 1.5 and CLIP ViT-B/16 at their real sizes with weights that look random, stored
-    /// as f16: for measurements. Words and the noise schedule are those of `base`.
+    /// The networks of Stable Diffusion 1.5 and CLIP ViT-B/16 at their real sizes, with random weights in f16, for
+    /// measurements. Tokenizers and noise schedule are those of `base`.
     public static func syntheticStableDiffusion15(base: DiffusionModel) throws(Failure) -> DiffusionModel {
         func config(_ object: [String: Any]) -> ConfigFile {
             ConfigFile(path: "synthetic sd15", object: object)

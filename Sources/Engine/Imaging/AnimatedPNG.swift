@@ -3,10 +3,10 @@ internal import CImageCodecs
 
 /// An animated PNG (APNG 1.0): ordinary PNG frames whose data chunks are wrapped and numbered.
 public enum AnimatedPNG {
-    /// The bytes of an endless animation of frames of equal size, which look as the first one's tags say.
+    /// The bytes of an endless animation of frames of equal size, with the colour tags of the first frame.
     ///
     /// - Parameters:
-    ///   - milliseconds: how long each frame stands; the last one stands `lastMilliseconds`.
+    ///   - milliseconds: the time for which each frame shows, except the last one, which shows for `lastMilliseconds`.
     public static func bytes(frames: [Image], milliseconds: Int, lastMilliseconds: Int) throws(Failure)
         -> [UInt8]
     {

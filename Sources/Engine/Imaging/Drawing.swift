@@ -8,9 +8,9 @@ public struct Colour: Sendable, Equatable {
     public static let handle = Colour(red: 0.9, green: 0.1, blue: 0.15)
     /// Targets.
     public static let target = Colour(red: 0.1, green: 0.35, blue: 0.95)
-    /// Paths that handles took.
+    /// Paths of handles.
     public static let path = Colour(red: 1, green: 0.85, blue: 0.1)
-    /// Outlines, so that marks show on any ground.
+    /// Outlines, which make marks visible on any background.
     public static let outline = Colour(red: 1, green: 1, blue: 1)
 
     subscript(channel: Int) -> Double { [red, green, blue][channel] }
@@ -18,7 +18,7 @@ public struct Colour: Sendable, Equatable {
 
 /// Marks drawn on pictures: anti-aliased discs and lines.
 extension Image {
-    /// The width of a line that is well seen on a picture of this size, pixels.
+    /// The width of a clearly visible line on a picture of this size, pixels.
     public var strokeWidth: Double { max(1, Double(max(width, height)) / 170) }
 
     /// A disc around a point, with an outline.
@@ -69,7 +69,7 @@ extension Image {
         }
     }
 
-    /// Lightly greys what lies outside a mask of `width·height` values.
+    /// Lightly greys the pixels outside a mask of `width·height` values.
     public mutating func dim(outside mask: [Bool]) {
         for i in mask.indices where !mask[i] {
             for c in 0..<3 {
@@ -79,7 +79,7 @@ extension Image {
         }
     }
 
-    /// Pictures of equal height side by side, with a white gap; they look as the first one says.
+    /// Pictures of equal height side by side, with a white gap and the first one's colour tags.
     public static func sideBySide(_ images: [Image]) -> Image {
         precondition(!images.isEmpty, "nothing to put side by side")
         let height = images.map(\.height).max() ?? 0

@@ -1,15 +1,15 @@
-/// What stands in a picture's file beside its samples.
+/// The parts of a picture's file beside its samples.
 struct FileMetadata {
-    /// How the picture lies in the file (EXIF 2.3, tag 0x0112), 1…8.
+    /// The picture's orientation in the file (EXIF 2.3, tag 0x0112), 1…8.
     var orientation = 1
-    /// What says how its samples look; what libpng refuses is not among it.
+    /// The colour tags, without those that libpng refuses.
     var colours = ColourTags()
     /// Pixels to a unit of length.
     var density: PixelDensity?
     /// A sentence for each thing that no result carries.
     var notes: [String] = []
 
-    /// Reads what there is. Whatever is broken counts as absent, with a note where that changes how the picture looks.
+    /// Reads a file's metadata. A broken part counts as absent; a note says so where that changes the picture's look.
     init(_ bytes: [UInt8], _ format: Image.Format) {
         var found = FoundMetadata()
         switch format {
@@ -40,13 +40,13 @@ struct FileMetadata {
     }
 }
 
-/// The parts of a file's metadata, as they are found on the way through it.
+/// The metadata that the readers of both formats have found in a file.
 struct FoundMetadata {
     /// Blocks of EXIF, the format's own first.
     var exif: [ArraySlice<UInt8>] = []
     var xmp: ArraySlice<UInt8>?
     var colours = ColourTags()
-    /// Why a profile that is there cannot be used.
+    /// Why the file's profile cannot be used.
     var profileFault: String?
     var density: PixelDensity?
     /// Frames of an animation, and whether the picture itself is one of them.
@@ -54,7 +54,7 @@ struct FoundMetadata {
     var isStillAFrame = false
     /// Keywords of texts.
     var texts: [String] = []
-    /// Names of other parts that are not kept, once each.
+    /// Names of other parts that a result does not keep, each once.
     private(set) var others: [String] = []
     var hasComment = false
     var hasIPTC = false
@@ -82,7 +82,7 @@ struct FoundMetadata {
         return notes
     }
 
-    /// At most eight names, of what can be shown.
+    /// At most eight of the printable names.
     private func listed(_ names: [String]) -> String {
         let shown = names.prefix(8).map { name in
             String(String.UnicodeScalarView(name.unicodeScalars.map { (" "..."~").contains($0) ? $0 : "?" }))
@@ -91,7 +91,7 @@ struct FoundMetadata {
     }
 }
 
-/// What EXIF (a TIFF 6.0 structure) says of how its picture is shown.
+/// The orientation and density in EXIF (a TIFF 6.0 structure).
 struct EXIF {
     var orientation: Int?
     var density: PixelDensity?
@@ -141,7 +141,7 @@ func xmpOrientation(_ packet: ArraySlice<UInt8>) -> Int? {
 }
 
 extension ArraySlice<UInt8> {
-    /// A number of up to seven bytes at an offset from the slice's start; nil where it does not lie within.
+    /// A number of up to seven bytes at an offset from the slice's start; nil beyond the slice.
     func number(at offset: Int, count: Int, isBig: Bool = true) -> Int? {
         guard offset >= 0, count <= self.count, offset <= self.count - count else { return nil }
         let bytes = self[startIndex + offset..<startIndex + offset + count]
@@ -149,14 +149,14 @@ extension ArraySlice<UInt8> {
             ? bytes.reduce(0) { $0 << 8 | Int($1) } : bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// What lies before the first zero byte, and what after; nil without one.
+    /// The bytes before and after the first zero byte; nil without one.
     var cutAtZero: (before: ArraySlice<UInt8>, after: ArraySlice<UInt8>)? {
         guard let zero = firstIndex(of: 0) else { return nil }
         return (self[startIndex..<zero], self[(zero + 1)...])
     }
 }
 
-/// Bytes of a text that is taken for Latin-1.
+/// The text of bytes in Latin-1.
 func latin1(_ bytes: ArraySlice<UInt8>) -> String {
     String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
 }

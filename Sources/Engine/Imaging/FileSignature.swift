@@ -1,6 +1,6 @@
 internal import CImageCodecs
 
-/// What a file is, by its first bytes, and whether all of it is there.
+/// Recognises a file's format by its first bytes, and checks whether the whole file is there.
 public enum FileSignature {
     /// PNG or JPEG, or nil.
     public static func format(of bytes: [UInt8]) -> Image.Format? {
@@ -10,23 +10,24 @@ public enum FileSignature {
 
     private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
-    /// Whether nothing of a file's beginning has arrived: who takes the room first and fills it in any order leaves zeros.
+    /// Whether nothing of a file's beginning has arrived: a writer that allocates the file first, and fills it in any order, leaves
+    /// zeros.
     static func beginsWithZeros(_ bytes: [UInt8]) -> Bool {
         bytes.count >= 16 && bytes.prefix(512).allSatisfy { $0 == 0 }
     }
 
-    /// Whether a picture's bytes are all there.
+    /// Whether all of a picture's bytes are there.
     public enum Completeness: Sendable {
         /// It has its end marker.
         case complete
-        /// More has to come.
+        /// Bytes are missing.
         case incomplete
-        /// It is no PNG or JPEG, and no more bytes will make it one.
+        /// It is no PNG or JPEG, and more bytes cannot change that.
         case notAnImage
     }
 
-    /// Walks a PNG's chunks to IEND or a JPEG's segments to EOI. What has zeros where content must stand is still to be
-    /// filled. A JPEG without EOI is decoded: it is whole when its last row is there.
+    /// Walks a PNG's chunks to IEND, or a JPEG's segments to EOI. A file with zeros instead of content is incomplete. It decodes a
+    /// JPEG without EOI, which is complete when its last row is there.
     public static func completeness(of bytes: [UInt8]) -> Completeness {
         switch format(of: bytes) {
         case .png: return pngEnds(bytes) ? .complete : .incomplete
@@ -39,7 +40,7 @@ public enum FileSignature {
         }
     }
 
-    /// Whether a PNG has its IEND, and no chunk that was never written.
+    /// Whether a PNG has its IEND, and no chunk of zeros before it.
     private static func pngEnds(_ bytes: [UInt8]) -> Bool {
         for chunk in PNGChunks(bytes) {
             if chunk.name == "IEND" { return true }
@@ -57,8 +58,7 @@ public enum FileSignature {
         return false
     }
 
-    /// Whether the checksums of a whole PNG vouch for all of its bytes: no writer can have left a hole in it. A JPEG has
-    /// none.
+    /// Whether the checksums of a complete PNG prove all of its bytes, so that it has no hole. A JPEG has no checksums.
     public static func isVouchedFor(_ bytes: [UInt8]) -> Bool {
         guard format(of: bytes) == .png else { return false }
         for chunk in PNGChunks(bytes) {
@@ -68,7 +68,7 @@ public enum FileSignature {
         return false
     }
 
-    /// Pixels times scans that are decoded at most to see whether a JPEG without an end marker is whole: a second's work.
+    /// The largest number of pixels times scans that the check of a JPEG without an end marker decodes: about a second's work.
     private static let decodedMax: UInt64 = 64_000_000
 
     private static func jpegIsWhole(_ bytes: [UInt8]) -> Bool {

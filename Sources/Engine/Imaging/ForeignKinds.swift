@@ -1,6 +1,6 @@
-/// What a file is that cannot be read as a picture, and what to do about it.
+/// The kind of a file that is no readable picture, and what to do about it.
 struct ForeignKind: Equatable {
-    /// With its article, to stand after “this is”.
+    /// Its name with an article, for a sentence with “this is”.
     let name: String
     let advice: String
 
@@ -9,7 +9,7 @@ struct ForeignKind: Equatable {
     private static let save = "Save the picture as PNG or JPEG."
     private static let fetch = "Download or copy the picture itself."
 
-    /// Names the bytes by their beginning.
+    /// Recognises bytes by their beginning.
     init(of bytes: [UInt8]) {
         guard !bytes.isEmpty else {
             self = ForeignKind("an empty file", Self.fetch)
@@ -24,7 +24,7 @@ struct ForeignKind: Equatable {
             ?? ForeignKind("a file of another kind", Self.save)
     }
 
-    /// Families whose first bytes are alike.
+    /// Recognises formats that share a container with the same first bytes.
     private static func container(_ bytes: [UInt8]) -> ForeignKind? {
         func has(_ text: String, at offset: Int) -> Bool {
             bytes.dropFirst(offset).starts(with: Array(text.utf8))
@@ -123,7 +123,7 @@ struct ForeignKind: Equatable {
     ]
     private static let netpbm = ForeignKind("a Netpbm picture", "Convert it: pnmtopng IN > OUT.png.")
 
-    /// Texts that lie under a picture's name: what a server said instead of it, or where it can be had.
+    /// Recognises texts under a picture's name: a server's answer instead of the picture, or a pointer to it.
     private static func text(_ bytes: [UInt8]) -> ForeignKind? {
         let head = latin1(bytes.prefix(1024).drop { [0xef, 0xbb, 0xbf, 9, 10, 13, 32].contains($0) })
             .lowercased()
@@ -153,7 +153,7 @@ struct ForeignKind: Equatable {
         return nil
     }
 
-    /// A PNG or JPEG of a kind that the libraries do not decode; nil for any other.
+    /// A PNG or JPEG of a kind that the libraries do not decode; nil for all others.
     init?(undecodable bytes: [UInt8], _ format: Image.Format) {
         switch format {
         case .png:

@@ -1,7 +1,7 @@
 import Failures
 internal import CImageCodecs
 
-/// A picture in memory, upright: RGB samples, perhaps alpha, and what has to survive an edit.
+/// An upright picture in memory: RGB samples, optional alpha, and the tags that an edit keeps.
 public struct Image: Sendable, Equatable {
     /// A file's format.
     public enum Format: String, Sendable {
@@ -22,13 +22,13 @@ public struct Image: Sendable, Equatable {
     public var samples: [UInt16]
     /// Opacity, one value per pixel; nil for an opaque picture.
     public var alpha: [UInt16]?
-    /// The format it was read from.
+    /// The format of its file.
     public var format: Format
-    /// What says how its samples look.
+    /// The colour tags of its file.
     public var colours: ColourTags
-    /// Pixels to a unit of length, where its file says so.
+    /// Pixels to a unit of length, if its file has them.
     public var density: PixelDensity?
-    /// A sentence for each thing of its file that a result does not carry, and for each oddity passed over.
+    /// A sentence for each part of its file that a result does not carry, and for each oddity that the reader ignored.
     public var notes: [String] = []
 
     /// Largest value of a sample.
@@ -56,7 +56,7 @@ public struct Image: Sendable, Equatable {
         return samples.map { Float($0) / scale }
     }
 
-    /// The picture with other samples, given in [0, 1] and rounded to nearest: alpha, tags and depth stay.
+    /// The picture with other samples, given in [0, 1] and rounded to nearest. Alpha, tags and depth stay.
     public func replacingSamples(_ values: [Float]) -> Image {
         var copy = self
         let scale = Float(maximum)
@@ -64,7 +64,7 @@ public struct Image: Sendable, Equatable {
         return copy
     }
 
-    /// Luma of a pixel as 8-bit greyscale conversion has it: (19595·R + 38470·G + 7471·B + 32768) / 65536.
+    /// Luma of a pixel by the usual 8-bit greyscale conversion: (19595·R + 38470·G + 7471·B + 32768) / 65536.
     public func luma(at index: Int) -> Int {
         let shift = depth == 16 ? 8 : 0
         let (r, g, b) = (
@@ -74,7 +74,7 @@ public struct Image: Sendable, Equatable {
         return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16
     }
 
-    /// Pixels of an edit at most and sides at least, unless the configuration says otherwise.
+    /// Limits of pictures: the largest number of pixels and the shortest side.
     public struct Limits: Sendable, Equatable {
         /// Width times height.
         public var pixels: Int
@@ -88,7 +88,7 @@ public struct Image: Sendable, Equatable {
         }
     }
 
-    /// Decodes a file's bytes; what they are is decided by their content.
+    /// Decodes a file's bytes. Their content decides the format.
     ///
     /// - Throws: `image.format` when they are neither PNG nor JPEG, `image.truncated`, `image.corrupt`,
     ///   `image.too_large`, `image.too_small`.
@@ -166,7 +166,7 @@ public struct Image: Sendable, Equatable {
         }
     }
 
-    /// Turns samples as stored into RGB and alpha as seen.
+    /// Turns stored samples into upright RGB and alpha.
     private static func upright(_ raw: ci_image, _ format: Format, _ metadata: FileMetadata) -> Image {
         let (w, h, channels) = (Int(raw.width), Int(raw.height), Int(raw.channels))
         let turns = metadata.orientation >= 5
@@ -209,7 +209,7 @@ public struct Image: Sendable, Equatable {
         return image
     }
 
-    /// Where the pixel seen at (x, y) is stored (EXIF 2.3, tag 0x0112).
+    /// The stored place of the upright pixel (x, y) (EXIF 2.3, tag 0x0112).
     private static func source(_ x: Int, _ y: Int, orientation: Int, width: Int, height: Int) -> Int {
         switch orientation {
         case 2: y * width + (width - 1 - x)

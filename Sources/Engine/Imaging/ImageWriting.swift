@@ -6,9 +6,9 @@ internal import CImageCodecs
 #endif
 
 extension Image {
-    /// The bytes of a PNG: RGB or RGBA, 8 or 16 bits as the picture has, with its tags and density.
+    /// The bytes of a PNG: RGB or RGBA in the picture's depth, with its tags and density.
     ///
-    /// - Throws: `image.encoding` with libpng's words when it refuses them, `image.memory`.
+    /// - Throws: `image.encoding` with libpng's words when libpng refuses the picture; `image.memory`.
     public func pngBytes() throws(Failure) -> [UInt8] {
         let channels = alpha == nil ? 3 : 4
         var interleaved: [UInt16]
@@ -33,8 +33,8 @@ extension Image {
         }
     }
 
-    /// The bytes of a JPEG with the picture's profile and density. JPEG has 8 bits, no transparency and no gamma: these
-    /// are dropped.
+    /// The bytes of a JPEG with the picture's profile and density. JPEG has 8 bits, no transparency and no gamma tag, so the file
+    /// loses these.
     ///
     /// - Parameter quality: 1…100.
     public func jpegBytes(quality: Int) throws(Failure) -> [UInt8] {
@@ -50,7 +50,7 @@ extension Image {
         format == .png ? try pngBytes() : try jpegBytes(quality: quality)
     }
 
-    /// A sentence for each thing of the file that a result in a format does not carry.
+    /// A sentence for each part of the file that a result in a format does not carry.
     public func notes(writtenAs format: Format) -> [String] {
         guard format == .jpeg else { return notes }
         var all = notes
@@ -71,7 +71,7 @@ extension Image {
         inout ci_image, inout ci_tags, inout UnsafeMutablePointer<UInt8>?, inout Int, inout [CChar]
     ) -> ci_status
 
-    /// What came of encoding: the bytes, or what the library said instead.
+    /// The result of encoding: the bytes, or the library's error.
     enum Encoded {
         case bytes([UInt8])
         case refused(words: String)
@@ -123,7 +123,7 @@ extension Image {
 }
 
 extension String {
-    /// The words that libpng or libjpeg left in a buffer.
+    /// The message of libpng or libjpeg in a buffer.
     init(libraryWords buffer: [CChar]) {
         self.init(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

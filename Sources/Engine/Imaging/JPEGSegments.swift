@@ -32,7 +32,7 @@ struct JPEGSegments: Sequence, IteratorProtocol {
         return nil
     }
 
-    /// Reads what stands beside the samples.
+    /// Reads the parts beside the samples.
     static func read(_ bytes: [UInt8], into found: inout FoundMetadata) {
         var parts = ProfileParts()
         for segment in JPEGSegments(bytes) {
@@ -75,7 +75,7 @@ struct JPEGSegments: Sequence, IteratorProtocol {
     }
 }
 
-/// An ICC profile in the parts that a JPEG has it in, each numbered from 1 of so many (ICC.1:2010, annex B.4).
+/// The parts of an ICC profile in a JPEG. Each has its number, from 1, and the number of all (ICC.1:2010, annex B.4).
 private struct ProfileParts {
     private var parts: [Int: ArraySlice<UInt8>] = [:]
     private var count: Int?

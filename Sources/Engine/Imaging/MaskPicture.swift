@@ -1,6 +1,6 @@
-/// A picture read as a mask: where an edit may change the other one.
+/// A mask from a picture: the pixels that an edit may change in another picture.
 public struct MaskPicture: Sendable, Equatable {
-    /// From this value of 255 on a pixel may change, by luma or by opacity.
+    /// A pixel may change from this luma or opacity on, of 255.
     public static let threshold = 128
 
     /// Columns.
@@ -9,13 +9,13 @@ public struct MaskPicture: Sendable, Equatable {
     public let height: Int
     /// Whether each pixel may change, row by row.
     public let values: [Bool]
-    /// Whether the form was read from the alpha channel, because the visible colour has none.
+    /// Whether the alpha channel gave the form, because the visible colours have none.
     public let isFromAlpha: Bool
-    /// The largest of the values that were compared with the threshold, 0…255.
+    /// The largest of the values that it compared with the threshold, 0…255.
     public let largest: Int
 
-    /// Reads a picture: white and opaque may change. Where all that is visible lies on one side of the threshold and some
-    /// of the picture is transparent, the form lies in the alpha channel: opaque may change, whatever its colour.
+    /// Reads a picture: white, opaque pixels may change. If all visible pixels are on one side of the threshold and some pixels are
+    /// transparent, the alpha channel gives the form: opaque pixels of any colour may change.
     public init(_ image: Image) {
         (width, height) = (image.width, image.height)
         let lumas = (0..<image.width * image.height).map { image.luma(at: $0) }

@@ -1,4 +1,4 @@
-/// A region of a picture, in its pixels: what a spec's `mask` may name.
+/// A region of a picture, in its pixels, as in a spec's `mask`.
 public enum MaskShape: Sendable, Equatable {
     /// Left, top, width, height.
     case rectangle(x: Double, y: Double, width: Double, height: Double)
@@ -7,7 +7,7 @@ public enum MaskShape: Sendable, Equatable {
     /// Corners; inside by the even-odd rule.
     case polygon([(x: Double, y: Double)])
 
-    /// Shapes are equal when their numbers are.
+    /// Shapes are equal when their numbers are equal.
     public static func == (a: MaskShape, b: MaskShape) -> Bool {
         switch (a, b) {
         case (.rectangle(let x, let y, let w, let h), .rectangle(let x2, let y2, let w2, let h2)):

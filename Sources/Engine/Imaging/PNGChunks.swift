@@ -28,15 +28,15 @@ struct PNGChunks: Sequence, IteratorProtocol {
         return Chunk(name: name, data: data, isWhole: isWhole)
     }
 
-    /// Bytes of an inflated text or profile at most, as of a chunk.
+    /// The largest number of bytes of an inflated text or profile, as of a chunk.
     private static let inflatedMax = 16 << 20
 
-    /// Decoded with the samples, or empty of meaning for a result.
+    /// Chunks that libpng decodes with the samples, and chunks that mean nothing for a result.
     private static let silent: Set<String> = [
         "IHDR", "PLTE", "IDAT", "IEND", "tRNS", "sBIT", "hIST", "bKGD", "tIME", "fcTL", "fdAT",
     ]
 
-    /// Reads what stands beside the samples.
+    /// Reads the parts beside the samples.
     static func read(_ bytes: [UInt8], into found: inout FoundMetadata) {
         var isBeforeSamples = true
         var rawProfile: [UInt8]?
@@ -75,7 +75,7 @@ struct PNGChunks: Sequence, IteratorProtocol {
         if let rawProfile, found.colours.profile.isEmpty { found.colours.profile = rawProfile }
     }
 
-    /// A text chunk's keyword, and its text when that is asked for.
+    /// A text chunk's keyword, and a function that gives its text.
     private static func text(of chunk: Chunk) -> (keyword: String, text: () -> [UInt8]?)? {
         guard let (keyword, rest) = chunk.data.cutAtZero else { return nil }
         switch chunk.name {
@@ -91,7 +91,7 @@ struct PNGChunks: Sequence, IteratorProtocol {
     }
 
     static func inflated(_ stream: ArraySlice<UInt8>) -> [UInt8]? {
-        // deflate makes at most 1032 bytes of one
+        // One byte of deflate gives at most 1032 bytes.
         let capacity = Swift.min(inflatedMax, 1032 * stream.count + 1024)
         let out = [UInt8](unsafeUninitializedCapacity: capacity) { out, count in
             let made = stream.withUnsafeBufferPointer {
@@ -118,7 +118,7 @@ struct PNGChunks: Sequence, IteratorProtocol {
 }
 
 extension FoundMetadata {
-    /// Takes a chunk that says how samples look or how dense they are; false for another. The first of a name counts.
+    /// Reads a chunk with colour tags or the density; false for other chunks. Where a name repeats, the first chunk counts.
     fileprivate mutating func readColour(_ chunk: PNGChunks.Chunk) -> Bool {
         let data = chunk.data
         func signed(_ at: Int) -> Int32? {
@@ -148,7 +148,7 @@ extension FoundMetadata {
 }
 
 extension ArraySlice<UInt8> {
-    /// What follows the header by which a JPEG marks XMP.
+    /// The bytes after the header by which a JPEG marks XMP.
     var afterXMPHeader: ArraySlice<UInt8>? {
         let header = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
         return starts(with: header) ? dropFirst(header.count) : nil

@@ -1,6 +1,6 @@
 internal import CImageCodecs
 
-/// What a file says of how its samples look. A result carries it as it was read.
+/// The parts of a file that decide the look of its samples. A result carries them unchanged.
 public struct ColourTags: Sendable, Equatable {
     /// An ICC profile; empty for none.
     public var profile: [UInt8]
@@ -25,14 +25,14 @@ public struct ColourTags: Sendable, Equatable {
         self.codePoints = codePoints
     }
 
-    /// What JPEG has no place for.
+    /// Whether there are tags that a JPEG cannot hold.
     var hasPNGAlone: Bool {
         codePoints != nil || (profile.isEmpty && intent == nil && (gamma != nil || chromaticities != nil))
     }
 
-    /// What libpng says against writing these tags into an RGB picture; nil when it writes them.
+    /// libpng's message when it refuses to write these tags into an RGB picture; nil when it writes them.
     ///
-    /// It judges a profile when it is written, and that must not be when an edit is done.
+    /// libpng checks a profile only while writing. This check happens before an edit, so that the edit is not lost.
     func refusal() -> String? {
         Image(width: 1, height: 1, samples: [0, 0, 0], colours: self)
             .encoded([0, 0, 0] as [UInt8], 3, depth: 8, nil) { ci_write_png(&$0, &$1, &$2, &$3, &$4) }
@@ -40,11 +40,11 @@ public struct ColourTags: Sendable, Equatable {
     }
 }
 
-/// How many pixels of a picture there are to a unit of length.
+/// The density of a picture: pixels to a unit of length.
 public struct PixelDensity: Sendable, Equatable {
-    /// What the numbers count by.
+    /// Units of length.
     public enum Unit: Sendable {
-        /// The ratio of the numbers alone is known: the shape of a pixel.
+        /// Only the ratio of the numbers is known: the shape of a pixel.
         case none
         /// Per inch.
         case inch
@@ -58,10 +58,10 @@ public struct PixelDensity: Sendable, Equatable {
     public var x: Int
     /// Down.
     public var y: Int
-    /// What they count by.
+    /// The unit of length.
     public var unit: Unit
 
-    /// A density; nil where the numbers say nothing.
+    /// A density; nil where the numbers are meaningless.
     public init?(x: Int, y: Int, unit: Unit) {
         guard x > 0, y > 0, x <= Int(Int32.max), y <= Int(Int32.max), unit != .none || x != y else {
             return nil
@@ -69,10 +69,10 @@ public struct PixelDensity: Sendable, Equatable {
         (self.x, self.y, self.unit) = (x, y, unit)
     }
 
-    /// For the picture turned by a quarter.
+    /// The density of the picture after a quarter turn.
     var turned: PixelDensity { PixelDensity(x: y, y: x, unit: unit) ?? self }
 
-    /// In the units that PNG has.
+    /// The density in PNG's units.
     var forPNG: PixelDensity? {
         switch unit {
         case .none, .metre: self
@@ -81,7 +81,7 @@ public struct PixelDensity: Sendable, Equatable {
         }
     }
 
-    /// In the units that JFIF has, each number at most 65,535; nil where it has none for it.
+    /// The density in JFIF's units, each number at most 65,535; nil where JFIF cannot hold it.
     var forJPEG: PixelDensity? {
         switch unit {
         case .none:
@@ -100,7 +100,7 @@ public struct PixelDensity: Sendable, Equatable {
 }
 
 extension ci_tags {
-    /// Tags without a profile: that must outlive the call.
+    /// Tags without a profile: the caller adds that, because it must outlive the call.
     init(_ colours: ColourTags, _ density: PixelDensity?) {
         self.init()
         gamma = colours.gamma ?? 0

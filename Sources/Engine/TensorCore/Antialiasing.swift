@@ -1,8 +1,8 @@
 internal import CKernels
 
 extension Tensor {
-    /// Images `(n, h, w, c)` resized bilinearly with antialiasing: each axis through a triangle filter of half-width
-    /// max(1, in/out), its weights normalised at the borders (oracle README, choice 5). The identity at equal size.
+    /// Resizes images `(n, h, w, c)` bilinearly with antialiasing. Each axis goes through a triangle filter of half-width
+    /// max(1, in/out), with weights normalised at the borders (oracle/README.md, choice 5). At equal size it is the identity.
     public func resizedAntialiased(height: Int, width: Int) -> Tensor {
         precondition(shape.count == 4, "resize: \(shape) is no image batch")
         let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])

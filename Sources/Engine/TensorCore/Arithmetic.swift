@@ -27,7 +27,7 @@ extension Tensor {
         }
     }
 
-    /// Every value passed through a function: for what is done once, not for hot loops.
+    /// Applies a function to every value. It is too slow for hot loops.
     public func mapped(_ transform: (Float) -> Float) -> Tensor {
         Tensor(shape) { out in
             withUnsafeValues { x in

@@ -1,12 +1,12 @@
 import Foundation
 
-/// A file of another format in the place of a safetensors file, recognised by its first bytes.
+/// A file of another format instead of a safetensors file, recognised by its first bytes.
 public struct ForeignFile: Sendable, Equatable {
-    /// What it is, as it follows "is".
+    /// Its format, as the end of a sentence with "is".
     public let what: String
     /// What to do.
     public let hint: String
-    /// Whether the file holds weights in another format; else it holds none at all.
+    /// Whether the file holds weights in that format; else it holds no weights.
     public let holdsWeights: Bool
 
     private static let conversion =
@@ -99,7 +99,7 @@ public struct ForeignFile: Sendable, Equatable {
         let bytes = start.starts(with: [0xef, 0xbb, 0xbf]) ? Array(start.dropFirst(3)) : start
         let isText = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7f || [9, 10, 13].contains($0) }
         guard isText else { return nil }
-        // The last character may be cut.
+        // The beginning may end in the middle of a character.
         let text = String(decoding: bytes, as: UTF8.self).drop(while: \.isWhitespace)
         return text.isEmpty ? nil : String(text)
     }

@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// The kernels' settings, one for the process.
+/// The kernels' settings: threads for the process, code path and precision for a thread.
 public enum Kernels {
     /// Vector code paths, slowest first.
     public enum InstructionSet: UInt32, CaseIterable, Sendable, CustomStringConvertible {
@@ -18,7 +18,7 @@ public enum Kernels {
         }
     }
 
-    /// How many threads kernels use. Results do not depend on it.
+    /// The number of threads that kernels use. Results do not depend on it.
     public static var threads: Int {
         get { Int(ck_threads()) }
         set { ck_set_threads(Int32(clamping: newValue)) }
@@ -34,8 +34,8 @@ public enum Kernels {
         ck_select_isa(ck_isa(rawValue: set.rawValue)) == 0
     }
 
-    /// What products of activations and weights, and those of attention, are computed in. All else (norms, softmax, the
-    /// optimiser) is f32 always.
+    /// The number format of products of activations and weights, and of attention's products. Norms, softmax and the optimiser
+    /// always use f32.
     public enum Precision: String, CaseIterable, Sendable {
         case f32
         /// Factors rounded to bf16, sums in f32.
@@ -45,14 +45,15 @@ public enum Kernels {
     /// This thread's precision.
     public static var precision: Precision { ck_current_precision() == CK_COMPUTE_BF16 ? .bf16 : .f32 }
 
-    /// Switches this thread to a precision, on the best code path; false when this CPU does not compute in it.
+    /// Switches this thread to a precision and to the best code path; false where this CPU does not compute in it.
     public static func select(_ precision: Precision) -> Bool {
         ck_select_precision(precision == .bf16 ? CK_COMPUTE_BF16 : CK_COMPUTE_F32) == 0
     }
 
-    /// FLOP/s that all threads reach in registers, in this thread's precision: what no kernel can exceed. Takes about 0.3 s.
+    /// FLOP/s of all threads on values in registers, in this thread's precision: an upper bound for every kernel. The
+    /// measurement takes about 0.3 s.
     public static func measurePeak() -> Double { 2 * ck_measure_peak() }
 
-    /// Floating-point operations of all products, convolutions and attentions so far, as if done directly.
+    /// Floating-point operations of all products, convolutions and attentions so far, counted as if computed directly.
     public static var workDone: Double { ck_work_done() }
 }

@@ -7,13 +7,13 @@ internal import CKernels
 
 /// A file of named tensors, memory-mapped (format: 8 bytes of header length, a JSON header, the data).
 ///
-/// F32 data is used in place; F16 and BF16 are widened to f32 when a tensor is asked for, or kept by `stored`.
+/// It uses F32 data in place. `tensor` widens F16 and BF16 to f32; `stored` keeps them.
 public struct SafeTensors: Sendable {
-    /// What can be wrong with a file.
+    /// A file cannot be used.
     public struct Failure: Error, Sendable, Equatable {
-        /// A sentence naming the file and, where there is one, the key.
+        /// A sentence that names the file and, if one is at fault, the key.
         public let message: String
-        /// The file is of another known format, and this is what to do; nil for a damaged file.
+        /// The file's other format, if it has a known one; nil for a damaged file.
         public let other: ForeignFile?
     }
 
@@ -67,7 +67,7 @@ public struct SafeTensors: Sendable {
 
     /// Opens and checks a file.
     ///
-    /// - Throws: when it cannot be read, or is not a safetensors file through and through.
+    /// - Throws: when the file cannot be read, or any part of it does not follow the format.
     public init(path: String) throws(Failure) {
         func failure(_ text: String) -> Failure { Failure(message: "\(path): \(text)", other: nil) }
         guard let map = MappedFile(path: path) else {
@@ -130,7 +130,7 @@ public struct SafeTensors: Sendable {
         metadata = pairs.mapValues(Self.text)
     }
 
-    /// A value of the metadata. The format has strings alone there; some writers put numbers, flags or objects.
+    /// A value of the metadata as text. The format allows strings alone; some writers put numbers, flags or objects.
     private static func text(_ value: Any) -> String {
         if let text = value as? String { return text }
         if value is NSNull { return "" }
@@ -202,8 +202,8 @@ public struct SafeTensors: Sendable {
         }
     }
 
-    /// A tensor by name as it is stored, in place where its bytes are aligned; nil when there is none. What is stored as
-    /// integers is converted to f32.
+    /// A tensor by name in the type in which the file stores it, in place where its bytes are aligned; nil when there is none.
+    /// Integers are converted to f32.
     public func stored(_ key: String) -> StoredTensor? {
         guard let entry = entries[key] else { return nil }
         let start = map.base + dataStart + entry.range.lowerBound
@@ -220,8 +220,8 @@ public struct SafeTensors: Sendable {
         return tensor(key).map { StoredTensor($0) }
     }
 
-    /// The bytes of a safetensors file of f32 tensors, laid out as the safetensors library does: by name within a type,
-    /// a compact header padded to 8 bytes with spaces.
+    /// The bytes of a safetensors file of f32 tensors, in the layout of the safetensors library: sorted by name within a type,
+    /// with a compact header that spaces pad to 8 bytes.
     public static func encoded(
         _ tensors: [String: Tensor], metadata: [String: String] = [:], asInteger: Set<String> = [],
         asByte: Set<String> = []
@@ -265,9 +265,9 @@ public struct SafeTensors: Sendable {
     }
 }
 
-/// A file mapped read-only, unmapped with its last user.
+/// A file that is mapped read-only for as long as the object lives.
 ///
-/// Safety: the mapping is never written, and lives as long as the object.
+/// Safety: nobody writes to the mapping, and it lives as long as the object.
 final class MappedFile: @unchecked Sendable {
     let base: UnsafeRawPointer
     let count: Int

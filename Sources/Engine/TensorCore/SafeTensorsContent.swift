@@ -1,7 +1,7 @@
 import Foundation
 
 extension SafeTensors {
-    /// What a look at all values of a tensor found.
+    /// Facts about all values of a tensor.
     public struct Content: Sendable, Equatable {
         /// The first value that is NaN or infinite, and its place; nil where all are finite.
         public let nonFinite: (place: Int, value: Float)?
@@ -13,7 +13,8 @@ extension SafeTensors {
         }
     }
 
-    /// Looks at all values of a floating-point tensor as they are stored; nil for another type or where there is none.
+    /// Checks all values of a floating-point tensor in the type in which the file stores it; nil for another type or where
+    /// there is none.
     public func content(_ key: String) -> Content? {
         guard let entry = entries[key] else { return nil }
         return withBytes(entry) { bytes in
@@ -29,9 +30,9 @@ extension SafeTensors {
         }
     }
 
-    /// Values whose bits of the exponent are all set are NaN or infinite (IEEE 754).
+    /// A value whose exponent has all bits set is NaN or infinite (IEEE 754).
     ///
-    /// Whole blocks are looked at without a branch, so that gigabytes take seconds.
+    /// It checks a whole block without a branch, so that gigabytes take seconds.
     private static func look<Bits: FixedWidthInteger & UnsignedInteger>(
         _ bytes: UnsafeRawBufferPointer, _: Bits.Type, exponent: Bits, value: (Bits) -> Float
     ) -> Content {
@@ -61,7 +62,7 @@ extension SafeTensors {
         return Content(nonFinite: nil, isZero: any << 1 == 0)
     }
 
-    /// Doubles, which are read as f32: what is too large for that becomes infinite.
+    /// Doubles become f32, so a value that is too large for f32 counts as infinite.
     private static func look(_ bytes: UnsafeRawBufferPointer) -> Content {
         var isZero = true
         for i in 0..<bytes.count / 8 {

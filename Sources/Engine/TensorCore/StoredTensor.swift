@@ -1,10 +1,10 @@
 internal import CKernels
 
-/// Weights in the type they are stored in: f32, f16 or bf16, usually in a memory-mapped file.
+/// Weights in the type in which a file stores them: f32, f16 or bf16. The file is usually memory-mapped.
 ///
-/// Products with weights widen them a block at a time as they pack them, so that a model takes the memory of its file.
+/// Products widen weights block by block while they pack them, so that a model takes no more memory than its file.
 public struct StoredTensor {
-    /// How a value is stored.
+    /// The type of a stored value.
     public enum Element: UInt32, Sendable {
         case f32 = 0
         case f16 = 1
@@ -16,12 +16,12 @@ public struct StoredTensor {
 
     /// Sizes of the dimensions, outermost first.
     public let shape: [Int]
-    /// How a value is stored.
+    /// The type of its values.
     public let element: Element
     let base: UnsafeRawPointer
-    /// Keeps `base` alive; nobody writes there.
+    /// It keeps `base` alive. Nobody writes there.
     private let owner: any AnyObject & Sendable
-    /// Added to a matrix of weights, `(out, in)`: up·downᵀ.
+    /// An addition to a matrix of weights, `(out, in)`: up·downᵀ.
     private var lowRank: (up: Tensor, down: Tensor)?
 
     init(shape: [Int], element: Element, base: UnsafeRawPointer, owner: any AnyObject & Sendable) {
@@ -38,12 +38,12 @@ public struct StoredTensor {
             owner: tensor.storage)
     }
 
-    /// Values that look random, stored as f16, for measurements: ±`bound`, the same for the same shape.
+    /// Pseudo-random values within ±`bound`, stored as f16, for measurements. Equal shapes get equal values.
     public static func synthetic(_ shape: [Int], bound: Float) -> StoredTensor {
         let count = shape.reduce(1, *)
         let storage = TensorStorage(count: (count + 1) / 2)
         let values = UnsafeMutableRawPointer(storage.base).bindMemory(to: UInt16.self, capacity: count + 1)
-        // f16 of 2^-k·(1 + m/1024) with a sign: the bound's exponent, and up to three below
+        // f16 values ±2^-k·(1 + m/1024): the bound's exponent, and up to three below it.
         let top = Int(bound.exponent) - 1 + 15
         var state = UInt64(truncatingIfNeeded: count) | 1
         let period = min(count, 1 << 16)
@@ -62,10 +62,10 @@ public struct StoredTensor {
         return StoredTensor(shape: shape, element: .f16, base: UnsafeRawPointer(values), owner: storage)
     }
 
-    /// How many values there are.
+    /// The number of values.
     public var count: Int { shape.reduce(1, *) }
 
-    /// The same values under another shape of equal count.
+    /// The same values with another shape of equal count.
     public func reshaped(_ shape: [Int]) -> StoredTensor {
         precondition(shape.reduce(1, *) == count && lowRank == nil, "\(self.shape) as \(shape)")
         return StoredTensor(shape: shape, element: element, base: base, owner: owner)
@@ -81,7 +81,7 @@ public struct StoredTensor {
             owner: owner)
     }
 
-    /// The same weights with a product of low rank added: products add it as they pack the weights, and no sum is stored.
+    /// The same weights plus a product of low rank. Products add it while they pack the weights; nothing stores the sum.
     ///
     /// - Parameters:
     ///   - up: `(out, rank)`.

@@ -2,7 +2,7 @@ internal import CKernels
 
 /// A contiguous row-major array of 32-bit floats with a shape.
 ///
-/// Immutable once made: operations return new tensors. Images and activations are channels-last,
+/// A tensor is immutable: operations return new ones. Images and activations are channels-last,
 /// `(samples, height, width, channels)`; tokens are `(samples, tokens, channels)`, the same memory.
 public struct Tensor: Sendable {
     /// Sizes of the dimensions, outermost first; empty for a scalar.
@@ -11,7 +11,7 @@ public struct Tensor: Sendable {
 
     /// A tensor over existing storage.
     ///
-    /// - Precondition: the storage holds as many values as the shape asks for.
+    /// - Precondition: the storage holds as many values as the shape has.
     init(shape: [Int], storage: TensorStorage) {
         precondition(
             storage.count == shape.reduce(1, *), "shape \(shape) does not fit \(storage.count) values")
@@ -19,7 +19,7 @@ public struct Tensor: Sendable {
         self.storage = storage
     }
 
-    /// A tensor whose values `fill` writes, all of them.
+    /// A tensor whose values `fill` writes. It must write all of them.
     public init(_ shape: [Int], fill: (UnsafeMutableBufferPointer<Float>) -> Void) {
         let storage = TensorStorage(count: shape.reduce(1, *))
         fill(UnsafeMutableBufferPointer(start: storage.base, count: storage.count))
@@ -42,7 +42,7 @@ public struct Tensor: Sendable {
     /// A tensor of zeros.
     public static func zeros(_ shape: [Int]) -> Tensor { Tensor(shape, repeating: 0) }
 
-    /// How many values there are.
+    /// The number of values.
     public var count: Int { storage.count }
 
     /// The values in row-major order, copied.
@@ -54,7 +54,7 @@ public struct Tensor: Sendable {
         return try body(UnsafeBufferPointer(start: storage.base, count: storage.count))
     }
 
-    /// Adds another tensor of as many values, in place where no one else sees these.
+    /// Adds another tensor of equal count, in place where nobody else uses this memory.
     mutating func add(_ other: Tensor) {
         guard isKnownUniquelyReferenced(&storage), storage.isOwned else {
             self = self + other
@@ -66,8 +66,7 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// A tensor of the same shape, made by `body` element by element from `x`'s values: in their place where no one else
-    /// sees them.
+    /// A tensor of the same shape whose elements `body` computes from `x`'s, in place where nobody else uses `x`'s memory.
     static func overwriting(
         _ x: consuming Tensor, _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
     ) -> Tensor {
@@ -80,7 +79,7 @@ public struct Tensor: Sendable {
         return Tensor(shape: x.shape, storage: y)
     }
 
-    /// The same values under another shape of equal count.
+    /// The same values with another shape of equal count.
     public func reshaped(_ shape: [Int]) -> Tensor { Tensor(shape: shape, storage: storage) }
 
     /// Sample `index` of the first dimension, which keeps the size 1.
@@ -97,7 +96,7 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// Tensors of equal shapes but for the first dimension, one after the other along it.
+    /// Tensors one after the other along the first dimension. Their other dimensions are equal.
     public static func stacked(_ parts: [Tensor]) -> Tensor {
         precondition(!parts.isEmpty, "nothing to stack")
         let tail = Array(parts[0].shape.dropFirst())

@@ -1,10 +1,10 @@
 internal import CKernels
 
-/// The memory of a tensor: 64-byte aligned, freed with the last tensor that uses it, or borrowed from an owner
-/// such as a memory-mapped weights file.
+/// The memory of a tensor. It is 64-byte aligned and freed with the last tensor that uses it, or borrowed from an owner such
+/// as a memory-mapped weights file.
 ///
-/// Safety: `base` is written only by the operation that makes the tensor, before anyone else can see it, or by one that
-/// is its only user; else it is read only, so sharing it between threads is sound.
+/// Safety: only two write to `base`: the operation that makes the tensor, before anyone else has it, and an operation that is
+/// its only user. All others read it, so threads can share it.
 final class TensorStorage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let count: Int
@@ -18,14 +18,14 @@ final class TensorStorage: @unchecked Sendable {
         owner = nil
     }
 
-    /// Borrows memory that `owner` keeps alive. It is never written.
+    /// Borrows memory that `owner` keeps alive. Nobody writes to it.
     init(borrowing base: UnsafePointer<Float>, count: Int, owner: any AnyObject & Sendable) {
         self.base = UnsafeMutablePointer(mutating: base)
         self.count = count
         self.owner = owner
     }
 
-    /// Whether the memory is a tensor's own, not borrowed.
+    /// Whether the memory is not borrowed.
     var isOwned: Bool { owner == nil }
 
     deinit {

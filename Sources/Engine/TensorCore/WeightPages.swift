@@ -14,12 +14,12 @@ public func releaseIdleMemory() {
     ck_trim_memory()
 }
 
-/// The identity. Forwards and back it also frees the pages of all mapped weights.
+/// The identity. Its forward pass and its VJP also free the pages of all mapped weights.
 ///
 ///     forward   y = x
 ///     VJP       dx = dy
 ///
-/// A pass with gradients reads a block's weights once each way, and needs the memory for what it keeps.
+/// A pass with gradients reads a block's weights once in each direction, and needs the memory for the values that it keeps.
 public struct WeightRelease: Operation {
     /// A release; it has no settings.
     public init() {}
@@ -38,8 +38,8 @@ public struct WeightRelease: Operation {
     }
 }
 
-/// The pages of all memory-mapped weights of this process. The next read takes them from the system's file cache: the page
-/// faults cost about 0.1 s for a U-Net of 1.7 GB.
+/// The pages of all memory-mapped weights of this process. After a release, the next read takes them from the system's file
+/// cache: the page faults cost about 0.1 s for a U-Net of 1.7 GB.
 public enum WeightPages {
     private static let mapped = Mutex<[UInt: Int]>([:])
 
@@ -51,7 +51,7 @@ public enum WeightPages {
         mapped.withLock { $0[UInt(bitPattern: base)] = nil }
     }
 
-    /// Frees all pages. The values stay: they are the files'.
+    /// Frees all pages. The values stay in the files.
     public static func release() {
         mapped.withLock { mapped in
             for (base, count) in mapped {

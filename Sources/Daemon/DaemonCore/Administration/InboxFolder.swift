@@ -75,21 +75,21 @@ struct InboxFolder {
     func make(for service: ServiceUser?) throws(FileError) -> [String] {
         let made = try Self.missing(path)
         guard !made.isEmpty else {
-            guard KernelCalls().isDirectory(path) else { throw FileError("open", path, .notDirectory) }
+            guard KernelCalls().isDirectory(path) else { throw FileError(.open, path, .notDirectory) }
             return []
         }
         do throws(FileError) {
             try files.createDirectory(parent(path))
-            guard mkdir(PathCoding.cString(path), 0o700) == 0 else { throw FileError("mkdir", path) }
+            guard mkdir(PathCoding.cString(path), 0o700) == 0 else { throw FileError(.mkdir, path) }
             // By its descriptor: the owner of the folder above could replace it by a link.
             let descriptor = open(PathCoding.cString(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard descriptor >= 0 else { throw FileError("open", path) }
+            guard descriptor >= 0 else { throw FileError(.open, path) }
             defer { close(descriptor) }
             if let service, fchown(descriptor, service.user, service.group) != 0 {
-                throw FileError("fchown", path)
+                throw FileError(.fchown, path)
             }
-            guard fchmod(descriptor, 0o3770) == 0 else { throw FileError("fchmod", path) }
-            guard fsync(descriptor) == 0 else { throw FileError("fsync", path) }
+            guard fchmod(descriptor, 0o3770) == 0 else { throw FileError(.fchmod, path) }
+            guard fsync(descriptor) == 0 else { throw FileError(.fsync, path) }
             try files.syncDirectory(parent(path))
         } catch {
             Self.remove(made)
@@ -122,7 +122,7 @@ struct InboxFolder {
         }
         let number = access(isBound)
         guard number > 0 else { return nil }
-        let error = FileError("access", path, Errno(rawValue: number))
+        let error = FileError(.access, path, Errno(rawValue: number))
         var failure = Failure(error, .badOutput)
         guard error.errno == .permissionDenied else { return failure }
         let quoted = "'\(path.replacing("'", with: "'\\''"))'"

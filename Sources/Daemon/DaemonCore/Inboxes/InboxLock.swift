@@ -15,7 +15,7 @@ final class InboxLock {
 
     init(_ path: String) throws {
         descriptor = open(PathCoding.cString(path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileError("open", path) }
+        guard descriptor >= 0 else { throw FileError(.open, path) }
         guard cl_lock(descriptor) == 0 else {
             close(descriptor)
             throw Failure(
@@ -34,7 +34,7 @@ final class InboxLock {
         let kept = String(decoding: try files.read(path), as: UTF8.self)
         if JobID.isMark(kept) { return kept }
         let fresh = JobID.letters()
-        guard ftruncate(descriptor, 0) == 0 else { throw FileError("ftruncate", path) }
+        guard ftruncate(descriptor, 0) == 0 else { throw FileError(.ftruncate, path) }
         try files.append(path, Array(fresh.utf8), mode: 0o644)
         try files.syncFile(path)
         return fresh

@@ -79,7 +79,7 @@ final class Inboxes {
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
             do {
                 guard try context.files.status(inbox.path)?.kind == .directory else {
-                    throw FileError("open", inbox.path, .noSuchFileOrDirectory)
+                    throw FileError(.open, inbox.path, .noSuchFileOrDirectory)
                 }
                 try attach(inbox)
                 inbox.hasLeftovers = true

@@ -81,13 +81,13 @@ final class WatchedInbox {
 
     /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
     func attach(_ files: some FileSystem) throws {
-        guard let real = PathCoding.resolved(path) else { throw FileError("open", path) }
+        guard let real = PathCoding.resolved(path) else { throw FileError(.open, path) }
         guard let status = try files.status(real) else {
-            throw FileError("open", path, .noSuchFileOrDirectory)
+            throw FileError(.open, path, .noSuchFileOrDirectory)
         }
         // Whoever may write into the inbox may have put there what leads elsewhere.
         guard try files.status(InboxLayout(path).claims)?.kind == .directory else {
-            throw FileError("open", InboxLayout(path).claims, .tooManySymbolicLinkLevels)
+            throw FileError(.open, InboxLayout(path).claims, .tooManySymbolicLinkLevels)
         }
         attachment = Attachment(
             device: status.device, inode: status.inode,
@@ -153,7 +153,7 @@ final class WatchedInbox {
     func takeNewlyUnreadable() -> [FileError] {
         defer { reported = Set(findings.unreadable.keys) }
         return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
-            .map { FileError("open", "\(path)/\($0.key)", $0.value) }
+            .map { FileError(.open, "\(path)/\($0.key)", $0.value) }
     }
 
     /// Takes the empty specs that were not reported yet.

@@ -52,11 +52,11 @@ final class Watcher {
 
     private static func watch(_ path: String) throws(FileError) -> Int32 {
         let opened = cl_inotify_open()
-        guard opened >= 0 else { throw FileError("inotify_init", path) }
+        guard opened >= 0 else { throw FileError(.inotifyInit, path) }
         guard cl_inotify_watch(opened, PathCoding.cString(path)) >= 0 else {
             let number = Errno(rawValue: errno)
             close(opened)
-            throw FileError("inotify_add_watch", path, number)
+            throw FileError(.inotifyAddWatch, path, number)
         }
         return opened
     }

@@ -227,8 +227,8 @@ final class JobLifecycle {
 
     /// Pauses all starts for a while after a failed file call.
     func pauseStarts(_ error: FileError) {
-        context.metrics.countError("file.\(error.operation)", .place)
-        let fields = EventLog.fields("file.\(error.operation)", .place)
+        context.metrics.countError(error.code, .place)
+        let fields = EventLog.fields(error.code, .place)
         pauseStarts(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 

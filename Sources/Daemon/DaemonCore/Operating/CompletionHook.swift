@@ -112,7 +112,7 @@ public final class CompletionHook {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { return String(cString: strerror(errno)) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let pid = cl_spawn(command[0], &words, "\(folder)/\(id).json", ends[1], ends[1])
+        let pid = cl_spawn(command[0], &words, nil, "\(folder)/\(id).json", ends[1], ends[1])
         let number = errno
         close(ends[1])
         let output = HookOutput(ends[0])

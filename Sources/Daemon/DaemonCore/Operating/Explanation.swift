@@ -9,7 +9,7 @@ import SpecParser
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
 public struct Explanation: Sendable {
     /// The state of a file, for programs.
-    public enum State: String, Sendable {
+    public enum State: String, Codable, Sendable {
         /// The daemon never touches it.
         case ignored
         /// It does not exist, and no job is known that had it.

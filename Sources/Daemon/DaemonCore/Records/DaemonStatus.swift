@@ -5,7 +5,9 @@ public struct DaemonStatus: Record, Equatable {
     public static let schema = "clipdrag-status/1"
 
     /// A job that runs.
-    public struct RunningJob: Codable, Sendable, Equatable {
+    public struct RunningJob: Record, Equatable {
+        public static let schema = "clipdrag-running-job/1"
+
         public var id, name: String
         public var state = "running"
         /// Where it runs.
@@ -18,7 +20,9 @@ public struct DaemonStatus: Record, Equatable {
     }
 
     /// A job that waits.
-    public struct WaitingJob: Codable, Sendable, Equatable {
+    public struct WaitingJob: Record, Equatable {
+        public static let schema = "clipdrag-waiting-job/1"
+
         public var id, name: String
         public var state: Job.State
         public var priority, crashes: Int

@@ -14,7 +14,4 @@ public struct WorkerProgress: Record, Equatable {
     public init(stage: String, step: Int?, total: Int?, restored: Bool?) {
         (self.stage, self.step, self.total, self.restored) = (stage, step, total, restored)
     }
-
-    /// The line, without its end.
-    public var line: String { json.line }
 }

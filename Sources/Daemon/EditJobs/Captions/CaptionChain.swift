@@ -8,22 +8,22 @@ import TensorCore
 
 /// A description of a picture, and where it comes from.
 public struct Caption: Sendable, Equatable {
-    /// Origins, as the trajectory names them.
+    /// Origins, with the trajectory's names.
     public enum Origin: String, Sendable, Codable { case spec, clip, template, command }
-    /// The words.
+    /// The description.
     public let text: String
-    /// Who said them.
+    /// The captioner that gave it, or the spec.
     public let origin: Origin
 }
 
-/// The local stand-in for the remote captioner of the paper: nothing leaves the machine.
+/// Local captioners, instead of the paper's remote one: nothing leaves the machine.
 public struct CaptionChain {
     private let model: DiffusionModel
     private let captions: Configuration.Captions
     private let early: EarlyCaptions
     private let cache: JobCache?
 
-    /// Captioners in order; the first that says anything wins.
+    /// Captioners in order. The first one with a description decides.
     ///
     /// - Parameters:
     ///   - early: what programs with a network have said already.

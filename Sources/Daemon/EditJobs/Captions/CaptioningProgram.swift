@@ -9,9 +9,9 @@ struct CaptioningProgramError: Error, Equatable {
 
 /// A program that prints a description of a picture.
 enum CaptioningProgram {
-    /// Seconds that it may take; a captioning model on a slow CPU takes a minute or two.
+    /// Seconds that it may take. A captioning model on a slow CPU takes a minute or two.
     private static let seconds = 300.0
-    /// Characters of a description.
+    /// The largest number of characters of a description.
     private static let length = 300
 
     /// The first line that the program prints.
@@ -32,8 +32,8 @@ enum CaptioningProgram {
         return String(cleaned.prefix(length))
     }
 
-    /// The bytes of the first line that has more than spaces. A line that the bound on the output has cut ends at its last
-    /// whole character.
+    /// The bytes of the first line with more than spaces. If the limit of the output has cut the line, it ends at its last whole
+    /// character.
     private static func firstLine(_ end: ContainedProgram.End) -> ArraySlice<UInt8> {
         let breaks: Set<UInt8> = [0x0a, 0x0d]
         let lines = end.output.split(whereSeparator: breaks.contains)
@@ -44,7 +44,7 @@ enum CaptioningProgram {
         return first[..<last]
     }
 
-    /// A line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
+    /// The line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
     static func cleaned(_ line: String) -> String {
         let sequences =
             /\u{1B}(?:\[[0-?]*[ -\/]*[@-~]|[\]PX^_][^\u{07}\u{1B}]*(?:\u{07}|\u{1B}\\)?|[ -\/]*[0-~])/

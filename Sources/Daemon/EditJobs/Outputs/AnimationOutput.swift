@@ -7,7 +7,7 @@ import TensorCore
 
 /// animation.png (APNG): the source, predictions along the edit, and the result, at working size.
 struct AnimationOutput: ExtraOutput {
-    /// Predictions that are shown at most.
+    /// The largest number of predictions in it.
     private static let predictionLimit = 12
 
     var extra: OutputOptions.Extra { .animation }

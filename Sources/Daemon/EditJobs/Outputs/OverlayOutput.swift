@@ -11,7 +11,7 @@ struct OverlayOutput: ExtraOutput {
         try Self.picture(edit.source, edit.result).pngBytes()
     }
 
-    /// The source with the drags drawn on it; what the mask keeps is dimmed.
+    /// The source with the drags drawn on it. It dims what the mask keeps.
     static func picture(_ source: Image, _ result: EditResult) -> Image {
         var image = source
         if let mask = result.mask { image.dim(outside: mask.values) }

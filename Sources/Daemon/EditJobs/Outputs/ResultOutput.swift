@@ -7,7 +7,7 @@ import Settings
 
 /// A file of a result folder.
 public struct ResultFile: Sendable {
-    /// What trajectory.json's `files` calls it: `result`, `overlay`, …
+    /// Its key in trajectory.json's `files`: `result`, `overlay`, …
     public let key: String
     /// Its name in the folder.
     public let name: String
@@ -15,20 +15,19 @@ public struct ResultFile: Sendable {
     public let bytes: [UInt8]
 }
 
-/// A kind of file that an edit leaves in its result folder. One output is one file of this folder and one line of
-/// `ResultOutputs`.
+/// A kind of file in a result folder. One output is one source file of this folder and one line of `ResultOutputs`.
 protocol ResultOutput: Sendable {
-    /// What trajectory.json's `files` calls it.
+    /// Its key in trajectory.json's `files`.
     var key: String { get }
-    /// The name of its file, made from a finished edit.
+    /// The name of its file.
     func fileName(of edit: FinishedEdit) -> String
     /// The content of its file.
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8]
 }
 
-/// An output that a spec asks for under `output.extras`. Its file is a PNG.
+/// An output that a spec requests under `output.extras`. Its file is a PNG.
 protocol ExtraOutput: ResultOutput {
-    /// What specs call it.
+    /// Its name in specs.
     var extra: OutputOptions.Extra { get }
 }
 
@@ -37,13 +36,13 @@ extension ExtraOutput {
     func fileName(of edit: FinishedEdit) -> String { "\(key).png" }
 }
 
-/// All that outputs are made from.
+/// A finished edit: everything that outputs need.
 struct FinishedEdit {
-    /// Which job it is.
+    /// The job's identity.
     let identity: JobIdentity
     /// When the job began.
     let started: Date
-    /// What was asked for.
+    /// The job's plan.
     let plan: JobPlan
     /// The upright source and the edited picture, of the same size.
     let source, edited: Image
@@ -53,19 +52,19 @@ struct FinishedEdit {
     let model: DiffusionModel
     /// The model by the content of its files.
     let modelIdentity: ModelIdentity
-    /// What the engine was given.
+    /// The engine's input.
     let request: EditRequest
-    /// What the engine gave.
+    /// The engine's output.
     let result: EditResult
-    /// What was forecast, if it was.
+    /// The forecast, if there was one.
     let forecast: EditPace.Forecast?
-    /// What was found out about the edit after it.
+    /// The results of judging the edit.
     let judgement: Judgement
 }
 
 /// The registry of outputs.
 enum ResultOutputs {
-    /// Outputs that a spec asks for.
+    /// Outputs that a spec can request.
     static let extras: [any ExtraOutput] = [OverlayOutput(), ComparisonOutput(), AnimationOutput()]
 
     /// Makes the files of a result. The trajectory is the last: it has the digests of all others.

@@ -3,7 +3,7 @@ import Failures
 import Settings
 import SpecParser
 
-/// spec.yaml: the spec as it was run, every default filled in.
+/// spec.yaml: the spec with the values that the run used, with every default filled in.
 struct SpecOutput: ResultOutput {
     var key: String { "spec" }
 

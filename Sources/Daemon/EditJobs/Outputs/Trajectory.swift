@@ -7,8 +7,6 @@ import JobFiles
 public struct Trajectory: Record {
     /// The record's name and version.
     public static let schema = "clipdrag-trajectory/1"
-    /// Its file in the result folder.
-    public static let fileName = "trajectory.json"
 
     /// Which job it is, and what it took.
     public struct Job: Codable, Sendable {

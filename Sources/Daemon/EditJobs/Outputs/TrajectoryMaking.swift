@@ -11,7 +11,7 @@ import TensorCore
 
 extension Trajectory {
     /// The file of the record.
-    var file: ResultFile { ResultFile(key: "trajectory", name: Self.fileName, bytes: bytes) }
+    var file: ResultFile { ResultFile(key: "trajectory", name: ResultRecord.fileName, bytes: bytes) }
 
     /// The record of a finished edit.
     ///
@@ -44,13 +44,13 @@ extension Trajectory {
         fineTuningLosses = result.fineTuningLosses
         notes = edit.plan.notes + Self.notes(edit)
         self.files = OrderedFields(
-            files.map { ($0.key, $0.name) } + [("trajectory", Self.fileName)])
+            files.map { ($0.key, $0.name) } + [("trajectory", ResultRecord.fileName)])
         sha256 = OrderedFields(files.map { ($0.name, Digest.sha256($0.bytes)) })
         forecast = edit.forecast.map { ForecastRecord($0) }
         duplicateOf = edit.identity.duplicateOf
     }
 
-    /// What only the edit itself has shown.
+    /// Notes that only the finished edit can give.
     private static func notes(_ edit: FinishedEdit) -> [String] {
         let result = edit.result
         let vanished =

@@ -59,7 +59,7 @@ public struct RecordedIteration: Codable, Sendable {
     /// Time that it took.
     public var seconds: Double
 
-    private static let ownKeys = ["k", "distances", "handles", "seconds"]
+    private enum CodingKeys: String, CodingKey { case k, distances, handles, seconds }
 
     init(
         k: Int, numbers: [(key: String, value: Double?)], distances: [Double], handles: [RecordedPoint],
@@ -74,39 +74,33 @@ public struct RecordedIteration: Codable, Sendable {
 
     /// Reads an iteration; every key that is none of its own is a number of the method.
     public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: TextKey.self)
-        k = try container.decode(Int.self, forKey: TextKey(stringValue: "k"))
-        distances = try container.decode([Double].self, forKey: TextKey(stringValue: "distances"))
-        handles = try container.decode([RecordedPoint].self, forKey: TextKey(stringValue: "handles"))
-        seconds = try container.decode(Double.self, forKey: TextKey(stringValue: "seconds"))
-        let names = container.allKeys.map(\.stringValue).filter { !Self.ownKeys.contains($0) }.sorted()
-        numbers = OrderedFields(
-            try names.map {
-                ($0, try container.decodeIfPresent(Double.self, forKey: TextKey(stringValue: $0)))
-            })
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        k = try container.decode(Int.self, forKey: .k)
+        numbers = try OrderedFields(from: decoder, besides: CodingKeys.self)
+        distances = try container.decode([Double].self, forKey: .distances)
+        handles = try container.decode([RecordedPoint].self, forKey: .handles)
+        seconds = try container.decode(Double.self, forKey: .seconds)
     }
 
     /// Writes it.
     public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: TextKey.self)
-        try container.encode(k, forKey: TextKey(stringValue: "k"))
-        for (name, number) in numbers.all {
-            try container.encode(number, forKey: TextKey(stringValue: name))
-        }
-        try container.encode(distances, forKey: TextKey(stringValue: "distances"))
-        try container.encode(handles, forKey: TextKey(stringValue: "handles"))
-        try container.encode(seconds, forKey: TextKey(stringValue: "seconds"))
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(k, forKey: .k)
+        try numbers.encode(to: encoder)
+        try container.encode(distances, forKey: .distances)
+        try container.encode(handles, forKey: .handles)
+        try container.encode(seconds, forKey: .seconds)
     }
 }
 
-/// All settings by name, those of a group in an object of their own: the order and the names are the table's.
+/// All settings by name, those of a group in an object of their own. The table gives their order and names.
 public struct RecordedSettings: Codable, Sendable {
     /// The settings.
     public var settings: EditSettings
 
     init(_ settings: EditSettings) { self.settings = settings }
 
-    /// Reads settings that a record has; types and ranges are the table's.
+    /// Reads a record's settings. The table gives their types and ranges.
     public init(from decoder: any Decoder) throws {
         settings = EditSettings()
         let container = try decoder.container(keyedBy: TextKey.self)
@@ -145,7 +139,7 @@ public struct RecordedSettings: Codable, Sendable {
     }
 }
 
-/// A forecast as trajectories and `--json` have it.
+/// A forecast in trajectories and in `--json`.
 public struct ForecastRecord: Codable, Sendable {
     /// Seconds of every stage, then `total`.
     public var seconds: OrderedFields<Double>
@@ -159,7 +153,7 @@ public struct ForecastRecord: Codable, Sendable {
     }
 }
 
-/// Seconds of stages in the order in which they run, then the total, to the millisecond.
+/// Seconds of the stages in their order, then the total, to the millisecond.
 func stageSeconds(_ stages: [EditProgress.Stage: Double], total: Double) -> OrderedFields<Double> {
     func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
     let fields = EditProgress.Stage.allCases.compactMap { stage in

@@ -87,14 +87,11 @@ struct AddInboxCommand: ParsableCommand {
 
     private func show(_ answer: InboxAddition.Answer) {
         if output.json {
-            return print(
-                JSONValue.object([
-                    ("inbox", .string(answer.inbox.path)), ("priority", .integer(answer.inbox.priority)),
-                    ("folder", .string(answer.ownership)), ("piece", .string(answer.piece)),
-                    ("unit", .optional(answer.unit)), ("drop_in", .optional(answer.dropIn)),
-                    ("watch", .optional(answer.watch)), ("checked", .bool(answer.watch != nil)),
-                    ("notes", .array(answer.notes.map { .string($0) })),
-                ]).line)
+            let line = AddedInbox(
+                inbox: answer.inbox.path, priority: answer.inbox.priority, folder: answer.ownership,
+                piece: answer.piece, unit: answer.unit, dropIn: answer.dropIn, watch: answer.watch,
+                checked: answer.watch != nil, notes: answer.notes)
+            return print(line.oneLine)
         }
         let state = answer.watch.map { ", watched by \(answer.unit ?? "") (\($0))" } ?? ""
         output.printLine("\(answer.inbox.path): an inbox\(state)")
@@ -102,5 +99,25 @@ struct AddInboxCommand: ParsableCommand {
         output.printLine("  piece      \(answer.piece)")
         if let dropIn = answer.dropIn { output.printLine("  drop-in    \(dropIn)") }
         for note in answer.notes { output.printLine("  note       \(note)") }
+    }
+}
+
+/// The line of `add-inbox --json`.
+private struct AddedInbox: Record {
+    static let schema = "clipdrag-added-inbox/1"
+    let inbox: String
+    let priority: Int
+    /// Whose the folder is and who may use it, and the piece of the configuration.
+    let folder, piece: String
+    /// The service's unit and its drop-in, and how the service watches the inbox; nil where there is none.
+    let unit, dropIn, watch: String?
+    /// Whether the running service was seen to watch it.
+    let checked: Bool
+    let notes: [String]
+
+    enum CodingKeys: String, CodingKey {
+        case inbox, priority, folder, piece, unit
+        case dropIn = "drop_in"
+        case watch, checked, notes
     }
 }

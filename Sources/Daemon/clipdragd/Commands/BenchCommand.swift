@@ -84,22 +84,43 @@ struct BenchCommand: ParsableCommand {
                 format: "%@ %8.3f s  %6.0f GFLOP/s  %3.0f %% of peak  %6.0f MB", name, m.best, rate / 1e9,
                 100 * rate / peak, Machine.peakMemoryMB)
         }
-        var fields: [(key: String, value: JSONValue)] = [
-            ("engine", .string("clipdragd \(Version.current)")),
-            ("model", .string(synthetic?.rawValue ?? model)),
-            ("what", .string(m.step.rawValue)), ("precision", .string(precision.rawValue)),
-            ("seconds", .number(m.best)),
-            ("mean", .number(m.mean)), ("runs", .number(Double(runs))), ("pixels", .number(Double(m.pixels))),
-            ("threads", .number(Double(Kernels.threads))), ("gflop", .number(m.operations / 1e9)),
-            ("gflops", .number(rate / 1e9)), ("peak_gflops", .number(peak / 1e9)),
-            ("fraction_of_peak", .number(rate / peak)), ("peak_rss_mb", .number(Machine.peakMemoryMB)),
-            ("instruction_set", .string(Kernels.instructionSet.description)),
-            ("cpu", .string(Machine.processor)),
-        ]
-        if let iterations = m.iterations {
-            fields += [("pairs", .integer(pairs)), ("iterations", .integer(iterations))]
-        }
-        return JSONValue.object(fields).line
+        let line = BenchLine(
+            engine: "clipdragd \(Version.current)", model: synthetic?.rawValue ?? model,
+            what: m.step.rawValue,
+            precision: precision.rawValue, seconds: m.best, mean: m.mean, runs: runs, pixels: m.pixels,
+            threads: Kernels.threads, gflop: m.operations / 1e9, gflops: rate / 1e9, peakGflops: peak / 1e9,
+            fractionOfPeak: rate / peak, peakMemory: Machine.peakMemoryMB,
+            instructionSet: Kernels.instructionSet.description, cpu: Machine.processor,
+            pairs: m.iterations.map { _ in pairs }, iterations: m.iterations)
+        return line.oneLine
+    }
+}
+
+/// The line of `bench --json` for a step.
+private struct BenchLine: Record {
+    static let schema = "clipdrag-bench/1"
+    let engine, model, what, precision: String
+    /// Seconds of the fastest run, and of the runs' mean.
+    let seconds, mean: Double
+    let runs, pixels, threads: Int
+    /// Billions of floating-point operations: of the step, of it a second, and of the CPU's peak a second.
+    let gflop, gflops, peakGflops: Double
+    let fractionOfPeak: Double
+    /// Megabytes of the largest resident size.
+    let peakMemory: Double
+    let instructionSet, cpu: String
+    /// Drags, and iterations of a run; absent of steps that have none.
+    let pairs, iterations: Int?
+
+    enum CodingKeys: String, OmittingKey {
+        case engine, model, what, precision, seconds, mean, runs, pixels, threads, gflop, gflops
+        case peakGflops = "peak_gflops"
+        case fractionOfPeak = "fraction_of_peak"
+        case peakMemory = "peak_rss_mb"
+        case instructionSet = "instruction_set"
+        case cpu, pairs, iterations
+
+        var isOmittedWhenNil: Bool { self == .pairs || self == .iterations }
     }
 }
 

@@ -36,9 +36,7 @@ struct CaptionCommand: ParsableCommand {
                 pixels, path: absolutePath(image), warn: OutputOptions.warn)
             print(
                 output.json
-                    ? JSONValue.object([
-                        ("caption", .string(caption.text)), ("origin", .string(caption.origin.rawValue)),
-                    ]).line
+                    ? CaptionLine(caption: caption.text, origin: caption.origin).oneLine
                     : PathCoding.onOneLine(caption.text))
         }
     }
@@ -48,4 +46,11 @@ struct CaptionCommand: ParsableCommand {
         do { bytes = try PosixFileSystem().read(image) } catch { throw Failure(error, .missingInput) }
         do { return try Image(decoding: bytes) } catch { throw error.inFile(image) }
     }
+}
+
+/// The line of `caption --json`.
+private struct CaptionLine: Record {
+    static let schema = "clipdrag-caption/1"
+    let caption: String
+    let origin: Caption.Origin
 }

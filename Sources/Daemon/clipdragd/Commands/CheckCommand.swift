@@ -30,8 +30,9 @@ struct CheckCommand: ParsableCommand {
     )
     var measure = false
 
-    /// The line of a good spec under `--json`.
-    private struct Verdict: Encodable {
+    /// The line of `check --json` for a good spec.
+    private struct CheckLine: Record {
+        static let schema = "clipdrag-check/1"
         let spec: String
         let ok: Bool
         let preset, method: String
@@ -114,11 +115,11 @@ struct CheckCommand: ParsableCommand {
         )
         for note in plan.notes { lines.append("  note       \(note)") }
         if output.json {
-            let verdict = Verdict(
+            let line = CheckLine(
                 spec: path, ok: true, preset: plan.preset, method: plan.method.name,
                 settings: OrderedFields(settings.values.map { ($0.name, $0.value) }),
                 forecast: forecast.map { ForecastRecord($0) }, notes: plan.notes)
-            print(JSONValue(encoding: verdict).line)
+            print(line.oneLine)
         } else {
             for line in lines { output.printLine(line) }
         }

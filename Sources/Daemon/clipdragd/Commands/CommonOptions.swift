@@ -37,7 +37,7 @@ struct OutputOptions: ParsableArguments {
 
     /// Prints a failure on standard error, with `--json` also as an object on standard output.
     func say(_ failure: Failure) {
-        if json { print(ErrorReport(failure).json.line) }
+        if json { print(ErrorReport(failure).oneLine) }
         StandardStream.errors.write(failure.description + "\n")
     }
 }

@@ -95,10 +95,8 @@ struct EditCommand: ParsableCommand {
                 report: progress.report)
             progress.finish()
             try write(products, recorder, files)
-            let result = products.first?.name ?? ""
-            print(
-                output.json
-                    ? JSONValue.object([("result", .string("\(out)/\(result)"))]).line : "\(out)/\(result)")
+            let result = "\(out)/\(products.first?.name ?? "")"
+            print(output.json ? EditLine(result: result).oneLine : result)
         }
     }
 
@@ -136,6 +134,29 @@ struct EditCommand: ParsableCommand {
     }
 }
 
+/// The line of `edit --json` that names the edited picture.
+private struct EditLine: Record {
+    static let schema = "clipdrag-edit/1"
+    /// The picture's path.
+    let result: String
+}
+
+/// The line of `edit --json` at the beginning of a stage.
+private struct StageLine: Record {
+    static let schema = "clipdrag-stage/1"
+    let stage: EditProgress.Stage
+    /// Steps of the stage.
+    let total: Int
+    /// Whether it comes from the cache of an earlier edit.
+    let restored: Bool
+}
+
+/// The line of `edit --json` before the edit.
+private struct ForecastLine: Record {
+    static let schema = "clipdrag-forecast/1"
+    let forecast: ForecastRecord
+}
+
 /// Progress of an edit on standard error: a bar on a terminal, else a line per stage.
 final class ProgressPrinter {
     private let json: Bool
@@ -148,11 +169,9 @@ final class ProgressPrinter {
     func report(_ progress: EditProgress) {
         if json {
             if progress.stage != stage {
-                print(
-                    JSONValue.object([
-                        ("stage", .string(progress.stage.rawValue)), ("total", .integer(progress.total)),
-                        ("restored", .bool(progress.isRestored)),
-                    ]).line)
+                let line = StageLine(
+                    stage: progress.stage, total: progress.total, restored: progress.isRestored)
+                print(line.oneLine)
             }
         } else if isTerminal {
             let width = 30
@@ -172,7 +191,7 @@ final class ProgressPrinter {
     /// Reports the forecast.
     func announce(_ forecast: EditPace.Forecast) {
         if json {
-            print(JSONValue.object([("forecast", JSONValue(encoding: ForecastRecord(forecast)))]).line)
+            print(ForecastLine(forecast: ForecastRecord(forecast)).oneLine)
         } else {
             write("forecast: \(forecast.text)\n")
         }

@@ -110,10 +110,10 @@ struct EditWorkerCommand: ParsableCommand {
         let record = WorkerProgress(
             stage: progress.stage.rawValue, step: progress.step, total: progress.total,
             restored: progress.isRestored)
-        StandardStream.output.write(record.line + "\n")
+        StandardStream.output.write(record.oneLine + "\n")
     }
 
     private func send(_ failure: Failure) {
-        StandardStream.output.write(WorkerFailure(failure).line + "\n")
+        StandardStream.output.write(WorkerFailure(failure).oneLine + "\n")
     }
 }

@@ -26,14 +26,19 @@ extension ModelsCommand {
                 let fetch = ModelFetch(into: StateLayout(places.stateFolder).models) { printer.report($0) }
                 let made = try fetch.run(source, folders: ModelStore(stateFolder: places.stateFolder).folders)
                 printer.finish()
-                print(
-                    output.json
-                        ? JSONValue.object([("name", .string(made.name)), ("folder", .string(made.folder))])
-                            .line
-                        : "\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
+                print(ModelPlace(name: made.name, folder: made.folder).text(json: output.json))
             }
         }
     }
+}
+
+/// The line of `models fetch --json` for every tenth of a file.
+private struct FetchLine: Record {
+    static let schema = "clipdrag-fetch/1"
+    /// The file's place in the model.
+    let file: String
+    /// Bytes of it that are here, and of it in all.
+    let bytes, size: Int
 }
 
 /// Progress of a download: a bar on a terminal, else a line for every tenth of a file.
@@ -50,11 +55,8 @@ private final class FetchPrinter {
         last = (progress.file, tenth)
         let file = PathCoding.onOneLine(progress.file)
         if json {
-            print(
-                JSONValue.object([
-                    ("file", .string(progress.file)), ("bytes", .integer(progress.bytes)),
-                    ("size", .integer(progress.size)),
-                ]).line)
+            let line = FetchLine(file: progress.file, bytes: progress.bytes, size: progress.size)
+            print(line.oneLine)
         } else if isTerminal {
             let bar = String(repeating: "█", count: 3 * tenth) + String(repeating: "·", count: 30 - 3 * tenth)
             write(

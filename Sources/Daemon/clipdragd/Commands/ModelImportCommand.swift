@@ -48,18 +48,24 @@ extension ModelsCommand {
                 work.prediction = prediction.flatMap { NoiseSchedule.Prediction(rawValue: $0) }
                 let made = try work.run(into: StateLayout(places.stateFolder).models)
                 guard !output.json else {
-                    print(
-                        JSONValue.object([
-                            ("name", .string(made.name)), ("folder", .string(made.folder)),
-                            ("notes", .array(made.notes.map { .string($0) })),
-                            ("understood", ModelsCommand.understood(made.facts)),
-                        ]).line)
-                    return
+                    let line = ImportedModel(
+                        name: made.name, folder: made.folder, notes: made.notes,
+                        understood: ModelsCommand.understood(made.facts))
+                    return print(line.oneLine)
                 }
                 for note in made.notes { output.printLine("note: \(note)") }
-                print("\(PathCoding.onOneLine(made.name))\t\(PathCoding.onOneLine(made.folder))")
+                print(ModelPlace(name: made.name, folder: made.folder).text(json: false))
                 for (name, text) in made.facts { output.printLine("  \(name): \(text)") }
             }
         }
     }
+}
+
+/// The line of `models import --json`.
+private struct ImportedModel: Record {
+    static let schema = "clipdrag-model-imported/1"
+    let name, folder: String
+    let notes: [String]
+    /// What was understood of the model's files.
+    let understood: OrderedFields<String>
 }

@@ -21,10 +21,7 @@ struct ModelsCommand: ParsableCommand {
 
         func run() throws {
             for (name, folder) in ModelStore(stateFolder: places.stateFolder).all {
-                print(
-                    output.json
-                        ? JSONValue.object([("name", .string(name)), ("folder", .string(folder))]).line
-                        : "\(PathCoding.onOneLine(name))\t\(PathCoding.onOneLine(folder))")
+                print(ModelPlace(name: name, folder: folder).text(json: output.json))
             }
         }
     }
@@ -40,19 +37,11 @@ struct ModelsCommand: ParsableCommand {
             try output.report {
                 let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
                 let model = try ModelStore.load(folder)
-                let fields: [(key: String, value: JSONValue)] = [
-                    ("name", .string(model.name)), ("folder", .string(folder)),
-                    ("native_size", .integer(model.nativeSize)),
-                    ("latent_factor", .integer(model.vae.downFactor)),
-                    ("prediction", .string(model.schedule.prediction.rawValue)),
-                    ("self_attention_layers", .integer(model.unet.selfAttentionLayerCount)),
-                    ("guide", .bool(model.guide != nil)),
-                    ("sha256", .string(try ModelStore.weightsDigest(folder))),
-                ]
+                let figures = ModelFigures(model, folder, sha256: try ModelStore.weightsDigest(folder))
                 if output.json {
-                    print(JSONValue.object(fields).line)
+                    print(figures.oneLine)
                 } else {
-                    for (key, value) in fields { output.printLine("\(key): \(value.string ?? value.line)") }
+                    for line in figures.lines { output.printLine(line) }
                 }
             }
         }
@@ -71,13 +60,10 @@ struct ModelsCommand: ParsableCommand {
                 let folder = try ModelStore(stateFolder: places.stateFolder).folder(of: name)
                 let found = try ModelStore.verify(folder)
                 guard !output.json else {
-                    print(
-                        JSONValue.object([
-                            ("name", .string(found.name)), ("ok", .bool(true)),
-                            ("notes", .array(found.notes.map { .string($0) })),
-                            ("understood", ModelsCommand.understood(found.summary.facts)),
-                        ]).line)
-                    return
+                    let line = VerifiedModel(
+                        name: found.name, ok: true, notes: found.notes,
+                        understood: ModelsCommand.understood(found.summary.facts))
+                    return print(line.oneLine)
                 }
                 for note in found.notes { output.printLine("note: \(note)") }
                 output.printLine("\(found.name): good")
@@ -87,8 +73,73 @@ struct ModelsCommand: ParsableCommand {
 }
 
 extension ModelsCommand {
-    /// Facts about a model as a JSON object; names with spaces get underscores.
-    static func understood(_ facts: [(name: String, text: String)]) -> JSONValue {
-        .object(facts.map { ($0.name.replacingOccurrences(of: " ", with: "_"), .string($0.text)) })
+    /// Facts about a model for a record; names with spaces get underscores.
+    static func understood(_ facts: [(name: String, text: String)]) -> OrderedFields<String> {
+        OrderedFields(facts.map { ($0.name.replacingOccurrences(of: " ", with: "_"), $0.text) })
     }
+}
+
+/// A model and its folder: the line of `models list` and `models fetch`.
+struct ModelPlace: Record {
+    static let schema = "clipdrag-installed-model/1"
+    let name, folder: String
+
+    /// The line as `--json` prints it, or for people.
+    func text(json: Bool) -> String {
+        json ? oneLine : "\(PathCoding.onOneLine(name))\t\(PathCoding.onOneLine(folder))"
+    }
+}
+
+/// What `models show` prints.
+private struct ModelFigures: Record {
+    static let schema = "clipdrag-model-figures/1"
+    let name, folder: String
+    /// The side in pixels of the square pictures that the model is made for, and pixels of a latent cell's side.
+    let nativeSize, latentFactor: Int
+    let prediction: NoiseSchedule.Prediction
+    let selfAttentionLayers: Int
+    /// Whether it has a guide.
+    let guide: Bool
+    /// SHA-256 over all weights.
+    let sha256: String
+
+    enum CodingKeys: String, CodingKey {
+        case name, folder
+        case nativeSize = "native_size"
+        case latentFactor = "latent_factor"
+        case prediction
+        case selfAttentionLayers = "self_attention_layers"
+        case guide, sha256
+    }
+
+    init(_ model: DiffusionModel, _ folder: String, sha256: String) {
+        name = model.name
+        self.folder = folder
+        nativeSize = model.nativeSize
+        latentFactor = model.vae.downFactor
+        prediction = model.schedule.prediction
+        selfAttentionLayers = model.unet.selfAttentionLayerCount
+        guide = model.guide != nil
+        self.sha256 = sha256
+    }
+
+    /// The figures for people, one a line.
+    var lines: [String] {
+        [
+            "name: \(name)", "folder: \(folder)", "native_size: \(nativeSize)",
+            "latent_factor: \(latentFactor)",
+            "prediction: \(prediction.rawValue)", "self_attention_layers: \(selfAttentionLayers)",
+            "guide: \(guide)", "sha256: \(sha256)",
+        ]
+    }
+}
+
+/// The line of `models verify --json`.
+private struct VerifiedModel: Record {
+    static let schema = "clipdrag-model-verified/1"
+    let name: String
+    let ok: Bool
+    let notes: [String]
+    /// What was understood of the model's files.
+    let understood: OrderedFields<String>
 }

@@ -87,10 +87,10 @@ struct ListCommand: ParsableCommand {
             show(job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name, job.code)
         }
         for job in daemon.status?.running ?? [] {
-            show(JSONValue(encoding: job), job.id, job.state, job.name)
+            show(job.json, job.id, job.state, job.name)
         }
         for job in daemon.status?.waiting ?? [] {
-            show(JSONValue(encoding: job), job.id, job.state.rawValue, job.name)
+            show(job.json, job.id, job.state.rawValue, job.name)
         }
     }
 
@@ -112,8 +112,7 @@ struct ShowCommand: ParsableCommand {
         try output.report {
             let daemon = places.daemon
             let found =
-                daemon.record(id)?.json ?? daemon.running(id).map { JSONValue(encoding: $0) }
-                ?? daemon.waiting(id).map { JSONValue(encoding: $0) }
+                daemon.record(id)?.json ?? daemon.running(id)?.json ?? daemon.waiting(id)?.json
             guard let found = found?.shown else { throw unknownJob(id) }
             print(output.json ? found.line : found.lines, terminator: output.json ? "\n" : "")
         }
@@ -142,13 +141,32 @@ struct ExplainCommand: ParsableCommand {
             let answer = Explanation.of(
                 absolutePath(file), configuration: configuration, daemon: daemon,
                 isComplete: pictureCompleteness)
-            print(
-                output.json
-                    ? JSONValue.object([
-                        ("file", .string(PathCoding.shown(file))), ("state", .string(answer.state.rawValue)),
-                        ("explanation", .string(answer.text)),
-                    ]).line : answer.text)
+            let line = ExplainLine(
+                file: PathCoding.shown(file), state: answer.state, explanation: answer.text)
+            print(output.json ? line.oneLine : answer.text)
         }
+    }
+}
+
+/// The line of `explain --json`.
+private struct ExplainLine: Record {
+    static let schema = "clipdrag-explanation/1"
+    let file: String
+    let state: Explanation.State
+    let explanation: String
+}
+
+/// The line of a request under `--json`.
+private struct RequestLine: Record {
+    static let schema = "clipdrag-request/1"
+    let request: String
+    /// The job that it is about; absent where it is about none.
+    var id: String?
+
+    enum CodingKeys: String, OmittingKey {
+        case request, id
+
+        var isOmittedWhenNil: Bool { self == .id }
     }
 }
 
@@ -187,9 +205,7 @@ struct JobArguments: ParsableArguments {
                 as FileError
             { throw Failure(error) }
             noteIfAlone(daemon, output)
-            if output.json {
-                print(JSONValue.object([("request", .string(action.rawValue)), ("id", .string(id))]).line)
-            }
+            if output.json { print(RequestLine(request: action.rawValue, id: id).oneLine) }
         }
     }
 }
@@ -231,7 +247,7 @@ private func set(
             }
         } catch let error as FileError { throw Failure(error) }
         noteIfAlone(places.daemon, output)
-        if output.json { print(JSONValue.object([("request", .string(word))]).line) }
+        if output.json { print(RequestLine(request: word).oneLine) }
     }
 }
 
@@ -295,6 +311,17 @@ struct ResumeCommand: ParsableCommand {
     }
 }
 
+/// The line of `check-config --json`.
+private struct ConfigurationLine: Record {
+    static let schema = "clipdrag-configuration-check/1"
+    let file: String
+    /// Files of the configuration's folder of pieces.
+    let pieces: [String]
+    /// Whether nothing that it names is missing, and what is.
+    let ok: Bool
+    let missing: [String]
+}
+
 /// `clipdragd check-config [FILE]`
 struct CheckConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -313,12 +340,10 @@ struct CheckConfigCommand: ParsableCommand {
             let pieces = try places.configurationFiles?.pieces() ?? []
             let missing = Self.missing(configuration, state: places.stateFolder)
             if output.json {
-                print(
-                    JSONValue.object([
-                        ("file", .string(path)), ("pieces", .array(pieces.map { .string($0) })),
-                        ("ok", .bool(missing.isEmpty)),
-                        ("missing", .array(missing.map { .string("\($0.what) \($0.why)") })),
-                    ]).shown.line)
+                let line = ConfigurationLine(
+                    file: path, pieces: pieces, ok: missing.isEmpty,
+                    missing: missing.map { "\($0.what) \($0.why)" })
+                print(line.json.shown.line)
                 if !missing.isEmpty { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
                 return
             }

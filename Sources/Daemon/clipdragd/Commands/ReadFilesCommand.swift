@@ -10,7 +10,7 @@ import TensorCore
 
 /// `clipdragd read-files`: reads files with the parsers of untrusted input, for scripts/corpora.py.
 ///
-/// One JSON line a file: `{"file", "ok", "seconds"}`, with `code` and `message` when it is refused, and of a picture `width`,
+/// One JSON line a file: `{"schema", "file", "ok", "seconds"}`, with `code` and `message` when it is refused, and of a picture `width`,
 /// `height`, `alpha` and `notes`. The line is written when the file is done: where the program ends early, the next file
 /// has ended it.
 struct ReadFilesCommand: ParsableCommand {
@@ -27,45 +27,43 @@ struct ReadFilesCommand: ParsableCommand {
     func run() throws {
         for (i, file) in files.enumerated() {
             let began = ContinuousClock.now
-            var fields = read(file, number: i)
+            var line = read(file, number: i)
             let duration = (ContinuousClock.now - began).components
             let seconds = Double(duration.seconds) + Double(duration.attoseconds) / 1e18
-            fields.insert(("file", .string(file)), at: 0)
-            fields.append(("seconds", .number((seconds * 1000).rounded() / 1000)))
-            print(JSONValue.object(fields).line)
+            line.seconds = (seconds * 1000).rounded() / 1000
+            print(line.oneLine)
             fflush(nil)
         }
     }
 
-    private typealias Fields = [(key: String, value: JSONValue)]
-
-    private func read(_ file: String, number: Int) -> Fields {
+    private func read(_ file: String, number: Int) -> ReadFile {
         let bytes: [UInt8]
-        do { bytes = try PosixFileSystem().read(file) } catch { return Self.refusal("file", "\(error)") }
+        do { bytes = try PosixFileSystem().read(file) } catch {
+            return ReadFile(file, refused: "file", "\(error)")
+        }
         switch fileExtension(file) {
         case "yaml", "yml", "json":
             do {
                 _ = try parseSpec(bytes, file: lastComponent(file))
-                return [("ok", .bool(true))]
-            } catch { return Self.refusal(error.code, error.message) }
+                return ReadFile(file: file, ok: true)
+            } catch { return ReadFile(file, refused: error.code, error.message) }
         case "safetensors":
             do {
                 let tensors = try SafeTensors(path: file)
-                return [("ok", .bool(true)), ("tensors", .integer(tensors.entries.count))]
-            } catch { return Self.refusal("model.file", "\(error)") }
-        default: return picture(bytes, number)
+                return ReadFile(file: file, ok: true, tensors: tensors.entries.count)
+            } catch { return ReadFile(file, refused: "model.file", "\(error)") }
+        default: return picture(file, bytes, number)
         }
     }
 
-    private func picture(_ bytes: [UInt8], _ number: Int) -> Fields {
+    private func picture(_ file: String, _ bytes: [UInt8], _ number: Int) -> ReadFile {
         do {
             let image = try Image(decoding: bytes, limits: .init(shortestSide: 1))
             if let samples { write(image, to: "\(samples)/\(number).raw") }
-            return [
-                ("ok", .bool(true)), ("width", .integer(image.width)), ("height", .integer(image.height)),
-                ("alpha", .bool(image.alpha != nil)), ("notes", .array(image.notes.map { .string($0) })),
-            ]
-        } catch { return Self.refusal(error.code, error.message) }
+            return ReadFile(
+                file: file, ok: true, width: image.width, height: image.height, alpha: image.alpha != nil,
+                notes: image.notes)
+        } catch { return ReadFile(file, refused: error.code, error.message) }
     }
 
     private func write(_ image: Image, to path: String) {
@@ -77,8 +75,33 @@ struct ReadFilesCommand: ParsableCommand {
         }
         _ = FileManager.default.createFile(atPath: path, contents: bytes)
     }
+}
 
-    private static func refusal(_ code: String, _ message: String) -> Fields {
-        [("ok", .bool(false)), ("code", .string(code)), ("message", .string(message))]
+/// The line of `read-files` for a file.
+private struct ReadFile: Record {
+    static let schema = "clipdrag-read-file/1"
+    let file: String
+    let ok: Bool
+    /// Why it is refused.
+    var code, message: String?
+    /// The number of a safetensors file's tensors.
+    var tensors: Int?
+    /// What a picture is.
+    var width, height: Int?
+    var alpha: Bool?
+    var notes: [String]?
+    /// Time that reading took.
+    var seconds = 0.0
+
+    enum CodingKeys: String, OmittingKey {
+        case file, ok, code, message, tensors, width, height, alpha, notes, seconds
+
+        var isOmittedWhenNil: Bool { true }
+    }
+}
+
+extension ReadFile {
+    init(_ file: String, refused code: String, _ message: String) {
+        self.init(file: file, ok: false, code: code, message: message)
     }
 }

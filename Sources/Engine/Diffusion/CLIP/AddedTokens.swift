@@ -1,15 +1,15 @@
 import Failures
 import Foundation
 
-/// A token that stands for itself wherever it is written, and is no part of words.
+/// A token that the tokenizer matches as a whole before it cuts the text into words.
 struct AddedToken: Sendable, Equatable {
     let content: String
     let id: Int
-    /// Whether it is looked for in the text as it is normalised (lower case); else in the text as it is written.
+    /// Whether it is matched in the normalised (lower-case) text instead of the text as written.
     let isNormalized: Bool
-    /// Whether it must not touch letters or digits.
+    /// Whether a match must not touch letters or digits.
     let isSingleWord: Bool
-    /// Whether some file gives its id.
+    /// Whether a file gives its id.
     let isDeclared: Bool
 
     init(
@@ -42,8 +42,8 @@ struct AddedToken: Sendable, Equatable {
     }
 }
 
-/// Cuts added tokens out of a text, as the tokenizers library does: first those that are looked for in the text as it is written,
-/// then, in what is left, once normalised, the others. At each place the longest counts.
+/// Cuts added tokens out of a text, as the tokenizers library does. It first matches the tokens of the text as written. It
+/// normalises the rest, and matches the other tokens there. Where several match, the longest wins.
 struct AddedTokens: Sendable {
     /// A part of a text.
     enum Part: Equatable {
@@ -105,7 +105,7 @@ struct AddedTokens: Sendable {
         return parts
     }
 
-    /// Whether a text begins or ends in what belongs to a word.
+    /// Whether a text begins or ends with a character of a word.
     private static func isWord(_ text: ArraySlice<UInt8>, atEnd: Bool) -> Bool {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
         guard let scalar = atEnd ? scalars.last : scalars.first else { return false }

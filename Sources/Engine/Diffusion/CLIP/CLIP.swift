@@ -22,7 +22,7 @@ public struct CLIP: Sendable {
 
     init(_ config: ConfigFile, _ w: Weights, mean: [Float], deviation: [Float]) throws(Failure) {
         try config.check(.clip)
-        // Older files have a second section, which counts in the place of the first (transformers' CLIPConfig).
+        // Older files have a second section, which replaces the first (transformers' CLIPConfig).
         func section(_ name: String) -> ConfigFile {
             config.section(config.isSet("\(name)_dict") ? "\(name)_dict" : name)
         }
@@ -47,7 +47,7 @@ public struct CLIP: Sendable {
         transformer = try CLIPTransformer(v["encoder"], vision, isCausal: false)
         postNorm = try v.layerNorm("post_layernorm", channels: width, epsilon: epsilon)
         visualProjection = try w.linear("visual_projection", in: width, out: embeddingWidth, bias: false)
-        // (x − mean)/deviation, and the same after (x + 1)/2
+        // (x − mean)/deviation, and the same after (x + 1)/2.
         normalisation = ChannelAffine(
             scale: Tensor([3], deviation.map { 1 / $0 }),
             shift: Tensor([3], zip(mean, deviation).map { -$0 / $1 }))
@@ -72,7 +72,7 @@ public struct CLIP: Sendable {
 
     /// The embedding of pictures `(n, h, w, 3)` in [0, 1], resized to CLIP's input.
     ///
-    /// - Parameter shifted: reproduces the released code's (x + 1)/2 of a picture that is in [0, 1] already.
+    /// - Parameter shifted: applies (x + 1)/2 first, as the released code does although the picture is in [0, 1] already.
     public func embedding(of image: Variable, shifted: Bool = false) -> Variable {
         let resized = apply(Resize(height: imageSize, width: imageSize, .areaOrBilinear), image)
         return embedding(ofNormalised: apply(shifted ? shiftedNormalisation : normalisation, resized))
@@ -92,7 +92,7 @@ public struct CLIP: Sendable {
     }
 }
 
-/// How near two embeddings are, and a loss that asks for more (eq. 4): L_g = weight·(1 − cos).
+/// The guidance loss (eq. 4): L_g = weight·(1 − cos) of a picture's and a text's embedding.
 public struct ClipGuidance: Sendable {
     private let clip: CLIP
     private let target: Tensor
@@ -107,7 +107,7 @@ public struct ClipGuidance: Sendable {
         self.shifted = shifted
     }
 
-    /// L_g of a picture `(1, h, w, 3)` in [0, 1], and what to seed a backward pass with.
+    /// L_g of a picture `(1, h, w, 3)` in [0, 1], and the node and cotangent from which its backward pass starts.
     public func loss(_ image: Variable) -> (value: Double, embedding: Variable, cotangent: Tensor) {
         let embedding = clip.embedding(of: image, shifted: shifted)
         let (cosine, slope, _) = cosineSimilarity(embedding.value, target)

@@ -28,7 +28,7 @@ public struct TextEncoder: Sendable {
         endToken = try config.value("eos_token_id", default: 49407)
     }
 
-    /// Fails where a tokenizer gives other ids, or more of them, than there are embeddings for.
+    /// Fails where a tokenizer gives an id, or a number of ids, for which the encoder has no embedding.
     func check(_ tokenizer: Tokenizer, of folder: String) throws(Failure) {
         let (vocabulary, length) = (tokens.shape[0], positions.shape[0])
         guard tokenizer.ids.lowerBound >= 0, tokenizer.ids.upperBound < vocabulary, tokenizer.length <= length
@@ -79,8 +79,8 @@ public struct TextEncoder: Sendable {
         return found
     }
 
-    /// The states at the ends of texts, `(texts, width)`: at the first end token, or with openai's published
-    /// `eos_token_id` 2, which is no end token, at the largest id.
+    /// The states at the ends of texts, `(texts, width)`: at the first end token. Openai's published configuration has the
+    /// `eos_token_id` 2, which is no end token; with it, the state at the largest id.
     ///
     /// Attention is causal, so nothing after the end is computed. Texts of one length go through together.
     func pooled(_ texts: [[Int]]) -> Tensor {

@@ -3,30 +3,30 @@ import Foundation
 
 /// CLIP's byte-level byte-pair encoding.
 ///
-/// Added tokens are cut out of the text first. The rest is brought to NFC, white space folded, lower-cased, and cut into words,
-/// digits and runs of other characters; each piece's bytes are merged by rank. Its files: `TokenizerFiles`.
+/// It first cuts added tokens out of the text. It brings the rest to NFC, folds white space, makes letters lower case, and cuts
+/// the text into words, digits and runs of other characters. It merges each piece's bytes by rank. Its files: `TokenizerFiles`.
 public struct Tokenizer: Sendable {
     private let vocabulary: [String: Int]
     private let ranks: [String: Int]
     private let added: AddedTokens
     private let start, end, pad, unknown: Int
-    /// How many ids a prompt becomes.
+    /// The number of ids of every prompt, padding included.
     public let length: Int
     /// Smallest and largest id.
     let ids: ClosedRange<Int>
-    /// The token of the largest id, for messages.
+    /// The token with the largest id, for messages.
     let last: String
-    /// The tokenizer in words: how many words, which tokens were added, how it pads.
+    /// A description for people: the number of words, the added tokens, the padding.
     public let description: String
 
     /// Reads a tokenizer's folder.
     ///
-    /// - Throws: `model.missing`, `model.config`, `model.unsupported` naming file and word: a vocabulary and merges that do not
-    ///   belong together, a token with two ids, another kind of tokenizer.
+    /// - Throws: `model.missing`, `model.config`, `model.unsupported` naming file and word: vocabulary and merges do not belong
+    ///   together, a token has two ids, or the tokenizer is of another kind.
     public init(folder: String) throws(Failure) {
         let files = try TokenizerFiles(folder: folder)
         vocabulary = files.words
-        // Of a merge that stands there twice the later place counts, as in the tokenizers library.
+        // Where a merge is listed twice, the later rank counts, as in the tokenizers library.
         ranks = Dictionary(
             files.merges.enumerated().map { ("\($1.left) \($1.right)", $0) }, uniquingKeysWith: { $1 })
         added = AddedTokens(files.added)
@@ -46,7 +46,7 @@ public struct Tokenizer: Sendable {
             + (own.count > 8 ? " and \(own.count - 8) more" : "")
     }
 
-    /// The ids of a prompt: start, text, end, padded to `length`; a longer text is cut, the end token kept.
+    /// The ids of a prompt: start, text, end, padded to `length`. A longer text loses its end, but not the end token.
     public func ids(_ prompt: String) -> [Int] {
         let text = Array(textIDs(prompt).prefix(length - 2))
         return [start] + text + [end] + Array(repeating: pad, count: length - 2 - text.count)
@@ -61,8 +61,8 @@ public struct Tokenizer: Sendable {
         }
     }
 
-    /// NFC, every run of white space one space, lower case, scalar by scalar: a CRLF, or a space with an accent on it, is one
-    /// character of Swift's, but not one of these.
+    /// A text in NFC and lower case, with one space for every run of white space. It works scalar by scalar: Swift takes a CRLF,
+    /// or a space with a combining accent, for one character.
     static func normalized(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         var isSpace = false
@@ -77,7 +77,7 @@ public struct Tokenizer: Sendable {
         return String(result)
     }
 
-    /// Contractions, words, single digits, runs of anything else.
+    /// Cuts a text into contractions, words, single digits and runs of anything else.
     private static func pieces(_ text: String) -> [String] {
         let scalars = Array(text.unicodeScalars)
         func isLetter(_ s: Unicode.Scalar) -> Bool {
@@ -103,7 +103,7 @@ public struct Tokenizer: Sendable {
         var found: [String] = []
         var i = 0
         while i < scalars.count {
-            // Written in capitals these are no tokens; they are cut by their signs.
+            // In capitals these are no tokens: the signs and the letters become pieces of their own.
             if let name = ["startoftext", "endoftext"].first(where: {
                 let end = i + $0.utf8.count + 4
                 return end <= scalars.count && scalars[i] == "<" && string(i..<end) == "<|\($0)|>"
@@ -133,7 +133,7 @@ public struct Tokenizer: Sendable {
         return found
     }
 
-    /// Each byte as the printable character that stands for it in the vocabulary.
+    /// The characters that stand for a piece's bytes in the vocabulary.
     private static func byteCharacters(_ piece: String) -> [String] { piece.utf8.map { byteNames[Int($0)] } }
 
     /// The character that stands for each byte.
@@ -147,7 +147,7 @@ public struct Tokenizer: Sendable {
         }
     }()
 
-    /// Merges the pair of lowest rank, all its places at once, until none is left.
+    /// Merges the pair of lowest rank in all its places at once, until no pair has a rank.
     private func merge(_ characters: [String]) -> [Int] {
         var parts = characters
         parts[parts.count - 1] += "</w>"

@@ -1,7 +1,7 @@
 import Failures
 import Foundation
 
-/// What a tokenizer's folder holds: words, merges and added tokens, checked against each other.
+/// The words, merges and added tokens of a tokenizer's folder, checked against each other.
 ///
 ///     vocab.json + merges.txt      as openai and transformers up to 4 write them
 ///     tokenizer.json               as transformers 5 writes it, often alone
@@ -17,13 +17,13 @@ struct TokenizerFiles {
     let words: [String: Int]
     /// In order of rank.
     let merges: [Merge]
-    /// Tokens that are matched before the text is cut into words.
+    /// Tokens that the tokenizer matches before it cuts the text into words.
     let added: [AddedToken]
     /// Names of the start, end, padding and unknown token.
     let start, end, pad, unknown: String
-    /// How many ids a prompt becomes.
+    /// The number of ids of every prompt, padding included.
     let length: Int
-    /// The files that words and merges were read from, for people.
+    /// The files with the words and merges, for people.
     let source: String
 
     private static let again = "Copy the model's tokenizer folder again."
@@ -105,7 +105,7 @@ struct TokenizerFiles {
         exists(path) ? try ConfigFile(path: path) : nil
     }
 
-    /// Refuses what makes other ids of a prompt.
+    /// Refuses configurations that would give a prompt other ids.
     private static func check(_ config: ConfigFile) throws(Failure) {
         let known = [
             "CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend",
@@ -144,8 +144,8 @@ struct TokenizerFiles {
         return words
     }
 
-    /// The lines of merges.txt, two words each. Lines end in LF, CRLF or CR, whoever wrote them: Swift takes CRLF for one
-    /// character, so that bytes are looked at.
+    /// The merges of merges.txt, two words a line. Lines end in LF, CRLF or CR. It splits bytes, because Swift takes CRLF for
+    /// one character.
     private static func merges(_ path: String) throws(Failure) -> [Merge] {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.badModel, code: "model.missing", message: "\(path) is not there", hint: again)
@@ -174,8 +174,8 @@ struct TokenizerFiles {
         return merges
     }
 
-    /// The merges up to the first that makes no word of the vocabulary: openai's published file goes on after the last one that
-    /// its model knows.
+    /// The merges before the first that makes no word of the vocabulary: openai's published file has more merges than its model
+    /// knows.
     private static func usable(_ merges: [Merge], _ words: [String: Int]) -> [Merge] {
         Array(
             merges.prefix {
@@ -183,7 +183,7 @@ struct TokenizerFiles {
             })
     }
 
-    /// Fails where a word of the vocabulary is no byte and no merge makes it: no text becomes that word.
+    /// Fails for a word of the vocabulary that is no byte and that no merge makes: no text can become it.
     private static func check(
         _ path: String, _ words: [String: Int], _ all: [Merge], _ usable: [Merge], but added: Set<String>
     ) throws(Failure) {
@@ -221,9 +221,9 @@ struct TokenizerFiles {
         return names
     }
 
-    /// Tokens with an id, wherever they are written.
+    /// The tokens with an id, from every file that lists some.
     ///
-    /// - Throws: where two places give one token two ids.
+    /// - Throws: where two files give one token different ids.
     private static func added(
         _ folder: String, _ config: ConfigFile, _ json: TokenizerJSON?, _ words: [String: Int]
     ) throws(Failure) -> [AddedToken] {
@@ -268,7 +268,7 @@ struct TokenizerFiles {
         }
     }
 
-    /// Special tokens stand for themselves wherever they are written; one that has no id yet gets the next.
+    /// Adds the special tokens. One without an id gets the next free id.
     private static func addSpecials(
         _ folder: String, _ added: inout [AddedToken], _ words: [String: Int], named names: [String]
     ) throws(Failure) {
@@ -287,11 +287,11 @@ struct TokenizerJSON {
     let merges: [TokenizerFiles.Merge]
     let added: [AddedToken]
 
-    /// What CLIP's tokenizer cuts a text by.
+    /// The regular expression by which CLIP's tokenizer cuts a text.
     private static let pattern =
         #"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
 
-    /// Whether another vocabulary and its merges are the same, but for added tokens.
+    /// Whether another vocabulary and its merges equal these, except for added tokens.
     func agrees(with others: [String: Int], _ theirs: [TokenizerFiles.Merge]) -> Bool {
         let common = words.count { others[$0.key] == $0.value }
         return common + added.count >= max(words.count, others.count)
@@ -307,7 +307,7 @@ struct TokenizerJSON {
                 hint: "Use the tokenizer of a CLIP model.")
         }
         let model = file.section("model")
-        // What is left out is as CLIP's tokenizer has it: transformers makes these parts by the tokenizer's class.
+        // An absent part is that of CLIP's tokenizer: transformers makes these parts by the tokenizer's class.
         guard model.text("type") ?? "BPE" == "BPE", model.text("end_of_word_suffix") ?? "</w>" == "</w>"
         else {
             throw unsupported(
@@ -350,7 +350,7 @@ struct TokenizerJSON {
         var pairs: [TokenizerFiles.Merge] = []
         pairs.reserveCapacity(merges.count)
         for merge in merges {
-            // Two words, or, before tokenizers 0.20, a text with a space in between.
+            // A list of two words, or, before tokenizers 0.20, a text with a space between them.
             let pair = merge as? [String] ?? (merge as? String)?.split(separator: " ").map(String.init) ?? []
             guard pair.count == 2 else {
                 throw Failure(

@@ -1,23 +1,23 @@
-/// Where an original checkpoint keeps what diffusers' folders have under another name.
+/// Translates diffusers' names of tensors into those of an original checkpoint.
 ///
-/// A single file has all networks, each below a prefix: `model.diffusion_model.` (U-Net), `first_stage_model.` (VAE),
+/// A single file holds all networks, each below a prefix: `model.diffusion_model.` (U-Net), `first_stage_model.` (VAE),
 /// `cond_stage_model.` (text encoder).
 struct CheckpointNames: Sendable {
     /// A tensor's place in the file.
     struct Place: Sendable, Equatable {
         /// Its key.
         var key: String
-        /// Which third of the rows it is, where query, key and value are stored as one.
+        /// Which third of the rows it is, where the file stores query, key and value as one matrix.
         var third: Int?
-        /// Whether a matrix is stored as a 1×1 convolution.
+        /// Whether the file stores a matrix as a 1×1 convolution.
         var isPointwise = false
     }
 
-    /// What all keys of the network begin with.
+    /// The prefix of all keys of the network.
     let prefix: String
     /// Beginnings, below the prefix, of keys that no network needs.
     let strays: [String]
-    /// The key and more of a name; nil for a name that has no counterpart. Without the prefix.
+    /// The place of a name, with a key without the prefix; nil for a name that has no counterpart.
     private let placeBelow: @Sendable (_ name: [Substring]) -> Place?
 
     init(
@@ -35,15 +35,15 @@ struct CheckpointNames: Sendable {
         return place
     }
 
-    /// Names as they are, below a prefix.
+    /// Names that differ by the prefix alone.
     static func unchanged(prefix: String, strays: [String] = []) -> CheckpointNames {
         CheckpointNames(prefix: prefix, strays: strays) { Place(key: $0.joined(separator: ".")) }
     }
 
     // MARK: U-Net
 
-    /// The U-Net of a single file. Blocks are numbered through: on the way down conv_in, then per level its residual
-    /// blocks and the downsampler; on the way up per level one residual block more, the upsampler being a part of the last.
+    /// The U-Net of a single file. It numbers blocks consecutively. On the way down: conv_in, then the residual blocks and the
+    /// downsampler of each level. On the way up: one residual block more for each level; the upsampler is a part of the last.
     static func unet(_ shape: UNetShape, prefix: String = "model.diffusion_model.") -> CheckpointNames {
         let perLevel = shape.layersPerBlock + 1
         let attends = shape.upTypes.map { $0.hasPrefix("CrossAttn") }
@@ -52,7 +52,7 @@ struct CheckpointNames: Sendable {
         }
     }
 
-    /// A LoRA's names count as well: any layer below a block.
+    /// The key of any layer below a block. LoRA files use such names too.
     static func unetKey(_ name: [Substring], perLevel: Int, attends: [Bool]) -> String? {
         func rest(_ count: Int) -> String { name.dropFirst(count).joined(separator: ".") }
         switch name.first {
@@ -97,9 +97,9 @@ struct CheckpointNames: Sendable {
 
     // MARK: VAE
 
-    /// The autoencoder of a single file; its decoder counts levels from the picture, not from the latent.
+    /// The autoencoder of a single file. Its decoder counts levels from the picture, not from the latent.
     ///
-    /// - Parameter layers: what the file calls the linear layers of the attention.
+    /// - Parameter layers: the file's names of the attention's linear layers.
     static func vae(
         levels: Int, prefix: String = "first_stage_model.", layers: [String: String]
     ) -> CheckpointNames {
@@ -152,8 +152,8 @@ struct CheckpointNames: Sendable {
         "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
     ]
 
-    /// The text encoder of SD 2.x: OpenCLIP's names, query, key and value in one matrix. The prompt's states are those
-    /// before its last layer, which is therefore not read.
+    /// The text encoder of SD 2.x: OpenCLIP's names, with query, key and value in one matrix. The prompt's states are those
+    /// before its last layer, so no name of that layer is translated.
     static func openCLIPText(layers: Int) -> CheckpointNames {
         let last = "transformer.resblocks.\(layers)."
         return CheckpointNames(

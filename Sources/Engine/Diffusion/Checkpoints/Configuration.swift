@@ -1,7 +1,7 @@
 import Failures
 import Foundation
 
-/// A config.json, by key; absent keys take diffusers' and transformers' defaults where they are read.
+/// The keys of a config.json. Who reads a key gives the default of diffusers or transformers for its absence.
 struct ConfigFile {
     let path: String
     private let object: [String: Any]
@@ -23,13 +23,13 @@ struct ConfigFile {
         self.object = object
     }
 
-    /// A configuration that is in no file.
+    /// A configuration that does not come from a file.
     init(path: String, object: [String: Any]) {
         self.path = path
         self.object = object
     }
 
-    /// The same with other values for some keys, for messages in another file.
+    /// The same configuration with other values for some keys. Its messages name another file.
     func overlaid(by values: [String: Any], path: String) -> ConfigFile {
         ConfigFile(path: path, object: object.merging(values) { $1 })
     }
@@ -61,7 +61,7 @@ struct ConfigFile {
 
     private static let possibleCounts = 1...1 << 20
 
-    /// A size or a number of parts, within what can be.
+    /// A size or a number of parts, checked to be within reason.
     func count(_ key: String, default standard: Int) throws(Failure) -> Int {
         let count: Int = try value(key, default: standard)
         guard Self.possibleCounts.contains(count) else { throw unexpected(key, count) }
@@ -76,7 +76,7 @@ struct ConfigFile {
         return first
     }
 
-    /// The same per level, or one for all.
+    /// A list with a size for each level; the file may give one size for all.
     func counts(_ key: String, default standard: [Int]) throws(Failure) -> [Int] {
         let counts: [Int] =
             if let one = object[key] as? Int { [one] } else { try value(key, default: standard) }
@@ -89,16 +89,16 @@ struct ConfigFile {
     /// All keys, sorted.
     var keys: [String] { object.keys.sorted() }
 
-    /// A key's value as it stands; nil where it is absent or null.
+    /// The value of a key without any check; nil where it is absent or null.
     func found(_ key: String) -> Any? {
         guard let value = object[key], !(value is NSNull) else { return nil }
         return value
     }
 
-    /// Whether a key is there and null, which for some keys means something else than its absence.
+    /// Whether a key is present and null. For some keys that differs from absence.
     func isNull(_ key: String) -> Bool { object[key] is NSNull }
 
-    /// Whether a key is there and not null or false.
+    /// Whether a key is present and neither null nor false.
     func isSet(_ key: String) -> Bool {
         guard let found = object[key], !(found is NSNull) else { return false }
         return (found as? Bool) != false
@@ -106,6 +106,6 @@ struct ConfigFile {
 }
 
 extension Array where Element == Int {
-    /// The value of a level when a config gives one per level or one for all.
+    /// The value of a level, where a configuration may list fewer values than levels: the last one holds for the rest.
     subscript(level level: Int) -> Int { self[Swift.min(level, count - 1)] }
 }

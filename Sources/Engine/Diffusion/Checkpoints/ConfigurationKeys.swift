@@ -1,12 +1,12 @@
 import Failures
 import Foundation
 
-/// What the keys of one kind of configuration mean to this program: each is applied, changes nothing that is computed here, or is
-/// computed for some values alone. A key that is in none of these is refused: it may change the network (docs/models.md).
+/// How this program treats the keys of one kind of configuration. It applies a key, ignores it because nothing that it computes
+/// depends on it, or supports some of its values. It refuses every other key, which may change the network (docs/models.md).
 struct ConfigurationKeys {
-    /// Values of a key that are computed here.
+    /// The supported values of a key.
     enum Accepted {
-        /// null, false, or empty, or absent: the key's feature is off.
+        /// Absent, null, false or empty: the key's feature is off.
         case off
         /// One word.
         case word(String)
@@ -38,11 +38,11 @@ struct ConfigurationKeys {
         }
     }
 
-    /// Keys that are read where a network is made.
+    /// Keys that the networks' initialisers read.
     let applied: Set<String>
-    /// Keys that change nothing that is computed here.
+    /// Keys that change nothing that the program computes.
     let harmless: Set<String>
-    /// Keys of which some values are computed here, and why no others.
+    /// Keys with some supported values, and why the others are not supported.
     let limited: [String: (accepted: Accepted, reason: String)]
 
     private static let family = "that is another family of models"
@@ -148,8 +148,8 @@ struct ConfigurationKeys {
             "quantization_config": (.off, "quantised weights are not supported"),
         ])
 
-    /// Of all schedulers that sample these models. Sampling here is always DDIM with leading timesteps
-    /// (docs/algorithm.md): how a scheduler walks is no part of the model.
+    /// Keys of all schedulers for these models. This program always samples by DDIM with leading timesteps
+    /// (docs/algorithm.md), so a scheduler's own way of stepping does not matter.
     static let scheduler = ConfigurationKeys(
         applied: [
             "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "set_alpha_to_one",
@@ -179,7 +179,7 @@ struct ConfigurationKeys {
 }
 
 extension ConfigFile {
-    /// Refuses values that are not computed here, and keys that nobody knows.
+    /// Refuses unsupported values and unknown keys.
     ///
     /// - Throws: `model.unsupported` naming file and key.
     func check(_ keys: ConfigurationKeys) throws(Failure) {
@@ -204,7 +204,7 @@ extension ConfigFile {
         }
     }
 
-    /// Refuses another class than these; without a class all is well.
+    /// Refuses a class that is not in the list. A configuration without a class passes.
     func checkClass(_ names: [String], hint: String) throws(Failure) {
         guard let found = found("_class_name") as? String, !names.contains(found) else { return }
         throw Failure(

@@ -2,11 +2,11 @@ import Failures
 import Foundation
 import TensorCore
 
-/// Files and folders that are known, and cannot be used: told by their keys or parts, each with what to use instead.
+/// Recognises files and folders of other kinds of models, by their keys or parts, and says what to use instead.
 enum ForeignModel {
     private static let base = "Use a whole checkpoint of Stable Diffusion 1.x or 2.x."
 
-    /// Beginnings of keys, and of what they are the sign.
+    /// Beginnings of keys, and the kind of model that each shows.
     private static let signs: [(start: String, what: String, hint: String)] = [
         ("conditioner.embedders.", "Stable Diffusion XL", base),
         ("model.diffusion_model.label_emb.", "Stable Diffusion XL", base),
@@ -37,7 +37,7 @@ enum ForeignModel {
         ),
     ]
 
-    /// Refuses a checkpoint that is something else than a Stable Diffusion 1.x or 2.x.
+    /// Refuses a checkpoint of another kind than Stable Diffusion 1.x or 2.x.
     static func refuse(_ files: TensorFiles) throws(Failure) {
         func unsupported(_ what: String, _ hint: String) -> Failure {
             Failure(
@@ -81,7 +81,7 @@ enum ForeignModel {
         }
     }
 
-    /// Refuses a folder of another family, told by its parts.
+    /// Refuses a folder of another family of models.
     static func refuse(folder: String) throws(Failure) {
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
         let what =
@@ -113,8 +113,7 @@ enum ForeignModel {
 }
 
 extension DiffusionModel {
-    /// Refuses what is known and can be no model: a pickle file, a folder of another family of models. What is not there,
-    /// or not known, passes.
+    /// Refuses a pickle file and a folder of another family of models. A path that is missing or unknown passes.
     public static func refuse(path: String) throws(Failure) {
         try ForeignModel.refuse(pickle: path)
         try ForeignModel.refuse(folder: path)

@@ -1,8 +1,8 @@
 import Failures
 import Foundation
 
-/// Where the networks of a model folder lie: each in its own folder, or all in one checkpoint file at the top, beside the
-/// networks' configurations. A network's own weights win.
+/// The places of a model folder's networks: each in its own folder, or all in one checkpoint file at the top, beside the
+/// networks' configurations. Weights in a network's own folder take precedence.
 struct ModelLayout {
     private let folder: String
     private let single: SingleFile?
@@ -44,7 +44,7 @@ struct ModelLayout {
     /// - Parameter other: the folder or file of another VAE.
     func vae(_ other: String?) throws(Failure) -> (network: VAE, weights: Weights) {
         if let other {
-            // A folder of a VAE says all by itself.
+            // The folder of a VAE has its own configuration.
             let path = folder + "/vae/config.json"
             let config =
                 FileManager.default.fileExists(atPath: path)
@@ -109,7 +109,7 @@ struct ModelLayout {
 extension DiffusionModel {
     /// The weights files, and their indices, that a model folder's networks are read from; not those of `clip/`.
     ///
-    /// - Parameter withVAE: false where another VAE takes the place of the folder's own.
+    /// - Parameter withVAE: false where another VAE replaces the folder's own.
     public static func weightsFiles(folder: String, withVAE: Bool) throws(Failure) -> [String] {
         try ModelLayout(folder: folder).weightsFiles(withVAE: withVAE)
     }

@@ -1,13 +1,13 @@
 import Foundation
 import TensorCore
 
-/// One network's weights, as they were read.
+/// What the loader read of one network's weights.
 struct ModelPart: Sendable {
     /// The network, for people.
     let name: String
     /// Its file, or the index of its shards.
     let path: String
-    /// Keys of the file that the network has read, and the types that they are stored in.
+    /// Keys of the file that the network has read, and the types in which the file stores them.
     let read: Set<String>
     let types: [String]
     /// All keys of the file.
@@ -15,7 +15,7 @@ struct ModelPart: Sendable {
 }
 
 extension Weights {
-    /// What was read, for a summary.
+    /// What the loader read, for a summary.
     func part(_ name: String) -> ModelPart? {
         guard let files else { return nil }
         let types = Set(keysRead.compactMap { files.dtype($0)?.rawValue }).sorted()
@@ -23,12 +23,12 @@ extension Weights {
     }
 }
 
-/// What was understood of a model, in words: `models import` ends with it, and `models verify` shows it.
+/// A model as the program understood its files, in words. `models import` and `models verify` show it.
 public struct ModelSummary: Sendable {
     /// Names of facts, and the facts, in the order in which they are shown.
     public let facts: [(name: String, text: String)]
 
-    /// - Parameter loras: those that are a part of the model, described.
+    /// - Parameter loras: descriptions of the LoRAs that are a part of the model.
     init(_ model: DiffusionModel, loras: [String]) {
         let family =
             model.textEncoder.width == 768
@@ -56,7 +56,7 @@ public struct ModelSummary: Sendable {
         ]
     }
 
-    /// Tensors that no network read, by kind.
+    /// The tensors that no network has read, by kind.
     private static func leftOut(_ parts: [ModelPart]) -> String {
         var kinds: [String: Int] = [:]
         for path in Set(parts.map(\.path)) {
@@ -82,8 +82,8 @@ public struct ModelSummary: Sendable {
 }
 
 extension DiffusionModel {
-    /// What was understood of the model.
+    /// The model in words.
     ///
-    /// - Parameter loras: those that were added, described.
+    /// - Parameter loras: descriptions of the LoRAs that were added.
     public func summary(loras: [String]) -> ModelSummary { ModelSummary(self, loras: loras) }
 }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// JSON as Python's `json` writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, stand for numbers.
+/// JSON as Python's `json` writes it: with `NaN`, `Infinity` and `-Infinity`, which are no JSON.
 enum PythonJSON {
-    /// The value of a text; nil where it is no JSON. Numbers that JSON does not have become strings, so that a key whose number
-    /// counts is refused, and one that changes nothing is passed over.
+    /// The value of a text; nil where it is no JSON. These three become strings. So a reader that needs a number refuses them, and
+    /// keys that change nothing stay harmless.
     static func value(_ data: Data) -> Any? {
         let bytes = data.starts(with: [0xef, 0xbb, 0xbf]) ? data.dropFirst(3) : data
         if let value = try? JSONSerialization.jsonObject(with: bytes) { return value }

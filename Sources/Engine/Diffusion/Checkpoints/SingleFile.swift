@@ -4,23 +4,23 @@ import TensorCore
 
 /// A checkpoint that is one safetensors file, with the keys of the original Stable Diffusion 1.x and 2.x.
 ///
-/// It has no configurations: `configurations()` derives them from its shapes, and from what all models of these two
-/// families have in common.
+/// Such a file has no configurations. `configurations()` derives them from its shapes, and from what all models of these
+/// two families have in common.
 public struct SingleFile: Sendable {
     /// The file.
     public var path: String { files.path }
     let files: TensorFiles
-    /// SD 2.x: its text encoder is OpenCLIP's.
+    /// Whether it is an SD 2.x, with OpenCLIP's text encoder.
     public let isSecond: Bool
 
     private static let (unet, vae, text) = (
         "model.diffusion_model.", "first_stage_model.", "cond_stage_model."
     )
 
-    /// Opens a file and tells what it is.
+    /// Opens a file and recognises its family.
     ///
-    /// - Throws: `model.file`; `model.unsupported` for what is no Stable Diffusion 1.x or 2.x, saying what it is;
-    ///   `model.key_missing`, `model.key_unknown`.
+    /// - Throws: `model.file`; `model.unsupported`, which names the kind of another model; `model.key_missing`,
+    ///   `model.key_unknown`.
     public init(path: String) throws(Failure) {
         files = try TensorFiles(file: path)
         try ForeignModel.refuse(files)
@@ -38,12 +38,12 @@ public struct SingleFile: Sendable {
         isSecond = files.keys.contains { $0.hasPrefix("cond_stage_model.model.") }
     }
 
-    /// Whether it has a VAE; some have none, and need another beside them.
+    /// Whether it has a VAE. A file without one needs another VAE.
     public var hasVAE: Bool { has(Self.vae) }
 
     private func has(_ prefix: String) -> Bool { files.keys.contains { $0.hasPrefix(prefix) } }
 
-    /// Fails where a network is not in it.
+    /// Fails where the file lacks a network.
     ///
     /// - Throws: `model.key_missing` naming the first.
     public func require(vae: Bool = true) throws(Failure) {
@@ -86,32 +86,32 @@ public struct SingleFile: Sendable {
 
     // MARK: what its shapes say
 
-    /// What a network predicts, and how that is known.
+    /// What a network predicts, and what shows it.
     public struct Prediction: Sendable, Equatable {
         /// What it predicts.
         public let kind: NoiseSchedule.Prediction
-        /// Where that was read.
+        /// The part of the file that shows it, for people.
         public let reason: String
 
-        /// A prediction, for a reason.
+        /// A prediction with its reason.
         public init(kind: NoiseSchedule.Prediction, reason: String) {
             self.kind = kind
             self.reason = reason
         }
     }
 
-    /// What files of this kind call what a network predicts (`modelspec.prediction_type` and what programs made of it).
+    /// The words for predictions in such files: those of `modelspec.prediction_type`, and programs' variants of them.
     private static let predictionWords: [String: NoiseSchedule.Prediction] = [
         "epsilon": .epsilon, "eps": .epsilon, "noise": .epsilon,
         "v": .velocity, "v_prediction": .velocity, "v-prediction": .velocity, "v_pred": .velocity,
         "v-pred": .velocity, "vpred": .velocity, "velocity": .velocity,
     ]
 
-    /// What the file says or suggests that the network predicts. No shape tells: the writer's metadata count first
-    /// (`modelspec.prediction_type`), then a tensor `v_pred`, then `modelspec.architecture`; SD 1.x predicts noise; of SD 2.x the
-    /// base model, known by its `global_step` of 875000, predicts noise, all others the velocity.
+    /// What the network predicts, as the file says or suggests; shapes do not show it. The writer's metadata come first
+    /// (`modelspec.prediction_type`), then a tensor `v_pred`, then `modelspec.architecture`. Without these, SD 1.x and the base
+    /// model of SD 2.x (its `global_step` is 875000) predict the noise, and other SD 2.x models the velocity.
     ///
-    /// - Throws: `model.unsupported` where the metadata say something that is neither, or the opposite of the tensor.
+    /// - Throws: `model.unsupported` where the metadata name another prediction, or contradict the tensor.
     public func prediction() throws(Failure) -> Prediction {
         let hint = "If you know what it predicts, say it: --prediction epsilon or --prediction v_prediction."
         let hasMark = files.shape("v_pred") != nil
@@ -152,7 +152,7 @@ public struct SingleFile: Sendable {
         return Prediction(kind: .velocity, reason: "models of the 2.x family at 768 pixels predict velocity")
     }
 
-    /// Whether the file itself says what it predicts.
+    /// Whether the file itself states what it predicts.
     public var saysPrediction: Bool {
         files.metadata["modelspec.prediction_type"] != nil || files.shape("v_pred") != nil
     }
@@ -160,11 +160,11 @@ public struct SingleFile: Sendable {
     /// Whether the file says that its last training timestep is pure noise: a tensor `ztsnr`.
     public var endsInNoise: Bool { files.shape("ztsnr") != nil }
 
-    /// The configurations that the networks' folders would have, as JSON objects, by path in the model folder.
+    /// The configurations for the networks' folders, as JSON, by path in the model folder.
     ///
     /// - Parameters:
-    ///   - prediction: what the network predicts, where the user knows better.
-    ///   - other: the folder or file of the VAE that takes the place of the file's own.
+    ///   - prediction: what the network predicts, if the user states it.
+    ///   - other: the folder or file of a VAE that replaces the file's own.
     public func configurations(prediction: NoiseSchedule.Prediction, vae other: String?) throws(Failure)
         -> [String: Data]
     {
@@ -185,7 +185,7 @@ public struct SingleFile: Sendable {
                 "rescale_betas_zero_snr": endsInNoise,
             ],
         ]
-        // Objects of strings, numbers and lists: that they can be written is certain.
+        // The objects hold strings, numbers and lists alone, so writing them cannot fail.
         return objects.mapValues { object in
             (try? JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys]))
                 ?? Data()
@@ -232,7 +232,7 @@ public struct SingleFile: Sendable {
             "transformer_layers_per_block": files.count {
                 "\(attention)transformer_blocks.\($0).norm1.weight"
             },
-            // Heads leave no trace in the shapes: eight of them in 1.x, 64 channels each in 2.x.
+            // Shapes do not show the heads: 1.x has eight, and those of 2.x have 64 channels each.
             "attention_head_dim": isLinear || isSecond ? widths.map { max(1, $0 / 64) } : [8],
             "sample_size": isSecond && prediction == .velocity ? 96 : 64,
         ]
@@ -266,7 +266,7 @@ public struct SingleFile: Sendable {
 }
 
 extension TensorFiles {
-    /// The shape of a tensor that must be there, with so many dimensions at least.
+    /// The shape of a required tensor with at least so many dimensions.
     func required(_ key: String, dimensions: Int = 1) throws(Failure) -> [Int] {
         let hint = "The download is incomplete, or this is another kind of model."
         guard let shape = shape(key) else {
@@ -282,7 +282,7 @@ extension TensorFiles {
         return shape
     }
 
-    /// How many consecutive numbers from 0 make a key that is there.
+    /// How many consecutive numbers, from 0, give a key that the file has.
     func count(_ key: (Int) -> String) -> Int {
         var n = 0
         while shape(key(n)) != nil { n += 1 }

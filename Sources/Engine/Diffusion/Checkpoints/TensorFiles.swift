@@ -58,9 +58,9 @@ struct TensorFiles: Sendable {
         self.home = home
     }
 
-    /// The weights in a network's folder, whichever of the published ways they are stored in; nil where there are none.
+    /// The weights in a network's folder, in any of the published layouts; nil where there are none.
     ///
-    /// Full precision is preferred to a variant, one file to shards.
+    /// It prefers full precision to a variant, and one file to shards.
     init?(folder: String, stem: String) throws(Failure) {
         for variant in ["", ".fp16", ".bf16"] {
             let file = "\(folder)/\(stem)\(variant).safetensors"
@@ -97,13 +97,13 @@ struct TensorFiles: Sendable {
         }
     }
 
-    /// At most five, and how many more.
+    /// At most five of the names, and the number of the others.
     private static func listed(_ names: [String]) -> String {
         let more = names.count > 5 ? " and \(names.count - 5) more" : ""
         return names.prefix(5).joined(separator: ", ") + more
     }
 
-    /// Every file that was read, the index too.
+    /// Every file of the weights, the index included.
     var paths: [String] { Set(home.values.map(\.path) + [path]).sorted() }
 
     /// All names.
@@ -115,16 +115,16 @@ struct TensorFiles: Sendable {
     /// The type in which a tensor is stored; nil when there is none of that name.
     func dtype(_ key: String) -> SafeTensors.DType? { home[key]?.entries[key]?.dtype }
 
-    /// The file that has a tensor, for messages: of shards the one.
+    /// The file that holds a tensor, for messages: one of the shards.
     func file(of key: String) -> String { home[key]?.path ?? path }
 
     /// A tensor, as f32.
     func tensor(_ key: String) -> Tensor? { home[key]?.tensor(key) }
 
-    /// What a look at all values of a tensor finds; nil for one that is not floating-point.
+    /// What all values of a tensor have in common; nil for a tensor that is not floating-point.
     func content(_ key: String) -> SafeTensors.Content? { home[key]?.content(key) }
 
-    /// Refuses weights that are no floating-point numbers: scaled integers are no weights without their scales.
+    /// Refuses weights that are no floating-point numbers: integers need scales, which no network here has.
     ///
     /// - Throws: `model.unsupported` naming file and tensor.
     func checkType(_ key: String) throws(Failure) {
@@ -138,7 +138,7 @@ struct TensorFiles: Sendable {
 
     /// Fails where a value of a tensor is NaN or infinite.
     ///
-    /// - Returns: whether all of them are 0.
+    /// - Returns: whether all values are 0.
     /// - Throws: `model.values` naming file and tensor.
     @discardableResult
     func checkFinite(_ key: String) throws(Failure) -> Bool {
@@ -151,10 +151,10 @@ struct TensorFiles: Sendable {
             hint: "The file is damaged, or its training went wrong. Download it again, or use another.")
     }
 
-    /// A tensor, as it is stored.
+    /// A tensor in the type in which the file stores it.
     func stored(_ key: String) -> StoredTensor? { home[key]?.stored(key) }
 
-    /// What the file's writer said of it; empty for shards.
+    /// The file's metadata; empty for shards.
     var metadata: [String: String] {
         let files = Set(home.values.map(\.path))
         return files.count == 1 ? home.values.first?.metadata ?? [:] : [:]

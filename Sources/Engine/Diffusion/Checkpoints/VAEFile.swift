@@ -2,21 +2,21 @@ import Failures
 import Foundation
 import TensorCore
 
-/// A VAE in a file, alone or in a whole checkpoint: under the original keys or under diffusers', and with what before them.
+/// A VAE in a file, alone or in a whole checkpoint, under the original keys or diffusers', with or without a prefix.
 ///
-/// It has no configuration. Its sizes are read off its shapes.
+/// Such a file has no configuration: its shapes give the sizes.
 struct VAEFile {
     let files: TensorFiles
-    /// What its keys begin with.
+    /// The prefix of its keys.
     let prefix: String
     /// Whether it has diffusers' names; else the original ones.
     let isDiffusers: Bool
-    /// What its shapes say, as its configuration would.
+    /// The configuration that its shapes give.
     let sizes: [String: Any]
 
     private static let hint = "Use the whole VAE of a Stable Diffusion 1.x or 2.x model (AutoencoderKL)."
 
-    /// A VAE file; nil for a folder.
+    /// Opens a VAE file; nil for a folder.
     init?(path: String) throws(Failure) {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -103,7 +103,7 @@ struct VAEFile {
 }
 
 extension TensorFiles {
-    /// What the original keys call the layers of a VAE's attention. Some conversions by diffusers left its own names there.
+    /// The names of a VAE's attention layers among the original keys. Some of diffusers' conversions kept its own names there.
     var vaeAttentionLayers: [String: String] {
         for names in [
             ["to_q": "to_q", "to_k": "to_k", "to_v": "to_v", "to_out.0": "to_out.0"],
@@ -119,8 +119,8 @@ extension VAE {
     /// A VAE alone: a folder as diffusers publishes it, or a file under the original keys or diffusers', with or without
     /// `first_stage_model.` before them.
     ///
-    /// A file's sizes are read off its shapes; what no shape shows (groups of the norms, the scaling factor) the `config.json`
-    /// beside it says, or else `model`, the configuration of the VAE in whose place it comes.
+    /// A file's shapes give its sizes. The groups of the norms and the scaling factor come from the `config.json` beside the
+    /// file, or else from `model`, the configuration of the VAE that it replaces.
     static func alone(path: String, like model: ConfigFile) throws(Failure) -> (vae: VAE, weights: Weights) {
         let (config, weights): (ConfigFile, Weights)
         if let file = try VAEFile(path: path) {

@@ -3,15 +3,15 @@ import Foundation
 import Synchronization
 import TensorCore
 
-/// A network's tensors, read by the names that diffusers and transformers give them: `weights["mid_block"]["resnets.0"]`.
-/// A checkpoint in the original layout has them under other names, which its `CheckpointNames` know.
+/// A network's tensors by the names of diffusers and transformers: `weights["mid_block"]["resnets.0"]`. For a checkpoint in
+/// the original layout, its `CheckpointNames` translate them.
 ///
-/// What was read is remembered, so that at the end every key of the file that no network has can be named.
+/// The weights remember what was read, so that `finish()` can name every key that no network has read.
 public struct Weights: Sendable {
     private final class Source: Sendable {
-        /// nil: every tensor that is asked for is made up.
+        /// nil for synthetic weights.
         let contents: TensorFiles?
-        /// nil: the file's own names are those that are asked for.
+        /// nil where the file uses diffusers' and transformers' names itself.
         let names: CheckpointNames?
         let read = Mutex<Set<String>>([])
         init(_ contents: TensorFiles?, _ names: CheckpointNames? = nil) {
@@ -21,7 +21,7 @@ public struct Weights: Sendable {
         var path: String { contents?.path ?? "synthetic weights" }
 
         func place(_ name: String) -> CheckpointNames.Place {
-            // What has no counterpart is looked for, and missed, under the name itself.
+            // A name without a counterpart stays as it is, so that messages name it.
             names.map { $0.place(name) ?? .init(key: name) } ?? .init(key: name)
         }
     }
@@ -35,7 +35,7 @@ public struct Weights: Sendable {
         prefix = ""
     }
 
-    /// Weights of any name and shape that look random: for measurements at sizes whose checkpoints are not at hand.
+    /// Random weights of any name and shape, for measurements at sizes whose checkpoints are not at hand.
     static var synthetic: Weights { Weights(source: Source(nil), prefix: "") }
 
     private init(source: Source, prefix: String) {
@@ -57,7 +57,7 @@ public struct Weights: Sendable {
         source.contents?.shape(source.place(prefix + name).key) != nil
     }
 
-    /// The shape of a tensor as it is stored; nil where there is none of this name, or where it is a part of another.
+    /// The shape of a tensor in the file; nil where there is none of this name, or where it is a part of another.
     func shape(_ name: String) -> [Int]? {
         let place = source.place(prefix + name)
         return place.isWhole ? source.contents?.shape(place.key) : nil
@@ -71,14 +71,14 @@ public struct Weights: Sendable {
         return try checked(place.key, shape, found, \.shape)
     }
 
-    /// A tensor of the given shape in the type it is stored in.
+    /// A tensor of the given shape, in the type in which the file stores it.
     public func stored(_ name: String, _ shape: [Int]) throws(Failure) -> StoredTensor {
         guard let contents = source.contents else { return Self.invented(name, shape) }
         let place = source.place(prefix + name)
         return try checked(place.key, shape, contents.stored(place), \.shape)
     }
 
-    /// Ones for norms, zeros for biases, else variance 1/(fan-in) or so.
+    /// Synthetic values: ones for norms, zeros for biases, else random with a variance of about 1/(fan-in).
     private static func invented(_ name: String, _ shape: [Int]) -> StoredTensor {
         if shape.count == 1 {
             return StoredTensor(Tensor(shape, repeating: name.hasSuffix("weight") ? 1 : 0))
@@ -106,20 +106,20 @@ public struct Weights: Sendable {
         return found
     }
 
-    /// A tensor of the given shape, or nil when it is not there.
+    /// A tensor of the given shape; nil where there is none of this name.
     public func optional(_ name: String, _ shape: [Int]) throws(Failure) -> Tensor? {
         has(name) ? try tensor(name, shape) : nil
     }
 
-    /// The network's files; nil for weights that are made up.
+    /// The network's files; nil for synthetic weights.
     var files: TensorFiles? { source.contents }
 
     /// Keys of the file that the network has read.
     var keysRead: Set<String> { source.read.withLock { $0 } }
 
-    /// Fails where a value that the network has read is NaN or infinite. Every byte is looked at.
+    /// Fails where a value that the network has read is NaN or infinite. It reads every byte.
     ///
-    /// - Returns: a note on matrices that are all zero, as parts are that a download has not filled.
+    /// - Returns: a note on matrices that are all zero: an interrupted download can leave such parts.
     /// - Throws: `model.values` naming file and tensor.
     func checkValues() throws(Failure) -> [String] {
         guard let contents = source.contents else { return [] }
@@ -134,7 +134,7 @@ public struct Weights: Sendable {
         ]
     }
 
-    /// Fails naming the keys that nothing has read, but for known strays.
+    /// Fails where nothing has read a key that is no known stray. The failure names such keys.
     public func finish() throws(Failure) {
         guard let contents = source.contents else { return }
         let read = keysRead
@@ -153,7 +153,7 @@ public struct Weights: Sendable {
             hint: "The file holds something else than its config.json says; use the file that belongs to it.")
     }
 
-    /// Buffers and training state that published files carry and no network needs (docs/models.md).
+    /// Whether a key is a buffer or training state: published files have them, and no network needs them (docs/models.md).
     static func isStray(_ key: String) -> Bool {
         key.hasSuffix("position_ids") || key.hasPrefix("model_ema.") || key == "logit_scale"
             || key.hasPrefix("optimizer")
@@ -162,7 +162,7 @@ public struct Weights: Sendable {
 }
 
 extension CheckpointNames.Place {
-    /// Whether it is all of a stored tensor, in its own shape.
+    /// Whether the place is all of a stored tensor, in its own shape.
     var isWhole: Bool { third == nil && !isPointwise }
 }
 
@@ -192,7 +192,7 @@ extension Weights {
             padding: padding ?? .all(kernel / 2))
     }
 
-    /// A linear layer's weights under `name`. They may be stored as a 1×1 convolution, which channels-last is the same thing.
+    /// A linear layer's weights under `name`. The file may store them as a 1×1 convolution: channels-last, that is the same.
     func linear(
         _ name: String, in input: Int, out output: Int, bias: Bool = true
     ) throws(Failure) -> Linear {
@@ -215,7 +215,7 @@ extension Weights {
             epsilon: epsilon, silu: silu)
     }
 
-    /// Fails where a configuration cuts channels into parts that do not come out even.
+    /// Fails where a configuration divides channels into unequal parts.
     func divides(_ parts: Int, _ channels: Int, _ what: String) throws(Failure) {
         guard parts > 0, channels % parts == 0 else {
             throw Failure(

@@ -54,7 +54,7 @@ public struct LoRA: Sendable {
     /// A LoRA of the given sites.
     public init(sites: [String: Factors]) { self.sites = sites }
 
-    /// The same change, more or less of it.
+    /// The same change times a factor.
     public func scaled(by scale: Float) -> LoRA {
         LoRA(sites: sites.mapValues { Factors(down: $0.down, up: $0.up, scale: scale * $0.scale) })
     }
@@ -69,7 +69,7 @@ extension Linear {
 }
 
 extension ConvolutionParameters {
-    /// The convolution with W + scale·up·down, made now and held in f32.
+    /// The convolution with W + scale·up·down, computed at once and held in f32.
     func adding(_ factors: LoRA.Factors) -> ConvolutionParameters {
         let product = Linear(weight: factors.down.transposed, bias: nil).forward([factors.up]).output
         let sum = Tensor.combination(1, weight.widened, factors.scale, product.reshaped(weight.shape))
@@ -77,7 +77,7 @@ extension ConvolutionParameters {
     }
 }
 
-/// What is done to each layer of a network that a LoRA may change, by its name in the checkpoint.
+/// Functions that get each layer of a network that a LoRA may change, and its name in the checkpoint.
 struct LayerVisitor {
     let linear: (String, inout Linear) -> Void
     let convolution: (String, inout ConvolutionParameters) -> Void

@@ -2,7 +2,7 @@ import Failures
 import Foundation
 import TensorCore
 
-/// A LoRA file, whoever made it: factors for layers of the U-Net and of the text encoder.
+/// A LoRA file of any of these programs: factors for layers of the U-Net and of the text encoder.
 ///
 ///     unet.SITE.lora_A.weight / .lora_B.weight                 peft
 ///     base_model.model.SITE.lora_A.weight / …                  peft, in a folder with adapter_config.json
@@ -12,7 +12,7 @@ import TensorCore
 ///                                                              the original checkpoints'; LyCORIS' LoCon, also .lora_mid.weight
 ///     text_encoder.SITE…, lora_te_SITE…, lora_te1_SITE…        likewise for the text encoder
 ///
-/// The scale of a layer's factors lies in `.alpha` beside them (α/rank), or where `LoRAScales` looks; else it is 1.
+/// The scale of a layer's factors comes from `.alpha` beside them (α/rank), or from `LoRAScales`; else it is 1.
 public struct LoRAFile: Sendable {
     /// Changes of the U-Net, by diffusers' names.
     public let unet: LoRA
@@ -20,10 +20,10 @@ public struct LoRAFile: Sendable {
     public let text: LoRA
     /// The file.
     public let path: String
-    /// Where the scales were read, for people.
+    /// The place from which the scales come, for people.
     public let scaleSource: String
 
-    /// Endings of a key, and the factor that they mark.
+    /// Endings of a key, and the factor that each marks.
     private static let marks: [(ending: String, role: Role)] = [
         (".lora_A.weight", .down), (".lora_B.weight", .up),
         (".lora_A.default.weight", .down), (".lora_B.default.weight", .up),
@@ -34,7 +34,7 @@ public struct LoRAFile: Sendable {
         ("_lora.alpha", .alpha), (".lora.alpha", .alpha), (".alpha", .alpha),
     ]
 
-    /// Parts of keys of methods that are no plain LoRA.
+    /// Parts of keys that show another method than plain LoRA.
     private static let otherMethods = [
         ("hada_", "LoHa"), ("lokr_", "LoKr"), ("dora_scale", "DoRA"), ("lora_magnitude_vector", "DoRA"),
         ("oft_", "OFT"), ("boft_", "BOFT"), ("ia3_", "IA3"),
@@ -42,7 +42,7 @@ public struct LoRAFile: Sendable {
         ("lora_embedding_", "peft for embeddings"),
     ]
 
-    /// Ends of keys of methods that are no plain LoRA.
+    /// Endings of keys that show another method than plain LoRA.
     private static let otherEnds = [
         (".diff", "LyCORIS' full method"), (".diff_b", "LyCORIS' full method"), (".w_norm", "LyCORIS' norms"),
         (".b_norm", "LyCORIS' norms"), (".on_input", "IA3"), (".a1.weight", "GLoRA"),
@@ -128,7 +128,7 @@ public struct LoRAFile: Sendable {
             hint: "Give a LoRA in the layout of diffusers or kohya, made for this family of models.")
     }
 
-    /// Joins what was found of each site.
+    /// Makes a LoRA of the factors of each site.
     private static func lora(_ path: String, _ found: [LoRASite: Found], _ config: PeftConfiguration?)
         throws(Failure) -> LoRA
     {
@@ -153,9 +153,9 @@ public struct LoRAFile: Sendable {
         return LoRA(sites: sites)
     }
 
-    /// α/rank where there is an α, else what the configuration says, else 1.
+    /// α/rank where there is an α, else the configuration's scale, else 1.
     ///
-    /// - Throws: `model.config` where both say something, and not the same.
+    /// - Throws: `model.config` where both exist and differ.
     private static func scale(
         _ path: String, _ site: LoRASite, _ alpha: (key: String, tensor: Tensor)?, _ rank: Int,
         _ config: PeftConfiguration?
@@ -180,8 +180,8 @@ public struct LoRAFile: Sendable {
 
     /// The factors as matrices, `(rank, in · kernel)` and `(out, rank)`; nil where their shapes do not fit the layer.
     ///
-    /// A convolution's: down `(rank, in, kh, kw)`, up `(out, rank, 1, 1)`; or, with a core `(rank, rank, kh, kw)` in between, down
-    /// `(rank, in, 1, 1)`. A linear layer's may have been a 1×1 convolution's.
+    /// A convolution has down `(rank, in, kh, kw)` and up `(out, rank, 1, 1)`. With a core `(rank, rank, kh, kw)` between them,
+    /// down is `(rank, in, 1, 1)`. Factors of a linear layer may have the shapes of a 1×1 convolution.
     private static func matrices(_ down: Tensor, _ up: Tensor, _ core: Tensor?, _ site: LoRASite) -> (
         down: Tensor, up: Tensor
     )? {
@@ -230,7 +230,7 @@ public struct LoRAFile: Sendable {
 
     // MARK: what it is
 
-    /// Whether it changes nothing: every scale is 0, or one factor of each layer.
+    /// Whether it changes nothing: for each layer the scale or a factor is 0.
     public var doesNothing: Bool {
         (Array(unet.sites.values) + Array(text.sites.values)).allSatisfy { factors in
             factors.scale == 0 || factors.up.values.allSatisfy { $0 == 0 }
@@ -238,7 +238,7 @@ public struct LoRAFile: Sendable {
         }
     }
 
-    /// The file in words: how many layers it changes, with which ranks and scales, and where those were read.
+    /// The file in words: the number of layers, the ranks and scales, and the place from which the scales come.
     public var description: String {
         let all = Array(unet.sites.values) + Array(text.sites.values)
         func range<T: Comparable>(_ values: [T], _ text: (T) -> String) -> String {
@@ -254,7 +254,7 @@ public struct LoRAFile: Sendable {
 
     // MARK: names
 
-    /// All names that files have for some layers, and the layers.
+    /// All names of some layers in files, with the layers.
     private static func names(_ sites: [LoRASite], _ names: (String) -> [String]) -> [String: LoRASite] {
         var known: [String: LoRASite] = [:]
         for site in sites { for name in names(site.name) { known[name] = site } }
@@ -269,7 +269,7 @@ public struct LoRAFile: Sendable {
         { name in
             var own = [name]
             if let attention = ["attn1", "attn2"].first(where: { name.contains(".\($0).to_") }) {
-                // to_out is a list of a layer and a dropout; processors know the layer alone.
+                // to_out is a list of a layer and a dropout; processors name the layer alone.
                 let short = name.hasSuffix(".to_out.0") ? String(name.dropLast(2)) : name
                 own += [
                     short, short.replacingOccurrences(of: "\(attention).", with: "\(attention).processor."),
@@ -301,7 +301,7 @@ public struct LoRAFile: Sendable {
     }
 }
 
-/// How a U-Net's blocks are numbered in an original checkpoint, as its layers' names show.
+/// The numbers of a U-Net's blocks in an original checkpoint, derived from its layers' names.
 private struct CheckpointLevels {
     private let perLevel: Int
     private let attends: [Bool]
@@ -318,7 +318,7 @@ private struct CheckpointLevels {
     }
 
     func original(_ name: String) -> String? {
-        // A tensor's name tells where its layer lies.
+        // A tensor's name contains its layer's place.
         let key = CheckpointNames.unetKey(
             "\(name).weight".split(separator: "."), perLevel: perLevel, attends: attends)
         return key.map { String($0.dropLast(".weight".count)) }

@@ -1,9 +1,9 @@
 import Failures
 import Foundation
 
-/// What peft says of an adapter: which scale each layer's factors have.
+/// peft's configuration of an adapter, which gives the scale of each layer's factors.
 ///
-/// It lies in `adapter_config.json` beside `adapter_model.safetensors`, or, as diffusers writes it since 0.35, in the weights file's
+/// It is the file `adapter_config.json` beside `adapter_model.safetensors`. Since 0.35 diffusers writes it into the weights file's
 /// own metadata under `lora_adapter_metadata`, with the network's name before each key.
 ///
 ///     scale = α/r, with `use_rslora` α/√r        α, r: `lora_alpha`, `r`, or the first matching pattern's
@@ -13,7 +13,7 @@ struct PeftConfiguration {
     private let alphaPatterns, rankPatterns: [(pattern: String, value: Double)]
     private let isRankStabilised: Bool
 
-    /// Keys that say how the adapter was made or trained, and change nothing of what its factors mean.
+    /// Keys about the adapter's training, which do not change the meaning of its factors.
     private static let harmless: Set<String> = [
         "auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying",
         "eva_config", "exclude_modules", "inference_mode", "init_lora_weights", "layers_pattern",
@@ -22,12 +22,12 @@ struct PeftConfiguration {
         "target_modules", "task_type", "r", "lora_alpha", "alpha_pattern", "rank_pattern", "use_rslora",
     ]
 
-    /// Ways to begin training that change the model's own weights as well.
+    /// Ways to initialise training that change the model's own weights too.
     private static let changingStarts = ["pissa", "olora", "corda", "loftq", "lora_ga"]
 
     /// - Parameters:
     ///   - config: keys of one network.
-    ///   - text: the JSON that they are from: of two patterns that match, the first one written counts.
+    ///   - text: the JSON with these keys: where two patterns match, the first in this text counts.
     /// - Throws: `model.unsupported` for what is no plain LoRA; `model.config`.
     init(_ config: ConfigFile, text: String) throws(Failure) {
         place = config.path
@@ -68,7 +68,7 @@ struct PeftConfiguration {
         return number
     }
 
-    /// A pattern's table in the order in which it is written.
+    /// A table of patterns in the order of the text.
     private static func patterns(_ config: ConfigFile, _ key: String, _ text: String) throws(Failure) -> [(
         pattern: String, value: Double
     )] {
@@ -88,8 +88,8 @@ struct PeftConfiguration {
 
     /// The scale of a layer's factors.
     ///
-    /// - Parameter rank: that of the factors themselves.
-    /// - Throws: `model.config` where it is another than the configuration says.
+    /// - Parameter rank: the rank of the factors themselves.
+    /// - Throws: `model.config` where the configuration gives another rank.
     func scale(of layer: String, rank: Int) throws(Failure) -> Float {
         let said = try Self.value(layer, rankPatterns, place) ?? self.rank
         guard said == Double(rank) else {
@@ -125,7 +125,7 @@ struct PeftConfiguration {
 /// Where a LoRA file's scales are written, for each network.
 struct LoRAScales {
     let unet, text: PeftConfiguration?
-    /// The place, for people; nil where no file says anything.
+    /// The place, for people; nil where no file gives scales.
     let place: String?
 
     private static let key = "lora_adapter_metadata"

@@ -1,7 +1,7 @@
 import Failures
 import TensorCore
 
-/// LoRA factors while they are trained: `y += scale·up(down(x))` at each site.
+/// LoRA factors during their training: `y += scale·up(down(x))` at each site.
 public struct LoRAAdapters {
     /// Site name → factors, `down (rank, in)` and `up (out, rank)`.
     public let factors: [String: (down: Variable, up: Variable, scale: Float)]
@@ -18,7 +18,7 @@ public struct ReferenceControl: Sendable {
     public init(firstLayer: Int) { self.firstLayer = firstLayer }
 }
 
-/// What attention layers read besides their input.
+/// What attention layers read in addition to their input.
 struct AttentionContext {
     let text: Variable
     let adapters: LoRAAdapters?
@@ -118,7 +118,7 @@ struct AttentionLayer: Sendable {
         out = try w.linear("to_out.0", in: width, out: width)
     }
 
-    /// Where self-attention takes keys and values from. Sampling needs no gradients, so the reference is a constant.
+    /// The source of self-attention's keys and values. Sampling needs no gradients, so the reference is a constant.
     func source(for own: Variable, _ control: ReferenceControl?) -> Variable {
         guard let control, layer >= control.firstLayer else { return own }
         return Variable(own.value.sample(0))
@@ -131,7 +131,7 @@ struct AttentionLayer: Sendable {
         return adapted(out, "to_out.0", attention, context)
     }
 
-    /// W·x + b, with what an adapter adds to W.
+    /// W·x + b, with an adapter's change of W.
     private func adapted(_ base: Linear, _ name: String, _ x: Variable, _ context: AttentionContext)
         -> Variable
     {

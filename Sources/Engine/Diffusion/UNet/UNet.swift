@@ -8,9 +8,9 @@ import TensorCore
 ///     latent (n, h, w, 4) ─ conv_in ─┬─ down 0 ─┬─ down 1 ─ … ─ mid ─ … ─ up 1 ─ up 0' ─ norm·SiLU ─ conv_out ─ ε
 ///                                    └──────────┴── skips, concatenated ───┘
 ///
-/// Its config decides all sizes; sides need not be even: an up block resizes to its skip connection's size.
+/// The config decides all sizes. Sides need not be even: an up block resizes to its skip connection's size.
 public struct UNet: Sendable {
-    /// What a pass gives.
+    /// The outputs of a pass.
     public struct Output {
         /// ε or the velocity, `(n, h, w, 4)`.
         public let noise: Variable
@@ -18,7 +18,7 @@ public struct UNet: Sendable {
         public let blockFeatures: [Variable]
     }
 
-    /// Sides of the latent that the model was made for.
+    /// The latent's side for which the model was trained.
     public let sampleSize: Int
     /// Channels of the latent.
     public let latentChannels: Int
@@ -61,10 +61,10 @@ public struct UNet: Sendable {
     ///
     /// - Parameters:
     ///   - latent: `(n, h, w, 4)`, scaled.
-    ///   - timesteps: one per sample, or one for all.
+    ///   - timesteps: one for each sample, or one for all.
     ///   - text: the prompt's states, `(1 or n, tokens, width)`.
-    ///   - adapters: LoRA factors in training; a trained LoRA is the network's own (`merging`).
-    ///   - control: lets later samples read the first one's keys and values.
+    ///   - adapters: LoRA factors in training. (`merging` adds a trained LoRA to the network itself.)
+    ///   - control: makes later samples read the first sample's keys and values.
     public func callAsFunction(
         _ latent: Variable, timesteps: [Timestep], text: Tensor, adapters: LoRAAdapters? = nil,
         control: ReferenceControl? = nil
@@ -88,7 +88,7 @@ public struct UNet: Sendable {
         return Output(noise: apply(Convolution(convOut), apply(normOut, x)), blockFeatures: features)
     }
 
-    /// A pass with gradients needs its room for what it keeps, not for weights that it has read.
+    /// In a pass with gradients, releases the memory of weights that the block has read: what the pass keeps needs it.
     private func leavingBlock(_ x: Variable) -> Variable {
         x.requiresGradient ? apply(WeightRelease(), x) : x
     }
@@ -111,7 +111,7 @@ public struct UNet: Sendable {
         return merged
     }
 
-    /// All layers that LoRA files may change: those of the transformers, then the residual blocks' and the others.
+    /// All layers that LoRA files may change: those of the transformers, then the residual blocks and the others.
     public var loraLayers: [LoRASite] {
         var found = linearSites
         var copy = self
@@ -121,7 +121,7 @@ public struct UNet: Sendable {
         return found
     }
 
-    /// Linear layers of the transformers, in execution order: those that most LoRA files change.
+    /// Linear layers of the transformers, in execution order. Most LoRA files change these.
     public var linearSites: [LoRASite] {
         var found: [LoRASite] = []
         var copy = self
@@ -164,7 +164,7 @@ struct UNetShape {
         try config.checkClass(
             ["UNet2DConditionModel"], hint: "Use a Stable Diffusion 1.x or 2.x model.")
         try config.check(.unet)
-        // Null is no default for these: the network is made without a middle block, or without norms.
+        // A null here does not mean the default: it means a network without a middle block, or without norms.
         for key in ["mid_block_type", "norm_num_groups"] where config.isNull(key) {
             throw Failure(
                 .badModel, code: "model.unsupported",
@@ -186,7 +186,7 @@ struct UNetShape {
         groups = try config.value("norm_num_groups", default: 32)
         epsilon = try config.value("norm_eps", default: Float(1e-5))
         textWidth = try config.oneCount("cross_attention_dim", default: 1280)
-        // diffusers' misnomer: attention_head_dim is the number of heads
+        // diffusers calls the number of heads `attention_head_dim`.
         heads =
             config.isSet("num_attention_heads")
             ? try config.counts("num_attention_heads", default: [8])
@@ -198,7 +198,7 @@ struct UNetShape {
         upTypes = try config.value(
             "up_block_types",
             default: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"])
-        // Whether the transformers' projections are linear or 1×1 convolutions, the stored shapes say.
+        // The stored shapes show whether the transformers' projections are linear or 1×1 convolutions.
         _ = try config.value("use_linear_projection", default: false)
         flipsSinToCos = try config.value("flip_sin_to_cos", default: true)
         frequencyShift = Double(try config.value("freq_shift", default: 0) as Int)
@@ -218,8 +218,8 @@ struct UNetShape {
     }
 }
 
-/// Sinusoidal position of a timestep, through two linear layers; SiLU, which every residual block applies first, is
-/// included.
+/// Sinusoidal embedding of a timestep, through two linear layers. It includes the SiLU that every residual block would apply
+/// first.
 struct TimeEmbedding: Sendable {
     private var first, second: Linear
     private let width: Int

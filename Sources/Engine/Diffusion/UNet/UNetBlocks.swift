@@ -11,7 +11,7 @@ struct LayerCounter {
     }
 }
 
-/// (resnet ─ transformer)ⁿ ─ downsampling; every result is also a skip connection.
+/// (resnet ─ transformer)ⁿ ─ downsampling. Every result is also a skip connection.
 struct DownBlock: Sendable {
     private let path: String
     private var resnets: [ResnetBlock] = []
@@ -57,7 +57,7 @@ struct DownBlock: Sendable {
         for i in transformers.indices { transformers[i].forEachLinear(body) }
     }
 
-    /// Its layers outside the transformers that a LoRA may change.
+    /// Visits the layers outside the transformers that a LoRA may change.
     mutating func forEachLayer(_ visit: LayerVisitor) {
         for i in resnets.indices { resnets[i].forEachLayer(visit) }
         if var convolution = downsampler {
@@ -91,7 +91,7 @@ struct MidBlock: Sendable {
 
     mutating func forEachLinear(_ body: (String, inout Linear) -> Void) { transformer.forEachLinear(body) }
 
-    /// Its layers outside the transformer that a LoRA may change.
+    /// Visits the layers outside the transformer that a LoRA may change.
     mutating func forEachLayer(_ visit: LayerVisitor) {
         first.forEachLayer(visit)
         second.forEachLayer(visit)
@@ -141,7 +141,7 @@ struct UpBlock: Sendable {
         for i in transformers.indices { transformers[i].forEachLinear(body) }
     }
 
-    /// Its layers outside the transformers that a LoRA may change.
+    /// Visits the layers outside the transformers that a LoRA may change.
     mutating func forEachLayer(_ visit: LayerVisitor) {
         for i in resnets.indices { resnets[i].forEachLayer(visit) }
         upsampler?.forEachLayer(visit)

@@ -7,9 +7,9 @@ import TensorCore
 ///     picture (n, H, W, 3) ─ conv_in ─ down blocks ─ mid ─ norm·SiLU ─ conv_out ─ quant ─ (mean, log variance)
 ///     latent (n, H/f, W/f, 4) ─ post_quant ─ conv_in ─ mid ─ up blocks ─ norm·SiLU ─ conv_out ─ picture
 ///
-/// Widths and depth are the config's; f = 2^(levels − 1).
+/// The config gives widths and depth; f = 2^(levels − 1).
 public struct VAE: Sendable {
-    /// Latents are multiplied by it (`scaling_factor`).
+    /// The factor from the VAE's latents to the U-Net's (`scaling_factor`).
     public let scalingFactor: Float
     /// Pixels per latent cell.
     public let downFactor: Int
@@ -73,7 +73,7 @@ public struct VAE: Sendable {
     }
 }
 
-/// conv_in ─ per level: resnets, downsampling ─ mid ─ norm·SiLU ─ conv_out.
+/// conv_in ─ for each level: resnets, downsampling ─ mid ─ norm·SiLU ─ conv_out.
 private struct VAEEncoder: Sendable {
     private struct Level: Sendable {
         var resnets: [ResnetBlock] = []
@@ -121,9 +121,9 @@ private struct VAEEncoder: Sendable {
     }
 }
 
-/// conv_in ─ mid ─ per level: upsampling (but for the first), resnets ─ norm·SiLU ─ conv_out.
+/// conv_in ─ mid ─ for each level: upsampling (except the first), resnets ─ norm·SiLU ─ conv_out.
 ///
-/// At 512×512 pixels the resnets of a pass with gradients would keep 2 GB, so the large ones make half of it again.
+/// At 512×512 pixels the resnets of a pass with gradients would keep 2 GB, so the large ones compute half of it again.
 private struct VAEDecoder: Sendable {
     private struct Level: Sendable {
         var upsampler: Upsampler?

@@ -1,13 +1,12 @@
 /// Pulls cotangents of some outputs back to some leaves in one walk.
 ///
-/// The walk consumes the recording: what the operations saved is released as it passes, so a second call for the same
-/// outputs finds nothing.
+/// The walk consumes the recording: it releases what each operation saved. A second call for the same outputs gives zeros.
 ///
 /// - Parameters:
-///   - cotangents: outputs and the cotangents given to them, `(b·d0, …)` for an output of shape `(d0, …)`; the same
-///     `b` for all. Outputs may repeat.
-///   - leaves: variables made by `init(trainable:)` (or results on the way).
-/// - Returns: one gradient `(b·d0, …)` per leaf; zeros where nothing flows.
+///   - cotangents: outputs with their cotangents, `(b·d0, …)` for an output of shape `(d0, …)`; the same `b` for all.
+///     Outputs may repeat.
+///   - leaves: variables made by `init(trainable:)`, or intermediate results.
+/// - Returns: one gradient `(b·d0, …)` for each leaf; zeros where no gradient flows.
 public func gradients(
     of cotangents: [(output: Variable, cotangent: Tensor)], withRespectTo leaves: [Variable]
 ) -> [Tensor] {
@@ -18,8 +17,8 @@ public func gradients(
         withRespectTo: leaves)
 }
 
-/// What an output's cotangents are for some members of a batch; for the others they are zero, and where nothing else
-/// comes in no work is done for them.
+/// An output's cotangents for some members of a batch; for the other members they are zero. The walk does no work for
+/// members whose cotangents are all zero.
 public struct Cotangent {
     let output: Variable
     let value: Tensor
@@ -36,7 +35,7 @@ public struct Cotangent {
     }
 }
 
-/// As above, for a batch of `batch` cotangents of which each output is given some.
+/// As above, for a batch of `batch` cotangents; each output has cotangents for some of its members.
 public func gradients(
     of cotangents: [Cotangent], batch: Int, withRespectTo leaves: [Variable]
 ) -> [Tensor] {
@@ -64,7 +63,7 @@ public func gradients(
     }
 }
 
-/// The cotangents that have come to each node so far, of a run of a batch's members, one after the other.
+/// The cotangents that have arrived at each node so far, for a contiguous range of the batch's members.
 private struct Arrivals {
     var values: [ObjectIdentifier: Tensor] = [:]
     private(set) var members: [ObjectIdentifier: Range<Int>] = [:]
@@ -87,7 +86,7 @@ private struct Arrivals {
     }
 }
 
-/// The same cotangents, with zeros for further members.
+/// The same cotangents, padded with zeros for further members.
 private func widened(_ value: Tensor, from members: Range<Int>, to all: Range<Int>) -> Tensor {
     guard members != all else { return value }
     let size = value.count / members.count
@@ -100,7 +99,7 @@ private func widened(_ value: Tensor, from members: Range<Int>, to all: Range<In
     }
 }
 
-/// Everything recorded below some nodes, each before what it was made of.
+/// All nodes below some outputs, each before its inputs.
 private func recordedNodes(reachableFrom outputs: [Node]) -> [Node] {
     var seen: Set<ObjectIdentifier> = []
     var found: [Node] = []

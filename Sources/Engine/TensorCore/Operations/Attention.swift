@@ -5,13 +5,14 @@ internal import CKernels
 ///     forward   P = softmax(q·kᵀ/√d)   y = P·v     q, y (n, tq, heads·d)   k, v (n or 1, tk, heads·d)
 ///     VJP       dv = Pᵀ·dy   dS = P⊙(dy·vᵀ − Σ dy⊙y)/√d   dq = dS·k   dk = dSᵀ·q
 ///
-/// P is never held: tiles of it are made and, in the VJP, made again from the saved log of the softmax's sums. Keys
-/// and values of one sample may serve all samples of the queries (the text; the reference of section 4).
+/// It never stores P: it computes P in tiles, and in the VJP computes the tiles again from the saved log of the softmax's
+/// sums. Keys and values of one sample may serve all samples of the queries (the text; docs/algorithm.md section 4's
+/// reference).
 public struct Attention: Operation {
     let heads: Int
     let isCausal: Bool
 
-    /// - Parameter isCausal: query i sees the keys 0…i only.
+    /// - Parameter isCausal: whether query i reads only the keys 0…i.
     public init(heads: Int, isCausal: Bool = false) {
         self.heads = heads
         self.isCausal = isCausal

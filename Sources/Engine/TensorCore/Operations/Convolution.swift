@@ -8,7 +8,7 @@ internal import CKernels
 public struct Convolution: Operation {
     /// Weights and geometry; shared by all calls.
     public let parameters: ConvolutionParameters
-    /// Added to the bias of each sample, `(n, out)`: the U-Net's time embedding. No gradient flows into it.
+    /// An addition to the bias of each sample, `(n, out)`: the U-Net's time embedding. No gradient flows into it.
     public let sampleBias: Tensor?
 
     /// A convolution of the given weights.
@@ -36,7 +36,7 @@ public struct Convolution: Operation {
         return [convolve(dy, geometry, bias: nil, outputShape: shape)]
     }
 
-    /// Patches that do not overlap are pulled back each by itself: dpatch = dy·W, `(in, kh, kw)`.
+    /// The VJP of patches that do not overlap: for each patch, dpatch = dy·W, `(in, kh, kw)`.
     private func patchwisePullBack(_ dy: Tensor, inputShape: [Int]) -> Tensor {
         let (kh, kw, width) = (parameters.kernel.height, parameters.kernel.width, parameters.channelsIn)
         let flat = parameters.weight.reshaped([parameters.channelsOut, width * kh * kw])
@@ -93,7 +93,7 @@ public struct ConvolutionParameters: Sendable {
 
         /// The same on all sides.
         public static func all(_ n: Int) -> Padding { Padding(top: n, left: n, bottom: n, right: n) }
-        /// Below and to the right only: the VAE's downsampling.
+        /// Only below and to the right: the VAE's downsampling.
         public static let bottomRight = Padding(top: 0, left: 0, bottom: 1, right: 1)
     }
 
@@ -126,7 +126,7 @@ public struct ConvolutionParameters: Sendable {
         return ConvolutionParameters(weight: weight, bias: bias, stride: stride, padding: padding)
     }
 
-    /// Whether the kernel's places neither overlap nor are padded: a vision transformer's patches.
+    /// Whether the kernel's positions do not overlap and have no padding: a vision transformer's patches.
     var isPatchwise: Bool {
         stride > 1 && stride == kernel.height && stride == kernel.width && padding == .all(0)
     }
@@ -153,7 +153,7 @@ public struct ConvolutionParameters: Sendable {
             pad_top: padding.top, pad_left: padding.left, transposed: 0)
     }
 
-    /// The convolution that carries a cotangent of the output to the input.
+    /// The convolution that pulls a cotangent of the output back to the input.
     func inputGradientGeometry(input: [Int], output: [Int]) -> ck_convolution {
         ck_convolution(
             samples: output[0], height: output[1], width: output[2], channels_in: channelsOut,

@@ -1,10 +1,10 @@
-/// The feed-forward part of a transformer block, with fixed weights, a few rows at a time: what lies between its layers is
-/// eight times as wide as its input and never exists as a whole.
+/// The feed-forward part of a transformer block, with fixed weights. It works on a few rows at a time, because the values
+/// between its layers are eight times as wide as its input.
 ///
 ///     forward   y = W₂·(a⊙gelu(g)) + b₂   [a, g] = W₁·x + b₁     x, y (…, width)
-///     VJP       dx = W₁ᵀ·geglu'(W₂ᵀ·dy)   [a, g] made again from x
+///     VJP       dx = W₁ᵀ·geglu'(W₂ᵀ·dy)   [a, g] computed again from x
 public struct FeedForward: Operation {
-    /// The two layers; a LoRA changes them.
+    /// The two layers. A LoRA may change them.
     public var widening, narrowing: Linear
 
     /// - Parameters:
@@ -18,7 +18,7 @@ public struct FeedForward: Operation {
     /// The input.
     public struct Saved { var x: Tensor }
 
-    /// Few enough that inner values stay small beside the network's, enough to be worth packing the weights.
+    /// Few enough for small inner values, many enough to be worth packing the weights.
     private static let rowsAtOnce = 2048
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {

@@ -32,12 +32,12 @@ public struct Linear: Operation {
     }
 }
 
-/// A linear layer with fixed weights and a change of low rank that may be trained: a LoRA.
+/// A linear layer with fixed weights and a trainable change of low rank: a LoRA.
 ///
 ///     forward   y = x·Vᵀ + b,  V = W + s·U·D      x (…, in)   D (rank, in)   U (out, rank)   y (…, out)
 ///     VJP       dx = dy·V    dU = s·dyᵀ·(x·Dᵀ)    dD = s·(dy·U)ᵀ·x
 ///
-/// V is never stored, and x·Dᵀ, a product of few columns, is made only when a gradient asks for it.
+/// It never stores V. It computes x·Dᵀ, a product of few columns, only for a gradient.
 public struct AdaptedLinear: Operation {
     let base: Linear
     let scale: Float
@@ -87,7 +87,7 @@ func product(_ x: Tensor, _ weight: StoredTensor, transposed: Bool, bias: Tensor
     }
 }
 
-/// The same of some rows of `x`, whose results are written from row `start` of `y` on.
+/// The same for some rows of `x`; it writes the results from row `start` of `y` on.
 func product(
     _ x: Tensor, _ rows: Range<Int>, _ weight: StoredTensor, transposed: Bool, bias: Tensor?,
     into y: UnsafeMutableBufferPointer<Float>, at start: Int

@@ -1,4 +1,4 @@
-/// Losses end a computation: each gives its value and its gradient at once.
+// Losses end a computation: each gives its value and its gradient at once.
 
 /// `x·y / (max(‖x‖, 1e-8)·max(‖y‖, 1e-8))` over all values, and its gradients to both.
 public func cosineSimilarity(_ x: Tensor, _ y: Tensor) -> (value: Double, dx: Tensor, dy: Tensor) {

@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// Group normalisation, with SiLU after it when asked: the two always come together in a residual block.
+/// Group normalisation, optionally followed by SiLU, as in every residual block.
 ///
 ///     forward   u = γ·(x − mean)·rstd + β over each group's channels and pixels;   y = u or silu(u)
 ///     VJP       g = dy·silu'(u);   dx = rstd·(γg − mean(γg) − x̂·mean(γg·x̂))
@@ -11,7 +11,7 @@ public struct GroupNorm: Operation {
     let silu: Bool
 
     /// - Parameters:
-    ///   - gamma: `(channels)`, and so is `beta`.
+    ///   - gamma: `(channels)`, like `beta`.
     ///   - silu: whether SiLU follows.
     public init(gamma: Tensor, beta: Tensor, groups: Int, epsilon: Float, silu: Bool = false) {
         precondition(gamma.count % groups == 0, "\(gamma.count) channels in \(groups) groups")
@@ -86,14 +86,14 @@ public struct LayerNorm: Operation {
     let gamma, beta: Tensor
     let epsilon: Float
 
-    /// - Parameter gamma: `(channels)`, and so is `beta`.
+    /// - Parameter gamma: `(channels)`, like `beta`.
     public init(gamma: Tensor, beta: Tensor, epsilon: Float) {
         self.gamma = gamma
         self.beta = beta
         self.epsilon = epsilon
     }
 
-    /// The input and its statistics, one per row.
+    /// The input and its statistics, one for each row.
     public struct Saved { var x, mean, rstd: Tensor }
 
     public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {

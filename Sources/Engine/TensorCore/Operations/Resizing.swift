@@ -5,16 +5,16 @@ internal import CKernels
 ///     forward   y = R_w(R_h(x)), each R a fixed linear map along its axis
 ///     VJP       dx = R_hᵀ(R_wᵀ(dy))
 public struct Resize: Operation {
-    /// How values between (or over) pixels are made.
+    /// How the values between pixels, or over several pixels, come about.
     public enum Method: Sendable {
         /// The nearest source pixel, index ⌊i·in/out⌋.
         case nearest
-        /// Bilinear, `align_corners = false`, no antialiasing, written a + f·(b − a): equal neighbours give exactly
-        /// equal values, which the L1 losses and the tracking's ties rely on.
+        /// Bilinear, `align_corners = false`, no antialiasing, computed as a + f·(b − a): equal neighbours give exactly
+        /// equal values, on which the L1 losses and the tracking's ties rely.
         case bilinear
         /// The mean of bins ⌊i·in/out⌋ … ⌈(i+1)·in/out⌉.
         case area
-        /// CLIP's input: per axis `area` where that axis is not smaller than asked for, else `bilinear`.
+        /// CLIP's input: for each axis `area` where the image is at least as large as the result, else `bilinear`.
         case areaOrBilinear
     }
 
@@ -52,7 +52,7 @@ public struct Resize: Operation {
 /// One axis's linear map: either a mix of two source places, or the mean of a bin.
 private struct AxisMap {
     private let from, to: Int
-    /// Per output: two source places and the second's share; or first and one past the last of a bin.
+    /// For each output: two source places and the second's share; or the first of a bin and the one after its last.
     private let low, high: [Int32]
     private let fraction: [Float]?
 

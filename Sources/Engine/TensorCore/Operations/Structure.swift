@@ -25,14 +25,14 @@ public struct LinearCombination: Operation {
     }
 }
 
-/// A fixed scale and shift per channel of the last dimension; with one of them nil, the other alone.
+/// A fixed scale and shift for each channel of the last dimension. Either may be nil.
 ///
 ///     forward   y = x·scale + shift
 ///     VJP       dx = dy·scale
 public struct ChannelAffine: Operation {
     let scale, shift: Tensor?
 
-    /// - Parameter scale: `(channels)`, and so is `shift`.
+    /// - Parameter scale: `(channels)`, like `shift`.
     public init(scale: Tensor? = nil, shift: Tensor? = nil) {
         precondition(scale != nil || shift != nil, "neither scale nor shift")
         self.scale = scale
@@ -70,7 +70,7 @@ public struct ChannelAffine: Operation {
 public struct AddConstant: Operation {
     let constant: Tensor
 
-    /// - Parameter constant: of the shape of one sample.
+    /// - Parameter constant: a tensor of the shape of one sample.
     public init(_ constant: Tensor) { self.constant = constant }
 
     /// The VJP reads nothing of the forward pass.
@@ -91,7 +91,7 @@ public struct AddConstant: Operation {
     public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] { [needs[0] ? dy : nil] }
 }
 
-/// Another shape for the same values, sample by sample: `(n, h, w, c)` ↔ `(n, h·w, c)`.
+/// Gives each sample another shape with the same values: `(n, h, w, c)` ↔ `(n, h·w, c)`.
 ///
 ///     forward   y = x
 ///     VJP       dx = dy
@@ -159,7 +159,7 @@ public struct Concatenate: Operation {
     }
 }
 
-/// Part of one dimension (not the first).
+/// A range of one dimension (not the first).
 ///
 ///     forward   y = x[…, range, …]
 ///     VJP       dx = dy in the range, 0 elsewhere

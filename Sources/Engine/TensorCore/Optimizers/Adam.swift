@@ -1,11 +1,11 @@
 internal import CKernels
 
-/// Adam, and with a weight decay AdamW: one state per trained tensor, in PyTorch's order of operations.
+/// Adam, or with a weight decay AdamW, in PyTorch's order of operations. Each trained tensor has a state of its own.
 ///
 ///     m ← m + (1−β₁)(g − m)    v ← β₂v + (1−β₂)g²
 ///     x ← x·(1 − lr·decay) − lr/(1−β₁ᵏ) · m / (√v/√(1−β₂ᵏ) + ε)
 public struct Adam: Sendable {
-    /// What all tensors share.
+    /// The parameters of the optimiser.
     public struct Settings: Sendable, Equatable {
         /// Step size.
         public var learningRate: Double
@@ -68,7 +68,7 @@ public struct Adam: Sendable {
 }
 
 extension Tensor {
-    /// A tensor of its own with the same values.
+    /// A copy with memory of its own.
     fileprivate var copied: Tensor {
         Tensor(shape) { to in withUnsafeValues { from in _ = to.update(from: from) } }
     }

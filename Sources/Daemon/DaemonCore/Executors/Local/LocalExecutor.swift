@@ -26,7 +26,6 @@ final class LocalExecutor: Executor {
     init(_ setup: DaemonSetup) {
         command = setup.workerCommand
         stateFolder = setup.stateFolder
-        setenv(Worker.daemonVariable, String(getpid()), 1)
     }
 
     func startNotes() -> [String] {

@@ -21,7 +21,4 @@ public struct WorkerFailure: Record, Equatable {
         else { return nil }
         self = record
     }
-
-    /// The line, without its end.
-    public var line: String { json.line }
 }

@@ -41,17 +41,18 @@ final class WorkerProcess {
         started = .now
         (lastProgress, lastLook) = (started, started)
         var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw FileError("pipe", command[0]) }
+        guard pipe(&ends) == 0 else { throw FileError(.pipe, command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup(PathCoding.cString($0)) }
         words.append(nil)
         defer { for word in words { free(word) } }
-        let child = cl_spawn(command[0], words, "/dev/null", ends[1], 0)
+        let child = cl_spawn(
+            command[0], words, "\(Worker.daemonVariable)=\(getpid())", "/dev/null", ends[1], 0)
         let number = Errno(rawValue: errno)
         close(ends[1])
         guard child > 0 else {
             close(ends[0])
-            throw FileError("posix_spawn", command[0], number)
+            throw FileError(.posixSpawn, command[0], number)
         }
         pid = child
         ChildProcesses.expect(child)
