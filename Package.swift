@@ -155,7 +155,8 @@ let package = Package(
         .testTarget(
             name: "EditJobsTests",
             dependencies: [
-                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
+                "JobFiles",
                 "ModelManagement", "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
             ],
             swiftSettings: strict),
