@@ -34,6 +34,17 @@ def constant(name):
     raise SystemExit(f"train.py has no {name}")
 
 
+def things():
+    """The section [things] of the starter's vocabulary."""
+    section = None
+    with open(os.path.join(ROOT, "Models/starter/vocabulary.txt")) as f:
+        for line in filter(None, map(str.strip, f)):
+            if line.startswith("["):
+                section = line
+            elif section == "[things]" and not line.startswith("#"):
+                yield line
+
+
 def code_points():
     found = {}
     for a in ET.parse(CLDR).getroot().iter("annotation"):
@@ -58,8 +69,7 @@ def main():
     p.add_argument("--out", required=True)
     out = p.parse_args().out
     os.makedirs(out, exist_ok=True)
-    with open(os.path.join(ROOT, "Models/starter/vocabulary.txt")) as f:
-        known = sorted({l.strip() for l in f if l.strip() and not l.startswith("#")} - constant("HELD_OUT"))
+    known = sorted(set(things()) - constant("HELD_OUT"))
     draws = random.Random(19)
     colours = sorted(constant("COLOURS").items())
     points, font = code_points(), ImageFont.truetype(FONT, 109)
