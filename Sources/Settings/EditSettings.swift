@@ -80,6 +80,9 @@ public struct EditSettings: Sendable, Equatable {
     public var textSampling = 0.0
     /// Part of the sampling steps that reference control leaves to a guiding P_e, 0…1 (`text_freedom`; ours).
     public var textFreedom = 0.5
+    /// Part of the latent's cells that a guiding P_e may change while sampling, the ones that it changes most; 1: all
+    /// (`text_area`; ours).
+    public var textArea = 1.0
     /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).

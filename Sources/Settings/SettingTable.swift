@@ -79,6 +79,9 @@ extension Setting {
             "text_freedom", \.textFreedom, .number(0...1),
             "Part of the sampling steps without reference control while the edit prompt guides them."),
         Setting(
+            "text_area", \.textArea, .number(0.01...1),
+            "Part of the latent that the edit prompt may change while sampling: where it changes most."),
+        Setting(
             "region_padding", \.regionPadding, .number(0...4),
             "Part of the edited region's box that is added on every side."),
         Setting(

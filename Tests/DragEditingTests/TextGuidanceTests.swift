@@ -114,7 +114,7 @@ import Testing
     @Test func `the text's gradient keeps its strongest cells, by all steps so far`() {
         var values = [Float](repeating: 0.01, count: 6 * 6 * 2)
         for cell in [14, 15, 20, 21] { values[2 * cell] = 1 }
-        var area = TextArea(4.0 / 36)
+        var area = StrongestCells(4.0 / 36)
         let first = area.limited(Tensor([1, 6, 6, 2], values)).values
         #expect((0..<36).filter { first[2 * $0] != 0 } == [14, 15, 20, 21])
         // Another place must outweigh what was strong before.
@@ -122,7 +122,7 @@ import Testing
         others[0] = 0.5
         let second = area.limited(Tensor([1, 6, 6, 2], others)).values
         #expect((0..<36).filter { second[2 * $0] != 0 } == [14, 15, 20, 21])
-        var whole = TextArea(1)
+        var whole = StrongestCells(1)
         let all = whole.limited(Tensor([1, 6, 6, 2], values)).values
         #expect(all == values)
     }

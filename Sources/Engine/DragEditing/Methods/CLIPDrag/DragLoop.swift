@@ -54,7 +54,7 @@ struct DragLoop {
             constants: ["radii": [radii.supervision, radii.tracking]])
         var z = task.start
         var adam = Adam(adamSettings, shape: z.shape)
-        var area = TextArea(settings.clipArea)
+        var area = StrongestCells(settings.clipArea)
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
@@ -113,7 +113,7 @@ struct DragLoop {
 
     /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
     private func update(
-        _ z: inout Tensor, _ adam: inout Adam, _ area: inout TextArea, _ row: inout EditRecord.Iteration,
+        _ z: inout Tensor, _ adam: inout Adam, _ area: inout StrongestCells, _ row: inout EditRecord.Iteration,
         _ pass: Pass, _ handles: [HandlePoint], _ first: Pass.Snapshot
     ) throws(Failure) {
         var gradients = pass.gradients(
