@@ -95,12 +95,13 @@ public struct ReferenceSampling {
                 reference: found.sample(0), edit: found.sample(1) + Float(settings.textSampling) * change,
                 change: change)
         }
-        let held = pass([reference, plain], [text], control)
-        let guided =
+        // Control counts for a whole batch, so a guided edit without it has a batch of its own.
+        let held =
             isFree
-            ? pass([edit, edit], [text, wish], nil)
-            : pass([reference, edit, edit], [text, text, wish], control)
-        let first = isFree ? 0 : 1
+            ? pass([reference, plain], [text], control)
+            : pass([reference, plain, edit, edit], [text, text, text, wish], control)
+        let guided = isFree ? pass([edit, edit], [text, wish], nil) : held
+        let first = isFree ? 0 : 2
         let change = guided.sample(first + 1) - guided.sample(first)
         return Noise(
             reference: held.sample(0), edit: guided.sample(first) + Float(settings.textSampling) * change,
