@@ -18,6 +18,7 @@
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
+#   make parity-full   two drag steps at 512x512 in Stable Diffusion 1.5's shapes against the PyTorch reference (12 GB, ten minutes or more)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
 #   make test-systemd  test the package under a real systemd in a container (needs root; debootstrap, systemd-nspawn)
@@ -30,11 +31,12 @@
 #   make curves        growth of time and memory with size, drags, threads and iterations; at most ten minutes
 #   make guidance      the small guidance decoder against the exact one (makes a Python environment)
 #   make memory        peak memory of a whole edit at 512x512 (makes a Python environment)
+#   make cost-table    time and memory of edits with Stable Diffusion 1.5 at 512x512, for README.md
 #   make precision     differences between bf16 and f32 on the examples (makes a Python environment)
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -103,6 +105,14 @@ bench: build
 memory: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/memory.py
+
+parity-full: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/parity_full.py --docs docs/measurements/parity-full.md
+
+cost-table: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/cost_table.py --docs README.md
 
 curves forecasts: build
 	python3 scripts/$@.py

@@ -170,8 +170,9 @@ let package = Package(
         .testTarget(
             name: "EditJobsTests",
             dependencies: [
-                "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "JobFiles",
-                "Settings", "SpecParser", "Verdicts",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
+                "JobFiles", "ModelManagement", "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
+                "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -21,7 +21,7 @@ extension ConfigurationKey {
             ConfigurationKey("model", \.model, .text, default: "`starter`", "name or folder"),
             ConfigurationKey(
                 of: "captions", \.captions, .captions, default: "`[clip, template]`",
-                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none"
+                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none. With `network: true` beside `command` the program may open sockets, and runs outside the worker's sandbox ([operations.md](operations.md)). `captions: {use: [clip, template], vocabulary: /FILE}` also names the phrases that CLIP ranks ([models.md](models.md))"
             ),
             ConfigurationKey(
                 "workers", \.workers, .value(.integer(1...64)), "number of edits at the same time"),

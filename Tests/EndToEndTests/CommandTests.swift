@@ -247,6 +247,11 @@ import Testing
         let clip = try caption("[clip, template]")
         #expect(clip?["origin"]?.string == "clip")
         #expect(clip?["caption"]?.string == "penguin")
+        let words = "\(folder.path)/words.txt"
+        try "rabbit\nfrog\n[attributes]\nred\n".write(toFile: words, atomically: true, encoding: .utf8)
+        let other = try caption("{vocabulary: \(words)}")
+        #expect(["rabbit", "frog"].contains(other?["caption"]?.string))
+        #expect(try caption("{vocabulary: \(folder.path)/none}")?["origin"]?.string == "template")
     }
 
     @Test func `a guide that sees a small picture changes the edit, and the trajectory records that`() throws

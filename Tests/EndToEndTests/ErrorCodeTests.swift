@@ -84,6 +84,7 @@ import Testing
         "gallery.busy": "EndToEndTests/GalleryTests.swift",
         "report.trajectory": "EndToEndTests/PreviewAndReportTests.swift",
         "report.other_picture": "EndToEndTests/PreviewAndReportTests.swift",
+        "config.vocabulary": "EditJobsTests/CaptionTests.swift",
         "edit.budget": "DragEditingTests/MemoryAndBudgetTests.swift",
         "edit.settings": "DragEditingTests/EditErrorTests.swift",
         "edit.not_finite": "DragEditingTests/EditErrorTests.swift",

@@ -113,7 +113,9 @@ public struct EditJob {
         var plan = plan
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
-            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath) {
+            ?? CaptionChain(model, options.captions, early: options.earlyCaptions, cache: cache).caption(
+                pixels, path: imagePath
+            ) {
                 plan.notes.append($0)
                 warn($0)
             }
@@ -180,6 +182,12 @@ public struct EditJob {
         return failure
     }
 
+    /// Phrases of the captioner's vocabulary; none where it cannot be read.
+    private var otherTexts: [String] {
+        let vocabulary = try? Vocabulary(configured: options.captions.vocabulary, model: model.folder)
+        return vocabulary??.sample ?? []
+    }
+
     /// - Parameter shown: the finished picture at working size.
     private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult, shown: Tensor)
         -> Judgement
@@ -191,7 +199,7 @@ public struct EditJob {
         }
         let verdict = Judge(model, result, shown: shown, drags: request.drags).verdict(
             seed: request.seed, wish: request.editPrompt,
-            others: [request.sourcePrompt] + (ClipRanking(model)?.sample ?? []))
+            others: [request.sourcePrompt] + otherTexts)
         let distance =
             plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil

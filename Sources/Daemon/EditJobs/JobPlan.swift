@@ -30,8 +30,10 @@ public struct JobOptions: Sendable {
     public var spec = SpecOverrides()
     /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
-    /// Ways to describe a picture.
-    public var captions: [Configuration.Captioner] = [.clip, .template]
+    /// Captioners and their vocabulary.
+    public var captions = Configuration.Captions()
+    /// Answers of captioning programs that ran before the sandbox.
+    public var earlyCaptions = EarlyCaptions()
     /// Limits of pictures.
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
@@ -112,6 +114,7 @@ public struct JobPlan: Sendable {
         output = spec.output.filled(from: options.output)
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
+            + PlanNotes.unknownWords(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
         let picturePath = named == nil && specPath != nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
@@ -144,7 +147,8 @@ public struct JobPlan: Sendable {
         self.region = region
         let features = grid.map { Self.features(region, $0) }
         if let features {
-            notes += method.notes(drags.map { HandlePoint($0, on: features) }, settings)
+            let handles = drags.map { HandlePoint($0, on: features) }
+            notes += PlanNotes.coinciding(handles) + method.notes(handles, settings)
         }
         let steps = method.cost(settings).steps
         notes += DragDoubts(drags).notes(

@@ -326,7 +326,12 @@ struct CheckConfigCommand: ParsableCommand {
         if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
             missing.append(("hook", "\(hook): \(why)"))
         }
-        for case .command(let words) in configuration.captions {
+        if let vocabulary = configuration.captions.vocabulary,
+            access(PathCoding.cString(vocabulary), R_OK) != 0
+        {
+            missing.append(("vocabulary", "\(vocabulary): \(String(cString: strerror(errno)))"))
+        }
+        for case .command(let words, _) in configuration.captions.captioners {
             if let why = whyNotRunnable(words[0], isSocketGood: false) {
                 missing.append(("captioner", "\(words[0]): \(why)"))
             }

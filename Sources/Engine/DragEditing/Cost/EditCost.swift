@@ -34,7 +34,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step, and a fourth with `text_area`.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false
     ) {
@@ -48,7 +48,8 @@ public struct EditCost: Sendable, Equatable {
             .dragging: Stage(
                 fixed: Work(passes: isStretched ? timesteps : 0), steps: drag.steps, step: drag.step),
             // Reference and edit, and the edit under P_e.
-            .sampling: Stage(fixed: Work(passes: (isWishSampled ? 3 : 2) * timesteps)),
+            .sampling: Stage(
+                fixed: Work(passes: (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps)),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
     }

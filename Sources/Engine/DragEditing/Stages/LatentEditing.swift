@@ -16,9 +16,12 @@ struct LatentEditing {
         _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
     ) throws -> EditedLatent {
         let (request, settings) = (scene.request, scene.settings)
+        let guide = request.method.needs(settings).guide ? scene.guide : nil
         var task = DragTask(
             inverted: inverted, timestep: scene.inversion.editedTimestep, text: scene.text,
-            wish: request.method.needs(settings).guide ? scene.guide.map(scene.wish) : nil,
+            wish: guide.map(scene.wish),
+            described: guide.map { $0.embedding(of: request.sourcePrompt) }, picture: scene.working,
+            seed: request.seed,
             hasEditPrompt: request.editPrompt != nil, handles: scene.handles, grid: scene.grid,
             mask: scene.mask.held)
         let total = request.method.cost(settings).steps
