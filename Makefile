@@ -17,6 +17,7 @@
 #   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
+#   make comparison    all methods and ablations on examples/bench into docs/comparison.md; hours, and it goes on where it stopped
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make parity-full   two drag steps at 512x512 in Stable Diffusion 1.5's shapes against the PyTorch reference (12 GB, ten minutes or more)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
@@ -36,7 +37,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table comparison
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -95,6 +96,9 @@ edit-bench: build
 photographs: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
+
+comparison: build
+	python3 scripts/comparison.py --out .results/comparison --docs docs/comparison.md
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 

@@ -131,10 +131,19 @@ let package = Package(
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
+        // Many edits, measured: `clipdragd evaluate`.
+        .target(
+            name: "Evaluation",
+            dependencies: [
+                "DragEditing", "Diffusion", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
+                "JobFiles",
+                "ModelManagement", "Settings", "SpecParser", "TensorCore", "YAMLDocuments",
+            ],
+            path: "Sources/Daemon/Evaluation", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
+                "DaemonCore", "EditJobs", "Evaluation", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
                 "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
                 "DragEditing", "TensorCore", "Imaging", "Verdicts",
@@ -167,6 +176,13 @@ let package = Package(
             path: "Tests/Fuzz/HostileInput", swiftSettings: strict),
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: [
+                "Diffusion", "DurableFiles", "EditJobs", "Evaluation", "Failures",
+                "SpecParser", "TensorCore", "TestSupport",
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "EditJobsTests",
             dependencies: [

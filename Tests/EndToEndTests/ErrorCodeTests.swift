@@ -24,6 +24,13 @@ import Testing
         "spec.unknown_extra": "prompt: a\noutput: {extras: [film]}\n",
         "spec.point_outside": "drags: [{from: [1, 1], to: [5000, 1]}]\n",
         "spec.mask_outside": "prompt: a\nmask: {rect: [5000, 5000, 9, 9]}\n",
+        "spec.drag_kinds": "drags: [{from: [1, 1], to: {circle: [9, 9, 5]}}]\n",
+        "spec.empty_region": "drags: [{from: {rect: [1, 1, 0.2, 0.2]}, to: {circle: [9, 9, 5]}}]\n",
+        "edit.no_drags": "prompt: a\nmethod: fastdrag\n",
+        "edit.no_mask":
+            "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: fastdrag\nsettings: {auto_mask: false}\n",
+        "edit.no_regions": "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: regiondrag\n",
+        "edit.no_text": "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: diffclip\n",
         "spec.handle_on_target": "drags: [{from: [1, 1], to: [1, 1]}]\n",
         "spec.too_many_drags":
             "drags: [\((0...64).map { "{from: [\($0), 1], to: [9, 9]}" }.joined(separator: ", "))]\n",

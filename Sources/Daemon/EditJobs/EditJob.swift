@@ -134,7 +134,7 @@ public struct EditJob {
             if request.lora != nil { known.insert(.fineTuning) }
             forecast = try RememberedPace(
                 of: model, modelIdentity, size: size, plan: plan, cache: cache
-            ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
+            ).pace.forecast(plan.cost(latent: size), budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.

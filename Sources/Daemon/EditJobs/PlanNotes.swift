@@ -91,6 +91,35 @@ enum PlanNotes {
         return notes
     }
 
+    /// Regions of drags that do less than they say.
+    static func dragRegions(
+        _ drags: [Drag], mask: EditMask?, _ method: any DragMethod, _ settings: EditSettings
+    ) -> [String] {
+        let regions = drags.indices.filter { drags[$0].regions != nil }
+        guard !regions.isEmpty else { return [] }
+        var notes: [String] = []
+        if !method.needs(settings).regions {
+            notes.append(
+                "the method `\(method.name)` moves points: of each region of a drag it takes the middle")
+        }
+        if let mask {
+            let cut = regions.filter { i in
+                drags[i].regions.map { pair in
+                    mask.values.indices.contains {
+                        !mask.values[$0] && (pair.from.values[$0] || pair.to.values[$0])
+                    }
+                } ?? false
+            }
+            if !cut.isEmpty {
+                let numbers = cut.map { String($0 + 1) }.joined(separator: ", ")
+                notes.append(
+                    "regions of drag \(numbers) reach out of the mask: what lies outside the mask does not change"
+                )
+            }
+        }
+        return notes
+    }
+
     /// "the handle of drag 2 at (20, 20) lies", or "the handles of drags 1 and 3 lie".
     private static func named(_ indices: [Int], _ drags: [Drag]) -> String? {
         guard let last = indices.last else { return nil }

@@ -26,7 +26,13 @@ struct RegionalEdit {
         keepsSource = plan.settings.keepsSource
         part = region.cropped(picture)
         matte = Matte(behind: picture)
-        drags = plan.drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }
+        drags = plan.drags.map { drag in
+            Drag(
+                from: region.local(drag.handle), to: region.local(drag.target),
+                regions: drag.regions.map {
+                    RegionPair(from: region.cropped($0.from), to: region.cropped($0.to))
+                })
+        }
         mask = plan.mask.map(region.cropped)
     }
 

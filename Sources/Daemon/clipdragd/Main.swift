@@ -30,7 +30,7 @@ struct Clipdragd: ParsableCommand {
             GalleryCommand.self, ReportCommand.self, PauseCommand.self, DrainCommand.self, ResumeCommand.self,
             CheckConfigCommand.self,
             AddInboxCommand.self,
-            ModelsCommand.self, BenchCommand.self,
+            ModelsCommand.self, BenchCommand.self, EvaluateCommand.self,
             EditWorkerCommand.self, GalleryUpdateCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
 

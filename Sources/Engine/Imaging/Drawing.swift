@@ -71,6 +71,24 @@ extension Image {
         }
     }
 
+    /// Draws the rim of a region of `width·height` values: its pixels within a stroke of a pixel outside.
+    public mutating func outline(_ region: [Bool], _ colour: Colour) {
+        let reach = max(1, Int((strokeWidth / 2).rounded()))
+        let (width, height, maximum) = (width, height, maximum)
+        for y in 0..<height {
+            for x in 0..<width where region[y * width + x] {
+                let isRim = (max(0, y - reach)...min(height - 1, y + reach)).contains { row in
+                    (max(0, x - reach)...min(width - 1, x + reach)).contains { !region[row * width + $0] }
+                }
+                guard isRim else { continue }
+                for c in 0..<3 {
+                    samples[3 * (y * width + x) + c] = UInt16((colour[c] * Double(maximum)).rounded())
+                }
+                alpha?[y * width + x] = maximum
+            }
+        }
+    }
+
     /// Lightly greys the pixels outside a mask of `width·height` values.
     public mutating func dim(outside mask: [Bool]) {
         for i in mask.indices where !mask[i] {

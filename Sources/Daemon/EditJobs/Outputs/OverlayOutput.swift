@@ -8,7 +8,12 @@ struct OverlayOutput: ExtraOutput {
     var extra: OutputOptions.Extra { .overlay }
 
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8] {
-        try Self.picture(edit.source, edit.result).pngBytes()
+        var image = edit.source
+        for regions in edit.plan.drags.compactMap(\.regions) {
+            image.outline(regions.from.values, .handle)
+            image.outline(regions.to.values, .target)
+        }
+        return try Self.picture(image, edit.result).pngBytes()
     }
 
     /// The source with the drags drawn on it. It dims what the mask keeps.

@@ -24,11 +24,31 @@ public struct Drag: Sendable, Equatable {
     public var handle: ImagePoint
     /// Where it shall be.
     public var target: ImagePoint
+    /// The regions whose middles `handle` and `target` are; nil for a drag of points.
+    public var regions: RegionPair?
 
     /// A drag from `handle` to `target`.
-    public init(from handle: ImagePoint, to target: ImagePoint) {
+    public init(from handle: ImagePoint, to target: ImagePoint, regions: RegionPair? = nil) {
         self.handle = handle
         self.target = target
+        self.regions = regions
+    }
+}
+
+/// A region whose content is to fill another one.
+public struct RegionPair: Sendable, Equatable {
+    /// Where the content is, and where it shall be; of one size.
+    public var from, to: EditMask
+
+    /// The content of `from` goes to `to`.
+    public init(from: EditMask, to: EditMask) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Both resized by nearest neighbours.
+    public func resized(to size: Size) -> RegionPair {
+        RegionPair(from: from.resized(to: size), to: to.resized(to: size))
     }
 }
 

@@ -23,9 +23,12 @@ struct EditAndSampling {
         let path = try Inverting(identity, scene).run(stages, known: known, memory: memory, trace)
         let inverted = path[path.count - 1]
         let edited = try LatentEditing(identity, scene).run(
-            stages, inverted: inverted, isOutOfTime: budget.dragEnd(), trace)
-        let latents = try Sampling(identity, scene).run(
-            stages, reference: inverted, edit: edited.latent, trace)
+            stages, source: path[0], inverted: inverted, isOutOfTime: budget.dragEnd(), trace)
+        // A method that samples by itself has the picture's own latent as its reconstruction.
+        let latents =
+            try scene.request.method.needs(scene.settings).sampling
+            ? Sampling(identity, scene).run(stages, reference: inverted, edit: edited.latent, trace)
+            : (edit: edited.latent, reference: path[0])
         let sampled = SampledEdit(
             edit: latents.edit, reference: latents.reference, record: edited.record)
         // A budget decides by the clock: another run may give more.

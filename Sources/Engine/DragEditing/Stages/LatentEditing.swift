@@ -13,7 +13,8 @@ struct LatentEditing {
     }
 
     func run(
-        _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
+        _ stages: StageRunner, source: Tensor, inverted: Tensor, isOutOfTime: @escaping () -> Bool,
+        _ trace: Trace
     ) throws -> EditedLatent {
         let (request, settings) = (scene.request, scene.settings)
         let guide = request.method.needs(settings).guide ? scene.guide : nil
@@ -24,7 +25,12 @@ struct LatentEditing {
             seed: request.seed,
             hasEditPrompt: request.editPrompt != nil, handles: scene.handles, grid: scene.grid,
             mask: scene.mask.held)
-        let total = request.method.cost(settings).steps
+        task.prompts = (request.sourcePrompt, request.editPrompt ?? request.sourcePrompt)
+        task.regions = request.drags.map { $0.regions?.resized(to: scene.latentSize) }
+        task.lora = identity.lora
+        task.source = source
+        let longest = request.drags.longest(on: scene.latentSize, of: request.size)
+        let total = request.method.cost(settings, longestDrag: longest).steps
         var stretch: EditRecord.Stretch?
         var edited = try stages.run(.dragging, of: total) { report in
             if settings.stretches(request.drags) {
@@ -32,7 +38,9 @@ struct LatentEditing {
             }
             return try request.method.edit(
                 task, settings, identity.model,
-                MethodRun(trace: trace, isOutOfTime: isOutOfTime, report: report))
+                MethodRun(
+                    trace: trace, isOutOfTime: isOutOfTime, draw: MethodRun.draws(seed: request.seed),
+                    report: report))
         }
         edited.record.stretch = stretch
         trace("latent.dragged", edited.latent)
