@@ -143,7 +143,8 @@ let package = Package(
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "Evaluation", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
+                "DaemonCore", "EditJobs", "Evaluation", "DurableFiles", "Failures", "Galleries", "JSON",
+                "JobFiles",
                 "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
                 "DragEditing", "TensorCore", "Imaging", "Verdicts",

@@ -154,4 +154,3 @@ struct EditCommand: ParsableCommand {
         } catch { throw Failure(error, .badOutput) }
     }
 }
-
