@@ -45,6 +45,9 @@ let package = Package(
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
 
+        // What is said about an edit: the engine's words, and the service's.
+        .target(name: "Verdicts", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -56,7 +59,8 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore"],
+            name: "DragEditing",
+            dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(
@@ -94,7 +98,7 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON", "Verdicts"],
             path: "Sources/Daemon/JobFiles", swiftSettings: strict),
         .target(
             name: "ModelManagement",
@@ -108,8 +112,8 @@ let package = Package(
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "RegionEditing",
-                "ServiceConfiguration", "Settings", "SpecParser", "WebPages", "YAMLDocuments", "DragEditing",
-                "Diffusion", "TensorCore", "Imaging", system,
+                "ServiceConfiguration", "Settings", "SpecParser", "Verdicts", "WebPages", "YAMLDocuments",
+                "DragEditing", "Diffusion", "TensorCore", "Imaging", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
         .target(
@@ -123,7 +127,7 @@ let package = Package(
             name: "DaemonCore",
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+                "ServiceConfiguration", "Settings", "SpecParser", "Verdicts", "YAMLDocuments",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
@@ -133,7 +137,7 @@ let package = Package(
                 "DaemonCore", "EditJobs", "DurableFiles", "Failures", "Galleries", "JSON", "JobFiles",
                 "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
-                "DragEditing", "TensorCore", "Imaging",
+                "DragEditing", "TensorCore", "Imaging", "Verdicts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -166,7 +170,7 @@ let package = Package(
             name: "EditJobsTests",
             dependencies: [
                 "EditJobs", "DragEditing", "DurableFiles", "Failures", "Imaging", "JSON", "JobFiles",
-                "Settings", "SpecParser",
+                "Settings", "SpecParser", "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -199,6 +203,7 @@ let package = Package(
             name: "DragEditingTests",
             dependencies: [
                 "Failures", "DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport",
+                "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -228,7 +233,7 @@ let package = Package(
             name: "DaemonCoreTests",
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
-                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
+                "Settings", "SpecParser", "Verdicts", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

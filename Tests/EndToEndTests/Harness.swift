@@ -161,7 +161,8 @@ final class Place {
             cat "$image" > "$out/result.png" || exit 70
             sum=$(sha256sum < "$out/result.png" | cut -d' ' -f1)
             if grep -q DAMAGED "$spec"; then echo more >> "$out/result.png"; fi
-            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"}}' "$id" "$dup" "$sum" \
+            verdict='{"drag":"moved","text":null,"damage":"slight"}'
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"},"verdict":%s}' "$id" "$dup" "$sum" "$verdict" \
               > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)

@@ -130,6 +130,12 @@ struct ClipRanking {
         self.guide = guide
     }
 
+    /// A few phrases from the whole vocabulary: other texts that a verdict compares an edit prompt with.
+    var sample: [String] {
+        let count = min(30, phrases.count)
+        return (0..<count).map { phrases[$0 * phrases.count / count] }
+    }
+
     /// The best phrase.
     func best(_ image: Tensor) -> String? {
         let wanted = guide.clip.embedding(of: Variable(image)).value

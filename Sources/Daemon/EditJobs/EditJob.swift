@@ -11,6 +11,7 @@ import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// The identity of a job, for its trajectory.
 public struct JobIdentity: Sendable {
@@ -35,7 +36,18 @@ public struct JobIdentity: Sendable {
 /// The results of judging an edit.
 struct Judgement {
     let verdict: Verdict
-    let clipScoreSource, clipScoreResult, meanDistance: Double?
+    let clipScoreSource, clipScoreReconstruction, clipScoreResult, meanDistance: Double?
+}
+
+/// What a job gives.
+public struct JobProducts {
+    /// The files of its result folder.
+    public let files: [ResultFile]
+    /// What the edit did.
+    public let verdict: EditVerdict
+    /// To be called once the files are written. Until then the cache holds the sampled edit: if a late step fails, the next
+    /// run does that step alone.
+    public let settle: () -> Void
 }
 
 /// Makes a job's files from its plan.
@@ -75,7 +87,7 @@ public struct EditJob {
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
         warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
-    ) throws -> [ResultFile] {
+    ) throws -> JobProducts {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
@@ -127,8 +139,8 @@ public struct EditJob {
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
         let judgingBegan = Date()
-        let judgement = judge(plan, request, result)
         let edited = regional.finished(result)
+        let judgement = judge(plan, request, result, shown: regional.seen(edited, like: result.working))
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
         result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
@@ -138,27 +150,28 @@ public struct EditJob {
                 caption: caption, model: model, modelIdentity: modelIdentity, request: request,
                 result: result, forecast: forecast, judgement: judgement))
         try report(EditProgress(stage: .judging, step: 1, total: 1))
-        return files
+        return JobProducts(
+            files: files, verdict: judgement.verdict.answers, settle: { stages?.forgetSampled() })
     }
 
-    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
+    /// - Parameter shown: the finished picture at working size.
+    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult, shown: Tensor)
+        -> Judgement
+    {
         let metrics = Metrics(model)
         let wish = request.editPrompt ?? request.sourcePrompt
-        var scores: (source: Double?, result: Double?, rise: Double?) = (nil, nil, nil)
-        if plan.output.metrics != .none {
-            scores.source = metrics.clipScore(result.working, text: wish)
-            scores.result = metrics.clipScore(result.decoded, text: wish)
-            // Compare with the reconstruction, not with the source: the edit did not cause what reconstruction changes.
-            let before = metrics.clipScore(result.reconstruction, text: wish)
-            scores.rise = scores.result.flatMap { after in before.map { after - $0 } }
+        func score(_ picture: Tensor) -> Double? {
+            plan.output.metrics == .none ? nil : metrics.clipScore(picture, text: wish)
         }
-        let verdict = Judge(model, result).verdict(
-            drags: request.drags, seed: request.seed, clipRise: scores.rise)
+        let verdict = Judge(model, result, shown: shown, drags: request.drags).verdict(
+            seed: request.seed, wish: request.editPrompt,
+            others: [request.sourcePrompt] + (ClipRanking(model)?.sample ?? []))
         let distance =
             plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
         return Judgement(
-            verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
+            verdict: verdict, clipScoreSource: score(result.working),
+            clipScoreReconstruction: score(result.reconstruction), clipScoreResult: score(result.decoded),
             meanDistance: distance)
     }
 }

@@ -49,6 +49,12 @@ struct RegionalEdit {
             : composition.result(replacedBy: result.decoded)
     }
 
+    /// What a viewer sees of the region in a finished picture, at the size of `working`.
+    func seen(_ finished: Image, like working: Tensor) -> Tensor {
+        let pixels = Tensor([1, part.height, part.width, 3], matte.flattened(region.cropped(finished)))
+        return pixels.resizedAntialiased(height: working.shape[1], width: working.shape[2])
+    }
+
     /// The result with its points and its mask in pixels of the whole picture.
     func placed(_ result: EditResult) -> EditResult {
         var placed = result

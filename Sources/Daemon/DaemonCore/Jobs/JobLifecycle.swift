@@ -5,6 +5,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 import SystemPackage
+import Verdicts
 
 /// Publishes the results of claimed jobs, quarantines failures, and retries crashed runs.
 final class JobLifecycle {
@@ -129,9 +130,12 @@ final class JobLifecycle {
                 if isNew { context.metrics.countPublishing(.now - start) }
                 try recordEnd(job, .published(folder))
                 var fields = ["published_as": folder]
+                fields["verdict"] = job.verdict?.words
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
+                let message = isNew ? "published" : "published before the restart"
                 context.log.event(
-                    .published, isNew ? "published" : "published before the restart", job, run: run, fields)
+                    .published, [message, job.verdict?.words].compactMap { $0 }.joined(separator: ": "), job,
+                    run: run, fields)
             }
             scheduler.forget(job)
         } catch {
@@ -180,7 +184,7 @@ final class JobLifecycle {
             try hook.add(EndedJob(job, outcome))
         }
         try history.add(job, outcome)
-        context.metrics.countEnd(outcome)
+        context.metrics.countEnd(outcome, job.verdict)
         showInGallery(job, outcome)
     }
 

@@ -61,7 +61,8 @@ extension EndedJob {
         (id, name, inbox, spec, image) = (job.id, job.name, job.inbox, job.spec, job.image)
         (digest, crashes, finished) = (job.digest, job.crashes, Date().formatted(.iso8601))
         switch outcome {
-        case .published(let name): (state, publishedAs) = (.published, name)
+        case .published(let name):
+            (state, publishedAs, verdict) = (.published, name, job.verdict)
         case .failed(let failure, let folder):
             (state, kind, code, self.folder) = (.failed, failure.kind, failure.code, folder)
         }

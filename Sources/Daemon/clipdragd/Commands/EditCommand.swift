@@ -13,6 +13,7 @@ import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -94,10 +95,11 @@ struct EditCommand: ParsableCommand {
                 cache: trace == nil ? JobCache(places.cache(configuration)) : nil,
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
-            progress.finish()
-            try write(products, recorder, files)
-            let result = "\(out)/\(products.first?.name ?? "")"
-            print(output.json ? EditLine(result: result).oneLine : result)
+            progress.finish(products.verdict)
+            try write(products.files, recorder, files)
+            products.settle()
+            let result = "\(out)/\(products.files.first?.name ?? "")"
+            print(output.json ? EditLine(result: result, verdict: products.verdict).oneLine : result)
         }
     }
 
@@ -140,4 +142,6 @@ private struct EditLine: Record {
     static let schema = "clipdrag-edit/1"
     /// The picture's path.
     let result: String
+    /// What the edit did.
+    let verdict: EditVerdict
 }

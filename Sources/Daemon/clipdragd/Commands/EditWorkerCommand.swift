@@ -72,11 +72,12 @@ struct EditWorkerCommand: ParsableCommand {
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
             announce: { _ in }, warn: OutputOptions.warn, report: { send($0) })
         let files = PosixFileSystem()
-        for product in products {
+        for product in products.files {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
                 throw Failure(error, .badOutput)
             }
         }
+        products.settle()
     }
 
     private func send(_ progress: EditProgress) {

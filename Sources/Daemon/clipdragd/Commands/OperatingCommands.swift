@@ -10,6 +10,7 @@ import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
+import Verdicts
 
 extension PlaceOptions {
     /// What the daemon has written into its state folder.
@@ -84,7 +85,9 @@ struct ListCommand: ParsableCommand {
         let daemon = places.daemon
         for id in daemon.ended {
             guard let job = daemon.record(id) else { continue }
-            show(job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name, job.code)
+            show(
+                job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name,
+                job.verdict?.words ?? job.code)
         }
         for job in daemon.status?.running ?? [] {
             show(job.json, job.id, job.state, job.name)

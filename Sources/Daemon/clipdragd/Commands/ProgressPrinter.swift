@@ -3,6 +3,7 @@ import EditJobs
 import Foundation
 import JSON
 import Processes
+import Verdicts
 
 /// The line of `edit --json` at the beginning of a stage.
 private struct StageLine: Record {
@@ -70,8 +71,11 @@ final class ProgressPrinter {
         }
     }
 
-    /// Ends the bar's line.
-    func finish() { if isTerminal && !json { write("\n") } }
+    /// Ends the bar's line and reports the verdict.
+    func finish(_ verdict: EditVerdict) {
+        guard !json else { return }
+        write("\(isTerminal ? "\n" : "")verdict: \(verdict.words)\n")
+    }
 
     private func write(_ text: String) { StandardStream.errors.write(text) }
 }
