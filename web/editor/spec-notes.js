@@ -2,7 +2,8 @@
 
 function specNotes({ spec, marks }, editor) {
   const { picture, mask } = editor;
-  const notes = [];
+  const setting = (name) => editor.settingText(name);
+  const notes = methodInputNotes(spec, setting);
   for (const [key, name] of [["source", "`prompt.source`"], ["edit", "`prompt.edit`"]]) {
     const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
     if (note) notes.push(note);
@@ -11,14 +12,13 @@ function specNotes({ spec, marks }, editor) {
     const units = new Units(spec, picture);
     const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
     const grid = new FeatureGrid(editor.region, editor.options.model);
-    const setting = (name) => editor.settingText(name);
-    const method = spec.method ?? TABLES.methods[0].name;
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
-      ...methodNotes(drags, grid, method, setting));
+      ...methodNotes(drags, grid, spec, setting));
     const isKnown = mask.isGiven && mask.isKnown;
     const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
     const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
+    const method = spec.method ?? TABLES.methods[0].name;
     notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, method, setting));
     if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
