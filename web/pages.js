@@ -43,14 +43,7 @@ function moment(text) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** The class of a badge for a verdict's answer. */
-function mood(answer) {
-  if (["moved", "yes", "shown", "clean", "none", "whole", "good"].includes(answer)) return "good";
-  if (["unchanged", "no", "failed", "damaged", "bad"].includes(answer)) return "bad";
-  return answer ? "middling" : "";
-}
-
-/** What a verdict's answer is called. */
-function badge(answer, words = answer) {
-  return element("span", { class: `badge ${mood(answer)}` }, words);
+/** What is said, in the colour of an answer: good, middling, bad or none. */
+function badge(answer, words) {
+  return element("span", { class: `badge ${answer ?? ""}` }, words);
 }

@@ -17,10 +17,10 @@ import Testing
     {
         var settings = EditSettings()
         change(&settings)
-        let path = (0..<count).map { "[\(Double($0) / 7),\(Double($0) / 3)]" }.joined(separator: ",")
+        let path = (0..<count).map { ",[\(Double($0) / 7),\(Double($0) / 3)]" }.joined()
         let handle =
-            "{\"from\":[1.04,2],\"to\":[300.06,4],\"final\":[2,3],\"distance\":1.75,\"verdict\":\"partly\","
-            + "\"similarity_before\":0.25,\"similarity_after\":0.5,\"similarity_possible\":0.75,\"path\":[\(path)]}"
+            "{\"from\":[1.04,2],\"to\":[300.06,4],\"final\":[2,3],\"distance\":1.75,\"stretched\":[5,6],\"verdict\":\"partly\",\"part\":0.5,\"mismatch\":0.1,"
+            + "\"similarity_before\":0.25,\"similarity_after\":0.5,\"similarity_possible\":0.75,\"path\":[[1.04,2],[5,6]\(path)]}"
         let handles = Array(repeating: handle, count: drags).joined(separator: ",")
         let distances = Array(repeating: "1.2345678", count: drags).joined(separator: ",")
         let points = Array(repeating: "[1.2,3.4]", count: drags).joined(separator: ",")
@@ -35,10 +35,11 @@ import Testing
             "model":{"name":"starter","precision":"f32","sha256":"aa"},\
             "image":{"width":512,"height":512,"working_width":64,"working_height":64,"sha256":"bb"},\
             "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","method":"clipdrag","seed":42,\
-            "settings":\(JSONValue(encoding: RecordedSettings(settings)).line),"outcome":"max_steps","verdict":"partly",\
+            "settings":\(JSONValue(encoding: RecordedSettings(settings)).line),"outcome":"max_steps","verdict":{"drag":"partly","text":null,"damage":"slight"},"summary":"partly",\
+            "evidence":{"text":null,"damage":{"changed":0.1,"lost":0.1,"new":0.1,"colour":0,"sharpness":1,"outside":0}},"stretch":{"seconds":0.5},\
             "steps":\(count),"handles":[\(handles)],"iterations":[\(iterations)],\
             "change":{"inside":0.5,"outside":0,"noise":0.25},\
-            "metrics":{"clip_score_source":0.25,"clip_score_result":0.5,"mean_distance":null},\
+            "metrics":{"clip_score_source":0.25,"clip_score_reconstruction":0.25,"clip_score_result":0.5,"mean_distance":null},\
             "fine_tuning_losses":[0.5,0.25],"notes":["n"],"files":{"result":"result.png","spec":"spec.yaml"},\
             "sha256":{"result.png":"cc"},"forecast":{"seconds":{"drag":2,"total":2.5},"memory":2000000000}}
             """
@@ -75,6 +76,7 @@ import Testing
         #expect(record.steps.count == 400 && record.steps.first == 0 && record.steps.last == 999)
         #expect(record.stepCount == 1000)
         #expect(record.drags.map(\.path.count) == [400, 400])
+        #expect(record.drags[0].lead.map(\.x) == [5], "where the stretch put it")
         #expect(
             record.series.map(\.title) == ["Distance left", "Motion loss"],
             "a number that was never computed has no curve")
@@ -122,5 +124,30 @@ import Testing
         #expect(pictures.after.utf8.count < 540_000)
         let plain = Image(width: 40, height: 40, samples: [UInt16](repeating: 7, count: 4800))
         #expect(try ReportPictures(source: plain, edited: plain, mask: nil).shown == "")
+    }
+}
+
+@Suite struct ShownVerdictTests {
+    @Test(arguments: [
+        ("{\"drag\":\"moved\",\"text\":null,\"damage\":\"none\"}", "good", "moved"),
+        (
+            "{\"drag\":\"moved\",\"text\":\"visible\",\"damage\":\"severe\"}", "bad",
+            "moved, text visible, damaged"
+        ),
+        (
+            "{\"drag\":\"moved\",\"text\":\"none\",\"damage\":\"slight\"}", "middling",
+            "moved, text not shown, slightly damaged"
+        ),
+        ("{\"drag\":null,\"text\":\"unclear\",\"damage\":\"none\"}", "middling", "text unclear"),
+        ("{\"drag\":\"unchanged\",\"text\":null,\"damage\":\"none\"}", "bad", "unchanged"),
+    ])
+    func `a verdict is one colour and a few words`(_ json: String, _ answer: String, _ words: String) {
+        let record = JSONValue(parsing: Array("{\"verdict\":\(json)}".utf8)) ?? .null
+        let shown = ShownVerdict(of: record)
+        #expect(shown?.answer == answer && shown?.words == words)
+    }
+
+    @Test func `a record of another version has no verdict to show`() {
+        #expect(ShownVerdict(of: .object([("verdict", .string("moved"))])) == nil)
     }
 }

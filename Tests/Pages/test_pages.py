@@ -71,7 +71,8 @@ def job(folder, name, number, **more):
     record = {
         "job": {"id": f"job-{number}", "finished": f"2026-01-{number % 28 + 1:02}T10:00:00Z", "seconds": {"total": number % 300}},
         "model": {"name": "starter"}, "prompt": {"edit": more.get("edit", "a face")},
-        "verdict": ["moved", "partly", "unchanged"][number % 3], "files": {"result": "result.png"},
+        "verdict": {"drag": ["moved", "partly", "unchanged"][number % 3], "text": None, "damage": ["none", "slight", "severe"][number // 3 % 3]},
+        "files": {"result": "result.png"},
     }
     (place / "trajectory.json").write_text(json.dumps(record))
     if more.get("picture"):

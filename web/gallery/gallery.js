@@ -16,7 +16,7 @@ function makeCard(entry) {
       "span", { class: "caption" },
       element(
         "span", { class: "top" }, element("bdi", {}, entry.name),
-        element("span", { class: `badge ${isFailed ? "bad" : mood(entry.answer)}` }, words)),
+        element("span", { class: `badge ${isFailed ? "bad" : entry.answer ?? ""}` }, words)),
       element("span", { class: "when" }, when.filter((part) => part).join(" · ")),
       element("span", { class: "text" }, entry.text)));
   return element("li", { class: `card ${entry.state}` }, link);
@@ -28,7 +28,7 @@ function isWanted(entry, which, words) {
     all: true,
     published: entry.state === "published",
     failed: entry.state === "failed",
-  }[which] ?? (entry.state === "published" && mood(entry.answer) === which);
+  }[which] ?? (entry.state === "published" && entry.answer === which);
   if (!fits) return false;
   if (words.length === 0) return true;
   entry.all ??= [entry.name, entry.text, entry.model, entry.code, entry.words].join("\n").toLowerCase();
@@ -47,7 +47,7 @@ const orders = {
 };
 
 /** Failures first, then what needs a look. */
-function rank(entry) { return entry.state === "failed" ? -1 : verdicts.indexOf(mood(entry.answer)); }
+function rank(entry) { return entry.state === "failed" ? -1 : verdicts.indexOf(entry.answer ?? ""); }
 
 function start() {
   const find = (id) => document.getElementById(id);

@@ -88,7 +88,7 @@ function drawDrag(marks, drag, stroke) {
   const handle = dot(drag.from[0], drag.from[1], 2, "#e61a26");
   marks.append(wish, rim, path, target, handle);
   return (index) => {
-    const points = [drag.from, ...drag.path.slice(0, index)];
+    const points = index === 0 ? [drag.from] : [drag.from, ...drag.lead, ...drag.path.slice(0, index)];
     const text = points.map((point) => point.join(",")).join(" ");
     rim.setAttribute("points", text);
     path.setAttribute("points", text);

@@ -7,7 +7,7 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-Y1GHBFMDB8ib3NAAzVTFcAeYZuB2nJ06VH4Mda30faY=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-7qbhAhGLrF9qVMVyEuEdqDD8QdWbVnmnlii/JIqmXYg=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>Gallery of edits</title>
@@ -264,9 +264,9 @@ main { padding: 1rem 1.2rem 2rem; }
       <select id="which">
         <option value="all">all jobs</option>
         <option value="published">published</option>
-        <option value="good">moved</option>
-        <option value="middling">partly</option>
-        <option value="bad">unchanged or damaged</option>
+        <option value="good">good: done, undamaged</option>
+        <option value="middling">middling: partly, unclear</option>
+        <option value="bad">bad: unchanged, damaged</option>
         <option value="failed">failed</option>
       </select></label>
     <label><span>Order</span>
@@ -330,16 +330,9 @@ function moment(text) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** The class of a badge for a verdict's answer. */
-function mood(answer) {
-  if (["moved", "yes", "shown", "clean", "none", "whole", "good"].includes(answer)) return "good";
-  if (["unchanged", "no", "failed", "damaged", "bad"].includes(answer)) return "bad";
-  return answer ? "middling" : "";
-}
-
-/** What a verdict's answer is called. */
-function badge(answer, words = answer) {
-  return element("span", { class: `badge ${mood(answer)}` }, words);
+/** What is said, in the colour of an answer: good, middling, bad or none. */
+function badge(answer, words) {
+  return element("span", { class: `badge ${answer ?? ""}` }, words);
 }
 </script>
 <script>"use strict";
@@ -510,7 +503,7 @@ function makeCard(entry) {
       "span", { class: "caption" },
       element(
         "span", { class: "top" }, element("bdi", {}, entry.name),
-        element("span", { class: `badge ${isFailed ? "bad" : mood(entry.answer)}` }, words)),
+        element("span", { class: `badge ${isFailed ? "bad" : entry.answer ?? ""}` }, words)),
       element("span", { class: "when" }, when.filter((part) => part).join(" · ")),
       element("span", { class: "text" }, entry.text)));
   return element("li", { class: `card ${entry.state}` }, link);
@@ -522,7 +515,7 @@ function isWanted(entry, which, words) {
     all: true,
     published: entry.state === "published",
     failed: entry.state === "failed",
-  }[which] ?? (entry.state === "published" && mood(entry.answer) === which);
+  }[which] ?? (entry.state === "published" && entry.answer === which);
   if (!fits) return false;
   if (words.length === 0) return true;
   entry.all ??= [entry.name, entry.text, entry.model, entry.code, entry.words].join("\n").toLowerCase();
@@ -541,7 +534,7 @@ const orders = {
 };
 
 /** Failures first, then what needs a look. */
-function rank(entry) { return entry.state === "failed" ? -1 : verdicts.indexOf(mood(entry.answer)); }
+function rank(entry) { return entry.state === "failed" ? -1 : verdicts.indexOf(entry.answer ?? ""); }
 
 function start() {
   const find = (id) => document.getElementById(id);

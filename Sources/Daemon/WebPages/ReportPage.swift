@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-oPx07NK+jA0BTZaNT80OEjigxA0OdN4lQs+K7Yu/7BY='; script-src 'sha256-/9R5xNrXcYElLW6GBvOJwNrn6BKyje06GiOozBH0Owg=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-DiG4YmhNZmCQZN+Cb0C2FwEc5cnvp2HFHGH7FjFKNyQ=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-oPx07NK+jA0BTZaNT80OEjigxA0OdN4lQs+K7Yu/7BY='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Report of an edit</title>
 <link rel="icon" href="data:,">
@@ -432,16 +432,9 @@ function moment(text) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** The class of a badge for a verdict's answer. */
-function mood(answer) {
-  if (["moved", "yes", "shown", "clean", "none", "whole", "good"].includes(answer)) return "good";
-  if (["unchanged", "no", "failed", "damaged", "bad"].includes(answer)) return "bad";
-  return answer ? "middling" : "";
-}
-
-/** What a verdict's answer is called. */
-function badge(answer, words = answer) {
-  return element("span", { class: `badge ${mood(answer)}` }, words);
+/** What is said, in the colour of an answer: good, middling, bad or none. */
+function badge(answer, words) {
+  return element("span", { class: `badge ${answer ?? ""}` }, words);
 }
 </script>
 <script>"use strict";
@@ -602,7 +595,7 @@ function drawDrag(marks, drag, stroke) {
   const handle = dot(drag.from[0], drag.from[1], 2, "#e61a26");
   marks.append(wish, rim, path, target, handle);
   return (index) => {
-    const points = [drag.from, ...drag.path.slice(0, index)];
+    const points = index === 0 ? [drag.from] : [drag.from, ...drag.lead, ...drag.path.slice(0, index)];
     const text = points.map((point) => point.join(",")).join(" ");
     rim.setAttribute("points", text);
     path.setAttribute("points", text);

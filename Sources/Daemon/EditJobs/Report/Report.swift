@@ -4,6 +4,7 @@ import Foundation
 import Imaging
 import JSON
 import Settings
+import Verdicts
 import WebPages
 
 /// report.html: one page about one edit, which needs no other file.
@@ -29,10 +30,12 @@ public struct Report {
         let pictures = try ReportPictures(source: source, edited: edited, mask: mask)
         let words = ReportWords(trajectory)
         let curves = ReportCurves(trajectory)
+        let verdict = ShownVerdict(trajectory.verdict)
         let times = ReportTimes(trajectory)
         record = ReportRecord(
             name: trajectory.job.name, finished: trajectory.job.finished, preset: trajectory.preset,
-            seconds: times.total, model: .init(name: trajectory.model.name), answer: words.answer,
+            seconds: times.total, model: .init(name: trajectory.model.name),
+            answer: .init(answer: verdict.answer, words: verdict.words),
             parts: words.parts, facts: words.facts, origin: Self.origin(trajectory, digests),
             width: trajectory.image.width, height: trajectory.image.height, shown: pictures.shown,
             before: pictures.before, mask: pictures.mask, after: pictures.after, drags: curves.drags,
@@ -137,15 +140,22 @@ extension SettingValue {
 
 /// A trajectory's verdict as lists show it.
 public struct ShownVerdict: Sendable, Equatable {
-    /// The answer, which decides the colour.
+    /// A badge's colour: `good`, `middling` or `bad`.
     public let answer: String
-    /// How people say it.
+    /// The answers for people.
     public let words: String
 
-    /// The verdict of a trajectory's record; nil where it has none.
+    /// The verdict of a trajectory's record; nil where it has none that this version knows.
     public init?(of record: JSONValue) {
-        guard let answer = record["verdict"]?.string else { return nil }
-        self.answer = answer
-        words = Verdict.Answer(rawValue: answer)?.words ?? answer
+        guard let verdict = record["verdict"],
+            let damage = verdict["damage"]?.string.flatMap({ EditVerdict.Damage(rawValue: $0) })
+        else { return nil }
+        self.init(
+            EditVerdict(
+                drag: verdict["drag"]?.string.flatMap { EditVerdict.Movement(rawValue: $0) },
+                text: verdict["text"]?.string.flatMap { EditVerdict.TextAnswer(rawValue: $0) },
+                damage: damage))
     }
+
+    init(_ verdict: EditVerdict) { (answer, words) = (verdict.mood.rawValue, verdict.sentence) }
 }

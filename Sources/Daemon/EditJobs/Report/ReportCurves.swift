@@ -29,9 +29,14 @@ struct ReportCurves {
     /// The drags with their thinned paths, to a tenth of a pixel.
     var drags: [ReportRecord.Drag] {
         trajectory.handles.map { handle in
-            ReportRecord.Drag(
+            // The path begins at the handle point, and with the stretch, before the first iteration.
+            let first = max(0, handle.path.count - trajectory.iterations.count)
+            return ReportRecord.Drag(
                 from: handle.from.rounded, to: handle.to.rounded,
-                path: indices.compactMap { $0 < handle.path.count ? handle.path[$0].rounded : nil })
+                lead: handle.path.prefix(first).dropFirst().map(\.rounded),
+                path: indices.compactMap {
+                    first + $0 < handle.path.count ? handle.path[first + $0].rounded : nil
+                })
         }
     }
 

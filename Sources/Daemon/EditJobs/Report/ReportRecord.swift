@@ -3,7 +3,7 @@ import JSON
 
 /// What report.html shows: its script reads this object, under these names (web/report).
 struct ReportRecord: Encodable, Sendable {
-    /// An answer, and how people say it.
+    /// A badge's colour (`good`, `middling`, `bad` or none), and what it says.
     struct Answer: Encodable, Sendable, Equatable {
         var answer, words: String
     }
@@ -21,10 +21,10 @@ struct ReportRecord: Encodable, Sendable {
         var numbers: [Number]
     }
 
-    /// A drag and its handle point's way, thinned as the steps are.
+    /// A drag and its handle point's way: to where the stretch put it, then after the steps that are shown.
     struct Drag: Encodable, Sendable {
         var from, to: RecordedPoint
-        var path: [RecordedPoint]
+        var lead, path: [RecordedPoint]
     }
 
     /// A number of every step that is shown; nil where it was not computed.

@@ -1,6 +1,7 @@
 import DragEditing
 import Foundation
 import Settings
+import Verdicts
 
 /// The verdict in words, with its numbers.
 struct ReportWords {
@@ -11,13 +12,10 @@ struct ReportWords {
 
     init(_ trajectory: Trajectory) { self.trajectory = trajectory }
 
-    /// The answer to whether the edit did what was asked.
-    var answer: ReportRecord.Answer {
-        ReportRecord.Answer(answer: trajectory.verdict.rawValue, words: trajectory.verdict.words)
-    }
+    /// The verdict, part by part: the drags, the text, damage.
+    var parts: [ReportRecord.Part] { drags + [text, damage].compactMap { $0 } }
 
-    /// The verdict, part by part.
-    var parts: [ReportRecord.Part] { drags + [text, rest].compactMap { $0 } }
+    // MARK: - Drags
 
     private var drags: [ReportRecord.Part] {
         let handles = trajectory.handles
@@ -41,11 +39,18 @@ struct ReportWords {
         }
         return ReportRecord.Part(
             title: "Drag \(index + 1): \(point(handle.from)) → \(point(handle.to))",
-            answer: handle.verdict.rawValue, words: handle.verdict.words, sentence: handle.verdict.sentence,
+            answer: handle.verdict.mood.rawValue, words: handle.verdict.words,
+            sentence: handle.verdict.sentence,
             numbers: [
                 number(
+                    "part", handle.part,
+                    "Where the pixels of the handle are found now: 0 at the handle, 1 at the target."),
+                number(
+                    "mismatch", handle.mismatch,
+                    "How much these pixels differ from those of the source: 0 is not at all."),
+                number(
                     "similarity after", handle.similarityAfter,
-                    "How much the target now looks like what was at the handle: 1 is equal, 0 is unrelated."),
+                    "How much the target now looks to the model like what was at the handle: 1 is equal."),
                 number(
                     "similarity before", handle.similarityBefore,
                     "The same without the edit. The edit must raise it."),
@@ -58,43 +63,62 @@ struct ReportWords {
             ])
     }
 
+    // MARK: - Text and damage
+
     private var text: ReportRecord.Part? {
-        let metrics = trajectory.metrics
-        guard let after = metrics.clipScoreResult else { return nil }
-        let rise = metrics.clipScoreSource.map { after - $0 }
+        guard let answer = trajectory.verdict.text else { return nil }
+        let title = "The text “\(trajectory.prompt.edit)”"
+        guard let text = trajectory.evidence.text else {
+            return ReportRecord.Part(
+                title: title, answer: answer.mood.rawValue, words: answer.words,
+                sentence: "The model has no CLIP that could tell.", numbers: [])
+        }
         return ReportRecord.Part(
-            title: "The text", answer: "", words: "“\(trajectory.prompt.edit)”",
-            sentence: rise.map {
-                $0 > 0
-                    ? "CLIP finds that the result fits the text better than the source does."
-                    : "CLIP finds that the result fits the text no better than the source does."
-            } ?? "",
+            title: title, answer: answer.mood.rawValue, words: answer.words, sentence: answer.sentence,
             numbers: [
                 .init(
-                    name: "CLIP score of the result", value: after,
-                    meaning: "How well the result fits the edit prompt, by CLIP: higher fits better."),
+                    name: "standing, from \(short(text.standingSource))", value: text.standingResult,
+                    meaning: "How far the text's score lies above those of other texts, in their deviations."),
                 .init(
-                    name: "CLIP score of the source", value: metrics.clipScoreSource,
-                    meaning: "The same for the source."),
+                    name: "lead, from \(short(text.leadSource))", value: text.leadResult,
+                    meaning: "How far it lies above the score of the source prompt."),
+                .init(
+                    name: "place among \(text.texts) texts, from \(text.rankSource)",
+                    value: Double(text.rankResult), meaning: "1: no other text fits the result better."),
+                .init(
+                    name: "views that fit better", value: text.viewsRisen,
+                    meaning:
+                        "Part of the views of the picture in which the text fits better than in the source."
+                ),
             ])
     }
 
-    private var rest: ReportRecord.Part? {
-        let change = trajectory.change
+    private var damage: ReportRecord.Part {
+        let (answer, damage) = (trajectory.verdict.damage, trajectory.evidence.damage)
         return ReportRecord.Part(
-            title: "What changed where", answer: "", words: percent(change.inside),
-            sentence: "The mean change of the picture in the edited part, of the whole range of brightness.",
+            title: "Damage", answer: answer.mood.rawValue, words: answer.words, sentence: answer.sentence,
             numbers: [
                 .init(
-                    name: "change outside", value: change.outside,
-                    meaning:
-                        "The same outside the edited part, at the model's size: the result takes the source's pixels there."
-                ),
+                    name: "changed", value: damage.changed, meaning: "Part of the picture that changed."),
                 .init(
-                    name: "noise", value: change.noise,
-                    meaning: "What reconstructing the picture changes by itself, without an edit."),
+                    name: "lost", value: damage.lost,
+                    meaning: "Part of the changed content that is nowhere near any more."),
+                .init(
+                    name: "new", value: damage.new,
+                    meaning: "Part of the changed content that was nowhere near before."),
+                .init(
+                    name: "colour", value: damage.colour,
+                    meaning: "How far the colours of the same content went."),
+                .init(
+                    name: "sharpness", value: damage.sharpness,
+                    meaning: "Fine detail where something changed: 1 is as much as in the source."),
+                .init(
+                    name: "outside", value: damage.outside,
+                    meaning: "Mean change outside what may change."),
             ])
     }
+
+    // MARK: - Facts
 
     /// Facts about the edit, by name.
     var facts: [[String]] {
@@ -106,7 +130,7 @@ struct ReportWords {
             ["Method", "\(trajectory.method), seed \(trajectory.seed)"],
         ]
         if let distance = trajectory.metrics.meanDistance {
-            facts.append(["Mean distance", plainNumber((100 * distance).rounded() / 100)])
+            facts.append(["Mean distance", short(distance)])
         }
         if let earlier = trajectory.duplicateOf { facts.append(["Repeats", earlier]) }
         return facts
@@ -116,25 +140,97 @@ struct ReportWords {
         "(\(plainNumber((10 * point.x).rounded() / 10)), \(plainNumber((10 * point.y).rounded() / 10)))"
     }
 
-    private func percent(_ part: Double) -> String { "\(plainNumber((1000 * part).rounded() / 10)) %" }
+    private func short(_ value: Double) -> String { plainNumber((100 * value).rounded() / 100) }
 }
 
-extension Verdict.Answer {
-    /// The answer in a few words.
-    var words: String {
-        switch self {
-        case .moved: "moved"
-        case .partly: "partly moved"
-        case .unchanged: "unchanged"
+/// How an answer looks: a badge's colour.
+enum Mood: String, Sendable { case good, middling, bad }
+
+extension EditVerdict {
+    /// The worst of what the answers say: severe damage outweighs a drag that moved.
+    var mood: Mood {
+        var first = drag?.mood ?? text?.mood ?? .middling
+        if first == .good && text == TextAnswer.none { first = .middling }
+        switch damage {
+        case .severe: return .bad
+        case .slight: return first == .good ? .middling : first
+        case .none: return first
         }
     }
+
+    /// The answers for people: `moved, text unclear, slightly damaged`.
+    var sentence: String {
+        [drag?.words, text.map { "text \($0.words)" }, damage == .none ? nil : damage.words].compactMap { $0 }
+            .joined(separator: ", ")
+    }
+}
+
+extension EditVerdict.Movement {
+    var mood: Mood {
+        switch self {
+        case .moved: .good
+        case .partly: .middling
+        case .unchanged: .bad
+        }
+    }
+
+    /// The answer in a few words.
+    var words: String { self == .partly ? "partly moved" : rawValue }
 
     /// What the answer says of a drag.
     var sentence: String {
         switch self {
         case .moved: "What was at the handle is at the target now."
-        case .partly: "The target looks more like what was at the handle, but not like all of it."
-        case .unchanged: "The target looks as it did without the edit."
+        case .partly: "What was at the handle went a part of the way, or not all of it."
+        case .unchanged: "What was at the handle is still there."
+        }
+    }
+}
+
+extension EditVerdict.TextAnswer {
+    var mood: Mood {
+        switch self {
+        case .visible: .good
+        case .unclear: .middling
+        case .none: .bad
+        }
+    }
+
+    var words: String { self == .none ? "not shown" : rawValue }
+
+    /// What the answer says of the picture.
+    var sentence: String {
+        switch self {
+        case .visible: "The picture shows the text: no other text fits it better."
+        case .unclear: "The picture may show the text: CLIP is not sure."
+        case .none: "The picture does not show the text."
+        }
+    }
+}
+
+extension EditVerdict.Damage {
+    var mood: Mood {
+        switch self {
+        case .none: .good
+        case .slight: .middling
+        case .severe: .bad
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .none: "undamaged"
+        case .slight: "slightly damaged"
+        case .severe: "damaged"
+        }
+    }
+
+    /// What the answer says of the picture.
+    var sentence: String {
+        switch self {
+        case .none: "Content is whole, its colours and its detail are those of the source."
+        case .slight: "A little of the content, the colours or the detail is lost."
+        case .severe: "Content, colours or detail are lost."
         }
     }
 }
