@@ -5,6 +5,7 @@ import Failures
 import Foundation
 import Imaging
 import RegionEditing
+import ServiceConfiguration
 import JobFiles
 import JSON
 import ModelManagement
@@ -185,7 +186,7 @@ public struct EditJob {
     /// Phrases of the captioner's vocabulary; none where it cannot be read.
     private var otherTexts: [String] {
         let vocabulary = try? Vocabulary(configured: options.captions.vocabulary, model: model.folder)
-        return vocabulary??.sample ?? []
+        return vocabulary?.sample ?? []
     }
 
     /// - Parameter shown: the finished picture at working size.
