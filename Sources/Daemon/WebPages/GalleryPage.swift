@@ -7,7 +7,7 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-7qbhAhGLrF9qVMVyEuEdqDD8QdWbVnmnlii/JIqmXYg=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-7qbhAhGLrF9qVMVyEuEdqDD8QdWbVnmnlii/JIqmXYg=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>Gallery of edits</title>
@@ -169,6 +169,9 @@ pre { font-family: var(--mono); font-size: 12.5px; }
   border-radius: 999px;
   font-weight: 600;
   font-size: 0.87rem;
+  max-width: 100%;
+  overflow: hidden;
+  text-overflow: ellipsis;
   white-space: nowrap;
   color: var(--muted);
   background: var(--sunken);

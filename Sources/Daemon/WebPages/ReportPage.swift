@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-BcHCi2GBxeaAj6dkCUGiRCRXTHyRdknMxbhs5F2ummE=' 'sha256-oPx07NK+jA0BTZaNT80OEjigxA0OdN4lQs+K7Yu/7BY='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-jvhorXRxXuKh5UfqNlWklF4mCJMJUhc1Z6aTEZRPU8U='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Report of an edit</title>
 <link rel="icon" href="data:,">
@@ -168,6 +168,9 @@ pre { font-family: var(--mono); font-size: 12.5px; }
   border-radius: 999px;
   font-weight: 600;
   font-size: 0.87rem;
+  max-width: 100%;
+  overflow: hidden;
+  text-overflow: ellipsis;
   white-space: nowrap;
   color: var(--muted);
   background: var(--sunken);
@@ -257,6 +260,7 @@ h2 { margin-bottom: 0.6rem; }
 
 .part + .part { border-top: 1px solid var(--line); margin-top: 0.8rem; padding-top: 0.8rem; }
 .part .row { justify-content: space-between; }
+.part h3 { min-width: 0; overflow-wrap: anywhere; }
 .numbers { list-style: none; margin: 0.5rem 0 0; padding: 0; display: grid; gap: 0.35rem; }
 .numbers li { display: grid; grid-template-columns: 4.6rem minmax(0, 1fr); gap: 0.6rem; }
 .numbers b { font-variant-numeric: tabular-nums; text-align: right; }
