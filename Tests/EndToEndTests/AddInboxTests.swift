@@ -30,7 +30,7 @@ import Testing
         #expect(dropIn == "\(systemd.units)/test.service.d/inbox-\(stem(lastComponent(piece))).conf")
         #expect(
             try systemd.text(dropIn).contains(
-                "\nReadWritePaths=\"\(place.folder.path)/made/my \\\"edits\\\": 50%%\"\n"))
+                "\nReadWritePaths=\"-\(place.folder.path)/made/my \\\"edits\\\": 50%%\"\n"))
         let mode = try FileManager.default.attributesOfItem(atPath: folder)[.posixPermissions] as? Int
         #expect(mode == 0o3770)
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
@@ -61,7 +61,7 @@ import Testing
         let answer = try #require(JSONValue(parsing: Array(run.output.utf8)), "\(run.errors)")
         #expect(answer["inbox"]?.string == "/home/clipdragd-test/in")
         let text = try systemd.text(try #require(answer["drop_in"]?.string))
-        #expect(text.contains("ProtectHome=tmpfs\nBindPaths=\"/home/clipdragd-test/in\"\n"))
+        #expect(text.contains("ProtectHome=tmpfs\nBindPaths=\"-/home/clipdragd-test/in\"\n"))
     }
 
     @Test func `add-inbox undoes its changes if the service does not watch the inbox`() throws {

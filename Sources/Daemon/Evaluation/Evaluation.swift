@@ -186,7 +186,7 @@ public struct Evaluation {
     private func plan(_ run: EvaluationRun) throws(Failure) -> JobPlan {
         var options = self.options.job
         options.methodOverride = run.method
-        options.seed = run.seed
+        options.spec.seed = run.seed
         if let steps = run.steps {
             options.overrides.append(
                 SettingAssignment(name: "max_steps", value: .integer(steps), mark: .start))
