@@ -23,6 +23,8 @@ public struct EditSettings: Sendable, Equatable {
     public enum MaskTerm: String, SettingWord { case latent, previous }
     /// CLIP's input in [0,1], or (x+1)/2 of it.
     public enum ClipRange: String, SettingWord { case unit, shifted }
+    /// What L_g compares: the picture with P_e (eq. 4), or the way from the source with the way from P_o to P_e (eq. 3).
+    public enum ClipLoss: String, SettingWord { case global, direction }
     /// CLIP's picture during guidance: the whole decoded picture, or one decoded at about CLIP's own size.
     public enum GuidanceDecoder: String, SettingWord { case full, small }
 
@@ -94,6 +96,12 @@ public struct EditSettings: Sendable, Equatable {
     public var clipRange = ClipRange.unit
     /// Index into [mid, up0, up1, …]; −1 or beyond: the last (`feature_block`).
     public var featureBlock = 3
+    /// See `ClipLoss` (`clip_loss`).
+    public var clipLoss = ClipLoss.global
+    /// Views of the picture that CLIP sees in a step; 1: the whole picture (`clip_views`; ours).
+    public var clipViews = 1
+    /// Part of the latent's cells in which the text's gradient acts, the strongest ones; 1: all (`clip_area`; ours).
+    public var clipArea = 1.0
     /// First sampling step under reference control (`start_step`).
     public var controlStartStep = 0
     /// First self-attention layer under reference control; −1: the last 3/8 (`start_layer`).
@@ -127,6 +135,9 @@ public struct EditSettings: Sendable, Equatable {
     public var textSampling = 0.0
     /// Part of the sampling steps that reference control leaves to a guiding P_e, 0…1 (`text_freedom`; ours).
     public var textFreedom = 0.5
+    /// Part of the latent's cells that a guiding P_e may change while sampling, the ones that it changes most; 1: all
+    /// (`text_area`; ours).
+    public var textArea = 1.0
     /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).

@@ -64,6 +64,17 @@ extension Setting {
             "clip_range", \.clipRange,
             "Range of CLIP's input: [0, 1] (unit), or the same after (x + 1)/2 (shifted)."),
         Setting(
+            "clip_loss", \.clipLoss,
+            "What the CLIP loss compares: the picture with the edit prompt (global), or the change of the picture with the change of the prompt (direction)."
+        ),
+        Setting(
+            "clip_views", \.clipViews, .integer(1...64),
+            "Number of views that CLIP sees in each drag step: the whole picture, and crops of it by the seed."
+        ),
+        Setting(
+            "clip_area", \.clipArea, .number(0.01...1),
+            "Part of the latent in which the text gradient acts: where it is strongest."),
+        Setting(
             "feature_block", \.featureBlock, .integer(-1...64),
             "U-Net block whose features the drag compares: 0 is the middle block, -1 the last."),
         Setting(
@@ -88,6 +99,9 @@ extension Setting {
             "text_freedom", \.textFreedom, .number(0...1),
             "Part of the sampling steps without reference control while the edit prompt guides them."),
         Setting(
+            "text_area", \.textArea, .number(0.01...1),
+            "Part of the latent that the edit prompt may change while sampling: where it changes most."),
+        Setting(
             "region_padding", \.regionPadding, .number(0...4),
             "Part of the edited region's box that is added on every side."),
         Setting(
@@ -95,7 +109,8 @@ extension Setting {
             "Whether the result keeps the source's own pixels where the edit changes nothing."),
         Setting(
             "patience", \.patience, .integer(1...10000),
-            "Number of drag steps without progress that ends the drag; null never ends it."),
+            "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."
+        ),
         Setting(
             "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),
         Setting(

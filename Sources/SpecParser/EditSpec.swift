@@ -91,6 +91,9 @@ public struct EditSpec: Sendable, Equatable {
     /// An empty spec.
     public init() {}
 
+    /// Whether there is anything to edit.
+    var hasWork: Bool { !drags.isEmpty || editPrompt != nil }
+
     /// Files that the spec names, each with its place.
     public var references: [Located<String>] {
         (image.map { [$0] } ?? [])

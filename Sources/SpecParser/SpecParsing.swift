@@ -8,15 +8,24 @@ public struct ParsedSpec: Sendable {
     /// The spec.
     public var spec: EditSpec
     let source: SourceText
+    /// The drags of a command line, one a line, if they take the place of the spec's.
+    let drags: SourceText?
 
-    init(spec: EditSpec, source: SourceText) {
+    init(spec: EditSpec, source: SourceText, drags: SourceText? = nil) {
         self.spec = spec
         self.source = source
+        self.drags = drags
     }
 
     /// An error at a place of this spec.
     public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
+    }
+
+    /// An error at a place of a drag, which a command line may have given.
+    public func dragError(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure
+    {
+        (drags ?? source).error(code, message, at: mark, do: hint)
     }
 }
 
@@ -25,20 +34,25 @@ public struct ParsedSpec: Sendable {
 /// - Parameters:
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
-/// - Throws: the first mistake.
-public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
+///   - overrides: what the command line says instead.
+/// - Throws: the first thing that is wrong.
+public func parseSpec(_ bytes: [UInt8], file: String, _ overrides: SpecOverrides = SpecOverrides())
+    throws(Failure) -> ParsedSpec
+{
     let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
             do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
-    let spec = try SpecDecoder(decoder: DocumentDecoder(source: source)).spec(root)
-    return ParsedSpec(spec: spec, source: source)
+    let decoder = SpecDecoder(decoder: DocumentDecoder(source: source), hasWork: overrides.hasWork)
+    return try overrides.applied(to: ParsedSpec(spec: try decoder.spec(root), source: source))
 }
 
 private struct SpecDecoder {
     let decoder: DocumentDecoder
+    /// Whether a command line gives drags or a prompt.
+    let hasWork: Bool
 
     static let keys = [
         "image", "prompt", "drags", "mask", "region", "units", "preset", "method", "seed", "priority",
@@ -88,7 +102,7 @@ private struct SpecDecoder {
             spec.settings = try decoder.settings(node, "`settings`")
         }
         if let node = entries["output"]?.value, !node.isNull { spec.output = try decoder.output(node) }
-        guard !spec.drags.isEmpty || spec.editPrompt != nil else {
+        guard spec.hasWork || hasWork else {
             throw decoder.error(
                 "spec.nothing_to_do", "there are neither drags nor an edit prompt",
                 at: entries["drags"]?.keyMark ?? root.mark,

@@ -15,7 +15,7 @@ extension ParsedSpec {
                 drag.regions == nil ? ["`from`", "`to`"] : ["the middle of `from`", "the middle of `to`"]
             for (point, name) in zip([drag.from, drag.to], names) where spec.units == .pixels {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
-                    throw error(
+                    throw dragError(
                         "spec.point_outside",
                         "\(name) is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
                         at: point.mark,

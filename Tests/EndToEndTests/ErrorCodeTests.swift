@@ -70,6 +70,9 @@ import Testing
         "worker.stalled": "EndToEndTests/SupervisionTests.swift",
         "worker.damaged_result": "EndToEndTests/SupervisionTests.swift",
         "inbox.refused": "EndToEndTests/AddInboxTests.swift",
+        "job.ambiguous": "EndToEndTests/QueueCommandTests.swift",
+        "inbox.missing": "EndToEndTests/InboxStartTests.swift",
+        "proc.missing": "EndToEndTests/InboxStartTests.swift",
         "job.state": "EndToEndTests/OperatingTests.swift",
         "state.locked": "EndToEndTests/OperatingTests.swift",
         "command.usage": "EndToEndTests/OperatingTests.swift",
@@ -85,6 +88,10 @@ import Testing
         "model.manifest": "EndToEndTests/ModelFetchTests.swift",
         "model.shape": "DiffusionTests/LoadingErrorTests.swift",
         "model.unsupported": "DiffusionTests/LoadingErrorTests.swift",
+        "gallery.busy": "EndToEndTests/GalleryTests.swift",
+        "report.trajectory": "EndToEndTests/PreviewAndReportTests.swift",
+        "report.other_picture": "EndToEndTests/PreviewAndReportTests.swift",
+        "config.vocabulary": "EditJobsTests/CaptionTests.swift",
         "edit.budget": "DragEditingTests/MemoryAndBudgetTests.swift",
         "edit.settings": "DragEditingTests/EditErrorTests.swift",
         "edit.not_finite": "DragEditingTests/EditErrorTests.swift",
@@ -138,7 +145,8 @@ import Testing
         let documented = try String(
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
-            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command)\.[a-z_]+)`/
+            of:
+                /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|gallery|report)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)

@@ -62,9 +62,9 @@ class Template:
         self.features = share * patch(feat, self.place, self.radius).detach() + (1 - share) * self.features
 
 
-def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None, keep=None):
+def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None, keep=None, source=None, described=None):
     radius = s.radii(grid)[0]
-    loop, t = O.Updates(models, emb, clip_target, grid, s, mask, keep), O.drag_timestep(models, s)
+    loop, t = O.Updates(models, emb, clip_target, grid, s, mask, keep, source, described), O.drag_timestep(models, s)
     z = z_start.detach().clone().requires_grad_(True)
     adam = loop.adam(z)
     now = loop.forward(z, t)

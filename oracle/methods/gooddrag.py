@@ -9,9 +9,9 @@ PUBLISHED = dict(fusion="drag", inversion_strength=0.75, max_steps=210, gooddrag
                  mask_term="previous", mask_weight=0.1, lora=dict(steps=70, batch=4))
 
 
-def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None, keep=None):
+def drag(models, z_start, emb, clip_target, handles, targets, grid, s, mask=None, keep=None, source=None, described=None):
     r1, r2 = s.radii(grid)
-    loop = O.Updates(models, emb, clip_target, grid, s, mask, keep)
+    loop = O.Updates(models, emb, clip_target, grid, s, mask, keep, source, described)
     starts, handles = list(handles), list(handles)
     reference, edit = z_start, z_start.detach().clone()
     trace, outcome, still, denoised = [], None, 0, 0

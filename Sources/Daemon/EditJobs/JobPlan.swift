@@ -24,14 +24,16 @@ public struct JobOptions: Sendable {
     public var method = MethodRow.standard
     /// The command line's drag method. It overrides the spec's.
     public var methodOverride: String?
-    /// The command line's seed. It overrides the spec's.
-    public var seed: UInt64?
     /// Defaults for `output` of specs.
     public var output = OutputOptions()
-    /// The command line's settings. They override the spec's.
+    /// What the command line says instead of the spec.
+    public var spec = SpecOverrides()
+    /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
-    /// Ways to describe a picture.
-    public var captions: [Configuration.Captioner] = [.clip, .template]
+    /// Captioners and their vocabulary.
+    public var captions = Configuration.Captions()
+    /// Answers of captioning programs that ran before the sandbox.
+    public var earlyCaptions = EarlyCaptions()
     /// Limits of pictures.
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
@@ -82,17 +84,20 @@ public struct JobPlan: Sendable {
     /// Reads a job's files and checks everything.
     ///
     /// - Parameters:
-    ///   - spec: the spec's path, and its name for messages.
-    ///   - image: the picture's path; nil: the picture that the spec names, or the one with its stem.
+    ///   - spec: the spec's path, and the name to show for it; nil: the command line alone says what to do.
+    ///   - image: the picture's path; nil: the one that the spec names, or the one of its stem.
     ///   - isImageNeeded: whether a missing picture is an error.
     ///   - recommended: the model's own values.
     public init(
-        spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
+        spec specPath: String?, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(Failure) {
-        var parsed = try parseSpec(try Self.read(path), file: name ?? path)
-        if let seed = options.seed { parsed.spec.seed = seed }
-        self.parsed = parsed
+        // A spec of the command line alone names no files: it has no folder.
+        let path = specPath ?? ""
+        parsed =
+            specPath == nil
+            ? try options.spec.spec()
+            : try parseSpec(try Self.read(path), file: name ?? path, options.spec)
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
@@ -109,8 +114,9 @@ public struct JobPlan: Sendable {
         output = spec.output.filled(from: options.output)
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
+            + PlanNotes.unknownWords(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
-        let picturePath = named == nil ? try Self.pictureBeside(path) : named
+        let picturePath = named == nil && specPath != nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
             if isImageNeeded {
                 throw Failure(
@@ -136,7 +142,7 @@ public struct JobPlan: Sendable {
             try method.check(
                 MethodInput(drags: drags, mask: mask, hasEditPrompt: spec.editPrompt != nil), settings)
         } catch {
-            throw error.inFile(name ?? PathCoding.shown(path))
+            throw error.inFile(name ?? specPath.map(PathCoding.shown) ?? "command line")
         }
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
         notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
@@ -146,7 +152,18 @@ public struct JobPlan: Sendable {
             parsed, settings, drags: drags, mask: Self.extent(mask, drags),
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
-        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
+        let features = grid.map { Self.features(region, $0) }
+        if let features {
+            let handles = drags.map { HandlePoint($0, on: features) }
+            notes += PlanNotes.coinciding(handles) + method.notes(handles, settings)
+        }
+        let cost = method.cost(settings)
+        notes += DragDoubts(drags).notes(
+            mask: mask, grid: features, settings: settings,
+            steps: cost.isCuttable && cost.steps > 0 ? cost.steps : nil)
+        if let mask {
+            notes += MaskDoubts.size(of: region.cropped(mask), latent: latentSize(model))
+        }
     }
 
     private static func picture(
@@ -287,14 +304,26 @@ public struct JobPlan: Sendable {
         return regions.first.map { (mask ?? $0).union(regions) } ?? mask
     }
 
-    /// The handle points of the drags on the model's feature grid.
-    private static func handles(
-        _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
-    ) -> [HandlePoint] {
+    /// The model's feature grid over a region.
+    private static func features(_ region: EditRegion, _ model: (native: Int, multiple: Int)) -> FeatureGrid {
         let working = WorkingSize.of(region.size, native: model.native, multiple: model.multiple)
         var grid = FeatureGrid(working: working, image: region.size)
         grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
-        return drags.map { HandlePoint($0, on: grid) }
+        return grid
+    }
+
+    /// The mask of a spec that has run; nil where it has none, or its files are not at hand.
+    ///
+    /// - Parameter folder: where the files lie that it names.
+    public static func mask(ofSpec bytes: [UInt8], picture: Image, folder: String) -> EditMask? {
+        guard let parsed = try? parseSpec(bytes, file: "spec.yaml") else { return nil }
+        var files: [String: String] = [:]
+        for case .file(let name) in parsed.spec.mask.map(\.value) where !name.contains("/") {
+            let file = PathCoding.text(of: name)
+            files[file] = "\(folder)/\(file)"
+        }
+        var notes: [String] = []
+        return try? mask(parsed, files, picture, Image.Limits(), &notes)
     }
 
     private static func mask(
@@ -314,7 +343,7 @@ public struct JobPlan: Sendable {
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
                     .image
                 let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
-                notes += file.notes
+                notes += file.notes + MaskDoubts.noise(in: file.mask, named: name)
                 for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
             }
         }

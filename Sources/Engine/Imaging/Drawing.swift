@@ -10,6 +10,8 @@ public struct Colour: Sendable, Equatable {
     public static let target = Colour(red: 0.1, green: 0.35, blue: 0.95)
     /// Paths of handles.
     public static let path = Colour(red: 1, green: 0.85, blue: 0.1)
+    /// The part of a path that the stretch did.
+    public static let stretch = Colour(red: 0.1, green: 0.75, blue: 0.35)
     /// Outlines, which make marks visible on any background.
     public static let outline = Colour(red: 1, green: 1, blue: 1)
 
@@ -47,7 +49,7 @@ extension Image {
     }
 
     /// Mixes a colour in wherever a signed distance is below half a pixel.
-    private mutating func paint(
+    mutating func paint(
         _ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ colour: Colour,
         _ distance: (Double, Double) -> Double
     ) {

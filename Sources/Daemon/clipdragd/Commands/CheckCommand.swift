@@ -18,10 +18,12 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check specs and show what an edit would do.")
 
-    @Argument(help: "The specs.")
+    @Argument(help: "The specs.", completion: Completions.spec)
     var specs: [String]
 
-    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    @Option(
+        help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"),
+        completion: Completions.picture)
     var image: String?
 
     @Flag(
@@ -127,6 +129,7 @@ struct CheckCommand: ParsableCommand {
             plan.mask != nil || !spec.mask.isEmpty
             ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
         lines.append("  mask       \(mask)")
+        if let region = plan.regionText { lines.append("  region     \(region)") }
         lines.append("  work       \(work(plan, latent: latent))")
         lines.append(
             "  forecast   \(forecast?.text ?? "(after the first edit with this model on this machine, or now with --measure)")"

@@ -45,7 +45,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step, and a fourth with `text_area`.
     ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
@@ -65,7 +65,9 @@ public struct EditCost: Sendable, Equatable {
             .dragging: Stage(fixed: fixed, steps: drag.isCuttable ? drag.steps : 0, step: drag.step),
             // Reference and edit, and the edit under P_e.
             .sampling: Stage(
-                fixed: Work(passes: needs.sampling ? (isWishSampled ? 3 : 2) * timesteps : 0)),
+                fixed: Work(
+                    passes: needs.sampling
+                        ? (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps : 0)),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
     }

@@ -53,7 +53,7 @@ public struct RegionPair: Sendable, Equatable {
 }
 
 /// A height and a width.
-public struct Size: Sendable, Equatable {
+public struct Size: Sendable, Equatable, Codable {
     /// Rows.
     public var height: Int
     /// Columns.
@@ -70,7 +70,7 @@ public struct Size: Sendable, Equatable {
 }
 
 /// A cell of the feature grid.
-public struct GridCell: Sendable, Equatable, Hashable {
+public struct GridCell: Sendable, Equatable, Hashable, Codable {
     /// From the top.
     public var row: Int
     /// From the left.
@@ -94,7 +94,7 @@ public struct GridCell: Sendable, Equatable, Hashable {
 }
 
 /// A handle point on its way to its target point.
-public struct HandlePoint: Sendable, Equatable {
+public struct HandlePoint: Sendable, Equatable, Codable {
     /// Where it is, where it began, and where it is to arrive.
     public var position, start, target: GridCell
 
@@ -114,7 +114,7 @@ public struct HandlePoint: Sendable, Equatable {
 }
 
 /// The grid on which features are compared: half the working size (docs/algorithm.md section 0).
-public struct FeatureGrid: Sendable, Equatable {
+public struct FeatureGrid: Sendable, Equatable, Codable {
     /// Rows and columns.
     public let size: Size
     /// The input image, in pixels.

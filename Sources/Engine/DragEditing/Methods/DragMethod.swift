@@ -145,6 +145,12 @@ public struct DragTask: Sendable {
     public var text: Tensor
     /// E_T(P_e), `(1, width)`; nil where the method needs no guide.
     public var wish: Tensor?
+    /// E_T(P_o), `(1, width)`; nil like `wish`.
+    public var described: Tensor?
+    /// The source picture at working size, `(1, h, w, 3)` in [0, 1]; nil where nothing compares with it.
+    public var picture: Tensor?
+    /// The seed of what a method draws.
+    public var seed: UInt64
     /// Whether the request has a P_e of its own.
     public var hasEditPrompt: Bool
     /// P_o and P_e; without a P_e both are P_o.
@@ -165,13 +171,17 @@ public struct DragTask: Sendable {
     /// A task.
     public init(
         inverted: Tensor, stretched: Tensor? = nil, timestep: Timestep, text: Tensor, wish: Tensor?,
-        hasEditPrompt: Bool, handles: [HandlePoint], grid: FeatureGrid, mask: EditMask? = nil
+        described: Tensor? = nil, picture: Tensor? = nil, seed: UInt64 = 42, hasEditPrompt: Bool,
+        handles: [HandlePoint], grid: FeatureGrid, mask: EditMask? = nil
     ) {
         self.inverted = inverted
         self.stretched = stretched
         self.timestep = timestep
         self.text = text
         self.wish = wish
+        self.described = described
+        self.picture = picture
+        self.seed = seed
         self.hasEditPrompt = hasEditPrompt
         self.handles = handles
         self.grid = grid

@@ -11,14 +11,14 @@ struct LineDrag {
     private let settings: EditSettings
     private let task: DragTask
     private let run: MethodRun
-    private let guidance: ClipGuidance?
+    private let guidance: TextGuidance?
     private let mask: MaskTerm?
     private let search: LineSearch
     private let clock = ContinuousClock()
 
     init(
         _ model: DiffusionModel, _ settings: EditSettings, _ task: DragTask, _ run: MethodRun,
-        guidance: ClipGuidance?, mask: MaskTerm?
+        guidance: TextGuidance?, mask: MaskTerm?
     ) {
         self.model = model
         self.settings = settings
@@ -37,6 +37,7 @@ struct LineDrag {
             constants: ["radii": [radius]])
         var z = task.start
         var adam = Adam(.init(settings), shape: z.shape)
+        var updates = LatentUpdates(settings, run.trace)
         let first = sourceFeatures()
         // One pass at a time: a pass keeps much for its way back.
         var pass: Pass? = Pass(model, settings, z, task)
@@ -58,7 +59,8 @@ struct LineDrag {
                 }
                 let start = clock.now
                 let losses = try update(
-                    &z, &adam, &record, pass.take() ?? Pass(model, settings, z, task), templates, first)
+                    &z, &adam, &updates, &record, pass.take() ?? Pass(model, settings, z, task), templates,
+                    first)
                 pass = Pass(model, settings, z, task)
                 record.iterations[record.iterations.count - 1].seconds = seconds(since: start, clock)
                 try run.report(record.steps)
@@ -82,7 +84,8 @@ struct LineDrag {
 
     /// One update of the latent by the pass over it. Returns each template's loss before it.
     private func update(
-        _ z: inout Tensor, _ adam: inout Adam, _ record: inout EditRecord, _ pass: consuming Pass,
+        _ z: inout Tensor, _ adam: inout Adam, _ updates: inout LatentUpdates,
+        _ record: inout EditRecord, _ pass: consuming Pass,
         _ templates: [FeatureTemplate], _ first: Pass.Snapshot
     ) throws -> [Double] {
         var row = EditRecord.Iteration(k: record.iterations.count, handles: templates.map(\.handle))
@@ -93,9 +96,9 @@ struct LineDrag {
             of: (motion.losses.reduce(0, +), motion.gradient),
             holding: mask.map {
                 Pass.Held(mask: $0, latent: task.inverted, previous: first.previous)
-            }, towards: guidance)
+            }, towards: guidance, step: row.k)
         record.previews.append(pass.prediction)
-        try LatentUpdate(settings, run.trace).update(&z, &adam, &row, gradients)
+        try updates.update(&z, &adam, &row, gradients)
         record.iterations.append(row)
         return motion.losses
     }

@@ -11,7 +11,7 @@ struct AlternatingDrag {
     private let settings: EditSettings
     private let task: DragTask
     private let run: MethodRun
-    private let guidance: ClipGuidance?
+    private let guidance: TextGuidance?
     private let mask: MaskTerm?
     private let radii: (supervision: Int, tracking: Int)
     private let clock = ContinuousClock()
@@ -24,13 +24,14 @@ struct AlternatingDrag {
         var denoised = 0
         /// Trackings in a row after which no handle had moved.
         var still = 0
+        var updates: LatentUpdates
         /// Why the drag ended; nil: it goes on.
         var outcome: EditRecord.Outcome?
     }
 
     init(
         _ model: DiffusionModel, _ settings: EditSettings, _ task: DragTask, _ run: MethodRun,
-        guidance: ClipGuidance?, mask: MaskTerm?
+        guidance: TextGuidance?, mask: MaskTerm?
     ) {
         self.model = model
         self.settings = settings
@@ -47,7 +48,8 @@ struct AlternatingDrag {
             edit: task.start, reference: task.inverted,
             record: EditRecord(
                 grid: task.grid, handles: task.handles, numberNames: GoodDrag().numberNames,
-                constants: ["radii": [radii.supervision, radii.tracking]]))
+                constants: ["radii": [radii.supervision, radii.tracking]]),
+            updates: LatentUpdates(settings, run.trace))
         let timesteps = model.schedule.timesteps(stepCount: settings.stepCount)
             .filter { $0 <= task.timestep }.prefix(settings.dragTimesteps)
         for t in timesteps where state.outcome == nil {
@@ -97,8 +99,8 @@ struct AlternatingDrag {
                     of: motion(pass, state.record.handles, first),
                     holding: mask.map {
                         Pass.Held(mask: $0, latent: state.reference, previous: first.previous)
-                    }, towards: guidance)
-                try LatentUpdate(settings, run.trace).update(&state.edit, &adam, &row, gradients)
+                    }, towards: guidance, step: k)
+                try state.updates.update(&state.edit, &adam, &row, gradients)
                 row.seconds = seconds(since: start, clock)
                 state.record.iterations.append(row)
                 state.record.previews.append(pass.prediction)

@@ -14,7 +14,8 @@ enum GradientSettings {
     static let names: Set<String> = [
         "max_steps", "latent_lr", "beta1", "beta2", "eps", "reach", "feature_block", "mask_weight",
         "mask_term",
-        "fusion", "fusion_conflict", "lambda", "clip_weight", "clip_range", "guidance_decoder",
+        "fusion", "fusion_conflict", "lambda", "clip_weight", "clip_range", "clip_loss", "clip_views",
+        "clip_area", "guidance_decoder",
     ]
 
     /// What `DragLoop` reads besides.
@@ -53,17 +54,21 @@ extension GradientMethod {
     }
 
     /// Names of the settings that decide how long a step takes.
-    var stepSettingNames: [String] { ["fusion", "guidance_decoder", "feature_block"] }
+    var stepSettingNames: [String] {
+        ["fusion", "guidance_decoder", "feature_block", "clip_views", "clip_loss"]
+    }
 
-    /// Guidance towards P_e; nil where there is none.
-    func guidance(_ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel) -> ClipGuidance? {
-        model.guide.flatMap { guide in
-            task.wish.map { wish in
-                ClipGuidance(
-                    guide.clip, target: wish, weight: settings.clipWeight,
-                    shifted: settings.clipRange == .shifted)
+    /// Guidance by the model's CLIP; nil where none is wished. Without an edit prompt there is no direction.
+    func guidance(_ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel) -> TextGuidance? {
+        guard let guide = model.guide, let wish = task.wish else { return nil }
+        var origin: TextGuidance.Origin?
+        if settings.clipLoss == .direction {
+            guard task.hasEditPrompt, let picture = task.picture, let text = task.described else {
+                return nil
             }
+            origin = TextGuidance.Origin(picture: picture, text: text)
         }
+        return TextGuidance(guide.clip, wish: wish, settings, seed: task.seed, origin: origin)
     }
 
     /// The mask term; nil without a mask.

@@ -90,8 +90,10 @@ struct Pass {
     /// - Parameters:
     ///   - motion: the loss on the features, and its gradient to them at the block's resolution.
     ///   - guidance: towards P_e; nil: no G_g.
+    ///   - step: the iteration, by which the guidance draws its views.
     func gradients(
-        of motion: (value: Double, gradient: Tensor), holding held: Held?, towards guidance: ClipGuidance?
+        of motion: (value: Double, gradient: Tensor), holding held: Held?, towards guidance: TextGuidance?,
+        step: Int
     ) -> Gradients {
         let zero = Tensor.zeros(latent.shape)
         var (dragNoise, dragDirect): (Tensor?, Tensor) = (nil, zero)
@@ -112,7 +114,7 @@ struct Pass {
                 dragNoise = sample.ofNoise * gradient
             }
         }
-        guard let (clipLoss, slopeX0) = guidance.map(clipGradient) else {
+        guard let (clipLoss, slopeX0) = guidance.map({ clipGradient($0, step) }) else {
             let pulled = TensorCore.gradients(
                 of: [(block, slope)] + (dragNoise.map { [(noise, $0)] } ?? []), withRespectTo: [latent])[0]
             return Gradients(drag: pulled + dragDirect, text: nil, motionLoss: loss, clipLoss: nil)
@@ -130,11 +132,11 @@ struct Pass {
     }
 
     /// L_g, and its gradient to x0 (eq. 4).
-    private func clipGradient(_ guidance: ClipGuidance) -> (loss: Double, slope: Tensor) {
+    private func clipGradient(_ guidance: TextGuidance, _ step: Int) -> (loss: Double, slope: Tensor) {
         defer { WeightPages.release() }
         let x0 = Variable(trainable: prediction)
-        let (loss, embedding, cotangent) = guidance.loss(model.decode(seenByGuide(x0)))
-        return (loss, TensorCore.gradients(of: [(embedding, cotangent)], withRespectTo: [x0])[0])
+        let (loss, seeds) = guidance.loss(model.decode(seenByGuide(x0)), step: step)
+        return (loss, TensorCore.gradients(of: seeds, withRespectTo: [x0])[0])
     }
 
     /// The latent whose picture CLIP sees: the whole one, or with `guidance_decoder: small` one resized so that its
