@@ -62,7 +62,7 @@ public struct Configuration: Sendable, Equatable {
         public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
-        /// Seconds after which the daemon reports a lone half.
+        /// After this time an orphan is overdue, seconds.
         public var orphanAfter = 600.0
         /// Seconds without progress after which the daemon kills a worker.
         public var stalledAfter = 1800.0
@@ -110,6 +110,8 @@ public struct Configuration: Sendable, Equatable {
     public var outputMode = 0o644
     /// A program that the daemon starts for every finished job.
     public var hook: String?
+    /// Folder of the gallery; nil: there is none.
+    public var gallery: String?
     /// The file for metrics.
     public var metricsFile: String?
     /// The preset of specs without one.

@@ -71,6 +71,24 @@ public struct EditSettings: Sendable, Equatable {
     public var controlStartLayer = -1
     /// Whether drags without a mask get one from their surroundings (`auto_mask`).
     public var autoMask = false
+    /// Part of noise that RegionDrag mixes into the cells that content leaves, 0…1 (`regiondrag.source_noise`).
+    public var sourceNoise = 1.0
+    /// Cells of the latent that a copy of SDE-Drag moves content by (`sdedrag.paste_step`).
+    public var pasteStep = 2.0
+    /// Half the side of the square that SDE-Drag copies, cells of the latent; nil: 5 on a latent of 64 (`sdedrag.paste_radius`).
+    public var pasteRadius: Int?
+    /// What SDE-Drag multiplies a copied square by (`sdedrag.paste_gain`).
+    public var pasteGain = 1.1
+    /// Part of its content that a square which SDE-Drag copies from keeps, 0…1 (`sdedrag.source_kept`).
+    public var sourceKept = 0.3
+    /// Classifier-free guidance of SDE-Drag where there is most noise; 1: none (`sdedrag.guidance`).
+    public var guidance = 3.0
+    /// What SDE-Drag multiplies the LoRA by where there is most noise (`sdedrag.lora_scale`).
+    public var leastLoRAScale = 0.5
+    /// Adam's step size on DiffCLIP's LoRA (`diffclip.lr`).
+    public var directionLearningRate = 3e-4
+    /// Weight of DiffCLIP's distance from the source's pixels (`diffclip.keep`).
+    public var directionKeep = 0.3
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
     /// The least number of updates with an edit prompt: before them, arrival does not end the loop. An edit by text

@@ -1,7 +1,10 @@
 extension Setting {
     /// The groups, in the order of the documentation.
     public static let groups = [
-        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity.")
+        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity."),
+        Group(name: "regiondrag", text: "The method `regiondrag`."),
+        Group(name: "sdedrag", text: "The method `sdedrag`."),
+        Group(name: "diffclip", text: "The method `diffclip`."),
     ]
 
     /// The table of settings, in the order of the documentation.
@@ -108,5 +111,32 @@ extension Setting {
             "lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's decay rate of the second moment."),
         Setting("lora.eps", \.lora.epsilon, .number(1e-12...1), "AdamW's epsilon."),
         Setting("lora.weight_decay", \.lora.weightDecay, .number(0...1), "AdamW's weight decay."),
+        Setting(
+            "regiondrag.source_noise", \.sourceNoise, .number(0...1),
+            "Part of noise that the method mixes into the cells that content leaves."),
+        Setting(
+            "sdedrag.paste_step", \.pasteStep, .number(0.1...1000),
+            "Distance by which a copy moves content, in cells of the latent."),
+        Setting(
+            "sdedrag.paste_radius", \.pasteRadius, .integer(1...64),
+            "Half the side of the square that is copied, in cells of the latent; null means 5 for a latent of 64."
+        ),
+        Setting(
+            "sdedrag.paste_gain", \.pasteGain, .number(0...10), "Factor of the content that is copied."),
+        Setting(
+            "sdedrag.source_kept", \.sourceKept, .number(0...1),
+            "Part of its content that a square keeps when it is copied; noise takes the rest."),
+        Setting(
+            "sdedrag.guidance", \.guidance, .number(1...20),
+            "Classifier-free guidance where there is most noise; 1 for none."),
+        Setting(
+            "sdedrag.lora_scale", \.leastLoRAScale, .number(0...1),
+            "Factor of the LoRA where there is most noise."),
+        Setting(
+            "diffclip.lr", \.directionLearningRate, .number(1e-8...1), "Adam's step size on the LoRA."
+        ),
+        Setting(
+            "diffclip.keep", \.directionKeep, .number(0...1e6),
+            "Weight of the distance from the source's pixels in the loss."),
     ]
 }

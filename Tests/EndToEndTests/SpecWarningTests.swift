@@ -85,8 +85,8 @@ import Testing
         #expect(
             notes.compactMap(\.string) == [
                 "the handle of drag 3 at (18, 32) lies on the picture's plain background: what lies beside the content is dragged",
-                "on the model's grid drag 4 ends where it begins: it is too short to be seen",
                 "on the model's grid the handles of drags 1 and 2 are one point: the grid cannot tell them apart",
+                "drag 4 is 0 pixels long, and the model sees none below 2: it counts as arrived before it begins",
             ])
     }
 
@@ -108,7 +108,8 @@ import Testing
     @Test(arguments: [
         ("{rect: [40, 10, 80, 20]}", true), ("{rect: [-5, 10, 60, 20]}", true),
         ("{rect: [0, 0, 96, 64]}", false),
-        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", false),
+        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", true),
+        ("{circle: [40, 30, 20]}", false), ("{circle: [92, 30, 5]}", true),
     ])
     func `a region that reaches beyond the picture is told with its line`(_ mask: String, _ isTold: Bool)
         throws
@@ -118,6 +119,16 @@ import Testing
         #expect(
             try notes("prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask: \(mask)\n")
                 .filter { $0.contains("region") } == (isTold ? [told] : []))
+    }
+
+    @Test func `of many regions beyond the picture five lines are named`() throws {
+        let regions = (0..<50).map { "\n  - {rect: [\($0), 10, 200, 20]}" }.joined()
+        let told = try notes(
+            "prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask:\(regions)\n")
+        #expect(
+            told.contains {
+                $0.hasPrefix("regions of the mask (lines 4, 5, 6, 7, 8 and 45 more) reach beyond the picture")
+            })
     }
 
     @Test func `the trajectory has the same warnings as check`() throws {
@@ -191,7 +202,7 @@ import Testing
                     $0.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\t" }
                 })
         }
-        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 1)
+        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 2)
         #expect(log.contains("a\\u202Egpj\\x1B[2J\\x0Ab"))
     }
 }

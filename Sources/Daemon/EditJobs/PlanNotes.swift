@@ -54,28 +54,15 @@ enum PlanNotes {
         }
     }
 
-    /// Points that the model's grid cannot tell apart.
+    /// Handle points that the model's grid cannot tell apart.
     ///
-    /// - Parameter handles: the drags' handle points on the grid.
-    static func grid(_ handles: [HandlePoint]) -> [String] {
-        var notes: [String] = []
-        let still = handles.indices.filter { handles[$0].position == handles[$0].target }
-        if !still.isEmpty && still.count < handles.count {
-            let drags = still.map { String($0 + 1) }.joined(separator: ", ")
-            notes.append(
-                still.count == 1
-                    ? "on the model's grid drag \(drags) ends where it begins: it is too short to be seen"
-                    : "on the model's grid drags \(drags) end where they begin: they are too short to be seen"
-            )
-        }
-        for i in handles.indices {
-            for j in 0..<i where handles[i].position == handles[j].position {
-                notes.append(
-                    "on the model's grid the handles of drags \(j + 1) and \(i + 1) are one point: the grid cannot tell them apart"
-                )
+    /// - Parameter handles: on the grid.
+    static func coinciding(_ handles: [HandlePoint]) -> [String] {
+        handles.indices.flatMap { i in
+            (0..<i).filter { handles[$0].position == handles[i].position }.map {
+                "on the model's grid the handles of drags \($0 + 1) and \(i + 1) are one point: the grid cannot tell them apart"
             }
         }
-        return notes
     }
 
     /// Notes on handle points from which nothing can move.
@@ -104,6 +91,35 @@ enum PlanNotes {
         return notes
     }
 
+    /// Regions of drags that do less than they say.
+    static func dragRegions(
+        _ drags: [Drag], mask: EditMask?, _ method: any DragMethod, _ settings: EditSettings
+    ) -> [String] {
+        let regions = drags.indices.filter { drags[$0].regions != nil }
+        guard !regions.isEmpty else { return [] }
+        var notes: [String] = []
+        if !method.needs(settings).regions {
+            notes.append(
+                "the method `\(method.name)` moves points: of each region of a drag it takes the middle")
+        }
+        if let mask {
+            let cut = regions.filter { i in
+                drags[i].regions.map { pair in
+                    mask.values.indices.contains {
+                        !mask.values[$0] && (pair.from.values[$0] || pair.to.values[$0])
+                    }
+                } ?? false
+            }
+            if !cut.isEmpty {
+                let numbers = cut.map { String($0 + 1) }.joined(separator: ", ")
+                notes.append(
+                    "regions of drag \(numbers) reach out of the mask: what lies outside the mask does not change"
+                )
+            }
+        }
+        return notes
+    }
+
     /// "the handle of drag 2 at (20, 20) lies", or "the handles of drags 1 and 3 lie".
     private static func named(_ indices: [Int], _ drags: [Drag]) -> String? {
         guard let last = indices.last else { return nil }
@@ -116,33 +132,43 @@ enum PlanNotes {
         return "the handles of drags \(first) and \(last + 1) lie"
     }
 
-    /// Notes on rectangles and polygons of the mask that extend beyond the picture.
+    /// Shapes of the mask that reach beyond the picture.
     static func regions(of parsed: ParsedSpec, width: Int, height: Int) -> [String] {
+        let shown = 5
+        let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
         let beyond = parsed.spec.mask.filter { region in
-            region.value.corners.contains {
-                let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
-                return $0.x < 0 || $0.y < 0 || $0.x * scale.0 > Double(width)
-                    || $0.y * scale.1 > Double(height)
-            }
+            region.value.extent(scale).map {
+                $0.left < 0 || $0.top < 0 || $0.right > Double(width) || $0.bottom > Double(height)
+            } ?? false
         }
         guard !beyond.isEmpty else { return [] }
-        let lines = beyond.map { String($0.mark.line) }
+        let lines = beyond.prefix(shown).map { String($0.mark.line) }.joined(separator: ", ")
+        let more = beyond.count > shown ? " and \(beyond.count - shown) more" : ""
         let places =
             beyond.count == 1
-            ? "a region of the mask (line \(lines[0])) reaches"
-            : "regions of the mask (lines \(lines.joined(separator: ", "))) reach"
+            ? "a region of the mask (line \(lines)) reaches"
+            : "regions of the mask (lines \(lines)\(more)) reach"
         return ["\(places) beyond the picture of \(width)×\(height) pixels: the part in the picture counts"]
     }
 }
 
 extension EditSpec.Region {
-    /// The corners of a rectangle or polygon; none for other shapes.
-    fileprivate var corners: [EditSpec.Point] {
+    /// The edges of a shape in pixels; nil for a picture.
+    ///
+    /// - Parameter scale: pixels of one unit, across and down.
+    fileprivate func extent(_ scale: (x: Double, y: Double)) -> (
+        left: Double, top: Double, right: Double, bottom: Double
+    )? {
         switch self {
+        case .file: return nil
         case .rectangle(let x, let y, let width, let height):
-            [EditSpec.Point(x: x, y: y), EditSpec.Point(x: x + width, y: y + height)]
-        case .polygon(let corners): corners
-        case .file, .circle: []
+            return (x * scale.x, y * scale.y, (x + width) * scale.x, (y + height) * scale.y)
+        case .circle(let x, let y, let radius):
+            let reach = radius * max(scale.x, scale.y)
+            return (x * scale.x - reach, y * scale.y - reach, x * scale.x + reach, y * scale.y + reach)
+        case .polygon(let corners):
+            let (xs, ys) = (corners.map { $0.x * scale.x }, corners.map { $0.y * scale.y })
+            return (xs.min() ?? 0, ys.min() ?? 0, xs.max() ?? 0, ys.max() ?? 0)
         }
     }
 }

@@ -79,6 +79,13 @@ struct Vocabulary: Sendable, Equatable {
             hint: "Give `captions.vocabulary` a text file that the daemon's user may read.")
     }
 
+    /// A few phrases from the whole vocabulary: other texts that a verdict compares an edit prompt with.
+    var sample: [String] {
+        let phrases = things + scenes
+        let count = min(30, phrases.count)
+        return (0..<count).map { phrases[$0 * phrases.count / count] }
+    }
+
     /// The words of a text in lower case: runs of letters.
     static func words(of text: String) -> [String] {
         text.lowercased().split { !$0.isLetter }.map(String.init)

@@ -97,19 +97,27 @@ struct EditWorkerCommand: ParsableCommand {
             plan, identity: identity, imagePath: image ?? "",
             cache: JobCache(
                 places.cache(configuration), drawer: "\(out)/\(ContentCache.drawerName)"),
-            announce: { _ in }, warn: OutputOptions.warn, report: { send($0) })
+            announce: { send($0) }, warn: OutputOptions.warn, report: { send($0) })
         let files = PosixFileSystem()
-        for product in products {
+        for product in products.files {
             do { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) } catch {
                 throw Failure(error, .badOutput)
             }
         }
+        products.settle()
     }
 
     private func send(_ progress: EditProgress) {
         let record = WorkerProgress(
             stage: progress.stage.rawValue, step: progress.step, total: progress.total,
             restored: progress.isRestored)
+        StandardStream.output.write(record.oneLine + "\n")
+    }
+
+    private func send(_ forecast: EditPace.Forecast) {
+        let record = WorkerProgress(
+            stage: EditProgress.Stage.fineTuning.rawValue, step: 0, total: nil, restored: nil,
+            forecast: forecast.seconds)
         StandardStream.output.write(record.oneLine + "\n")
     }
 

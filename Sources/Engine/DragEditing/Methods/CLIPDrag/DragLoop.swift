@@ -113,7 +113,8 @@ struct DragLoop {
 
     /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
     private func update(
-        _ z: inout Tensor, _ adam: inout Adam, _ area: inout StrongestCells, _ row: inout EditRecord.Iteration,
+        _ z: inout Tensor, _ adam: inout Adam, _ area: inout StrongestCells,
+        _ row: inout EditRecord.Iteration,
         _ pass: Pass, _ handles: [HandlePoint], _ first: Pass.Snapshot
     ) throws(Failure) {
         var gradients = pass.gradients(
