@@ -11,6 +11,7 @@ import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 import YAMLDocuments
 
 /// Edits all cases by all methods and measures the results. One that is broken off goes on where it stopped.
@@ -213,7 +214,7 @@ public struct Evaluation {
                 source = nil
                 source = try CaseMeasures(run.testCase, plan, model, lpips)
             }
-            guard let result = products.first, let record = products.last else { return row }
+            guard let result = products.files.first, let record = products.files.last else { return row }
             try read(try Trajectory(reading: record.bytes), into: &row)
             try source?.measure(try Image(decoding: result.bytes), plan, into: &row)
             try files.replace("\(out)/results/\(run.fileName)", result.bytes, mode: 0o644)
@@ -225,7 +226,7 @@ public struct Evaluation {
 
     private func read(_ trajectory: Trajectory, into row: inout EvaluationRow) throws {
         row.updates = trajectory.steps
-        row.verdict = trajectory.verdict.rawValue
+        row.verdict = trajectory.summary.rawValue
         row.restored = trajectory.job.restored.map(\.rawValue)
         for (key, value) in trajectory.job.seconds.all where key != "total" { row.seconds[key] = value }
         row.clipScore = trajectory.metrics.clipScoreResult
