@@ -77,7 +77,9 @@ import Testing
         #expect(done.map(\.failure) == [nil, nil, nil, nil, nil, "edit.no_drags"])
         for row in done where row.name == "a" {
             #expect(row.meanDistance != nil && row.meanDistanceInMask != nil)
-            #expect(row.outsidePSNR == 99 && row.outsideSSIM == 1, "the source's own pixels stay")
+            #expect(row.outsidePSNR == 99, "the source's own pixels stay")
+            // Windows of pixels beside the mask reach into it.
+            #expect((0.9...1).contains(row.outsideSSIM ?? 0))
             #expect(row.targetPSNR == nil, "nothing differs from the target")
             #expect(row.verdict != nil && row.seconds["sample"] != nil)
             #expect(row.fineTuningSteps == (row.method == "fastdrag" ? 0 : 1))
