@@ -134,7 +134,8 @@ import Testing
         let documented = try String(
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
-            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command)\.[a-z_]+)`/
+            of:
+                /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|proc)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)
