@@ -21,7 +21,7 @@ extension ConfigurationKey {
             ConfigurationKey("model", \.model, .text, default: "`starter`", "name or folder"),
             ConfigurationKey(
                 of: "captions", \.captions, .captions, default: "`[clip, template]`",
-                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none"
+                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none. With `network: true` beside `command` the program may open sockets, and runs outside the worker's sandbox ([operations.md](operations.md)). `captions: {use: [clip, template], vocabulary: /FILE}` also names the phrases that CLIP ranks ([models.md](models.md))"
             ),
             ConfigurationKey(
                 "workers", \.workers, .value(.integer(1...64)), "number of edits at the same time"),
@@ -42,6 +42,10 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "hook", \.hook, .path,
                 "a program that gets the JSON of each finished job on standard input, or a socket that does ([operations.md](operations.md)). One runs at a time, beside the queue, with five attempts of a minute each; the log gets the first 4 KiB that it prints. After a crash of the daemon it may get a job twice"
+            ),
+            ConfigurationKey(
+                "gallery", \.gallery, .path,
+                "folder of a page over all published and failed jobs, renewed after each job ([pages.md](pages.md)); outside every inbox and the outbox"
             ),
             ConfigurationKey(
                 "metrics_file", \.metricsFile, .path,

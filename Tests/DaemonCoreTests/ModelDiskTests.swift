@@ -377,7 +377,7 @@ private final class ModelDaemon {
             if isKnown { try history.sync() }
             try store.complete(&job, isKnown: isKnown, stillNeeded: stillNeeded(besides: job)) {
                 (job, folder, _) throws(FileError) in
-                try history.add(EndedJob(job, .published(folder, verdict: nil)))
+                try history.add(EndedJob(job, .published(folder)))
             }
             return true
         } catch {

@@ -328,8 +328,12 @@ import Testing
         #expect(try Program.run(["release", id] + state).code == 0)
         place.wait("publishing") { place.names(place.outbox) == ["x"] }
         place.wait("the record") {
-            (try? Program.run(["list"] + state).output.contains("published  x ")) == true
+            (try? Program.run(["list"] + state).output.contains("published  x  drag moved, damage slight "))
+                == true
         }
+        let record = try #require(
+            JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))
+        #expect(record["verdict"]?["drag"]?.string == "moved" && record["verdict"]?["text"] == .null)
         daemon.terminate()
         daemon.waitUntilExit()
     }

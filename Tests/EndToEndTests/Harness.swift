@@ -127,7 +127,7 @@ final class Place {
     let config: String
 
     /// - Parameters:
-    ///   - verdict: what the stand-in worker's trajectory says.
+    ///   - verdict: what the stand-in worker's trajectory says of the drags.
     ///   - forecast: the seconds that it forecasts; nil: none.
     init(
         extra: String = "", verdict: String = "moved", forecast: Int? = nil, limits: String = "",
@@ -167,7 +167,8 @@ final class Place {
             cat "$image" > "$out/result.png" || exit 70
             sum=$(sha256sum < "$out/result.png" | cut -d' ' -f1)
             if grep -q DAMAGED "$spec"; then echo more >> "$out/result.png"; fi
-            printf '{"job":{"id":"%s"},"verdict":"\(verdict)","duplicate_of":"%s","sha256":{"result.png":"%s"}}' "$id" "$dup" "$sum" \
+            verdict='{"drag":"\(verdict)","text":null,"damage":"slight"}'
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"},"verdict":%s}' "$id" "$dup" "$sum" "$verdict" \
               > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)

@@ -186,6 +186,7 @@ import Testing
         try place.drop(spec: "x.yaml")
         #expect(try place.runOnce() == 0)
         #expect(place.json(event)?["published_as"]?.string == "x")
+        #expect(place.json(event)?["verdict"]?["damage"]?.string == "slight")
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
@@ -201,6 +202,9 @@ import Testing
         let lines = text.split(separator: "\n").map(String.init)
         for wanted in [
             "clipdragd_jobs_total{result=\"published\"} 1.0", "clipdragd_jobs_total{result=\"failed\"} 2.0",
+            "clipdragd_verdicts_total{question=\"drag\",answer=\"moved\"} 1.0",
+            "clipdragd_verdicts_total{question=\"text\",answer=\"visible\"} 0.0",
+            "clipdragd_verdicts_total{question=\"damage\",answer=\"slight\"} 1.0",
             "clipdragd_worker_restarts_total 2.0", "clipdragd_job_duration_seconds_count 5",
             "clipdragd_queue_depth{state=\"waiting\"} 0.0", "clipdragd_config_reload_success 1.0",
             "clipdragd_failed_jobs 2.0", "clipdragd_settle_seconds_count 3",

@@ -15,6 +15,11 @@ function specNotes({ spec, marks }, editor) {
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
       ...methodNotes(drags, grid, spec, setting));
+    const isKnown = mask.isGiven && mask.isKnown;
+    const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
+    const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
+    notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, methodNamed(spec.method), setting));
+    if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
 }

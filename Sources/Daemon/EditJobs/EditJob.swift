@@ -5,12 +5,14 @@ import Failures
 import Foundation
 import Imaging
 import RegionEditing
+import ServiceConfiguration
 import JobFiles
 import JSON
 import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// The identity of a job, for its trajectory.
 public struct JobIdentity: Sendable {
@@ -35,7 +37,20 @@ public struct JobIdentity: Sendable {
 /// The results of judging an edit.
 struct Judgement {
     let verdict: Verdict
-    let clipScoreSource, clipScoreResult, meanDistance: Double?
+    let clipScoreSource, clipScoreReconstruction, clipScoreResult, meanDistance: Double?
+}
+
+/// What a job gives.
+public struct JobProducts {
+    /// The files of its result folder.
+    public let files: [ResultFile]
+    /// What the edit did.
+    public let verdict: EditVerdict
+    /// Things worth knowing that are no errors.
+    public let notes: [String]
+    /// To be called once the files are written. Until then the cache holds the sampled edit: if a late step fails, the next
+    /// run does that step alone.
+    public let settle: () -> Void
 }
 
 /// Makes a job's files from its plan.
@@ -75,7 +90,7 @@ public struct EditJob {
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
         warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
-    ) throws -> [ResultFile] {
+    ) throws -> JobProducts {
         do {
             return try make(
                 plan, identity, imagePath, cache, trace, announce: announce, warn: warn, report: report)
@@ -88,7 +103,7 @@ public struct EditJob {
         _ plan: JobPlan, _ identity: JobIdentity, _ imagePath: String, _ cache: JobCache?,
         _ trace: TraceRecorder?, announce: (EditPace.Forecast) -> Void, warn: (String) -> Void,
         report: @escaping ProgressReport
-    ) throws -> [ResultFile] {
+    ) throws -> JobProducts {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
@@ -99,7 +114,9 @@ public struct EditJob {
         var plan = plan
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
-            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath) {
+            ?? CaptionChain(model, options.captions, early: options.earlyCaptions, cache: cache).caption(
+                pixels, path: imagePath
+            ) {
                 plan.notes.append($0)
                 warn($0)
             }
@@ -118,7 +135,7 @@ public struct EditJob {
             if request.lora != nil { known.insert(.fineTuning) }
             forecast = try RememberedPace(
                 of: model, modelIdentity, size: size, plan: plan, cache: cache
-            ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
+            ).pace.forecast(plan.cost(latent: size), budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
         // The budget is the whole job's: what captioning and calibrating took is gone.
@@ -141,18 +158,20 @@ public struct EditJob {
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
         let judgingBegan = ContinuousClock.now
-        let judgement = judge(plan, request, result)
         let edited = regional.finished(result)
+        let judgement = judge(plan, request, result, shown: regional.seen(edited, like: result.working))
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
         result.seconds[.judging] = judgingBegan.secondsUntilNow
-        let files = try ResultOutputs.files(
-            of: FinishedEdit(
-                identity: identity, started: started, began: began, plan: plan, source: image, edited: edited,
-                caption: caption, model: model, modelIdentity: modelIdentity, request: request,
-                result: result, forecast: forecast, judgement: judgement))
+        let finished = FinishedEdit(
+            identity: identity, started: started, began: began, plan: plan, source: image, edited: edited,
+            caption: caption, model: model, modelIdentity: modelIdentity, request: request, result: result,
+            forecast: forecast, judgement: judgement)
+        let files = try ResultOutputs.files(of: finished)
         try report(EditProgress(stage: .judging, step: 1, total: 1))
-        return files
+        return JobProducts(
+            files: files, verdict: judgement.verdict.answers, notes: finished.notes,
+            settle: { stages?.forgetSampled() })
     }
 
     /// The failure of an edit whose values are no numbers any more. A weight that is none is at fault, not the settings: a
@@ -164,24 +183,30 @@ public struct EditJob {
         return failure
     }
 
-    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
+    /// Phrases of the captioner's vocabulary; none where it cannot be read.
+    private var otherTexts: [String] {
+        let vocabulary = try? Vocabulary(configured: options.captions.vocabulary, model: model.folder)
+        return vocabulary?.sample ?? []
+    }
+
+    /// - Parameter shown: the finished picture at working size.
+    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult, shown: Tensor)
+        -> Judgement
+    {
         let metrics = Metrics(model)
         let wish = request.editPrompt ?? request.sourcePrompt
-        var scores: (source: Double?, result: Double?, rise: Double?) = (nil, nil, nil)
-        if plan.output.metrics != .none {
-            scores.source = metrics.clipScore(result.working, text: wish)
-            scores.result = metrics.clipScore(result.decoded, text: wish)
-            // Compare with the reconstruction, not with the source: the edit did not cause what reconstruction changes.
-            let before = metrics.clipScore(result.reconstruction, text: wish)
-            scores.rise = scores.result.flatMap { after in before.map { after - $0 } }
+        func score(_ picture: Tensor) -> Double? {
+            plan.output.metrics == .none ? nil : metrics.clipScore(picture, text: wish)
         }
-        let verdict = Judge(model, result).verdict(
-            drags: request.drags, seed: request.seed, clipRise: scores.rise)
+        let verdict = Judge(model, result, shown: shown, drags: request.drags).verdict(
+            seed: request.seed, wish: request.editPrompt,
+            others: [request.sourcePrompt] + otherTexts)
         let distance =
             plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
         return Judgement(
-            verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
+            verdict: verdict, clipScoreSource: score(result.working),
+            clipScoreReconstruction: score(result.reconstruction), clipScoreResult: score(result.decoded),
             meanDistance: distance)
     }
 }

@@ -63,6 +63,8 @@ public struct StateLayout: Sendable, Equatable {
     public var control: String { "\(path)/control" }
     /// The events that the hook has not received yet.
     public var hook: String { "\(path)/hook" }
+    /// The ended jobs that the gallery does not show yet.
+    public var gallery: String { "\(path)/gallery" }
     /// Fine-tunings, inversions and paces of earlier edits.
     public var cache: String { "\(path)/cache" }
     /// Imported models.

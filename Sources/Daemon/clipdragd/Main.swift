@@ -21,15 +21,17 @@ struct Clipdragd: ParsableCommand {
         abstract: "Edits pictures dropped into a folder: drag points and a text, by CLIPDrag, on the CPU.",
         version: "clipdragd \(Version.current)",
         subcommands: [
-            RunCommand.self, EditCommand.self, CheckCommand.self, EditorCommand.self, CaptionCommand.self,
+            RunCommand.self, EditCommand.self, CheckCommand.self, PreviewCommand.self, EditorCommand.self,
+            CaptionCommand.self,
             StatusCommand.self,
             ListCommand.self,
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,
-            PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
+            GalleryCommand.self, ReportCommand.self, PauseCommand.self, DrainCommand.self, ResumeCommand.self,
+            CheckConfigCommand.self,
             AddInboxCommand.self,
-            ModelsCommand.self, BenchCommand.self,
-            EditWorkerCommand.self, TellHookCommand.self, ReadFilesCommand.self,
+            ModelsCommand.self, BenchCommand.self, EvaluateCommand.self,
+            EditWorkerCommand.self, GalleryUpdateCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
 
     /// Without /proc the program knows neither its arguments nor its own file, and could hold no worker to its limits.

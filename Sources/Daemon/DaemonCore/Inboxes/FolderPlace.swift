@@ -93,12 +93,24 @@ extension Configuration {
                     "the outbox \(outbox) and the inbox \(inbox.path) overlap",
                     "Choose an outbox outside every inbox.")
             }
+            if let gallery, FolderPlace(gallery, mounts: mounts).overlaps(inbox.place) {
+                return clash(
+                    "the gallery \(gallery) and the inbox \(inbox.path) overlap",
+                    "Choose a gallery outside every inbox.")
+            }
             for folder in [archive, failed].compactMap({ $0 })
             where FolderPlace(folder, mounts: mounts) == inbox.place {
                 return clash(
                     "what is put away into \(folder) would be new work: it is the inbox \(inbox.path)",
                     "Choose a folder that is no inbox for `archive` and `failed`.")
             }
+        }
+        if let gallery, let outbox,
+            FolderPlace(gallery, mounts: mounts).overlaps(FolderPlace(outbox, mounts: mounts))
+        {
+            return clash(
+                "the gallery \(gallery) and the outbox \(outbox) overlap",
+                "Choose a gallery beside the outbox.")
         }
         return nil
     }

@@ -3,13 +3,8 @@ import DurableFiles
 import JobFiles
 import ServiceConfiguration
 
-/// What a published result says of its job, and which failed jobs it makes good.
+/// Which failed jobs a published result makes good.
 extension ClaimStore {
-    /// The verdict in the trajectory of a published result.
-    func verdict(of folder: String) -> String? {
-        ResultRecord(in: outbox.published(folder), files)?.verdict
-    }
-
     /// Removes a failed job's folder, unless it has a file that lies nowhere else: what someone put there, or a picture
     /// that is neither in the inbox nor in the archive any more.
     ///

@@ -147,7 +147,8 @@ struct ClaimStore: Sendable {
         for entry in try files.list(outbox.path)
         where entry.kind == .directory && entry.name != InboxLayout.ownFolderName {
             let path = "\(outbox.published(entry.name))/\(ResultRecord.fileName)"
-            guard try files.status(path) != nil, ResultRecord(try files.read(path))?.job?.id == id
+            guard try files.status(path) != nil, let record = ResultRecord(try files.read(path)),
+                record.job?.id == id
             else { continue }
             let names = try files.list(InboxLayout(inbox).claim(id)).map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
@@ -158,7 +159,7 @@ struct ClaimStore: Sendable {
                 dropped: 0)
             var job = Job(id: id, pair: pair, digest: "")
             job.name = entry.name
-            job.state = .publishing
+            (job.state, job.verdict) = (.publishing, record.verdict)
             return job
         }
         return nil
@@ -258,6 +259,7 @@ struct ClaimStore: Sendable {
             try files.syncDirectory(unpublished)
             var complete = job
             complete.state = .publishing
+            complete.verdict = ResultRecord(in: unpublished, files)?.verdict
             try save(complete)
             job = complete  // only once it is durable: after a failure the next call saves it again
         }

@@ -2,6 +2,7 @@ import Digests
 import DurableFiles
 import JobFiles
 import JSON
+import Verdicts
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
@@ -46,6 +47,8 @@ public struct Job: Record, Equatable {
     public var state: State
     /// Its run, while it is `running`; nil: unknown.
     var run: RunReference?
+    /// What its edit did; nil until its results are complete, or where they do not say.
+    public internal(set) var verdict: EditVerdict?
     /// Equal for jobs that repeat each other (`ClaimStore.repeatKey`).
     public var digest: String
 
@@ -78,9 +81,9 @@ public struct Job: Record, Equatable {
 extension Job {
     private enum CodingKeys: String, OmittingKey {
         case id, name, inbox, spec, image, others, priority, dropped, crashes, state, digest, run, ambiguous
-        case check
+        case verdict, check
 
-        var isOmittedWhenNil: Bool { self == .run }
+        var isOmittedWhenNil: Bool { self == .run || self == .verdict }
     }
 
     /// Reads the record of a claim in an inbox, whose path may have changed since. nil when the record is damaged or names a
@@ -112,6 +115,7 @@ extension Job {
         state = try record.decode(State.self, forKey: .state)
         digest = try value(.digest, "")
         run = try record.decodeIfPresent(RunReference.self, forKey: .run)
+        verdict = try record.decodeIfPresent(EditVerdict.self, forKey: .verdict)
         let check = try record.decodeIfPresent(String.self, forKey: .check)
         guard check == nil || check == checksum else {
             throw DecodingError.dataCorruptedError(
@@ -151,6 +155,7 @@ extension Job {
         try record.encode(digest, forKey: .digest)
         try record.encodeIfPresent(run, forKey: .run)
         try record.encode(ambiguous, forKey: .ambiguous)
+        try record.encodeIfPresent(verdict, forKey: .verdict)
     }
 
     /// The SHA-256 of all fields but the inbox's path: a flipped bit must not turn a record into another job's.

@@ -5,6 +5,7 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 import SystemPackage
+import Verdicts
 
 /// Publishes the results of claimed jobs, fails those that cannot be done, and retries crashed runs.
 final class JobLifecycle {
@@ -13,18 +14,20 @@ final class JobLifecycle {
     private let inboxes: Inboxes
     private let history: JobHistory
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     /// Jobs that have failed since the start.
     private(set) var failures = 0
 
     init(
         _ context: DaemonContext, _ scheduler: Scheduler, _ inboxes: Inboxes, _ history: JobHistory,
-        _ hook: CompletionHook
+        _ hook: CompletionHook, _ gallery: GalleryUpdates
     ) {
         self.context = context
         self.scheduler = scheduler
         self.inboxes = inboxes
         self.history = history
         self.hook = hook
+        self.gallery = gallery
     }
 
     private var now: Double { ServiceClock.now }
@@ -127,11 +130,15 @@ final class JobLifecycle {
             try context.store.complete(&job, isKnown: isKnown, stillNeeded: needed) {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
-                try recordEnd(job, .published(folder, verdict: context.store.verdict(of: folder)))
+                try recordEnd(job, .published(folder))
+                showInGallery(job, .published(folder))
                 var fields = ["published_as": folder]
+                fields["verdict"] = job.verdict?.words
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
+                let message = isNew ? "published" : "published before the restart"
                 context.log.event(
-                    .published, isNew ? "published" : "published before the restart", job, run: run, fields)
+                    .published, [message, job.verdict?.words].compactMap { $0 }.joined(separator: ": "), job,
+                    run: run, fields)
             }
             removeFailedFolders(of: job)
             scheduler.forget(job)
@@ -196,7 +203,17 @@ final class JobLifecycle {
         let record = EndedJob(job, outcome)
         if context.configuration.hook != nil { try hook.add(record) }
         try history.add(record)
-        context.metrics.countEnd(outcome)
+        context.metrics.countEnd(outcome, job.verdict)
+    }
+
+    /// Notes a job whose folder is there for the gallery. A failure is told and costs the job nothing.
+    private func showInGallery(_ job: Job, _ outcome: JobHistory.Outcome) {
+        guard context.configuration.gallery != nil else { return }
+        do throws(FileError) {
+            try gallery.add(EndedJob(job, outcome), picture: job.image.map { "\(job.claim)/\($0)" })
+        } catch {
+            context.log.write(.warning, "the gallery will not show this job: \(error)", ["job": job.id])
+        }
     }
 
     // MARK: - Failing
@@ -212,10 +229,14 @@ final class JobLifecycle {
             let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
+            var place: String?
             try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
                 try recordEnd(job, .failed(failure, folder))
+                place = folder
             }
+            // The gallery looks into the folder, which is there now.
+            if let place { showInGallery(job, .failed(failure, place)) }
             scheduler.forget(job)
             inboxes[job.inbox]?.checkLeft(job.inputs, context.files)
             failures += 1

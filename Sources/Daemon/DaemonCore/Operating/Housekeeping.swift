@@ -3,10 +3,11 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 
-/// The chores beside the jobs: the hook, orphans, and retention.
+/// The chores beside the jobs: the hook, the gallery, orphans, and retention.
 final class Housekeeping {
     private let context: DaemonContext
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     private let orphans: Orphans
     private var retention = Retention()
     private var time: TrustedTime
@@ -14,9 +15,10 @@ final class Housekeeping {
     /// Seconds that the hook gets to end by itself, after those that the runs have taken.
     private static let stopSeconds = 0.2
 
-    init(_ context: DaemonContext, _ hook: CompletionHook, _ orphans: Orphans) {
+    init(_ context: DaemonContext, _ hook: CompletionHook, _ gallery: GalleryUpdates, _ orphans: Orphans) {
         self.context = context
         self.hook = hook
+        self.gallery = gallery
         self.orphans = orphans
         time = TrustedTime(stateFolder: context.setup.stateFolder, context.files) ?? TrustedTime(.now)
     }
@@ -28,6 +30,7 @@ final class Housekeeping {
         let now = ServiceClock.now
         orphans.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
+        if let event = gallery.run(galleryPlaces, now) { report(event) }
         if retention.isDue(now) {
             advanceTime()
             let removed = retention.expire(context.configuration, context.files, now, time)
@@ -68,26 +71,42 @@ final class Housekeeping {
         }
     }
 
+    private var galleryPlaces: (folder: String, outbox: String)? {
+        let configuration = context.configuration
+        return configuration.gallery.flatMap { folder in configuration.outbox.map { (folder, $0) } }
+    }
+
+    private func report(_ event: GalleryUpdates.Event) {
+        let next = event.isLast ? "trying again after the next job" : "trying again"
+        context.log.write(
+            .warning, "the gallery was not renewed: \(event.reason); \(next)",
+            ["file": context.configuration.gallery ?? ""])
+    }
+
     private func fields(_ job: String) -> [String: String] {
         ["job": job, "file": context.configuration.hook ?? ""]
     }
 
-    /// Whether the hook has received every event.
-    var isIdle: Bool { context.configuration.hook == nil || hook.isIdle }
+    /// Whether the hook has received every event, and the gallery shows every job that it can show.
+    var isIdle: Bool {
+        (context.configuration.hook == nil || hook.isIdle) && (galleryPlaces == nil || gallery.isIdle)
+    }
 
     /// Asks the hook to end.
     func askToEnd() { hook.askToEnd() }
 
-    /// Stops the hook, and keeps the time.
+    /// Stops the hook and the gallery's program, and keeps the time.
     func stop() {
         advanceTime()
         hook.stop(within: Self.stopSeconds)
+        gallery.stop()
     }
 
     /// When something is due next, seconds since 1970.
     func nextTime(_ now: Double) -> Double {
         let configuration = context.configuration
         var next = min(orphans.nextTime, configuration.hook == nil ? .infinity : hook.nextTime(now))
+        if galleryPlaces != nil { next = min(next, gallery.nextTime) }
         let kept = configuration.retention
         if [kept.archive, kept.failed, kept.outbox].contains(where: { $0 != nil }) {
             next = min(next, retention.next)

@@ -8,8 +8,8 @@ import JSON
 final class JobHistory {
     /// How a job ended.
     enum Outcome {
-        /// Published under this name, with the verdict of its trajectory.
-        case published(String, verdict: String?)
+        /// Published under this name.
+        case published(String)
         /// Failed, its inputs in this folder.
         case failed(Failure, String)
     }
@@ -89,8 +89,8 @@ extension EndedJob {
         (id, name, inbox, spec, image) = (job.id, job.name, job.inbox, job.spec, job.image)
         (digest, crashes, finished) = (job.digest, job.crashes, Date().formatted(.iso8601))
         switch outcome {
-        case .published(let name, let verdict):
-            (state, publishedAs, self.verdict) = (.published, name, verdict)
+        case .published(let name):
+            (state, publishedAs, verdict) = (.published, name, job.verdict)
         case .failed(let failure, let folder):
             (state, kind, code, self.folder) = (.failed, failure.kind, failure.code, folder)
         }

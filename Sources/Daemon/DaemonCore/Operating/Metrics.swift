@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Verdicts
 
 #if canImport(Glibc)
     import Glibc
@@ -39,6 +40,7 @@ final class Metrics {
     private static let interval = 5.0
     private let started = Date().timeIntervalSince1970
     private var (published, failed) = (0, 0)
+    private var verdicts: [String: Int] = [:]
     private var (runs, runSeconds) = (0, 0.0)
     private var lastSuccess = 0.0
     private var retries = 0
@@ -89,11 +91,14 @@ final class Metrics {
         syncSeconds += duration / .seconds(1)
     }
 
-    /// Counts a job that has ended.
-    func countEnd(_ outcome: JobHistory.Outcome) {
+    /// Counts a job that has ended, and the answers of a published job's verdict.
+    func countEnd(_ outcome: JobHistory.Outcome, _ verdict: EditVerdict?) {
         switch outcome {
         case .published:
             published += 1
+            for (question, answer) in verdict?.answers ?? [] {
+                verdicts[Self.labels(question, answer), default: 0] += 1
+            }
             lastSuccess = Date().timeIntervalSince1970.rounded()
         case .failed: failed += 1
         }
@@ -108,6 +113,10 @@ final class Metrics {
         lastWritten = (counts, now)
         // The daemon works on without metrics.
         try? files.replace(path, Array(text(sample).utf8), mode: 0o644)
+    }
+
+    private static func labels(_ question: String, _ answer: String) -> String {
+        "{question=\"\(question)\",answer=\"\(answer)\"}"
     }
 
     private var counts: String {
@@ -129,6 +138,14 @@ final class Metrics {
         family(
             "jobs_total", "counter", "Jobs that ended, by result.",
             [("{result=\"published\"}", Double(published)), ("{result=\"failed\"}", Double(failed))])
+        family(
+            "verdicts_total", "counter", "Answers of verdicts, by question.",
+            EditVerdict.questions.flatMap { question, answers in
+                answers.map { answer in
+                    let labels = Self.labels(question, answer)
+                    return (labels, Double(verdicts[labels] ?? 0))
+                }
+            })
         for (name, help, sum, count) in [
             ("job_duration", "Duration of runs.", runSeconds, runs),
             ("settle", "Time from a pair's last change to its claim.", settleSeconds, settles),

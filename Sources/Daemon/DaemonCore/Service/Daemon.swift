@@ -54,12 +54,14 @@ public final class Daemon {
         inboxes = Inboxes(context)
         let history = JobHistory(stateFolder: setup.stateFolder, context.files)
         let hook = CompletionHook(stateFolder: setup.stateFolder, context.files)
-        lifecycle = JobLifecycle(context, scheduler, inboxes, history, hook)
+        let gallery = GalleryUpdates(
+            stateFolder: setup.stateFolder, command: setup.galleryCommand, context.files)
+        lifecycle = JobLifecycle(context, scheduler, inboxes, history, hook, gallery)
         dispatcher = Dispatcher(context, scheduler, runs, history, lifecycle)
         intake = JobIntake(context, inboxes, scheduler, runs, dispatcher, lifecycle)
         operations = Operations(context, inboxes, scheduler, runs, history, lifecycle)
         orphans = Orphans(context, inboxes, scheduler)
-        housekeeping = Housekeeping(context, hook, orphans)
+        housekeeping = Housekeeping(context, hook, gallery, orphans)
         status = StatusReport(context, inboxes, scheduler, runs, lifecycle, orphans, notifier)
     }
 

@@ -13,6 +13,7 @@ import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -43,7 +44,8 @@ struct EditCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"))
+        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"),
+        completion: Completions.setting)
     var settings: [String] = []
 
     @Option(
@@ -107,7 +109,8 @@ struct EditCommand: ParsableCommand {
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
             progress.finish()
-            try write(products, into: out, recorder, files)
+            try write(products.files, recorder, files)
+            products.settle()
             EditSummary(products, in: out).print(json: output.json)
         }
     }
@@ -150,66 +153,4 @@ struct EditCommand: ParsableCommand {
             }
         } catch { throw Failure(error, .badOutput) }
     }
-}
-
-/// The line of `edit --json` at the beginning of a stage.
-private struct StageLine: Record {
-    static let schema = "clipdrag-stage/1"
-    let stage: EditProgress.Stage
-    /// Steps of the stage.
-    let total: Int
-    /// Whether it comes from the cache of an earlier edit.
-    let restored: Bool
-}
-
-/// The line of `edit --json` before the edit.
-private struct ForecastLine: Record {
-    static let schema = "clipdrag-forecast/1"
-    let forecast: ForecastRecord
-}
-
-/// Progress of an edit on standard error: a bar on a terminal, else a line per stage.
-final class ProgressPrinter {
-    private let json: Bool
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-    private var stage: EditProgress.Stage?
-
-    init(json: Bool) { self.json = json }
-
-    /// Reports one step.
-    func report(_ progress: EditProgress) {
-        if json {
-            if progress.stage != stage {
-                let line = StageLine(
-                    stage: progress.stage, total: progress.total, restored: progress.isRestored)
-                print(line.oneLine)
-            }
-        } else if isTerminal {
-            let width = 30
-            let filled = progress.total > 0 ? width * progress.step / progress.total : 0
-            let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
-            let name = progress.stage.rawValue
-            write(
-                "\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   "
-            )
-        } else if progress.stage != stage {
-            let how = progress.isRestored ? "restored from the cache" : "\(progress.total) steps"
-            write("\(progress.stage.rawValue): \(how)\n")
-        }
-        stage = progress.stage
-    }
-
-    /// Reports the forecast.
-    func announce(_ forecast: EditPace.Forecast) {
-        if json {
-            print(ForecastLine(forecast: ForecastRecord(forecast)).oneLine)
-        } else {
-            write("forecast: \(forecast.text)\n")
-        }
-    }
-
-    /// Ends the bar's line.
-    func finish() { if isTerminal && !json { write("\n") } }
-
-    private func write(_ text: String) { StandardStream.errors.write(text) }
 }

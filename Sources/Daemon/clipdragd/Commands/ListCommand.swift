@@ -48,7 +48,7 @@ struct JobTable {
     /// A job that has ended: when, and its verdict or its error's code.
     mutating func add(_ job: EndedJob) {
         add(
-            job.state.rawValue, job.publishedAs ?? job.name, job.verdict ?? job.code, job.end, job.id)
+            job.state.rawValue, job.publishedAs ?? job.name, job.verdict?.words ?? job.code, job.end, job.id)
     }
 
     /// A job that runs: since when, and its stage.

@@ -10,6 +10,7 @@ import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
+import Verdicts
 
 extension PlaceOptions {
     /// What the daemon has written into its state folder.
@@ -20,34 +21,22 @@ extension PlaceOptions {
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show what the daemon does now.")
-    @Flag(help: "Show each change until interrupted.") var watch = false
+    @Flag(
+        help:
+            "Follow the daemon until interrupted: a live screen, or a line for each change without a terminal."
+    )
+    var watch = false
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         try output.report {
-            var last = ""
-            repeat {
-                let daemon = places.daemon
-                guard let status = daemon.status else {
-                    throw Failure(
-                        .tryLater, code: "status.none",
-                        message: "no daemon has written to \(places.stateFolder)",
-                        hint: "Start it with `clipdragd run`, or give its --state.")
-                }
-                // A terminal shows the present state; other outputs get each change once.
-                let isTerminal = isatty(STDOUT_FILENO) == 1
-                let text =
-                    output.json
-                    ? line(status, daemon)
-                    : StatusText(status, daemon, showsElapsed: isTerminal || !watch).text
-                if watch && !output.json && isTerminal {
-                    print("\u{1B}[H\u{1B}[2J", terminator: "")
-                }
-                if text != last || isTerminal { print(text) }
-                last = text
-                if watch { Thread.sleep(forTimeInterval: 1) }
-            } while watch
+            if watch {
+                try StatusWatch(stateFolder: places.stateFolder, json: output.json, line: line).run()
+            }
+            let daemon = places.daemon
+            guard let status = daemon.status else { throw StatusWatch.none(places.stateFolder) }
+            print(output.json ? line(status, daemon) : StatusText(status, daemon).text)
         }
     }
 
@@ -325,7 +314,12 @@ struct CheckConfigCommand: ParsableCommand {
         if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
             missing.append(("hook", "\(hook): \(why)"))
         }
-        for case .command(let words) in configuration.captions {
+        if let vocabulary = configuration.captions.vocabulary,
+            access(PathCoding.cString(vocabulary), R_OK) != 0
+        {
+            missing.append(("vocabulary", "\(vocabulary): \(String(cString: strerror(errno)))"))
+        }
+        for case .command(let words, _) in configuration.captions.captioners {
             if let why = whyNotRunnable(words[0], isSocketGood: false) {
                 missing.append(("captioner", "\(words[0]): \(why)"))
             }

@@ -43,10 +43,11 @@ struct RunCommand: ParsableCommand {
             let folder = try model.folder(configuration, state: places.stateFolder)
             let isJSON = output.json
             LoggingSystem.bootstrap { JournalLog(label: $0, isJSON: isJSON) }
-            let setup = DaemonSetup(
+            var setup = DaemonSetup(
                 configuration: configuration, stateFolder: places.stateFolder, once: once,
                 workerCommand: workerCommand(folder),
                 version: Version.current, isComplete: pictureCompleteness, reload: reload())
+            setup.galleryCommand = [program, "gallery-update"]
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
         }
@@ -79,12 +80,15 @@ struct RunCommand: ParsableCommand {
     private func workerCommand(_ folder: String) -> [String] {
         // Tests put a stand-in worker here.
         if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
-        let program =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
         var words = [program, "edit-worker", "--model", folder, "--precision", model.precision.rawValue]
         if let threads = model.threads { words += ["--threads", String(threads)] }
         if let file = places.configurationFile { words += ["--config", absolutePath(file)] }
         return words
+    }
+
+    /// This program's file.
+    private var program: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     }
 
     private func reload() -> (@Sendable () throws(Failure) -> Configuration)? {

@@ -9,12 +9,9 @@ struct StatusText {
     private let status: DaemonStatus
     private let daemon: StateReader
     private let now: Date
-    private let showsElapsed: Bool
 
-    /// - Parameter showsElapsed: whether to say for how long jobs have run; that is another text every second.
-    init(_ status: DaemonStatus, _ daemon: StateReader, showsElapsed: Bool, now: Date = Date()) {
+    init(_ status: DaemonStatus, _ daemon: StateReader, now: Date = Date()) {
         (self.status, self.daemon, self.now) = (status, daemon, now)
-        self.showsElapsed = showsElapsed
     }
 
     /// All lines.
@@ -60,7 +57,7 @@ struct StatusText {
 
     /// `for 40 s of at most about 2 min`
     private func elapsed(_ job: DaemonStatus.RunningJob) -> String? {
-        guard daemon.isAlive, showsElapsed, let started = job.started else { return nil }
+        guard daemon.isAlive, let started = job.started else { return nil }
         let whole = job.forecast.map { " of at most about \(Self.span($0))" } ?? ""
         return "for \(Self.span(max(0, now.timeIntervalSince1970 - started)))\(whole)"
     }
