@@ -168,6 +168,27 @@ class Messages(EditorTest):
         self.page.fill("#yaml", text)
         self.assertEqual([message for kind, message in self.editor.messages()], said["notes"])
 
+    def test_defaults_are_what_check_would_run(self):
+        """For every preset and method, with the starter model: the defaults in the form are the settings of `check`."""
+        picture = png(128, 128)
+        self.editor.open(("p.png", picture))
+        rows = self.editor.run("TABLES.settings.map(({ name }) => name)")
+        presets, methods = self.editor.run("[TABLES.presets, TABLES.methods.map(({ name }) => name)]")
+        for preset in presets:
+            for method in methods:
+                with self.subTest(f"{preset} {method}"):
+                    text = (
+                        f"image: p.png\nprompt: {{source: a cat, edit: a dog}}\ndrags: [{{from: [40, 40], to: [60, 40]}}]\n"
+                        f"mask: {{circle: [50, 40, 30]}}\npreset: {preset}\nmethod: {method}\n")
+                    code, said, errors = self.program.check([("p.png", picture), ("s.yaml", text.encode())], "s.yaml")
+                    self.assertEqual(code, 0, errors)
+                    self.page.fill("#yaml", text)
+                    shown = self.editor.run("(names) => names.map((name) => editorApp.editor.defaultOf(name))", rows)
+                    for name, default in zip(rows, shown):
+                        value = said["settings"][name]
+                        wanted = yaml.safe_load(default)
+                        self.assertEqual(float(wanted) if isinstance(value, float) else wanted, value, name)
+
     def test_a_settings_field_says_what_check_says(self):
         self.editor.open(RABBIT)
         self.page.click("#tab-settings")

@@ -96,16 +96,10 @@ class Editor extends EventTarget {
     return spec.settings[name] ?? this.defaultOf(name);
   }
 
-  /** What holds where the spec says nothing: the preset's value, over the starter model's own, over the table's. */
+  /** What holds where the spec says nothing: by preset, method and model. */
   defaultOf(name) {
-    const preset = this.state.spec.preset ?? "recommended";
-    const standard = TABLES.presets[preset]?.[name];
-    const own = TABLES.starter.recommended[name];
-    const isOfModel = this.options.model === "starter" && ["recommended", "quick"].includes(preset);
-    if (isOfModel && own !== undefined && !(preset === "quick" && standard !== undefined)) {
-      return typeof own === "number" ? plainNumber(own) : String(own);
-    }
-    return standard ?? TABLES.settings.find((setting) => setting.name === name)?.default ?? "null";
+    const { preset, method } = this.state.spec;
+    return defaultSetting(name, preset, method, this.options.model === "starter" ? "starter" : "standard");
   }
 
   // Picture
@@ -350,6 +344,12 @@ class Editor extends EventTarget {
     const units = new Units(this.state.spec, this.picture);
     return { from: units.written(from), to: units.written(to) };
   }
+}
+
+/** A setting's default under a preset and a method, with the starter model's own values or without any ("standard"). */
+function defaultSetting(name, preset, method, model) {
+  const defaults = TABLES.defaults[preset ?? "recommended"][method ?? TABLES.methods[0].name][model];
+  return defaults[name] ?? TABLES.settings.find((setting) => setting.name === name)?.default ?? "null";
 }
 
 const joinedBox = (a, b) => {
