@@ -108,7 +108,7 @@ struct EditorTables {
         of preset: Preset, _ method: MethodRow, model: [(name: String, value: SettingValue)]
     ) throws -> JSONValue {
         let standard = EditSettings()
-        var settings = try preset.settings(model: model)
+        var settings = try preset.settings(of: method, model: model)
         settings = DragMethods.named(method.name)?.adjusted(settings) ?? settings
         let changed = Setting.all.filter { $0.value(in: settings) != $0.value(in: standard) }
         return .object(
