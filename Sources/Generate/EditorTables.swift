@@ -48,13 +48,15 @@ struct EditorTables {
         }
         var few = settings
         few.dragStepLimit = 7
-        let steps = method.cost(settings).steps
-        let isLimited = method.cost(few).steps == 7 && steps == settings.dragStepLimit
+        let cost = method.cost(settings)
+        let steps = cost.isCuttable ? cost.steps : 0
+        let isLimited = cost.isCuttable && method.cost(few).steps == 7 && steps == settings.dragStepLimit
         return .object([
             ("name", .string(row.name)), ("text", .string(row.text)),
             ("steps", isLimited ? .string("max_steps") : .integer(steps)),
             ("reads", words(method.settingNames.sorted())),
             ("usesMask", .bool(method.needs(settings).mask)),
+            ("takesRegions", .bool(method.needs(settings).regions)),
             ("notesOfShortDrags", notes(to: cell)), ("notesOfDrags", notes(to: far)),
         ])
     }

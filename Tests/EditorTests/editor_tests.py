@@ -154,6 +154,8 @@ class Messages(EditorTest):
             "too-long": "drags: [{from: [4, 20], to: [120, 50]}]\n",
             "one-short-of-two": "drags: [{from: [90, 40], to: [91, 40]}, {from: [20, 20], to: [30, 20]}]\n",
             "tiny-mask": "drags: [{from: [90, 40], to: [98, 40]}]\nmask: {rect: [89, 39, 11, 3]}\n",
+            "one-cell": "drags: [{from: [90, 40], to: [96, 40]}, {from: [90.4, 40], to: [84, 44]}]\n",
+            "regions": "drags: [{from: {circle: [60, 30, 9]}, to: {circle: [72, 34, 9]}}]\nmask: {circle: [66, 32, 14]}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
         picture = png(128, 64)

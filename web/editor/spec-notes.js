@@ -14,7 +14,7 @@ function specNotes({ spec, marks }, editor) {
     const grid = new FeatureGrid(editor.region, editor.options.model);
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
-      ...methodNotes(drags, grid, spec, setting));
+      ...dragRegionNotes(spec, picture, mask), ...coincidingNotes(drags, grid), ...methodNotes(drags, grid, spec, setting));
     const isKnown = mask.isGiven && mask.isKnown;
     const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
     const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
@@ -51,6 +51,10 @@ function handleNotes(spec, picture, mask) {
   const notes = [];
   if (outside.length) {
     notes.push(`${named(outside, handles)} outside the mask: what the mask holds still is not dragged`);
+  }
+  const beside = indices.filter((i) => !flat.includes(i) && picture.isGround(handles[i]));
+  if (beside.length) {
+    notes.push(`${named(beside, handles)} on the picture's plain background: what lies beside the content is dragged`);
   }
   if (flat.length) {
     notes.push(`${named(flat, handles)} on a part of the picture that has one colour: nothing is there to be dragged`);
