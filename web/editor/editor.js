@@ -86,7 +86,10 @@ class Editor extends EventTarget {
     const isWhole = spec.region === null && ["paper", "released"].includes(spec.preset);
     const choice = isWhole ? "whole" : spec.region?.rect ? units.shape(spec.region) : spec.region ?? "auto";
     const padding = swiftNumber(this.settingText("region_padding")) ?? 0.25;
-    const box = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
+    const held = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
+    const shapes = drags.flatMap(({ from, to }) => [from, to]).filter((end) => !Array.isArray(end))
+      .map((end) => shapeBounds(units.shape(end)));
+    const box = [held, ...shapes].filter(Boolean).reduce(joinedBounds, null);
     return workingRegion(choice, points, box, this.picture, MODEL_SIZES[this.options.model].native(), padding);
   }
 
@@ -351,6 +354,8 @@ function defaultSetting(name, preset, method, model) {
   const defaults = TABLES.defaults[preset ?? "recommended"][method ?? TABLES.methods[0].name][model];
   return defaults[name] ?? TABLES.settings.find((setting) => setting.name === name)?.default ?? "null";
 }
+
+const joinedBounds = (a, b) => (a === null ? b : b.map((value, i) => (i < 2 ? Math.min(value, a[i]) : Math.max(value, a[i]))));
 
 const joinedBox = (a, b) => {
   const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)];
