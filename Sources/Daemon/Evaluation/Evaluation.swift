@@ -11,6 +11,7 @@ import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 import YAMLDocuments
 
 /// Edits all cases by all methods and measures the results. One that is broken off goes on where it stopped.

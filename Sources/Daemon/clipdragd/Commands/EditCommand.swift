@@ -109,7 +109,7 @@ struct EditCommand: ParsableCommand {
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
             progress.finish()
-            try write(products.files, recorder, files)
+            try write(products.files, into: out, recorder, files)
             products.settle()
             EditSummary(products, in: out).print(json: output.json)
         }

@@ -3,6 +3,7 @@ import DaemonCore
 import DurableFiles
 import Foundation
 import JSON
+import Verdicts
 
 /// `clipdragd list`
 struct ListCommand: ParsableCommand {

@@ -47,7 +47,7 @@ struct StatusWatch {
             } else {
                 for line in log.lines(status, isAlive: daemon.isAlive, news: recent, now: now) { print(line) }
             }
-            fflush(stdout)
+            fflush(nil)
             Thread.sleep(forTimeInterval: Self.interval)
         }
     }
