@@ -127,13 +127,23 @@ struct EditorTables {
         }
     }
 
+    /// The words that the starter model was trained on: the section `[words]` of its vocabulary.
+    private var trainedWords: String {
+        get throws {
+            let text = try String(
+                contentsOfFile: "\(root)/Models/starter/vocabulary.txt", encoding: .utf8)
+            let lines = text.split(whereSeparator: \.isNewline).drop { $0 != "[words]" }.dropFirst()
+            return lines.prefix { !$0.hasPrefix("[") }.filter { !$0.hasPrefix("#") }.joined(separator: " ")
+        }
+    }
+
     /// The longer side of the starter model's pictures.
     private var starter: JSONValue {
         get throws {
             guard let native = try model("vae/config.json")["sample_size"] else {
                 throw MissingPart(description: "the starter model's pictures have no size")
             }
-            return .object([("native", native)])
+            return .object([("native", native), ("words", .string(try trainedWords))])
         }
     }
 

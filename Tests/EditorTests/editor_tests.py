@@ -138,7 +138,7 @@ class Messages(EditorTest):
                 self.assertEqual(self.editor.messages(), [["error", said["message"]]])
 
     def test_notes_are_those_of_check(self):
-        words = " ".join(["elephant", "wearing", "sunglasses"] * 12)
+        words = " ".join(["elephant", "wearing", "sunglasses"] * 30)
         specs = {
             "handle-outside-mask": "drags: [{from: [10, 20], to: [30, 20]}]\nmask: {circle: [90, 40, 12]}\n",
             "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\nmask: {rect: [80, 30, 20, 20]}\n",

@@ -8,6 +8,7 @@ function specNotes({ spec, marks }, editor) {
     const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
     if (note) notes.push(note);
   }
+  if (editor.options.model === "starter") notes.push(...unknownWordNotes(spec));
   if (picture) {
     const units = new Units(spec, picture);
     const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
@@ -22,6 +23,21 @@ function specNotes({ spec, marks }, editor) {
     if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
+}
+
+const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{M}]+/gu) ?? [];
+
+/** Words of the prompts that the starter model was never trained on. */
+function unknownWordNotes(spec) {
+  const known = new Set(wordsOf(TABLES.starter.words));
+  if (!known.size) return [];
+  return [["source", "prompt.source"], ["edit", "prompt.edit"]].flatMap(([key, name]) => {
+    const unknown = [...new Set(wordsOf(spec[key] ?? "").filter((word) => Array.from(word).length > 1 && !known.has(word)))];
+    if (!unknown.length) return [];
+    const shown = unknown.slice(0, 5).map((word) => `\`${word}\``).join(", ");
+    const more = unknown.length > 5 ? ` and ${unknown.length - 5} more` : "";
+    return [`the model was not trained on ${unknown.length === 1 ? "a word" : "words"} of \`${name}\`: ${shown}${more}`];
+  });
 }
 
 /** Shapes of the mask that reach beyond the picture. */
