@@ -214,6 +214,7 @@ public struct Evaluation {
                 source = nil
                 source = try CaseMeasures(run.testCase, plan, model, lpips)
             }
+            products.settle()
             guard let result = products.files.first, let record = products.files.last else { return row }
             try read(try Trajectory(reading: record.bytes), into: &row)
             try source?.measure(try Image(decoding: result.bytes), plan, into: &row)
@@ -226,7 +227,7 @@ public struct Evaluation {
 
     private func read(_ trajectory: Trajectory, into row: inout EvaluationRow) throws {
         row.updates = trajectory.steps
-        row.verdict = trajectory.summary.rawValue
+        (row.verdict, row.damage) = (trajectory.summary.rawValue, trajectory.verdict.damage.rawValue)
         row.restored = trajectory.job.restored.map(\.rawValue)
         for (key, value) in trajectory.job.seconds.all where key != "total" { row.seconds[key] = value }
         row.clipScore = trajectory.metrics.clipScoreResult

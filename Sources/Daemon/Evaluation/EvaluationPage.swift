@@ -86,13 +86,14 @@ struct EvaluationPage {
                 ? "- IF is 1 − LPIPS (AlexNet) of source and result at 224². Doing nothing gives 1."
                 : "- IF is missing: LPIPS's weights are not imported (`clipdragd models import FILE --as lpips`).",
             "- PSNR and SSIM outside compare source and result outside the mask, or outside the drags' surroundings.",
+            "- Moved and damaged are the verdict's (docs/verdict.md): the drags' content moved, the picture is severely damaged.",
             "- CLIP is the cosine of the result with the wished result's prompt. Seconds are those of a whole edit: a stage that the cache gave counts as long as it took elsewhere. Peak MB is the process's largest size during the edit.",
         ].joined(separator: "\n")
     }
 
     private func table(_ columns: [(title: String, digits: Int, value: (EvaluationRow) -> Double?)]) -> String
     {
-        let head = ["method", "steps", "edits", "moved"] + columns.map(\.title)
+        let head = ["method", "steps", "edits", "moved", "damaged"] + columns.map(\.title)
         var lines = [row(head), row(head.map { _ in "---" })]
         for summary in summaries {
             let figures = columns.map { column in
@@ -104,10 +105,14 @@ struct EvaluationPage {
                 row(
                     [
                         "`\(summary.method)`", summary.steps.map(String.init) ?? "–", edits,
-                        summary.moved.map { "\(Int(($0 * 100).rounded())) %" } ?? "–",
+                        percent(summary.moved), percent(summary.damaged),
                     ] + figures))
         }
         return lines.joined(separator: "\n")
+    }
+
+    private func percent(_ part: Double?) -> String {
+        part.map { "\(Int(($0 * 100).rounded())) %" } ?? "–"
     }
 
     private func row(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }

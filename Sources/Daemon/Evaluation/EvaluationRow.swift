@@ -11,9 +11,9 @@ public struct EvaluationRow: Record, Equatable {
     public var seed: Int
     /// The code and message of the failure; nil where the edit gave a result.
     public var failure, message: String?
-    /// Updates of the latent, and the verdict.
+    /// Updates of the latent, the verdict in one word, and its answer about damage.
     public var updates: Int?
-    public var verdict: String?
+    public var verdict, damage: String?
     /// MD in pixels, over the whole picture and within the mask.
     public var meanDistance, meanDistanceInMask: Double?
     /// IF = 1 − LPIPS (AlexNet), source against result; nil without its weights.
@@ -34,7 +34,7 @@ public struct EvaluationRow: Record, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case name = "case"
-        case method, steps, seed, failure, message, updates, verdict
+        case method, steps, seed, failure, message, updates, verdict, damage
         case meanDistance = "mean_distance"
         case meanDistanceInMask = "mean_distance_in_mask"
         case imageFidelity = "image_fidelity"

@@ -46,9 +46,12 @@ struct EvaluationSummary {
         return Figure(mean: mean, spread: variance.squareRoot())
     }
 
-    /// The part of edits whose verdict is `moved`.
-    var moved: Double? {
-        edits > 0 ? Double(rows.count { $0.verdict == "moved" }) / Double(edits) : nil
+    /// The part of edits whose verdict is `moved`, and the part that is severely damaged.
+    var moved: Double? { part { $0.verdict == "moved" } }
+    var damaged: Double? { part { $0.damage == "severe" } }
+
+    private func part(_ isCounted: (EvaluationRow) -> Bool) -> Double? {
+        edits > 0 ? Double(rows.count(where: isCounted)) / Double(edits) : nil
     }
 }
 
