@@ -1,16 +1,16 @@
-/// Keeps for how long files have waited for their other half. A value without a clock of its own.
+/// Remembers how long files have waited for their counterpart. It is a value without a clock of its own.
 struct OrphanTimer: Sendable {
     private var firstSeen: [String: Double] = [:]
     private var reported: Set<String> = []
-    /// What waits now.
+    /// The halves that wait now.
     private(set) var halves: [LoneHalf] = []
     /// When the next one becomes an orphan, seconds since 1970.
     private(set) var next: Double?
 
-    /// Takes what waits now.
+    /// Updates the waiting halves.
     ///
-    /// - Parameter after: seconds until a half is an orphan, counted from when it came: a file that is moved in may be old.
-    /// - Returns: those that have become orphans.
+    /// - Parameter after: seconds from a half's arrival until it is an orphan. (A file that is moved in may itself be old.)
+    /// - Returns: the new orphans.
     mutating func update(_ found: [LoneHalf], now: Double, after: Double) -> [LoneHalf] {
         var (seen, fresh): ([String: Double], [LoneHalf]) = ([:], [])
         next = nil

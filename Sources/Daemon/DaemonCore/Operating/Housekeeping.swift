@@ -27,15 +27,15 @@ final class Housekeeping {
         loneHalves.update(hasNews: hasNews)
         for event in hook.run(context.configuration.hook, now) { report(event) }
         if retention.isDue(now) {
-            tellOfJump()
+            reportClockJump()
             for path in retention.expire(context.configuration, context.files, now) {
                 context.log.write(.info, "removed: kept for as long as `retention` says", ["path": path])
             }
         }
     }
 
-    /// Ages count by the time that has passed since the start: a clock that is set ahead removes nothing.
-    private func tellOfJump() {
+    /// Reports a jump of the system's clock. Ages grow by the time that passes, so a clock that is set ahead removes nothing.
+    private func reportClockJump() {
         let isFar = abs(ServiceClock.jump) > 3600
         if isFar && !hasToldOfJump {
             context.log.write(

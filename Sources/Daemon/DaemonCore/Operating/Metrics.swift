@@ -5,7 +5,7 @@ import Foundation
     import Glibc
 #endif
 
-/// What is at fault; it decides what happens to the job.
+/// Causes of an error, which decide what happens to the job.
 enum ErrorKind: String {
     /// The job: the daemon quarantines it.
     case job
@@ -24,7 +24,7 @@ final class Metrics {
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
         var waitingHalves, orphans: Int
-        /// Jobs that lie below `failed`.
+        /// Jobs below `failed`.
         var quarantined: Int
         /// Overflows of the kernel's event queue.
         var overflows: Int

@@ -11,9 +11,9 @@ struct Retention: Sendable {
     /// Whether a check is due.
     func isDue(_ now: Double) -> Bool { now >= next }
 
-    /// Removes what is too old. What cannot be removed is tried again an hour later.
+    /// Removes files that are too old. It tries again an hour later to remove what it could not.
     ///
-    /// - Returns: what was removed.
+    /// - Returns: the removed files.
     mutating func expire(_ configuration: Configuration, _ files: some FileSystem, _ now: Double) -> [String]
     {
         next = now + Self.interval

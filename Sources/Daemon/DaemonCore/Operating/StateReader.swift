@@ -6,7 +6,7 @@ import JobFiles
     import Glibc
 #endif
 
-/// What a daemon has written into its state folder, for the command line. File names are as `PathCoding` has them.
+/// Reads a daemon's state folder for the command line. File names have the form of `PathCoding`.
 public struct StateReader: Sendable {
     /// The state folder.
     public let folder: String

@@ -1,6 +1,6 @@
 import JSON
 
-/// STATE/status.json: what the daemon does now.
+/// STATE/status.json: the daemon's present state.
 public struct DaemonStatus: Record, Equatable {
     public static let schema = "clipdrag-status/1"
 
@@ -10,11 +10,11 @@ public struct DaemonStatus: Record, Equatable {
 
         public var id, name: String
         public var state = "running"
-        /// Where it runs.
+        /// The name of its executor.
         public var executor: String
         /// The run's ID there, once there is one.
         public var run: String?
-        /// What the run last told of its progress.
+        /// The run's latest progress.
         public var stage: String?
         public var step, total: Int?
     }
@@ -28,7 +28,7 @@ public struct DaemonStatus: Record, Equatable {
         public var priority, crashes: Int
     }
 
-    /// A file without its other half.
+    /// A spec or picture without its counterpart.
     public struct LoneHalf: Codable, Sendable, Equatable {
         public var inbox, file: String
         /// Seconds since 1970.
@@ -37,18 +37,18 @@ public struct DaemonStatus: Record, Equatable {
         public var orphan: Bool
     }
 
-    /// An inbox, and how it is watched.
+    /// An inbox, and how the daemon watches it.
     public struct Inbox: Codable, Sendable, Equatable {
         public var path, watch: String
     }
 
     /// The daemon's process.
     public var pid: Int
-    /// Whether nothing is started now, and why.
+    /// Whether the daemon starts no jobs now, and why.
     public var paused: Bool
     public var why: String?
     public var running: [RunningJob]
-    /// In the order in which they are to start.
+    /// In the order of their start.
     public var waiting: [WaitingJob]
     public var loneHalves: [LoneHalf]
     public var outbox: String?
