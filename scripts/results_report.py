@@ -8,6 +8,8 @@ import re
 
 from PIL import Image
 
+from measuring import wrapped
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -53,6 +55,10 @@ def main():
     half, most = sum(least(r) >= 0.5 for r in drag), sum(least(r) >= 0.9 for r in drag)
     kept = sum(r["psnr"] >= 26 for r in drag)
     rises = sum(r["clip_after"] > r["clip_before"] for r in both)
+    wish = [rows[e["name"], "wish"] for e in edits]
+    alone = [sum(least(r) >= 0.5 for r in wish), sum(least(r) >= 0.9 for r in wish), sum(r["psnr"] >= 26 for r in wish)]
+    higher = sum(b["clip_after"] > w["clip_after"] for b, w in zip(both, wish))
+    undragged = [rows[e["name"], "none"]["psnr"] for e in edits]
     slowest = max(r["seconds"] for r in rows.values())
     lines = ["# Results on the starter model", "",
              "`make results` wrote this page on " + cpu() + ". The edits are those of examples/results.json.", "",
@@ -62,37 +68,42 @@ def main():
              f"| drag alone moves the content at least half-way: 7 of 8 (the least of a job's drags counts) | {half} of {len(edits)} |",
              f"| drag alone moves it nine tenths: 4 of 8 | {most} of {len(edits)} |",
              f"| drag alone keeps the rest at 26 dB or better | {kept} of {len(edits)} |",
-             "| the same three counts with `fusion: drag` | " + ", ".join(str(sum(test(rows[e["name"], "wish"]) for e in edits)) for test in (
-                 lambda r: least(r) >= 0.5, lambda r: least(r) >= 0.9, lambda r: r["psnr"] >= 26)) + f" of {len(edits)} |",
+             f"| the same three counts with `fusion: drag` | {', '.join(map(str, alone))} of {len(edits)} |",
              f"| text and drag raises CLIP's score for P_e: 6 of 8 | {rises} of {len(edits)} |",
-             f"| text and drag scores higher than `fusion: drag` | {sum(rows[e['name'], 'both']['clip_after'] > rows[e['name'], 'wish']['clip_after'] for e in edits)} of {len(edits)} |",
+             f"| text and drag scores higher than `fusion: drag` | {higher} of {len(edits)} |",
              f"| text alone raises CLIP's score for P_e | {sum(r['clip_after'] > r['clip_before'] for r in text)} of {len(edits)} |",
-             f"| reconstruction without drags at 28 dB or better | {sum(rows[e['name'], 'none']['psnr'] >= 28 for e in edits)} of {len(edits)}, least {min(rows[e['name'], 'none']['psnr'] for e in edits):.1f} dB |",
+             f"| reconstruction without drags at 28 dB or better | {sum(p >= 28 for p in undragged)} of {len(edits)}, "
+             f"least {min(undragged):.1f} dB |",
              f"| an edit takes at most 30 s on 2 cores | slowest {slowest:.1f} s |", "",
-             "Moved: the place where the handle's 15×15 patch matches best along the drag, as a part of the drag (1: at the target). PSNR: outside",
-             "discs of 1.5 drag lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), before → after. Settings of",
+             "Moved: the place where the handle's 15×15 patch matches best along the drag, as a part of the drag (1: at the target). "
+             "PSNR: outside discs of 1.5 drag lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), "
+             "before → after. Settings of "
              f"`recommended` for this model (Models/starter/clipdrag.json): `{json.dumps(values)}`.", ""]
     for e in edits:
         montage(e, a.out, f"{a.docs}/results/{e['name']}.png")
         held = ", never trained on" if e["held_out"] else ""
         lines += [f"## {e['name']} ({e['kind']}{held})", "", f"![{e['name']}](results/{e['name']}.png)", "",
                   f"“{e['source']}” → “{e['edit']}”, drags {'; '.join(f'{tuple(p)} → {tuple(q)}' for p, q in e['drags'])}", "",
-                  "| | moved | PSNR, dB | CLIP | verdict | steps | seconds | peak MB |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-        for v, label in (("none", "reconstruction"), ("drag", "drag"), ("wish", "drag, `fusion: drag`"), ("text", "text"), ("both", "text + drag")):
+                  "| | moved | PSNR, dB | CLIP | verdict | steps | seconds | peak MB |",
+                  "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+        for v, label in (("none", "reconstruction"), ("drag", "drag"), ("wish", "drag, `fusion: drag`"), ("text", "text"),
+                         ("both", "text + drag")):
             r = rows[e["name"], v]
-            lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
-                         f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | {number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
+            lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | "
+                         f"{number(r['clip_before'], 3)} → {number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | "
+                         f"{number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
         lines.append("")
-    lines += ["## Ablations with text and drag", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines += ["## Ablations with text and drag", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |",
+              "| --- | --- | --- | --- | --- | --- | --- |"]
     for r in ablations:
-        lines.append(f"| {r['name']} | {r['label']} | {' '.join(number(m) for m in r['moved'])} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
-                     f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} |")
+        lines.append(f"| {r['name']} | {r['label']} | {' '.join(number(m) for m in r['moved'])} | {number(r['psnr'], 1)} | "
+                     f"{number(r['clip_before'], 3)} → {number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} |")
     notes = f"{a.docs}/results-notes.md"
     if os.path.exists(notes):
         with open(notes) as f:
             lines += ["", f.read().strip()]
     with open(f"{a.docs}/results.md", "w") as f:
-        f.write("\n".join(lines) + "\n")
+        f.write(wrapped("\n".join(lines)) + "\n")
 
 
 if __name__ == "__main__":
