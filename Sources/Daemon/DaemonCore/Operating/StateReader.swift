@@ -39,12 +39,6 @@ public struct StateReader: Sendable {
     /// The waiting job of an ID.
     public func waiting(_ id: String) -> DaemonStatus.WaitingJob? { status?.waiting.first { $0.id == id } }
 
-    /// Jobs that run or wait, in order.
-    public var active: [JSONValue] {
-        (status?.running ?? []).map { JSONValue(encoding: $0) }
-            + (status?.waiting ?? []).map { JSONValue(encoding: $0) }
-    }
-
     /// IDs of jobs that have ended, oldest first.
     public var ended: [String] {
         let names = (try? PosixFileSystem().list(StateLayout(folder).history).map(\.name)) ?? []
