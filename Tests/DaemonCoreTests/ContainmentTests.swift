@@ -2,20 +2,18 @@ import DurableFiles
 import Foundation
 import ServiceConfiguration
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
 /// Names that look like options, files that are no jobs yet, and durations.
 @Suite struct ContainmentTests {
-    private let folder: String
+    private let scratch: ScratchFolder
+    private var folder: String { scratch.path }
     private let files = PosixFileSystem()
     private let start = Date().timeIntervalSince1970
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
-            .path(percentEncoded: false)
-        try files.createDirectory(folder)
-    }
+    init() throws { scratch = try ScratchFolder() }
 
     private func scanner() -> InboxScanner {
         InboxScanner(.init(path: folder), quiet: 1) { _ in .complete }
@@ -26,7 +24,6 @@ import Testing
     }
 
     @Test func `a job's name is never an option of its worker`() throws {
-        defer { try? files.removeTree(folder) }
         let worker = "\(folder)/worker"
         try files.create(
             worker, Array("#!/bin/sh\nfor word; do echo \"$word\"; done > \(folder)/words\n".utf8),
@@ -47,7 +44,6 @@ import Testing
     }
 
     @Test func `a spec without a byte waits until something is written into it`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("cat.yaml", "")
         try write("cat.png", "!")
@@ -67,7 +63,6 @@ import Testing
     }
 
     @Test func `a clock that is set changes no file's age`() throws {
-        defer { try? files.removeTree(folder) }
         try write("cat.yaml", "prompt: x\n")
         try write("cat.png", "!")
         for jump in [315_360_000.0, -1_209_600] {
