@@ -103,7 +103,8 @@ import Testing
     }
 
     @Test
-    func `numbers that JSON does not have are read where they change nothing, and refused where they count`()
+    func
+        `NaN and infinities in a configuration are ignored where they change nothing, and refused elsewhere`()
         throws
     {
         let scratch = try ScratchFolder()

@@ -37,7 +37,7 @@ import TestSupport
         }
     }
 
-    @Test func `a key that fits no layer is named`() throws {
+    @Test func `the error names a key that fits no layer`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -44,7 +44,7 @@ import Testing
         #expect(relativeError(after.states - before.states, states - before.states) < 1e-3)
     }
 
-    @Test func `scales are those that the files say`() throws {
+    @Test func `LoRA scales come from the files`() throws {
         let model = try DiffusionModel(folder: base)
         func scales(_ name: String) throws -> [String: Float] {
             try LoRAFile(path: Fixtures.path("\(ModelFiles.folder)/lora/\(name)"), for: model).unet.sites
@@ -82,7 +82,7 @@ import Testing
         ])
     }
 
-    @Test func `a LoRA that does nothing says so`() throws {
+    @Test func `a LoRA that does nothing gets a note`() throws {
         let model = try DiffusionModel(folder: base)
         let scratch = try ScratchFolder()
         let path = "\(scratch.path)/x.safetensors"
@@ -99,7 +99,7 @@ import Testing
         #expect(error?.message.contains("no tensors") == true)
     }
 
-    @Test func `values that are no numbers, and integers for weights, are refused naming file and tensor`()
+    @Test func `LoRA factors that are not finite, and integers, are errors that name file and tensor`()
         throws
     {
         let model = try DiffusionModel(folder: base)
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `what is said of a scale must agree with the factors`() throws {
+    @Test func `a scale in a configuration must agree with the factors`() throws {
         let model = try DiffusionModel(folder: base)
         let scratch = try ScratchFolder()
         let path = "\(scratch.path)/x.safetensors"

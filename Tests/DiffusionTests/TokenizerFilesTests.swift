@@ -18,7 +18,7 @@ import Testing
         let tokenizers: [Row]
     }
 
-    @Test func `added tokens are transformers', wherever they are written`() throws {
+    @Test func `added tokens give the ids of transformers, whichever file lists them`() throws {
         let tokens: Tokens = try ModelFiles.decode("tokens.json")
         #expect(tokens.tokenizers.count >= 10)
         for row in tokens.tokenizers {
@@ -54,7 +54,7 @@ import Testing
         #expect(tokenizer.description.contains("added: <cattu>, <style>"), "\(tokenizer.description)")
     }
 
-    @Test func `what a tokenizer.json leaves out is as CLIP has it, and what it has otherwise is refused`()
+    @Test func `absent parts of a tokenizer.json are CLIP's, and other parts than CLIP's are refused`()
         throws
     {
         let saved: Saved = try ModelFiles.decode("saved5.json")
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test(arguments: ["\r\n", "\r", "\n\n"])
-    func `merges are the same whichever way their lines end`(_ end: String) throws {
+    func `merges are the same for every kind of line end`(_ end: String) throws {
         let scratch = try ScratchFolder(copying: "starter/model/tokenizer")
         let url = URL(filePath: "\(scratch.path)/merges.txt")
         let text = try String(contentsOf: url, encoding: .utf8)
@@ -164,7 +164,7 @@ import Testing
             twice?.message.contains("`<cattu>` has two ids, 574 and 575") == true, "\(twice?.message ?? "")")
     }
 
-    @Test func `a token that the text encoder has no row for is named`() throws {
+    @Test func `the error names a token for which the text encoder has no embedding`() throws {
         let scratch = try ScratchFolder(copying: "starter/model")
         try Data(#"{"<cattu>": 574}"#.utf8).write(
             to: URL(filePath: "\(scratch.path)/tokenizer/added_tokens.json"))
@@ -175,7 +175,7 @@ import Testing
     @Test(arguments: [
         ("tokenizer_class", "T5Tokenizer"), ("padding_side", "left"), ("truncation_side", "left"),
     ])
-    func `what makes other ids of a prompt is refused by its key`(_ key: String, _ value: String) throws {
+    func `a key that would change a prompt's ids is refused by name`(_ key: String, _ value: String) throws {
         let scratch = try ScratchFolder(copying: "starter/model/tokenizer")
         let url = URL(filePath: "\(scratch.path)/tokenizer_config.json")
         var config = try #require(

@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: ["I8", "U8", "I64", "BOOL"])
-    func `integers in the place of weights are refused when a model is loaded`(_ dtype: String) throws {
+    func `a model with integers instead of weights is refused`(_ dtype: String) throws {
         let scratch = try ScratchFolder(copying: "starter/model")
         let path = "\(scratch.path)/unet/diffusion_pytorch_model.safetensors"
         var file = try CheckpointFile(path: path)
@@ -54,7 +54,7 @@ import Testing
             "\(error?.message ?? "")")
     }
 
-    @Test func `weights that are all zero are told`() throws {
+    @Test func `a model with weights that are all zero gets a note`() throws {
         let scratch = try ScratchFolder(copying: "starter/model")
         let path = "\(scratch.path)/unet/diffusion_pytorch_model.safetensors"
         var file = try CheckpointFile(path: path)

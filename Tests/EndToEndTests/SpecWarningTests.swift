@@ -31,7 +31,7 @@ import Testing
         return notes.compactMap(\.string)
     }
 
-    @Test func `a prompt that the model reads in part is told with the first word that is lost`() throws {
+    @Test func `a note names the first word of a prompt that the model does not read`() throws {
         let long = String(repeating: "very detailed ", count: 60)
         // The starter model has `very` as one token, and `detailed` as five.
         #expect(
@@ -47,7 +47,7 @@ import Testing
             ])
     }
 
-    @Test func `a handle outside the mask, or on one colour, is told once a kind`() throws {
+    @Test func `handles outside the mask, and handles on one colour, get one note each`() throws {
         let inside = "drags: [{from: [10, 16], to: [18, 20]}]\n"
         #expect(try notes("prompt: {source: a}\n\(inside)mask: {rect: [4, 4, 40, 40]}\n") == [])
         #expect(
@@ -67,7 +67,7 @@ import Testing
         ("{rect: [0, 0, 96, 64]}", false),
         ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", false),
     ])
-    func `a region that reaches beyond the picture is told with its line`(_ mask: String, _ isTold: Bool)
+    func `a note names the line of a region that extends beyond the picture`(_ mask: String, _ isTold: Bool)
         throws
     {
         let told =
@@ -129,8 +129,7 @@ import Testing
         }
     }
 
-    @Test func `list, the log and error.txt have a name on one line, and its direction does not turn`() throws
-    {
+    @Test func `list, the log and error.txt show a name on one line, without reversed direction`() throws {
         let place = try Place()
         let stem = Array("a\u{202e}gpj\u{1b}[2J\nb".utf8)
         try place.drop(Place.picture, as: stem + Array(".png".utf8))
