@@ -155,7 +155,8 @@ inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload cli
 
 # --- several inboxes
 inside install -d -o clipdragd -g clipdragd -m 3770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
-inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
+inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\n" >/etc/clipdragd/blue.yaml
+        echo "defaults: {preset: quick}" >>/etc/clipdragd/blue.yaml'
 check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/
 check "and edits beside the other" \
