@@ -11,7 +11,10 @@ import TestSupport
         throws
     {
         let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
-        for (name, encoded) in [("lora", { $0.encoded() }), ("lora_legacy", Self.encodedLegacy)] {
+        let layouts: [(name: String, encoded: (LoRA) -> [UInt8])] = [
+            ("lora", { $0.encoded() }), ("lora_legacy", Self.encodedLegacy),
+        ]
+        for (name, encoded) in layouts {
             let path = Fixtures.path("\(family)/\(name).safetensors")
             let lora = try LoRAFile(path: path, for: model).unet
             #expect(lora.sites.count == model.unet.loraSites.count)
