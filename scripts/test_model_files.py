@@ -103,8 +103,8 @@ def pipelines(check):
             whole.save_pretrained(f"{folder}/model", **options)
             clip.save_pretrained(f"{folder}/clip")
             whole.tokenizer.save_pretrained(f"{folder}/clip")
-            told = run("models", "import", f"{folder}/model", "--name", "made", "--clip", f"{folder}/clip", "--state", f"{folder}/state")
-            check(f"{name}: the added token is told", float("added: <cattu>" not in told), 0)
+            printed = run("models", "import", f"{folder}/model", "--name", "made", "--clip", f"{folder}/clip", "--state", f"{folder}/state")
+            check(f"{name}: the added token is listed", float("added: <cattu>" not in printed), 0)
             found = ours(folder, f"{folder}/state", "made")
             # The reference has one name for weights.
             plain = options.get("variant")

@@ -67,14 +67,14 @@ import Testing
         ("{rect: [0, 0, 96, 64]}", false),
         ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", false),
     ])
-    func `a note names the line of a region that extends beyond the picture`(_ mask: String, _ isTold: Bool)
+    func `a note names the line of a region that extends beyond the picture`(_ mask: String, _ isNoted: Bool)
         throws
     {
-        let told =
+        let note =
             "a region of the mask (line 3) reaches beyond the picture of 96×64 pixels: the part in the picture counts"
         #expect(
             try notes("prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask: \(mask)\n")
-                .filter { $0.contains("region") } == (isTold ? [told] : []))
+                .filter { $0.contains("region") } == (isNoted ? [note] : []))
     }
 
     @Test func `the trajectory has the same warnings as check`() throws {

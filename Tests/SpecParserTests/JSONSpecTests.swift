@@ -3,7 +3,7 @@ import SpecParser
 import Testing
 import YAMLDocuments
 
-/// Specs that are JSON: what is JSON is never a mistake of syntax, and what is nearly JSON is told so.
+/// Specs in JSON: valid JSON is never an error of syntax, and the error of almost valid JSON says what is wrong.
 @Suite struct JSONSpecTests {
     private func error(_ text: String, file: String = "s.json") -> Failure? {
         #expect(throws: Failure.self) { try parseSpec(Array(text.utf8), file: file) }

@@ -16,8 +16,8 @@ int cl_inotify_watch(int descriptor, const char *path);
 /* Kinds of events: a file came by rename, a writer closed a file, a file was made; events were lost; the folder itself has
  * gone. */
 typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_OVERFLOW, CL_GONE } cl_news;
-/* Reads all waiting events and calls `event` for each, in order. Returns 0, or -1 and errno. */
-int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name));
+/* Reads all waiting events and calls `receive` for each, in order. Returns 0, or -1 and errno. */
+int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *context, cl_news news, const char *name));
 
 /* Whether a path lies on a file system that may change without an inotify event (by another machine, or below an overlay):
  * 0 for file systems that are known not to, else 1; or -1 and errno. */

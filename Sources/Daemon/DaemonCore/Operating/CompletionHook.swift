@@ -131,10 +131,10 @@ public final class CompletionHook {
         return .failed(job: id, reason: reason)
     }
 
-    /// Gives a job's event to the listener on a socket.
+    /// Delivers a job's event to the listener on a socket.
     ///
     /// - Returns: whether the listener has taken it.
-    public static func tell(_ json: [UInt8], _ socket: String) -> Bool {
+    public static func deliver(_ json: [UInt8], _ socket: String) -> Bool {
         var answer = [UInt8](repeating: 0, count: 256)
         let count = cl_ask(PathCoding.cString(socket), json, json.count, &answer, answer.count)
         return count > 0 && answer[..<count].elementsEqual("told\n".utf8)
