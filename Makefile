@@ -3,7 +3,7 @@
 #   make demo          install packages, build, run the daemon on an example pair, print the result's path
 #   make test          install packages, run every test
 #   make check         build and run the unit tests: no end-to-end tests
-#   make generate      rewrite what the tables of settings decide in schemas/ and docs/spec.md
+#   make generate      rewrite what the tables of settings decide in schemas/ and docs/, and share/clipdragd/editor.html
 #   make build         build the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
 #                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
@@ -12,6 +12,9 @@
 #                      Python environment)
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
+#   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
+#   make editor-pictures  make the pictures of docs/editor.md anew
+#   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
@@ -30,7 +33,7 @@
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -48,6 +51,7 @@ demo: packages
 test: packages
 	$(TEST_ENV) swift build --build-tests --explicit-target-dependency-import-check error
 	$(TEST_ENV) swift test --skip-build
+	@$(MAKE) --no-print-directory test-editor PROGRAM=.build/debug/clipdragd
 
 # A target imports only what Package.swift declares for it.
 check: packages
@@ -79,6 +83,10 @@ edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/edit_bench.py --out .results/edit-bench --docs docs/measurements/edit-bench.md
 
+photographs: build
+	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
+	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
+
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
 bench: build
@@ -95,6 +103,20 @@ curves forecasts: build
 guidance precision: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/$@.py
+
+BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4
+PROGRAM := .build/release/clipdragd
+
+browser:
+	@scripts/install-packages.sh chromium chromium-sandbox fonts-dejavu-core
+	@scripts/venv.sh .browser-venv $(BROWSER_PACKAGES)
+
+# `make test` has built the program; by itself this builds the release.
+test-editor: browser $(if $(filter .build/release/%,$(PROGRAM)),build)
+	.browser-venv/bin/python Tests/EditorTests/editor_tests.py --program $(PROGRAM) --screenshots .results/editor
+
+editor-pictures: browser
+	.browser-venv/bin/python scripts/editor_pictures.py docs/pictures
 
 test-aarch64:
 	@scripts/test-aarch64.sh

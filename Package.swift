@@ -131,7 +131,10 @@ let package = Package(
 
         // `make generate`: writes what the tables say into schemas/ and docs/.
         .executableTarget(
-            name: "generate", dependencies: ["JSON", "ServiceConfiguration", "Settings"],
+            name: "generate",
+            dependencies: [
+                "Digests", "JSON", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+            ],
             path: "Sources/Generate",
             swiftSettings: strict),
 

@@ -12,7 +12,7 @@ import Foundation
         for file in GeneratedFile.all {
             let path = "\(root)/\(file.path)"
             let old = try String(contentsOfFile: path, encoding: .utf8)
-            let new = try file.update(old)
+            let new = try file.update(old, root)
             guard new != old else { continue }
             stale.append(file.path)
             if !isCheck { try new.write(toFile: path, atomically: true, encoding: .utf8) }
@@ -25,31 +25,32 @@ import Foundation
 /// A file with generated parts.
 struct GeneratedFile: Sendable {
     let path: String
-    /// Gives the file's text with new generated parts.
-    let update: @Sendable (String) throws -> String
+    /// Gives the file's text with new generated parts, from the checkout's path where it depends on other files.
+    let update: @Sendable (_ text: String, _ root: String) throws -> String
 
     static let all = [
-        GeneratedFile(path: "schemas/spec.schema.json") {
-            try $0.replacing(member: "settings", indent: 4, with: Schemas.settings)
+        GeneratedFile(path: "schemas/spec.schema.json") { text, _ in
+            try text.replacing(member: "settings", indent: 4, with: Schemas.settings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
                 .replacing(member: "method", indent: 4, with: Schemas.method)
                 .replacing(member: "output", indent: 4, with: Schemas.output)
         },
-        GeneratedFile(path: "schemas/trajectory.schema.json") {
-            try $0.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
+        GeneratedFile(path: "schemas/trajectory.schema.json") { text, _ in
+            try text.replacing(member: "settings", indent: 4, with: Schemas.recordedSettings)
                 .replacing(member: "preset", indent: 4, with: Schemas.preset)
                 .replacing(member: "method", indent: 4, with: Schemas.method)
         },
-        GeneratedFile(path: "schemas/configuration.schema.json") {
-            try $0.replacing(member: "properties", indent: 2, with: ConfigurationSchema.properties)
+        GeneratedFile(path: "schemas/configuration.schema.json") { text, _ in
+            try text.replacing(member: "properties", indent: 2, with: ConfigurationSchema.properties)
         },
-        GeneratedFile(path: "docs/configuration.md") {
-            try $0.replacing(between: "keys", with: ConfigurationDocument.table)
+        GeneratedFile(path: "docs/configuration.md") { text, _ in
+            try text.replacing(between: "keys", with: ConfigurationDocument.table)
         },
-        GeneratedFile(path: "docs/spec.md") {
-            try $0.replacing(between: "settings", with: SettingsDocument.table)
+        GeneratedFile(path: "docs/spec.md") { text, _ in
+            try text.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)
         },
+        GeneratedFile(path: "share/clipdragd/editor.html") { try EditorPage(root: $1).html() },
     ]
 }
 

@@ -15,7 +15,7 @@ enum SettingsDocument {
             .joined(separator: "\n") + "\n"
     }
 
-    private static func shown(_ value: SettingValue) -> String {
+    static func shown(_ value: SettingValue) -> String {
         switch value {
         case .integer(let n): String(n)
         case .number(let x): plainNumber(x)

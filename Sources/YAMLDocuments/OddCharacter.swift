@@ -35,8 +35,12 @@ package struct OddCharacter: Equatable {
     static func name(_ character: Unicode.Scalar) -> String {
         let digits = String(character.value, radix: 16, uppercase: true)
         let number = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-        let name = controlNames[character.value] ?? character.properties.name
-        return name.map { "\(number) (\($0))" } ?? number
+        return unicodeName(character).map { "\(number) (\($0))" } ?? number
+    }
+
+    /// A character's Unicode name.
+    package static func unicodeName(_ character: Unicode.Scalar) -> String? {
+        controlNames[character.value] ?? character.properties.name
     }
 
     /// Unicode has no names for control characters, and an unhelpful one for the byte order mark.

@@ -23,9 +23,17 @@ import Testing
 
     @Test func `a stale part is found and named`() throws {
         let folder = try TemporaryFolder()
-        for part in ["schemas", "docs"] {
+        for part in ["schemas", "docs", "share/clipdragd", "Models/starter/tokenizer", "Models/starter/vae"] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(part)", withIntermediateDirectories: true)
+        }
+        for part in ["web"]
+            + ["clipdrag.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "vae/config.json"]
+            .map({ "Models/starter/\($0)" })
+        {
+            try FileManager.default.copyItem(
+                atPath: Program.root.appending(path: part).path(percentEncoded: false),
+                toPath: "\(folder.path)/\(part)")
         }
         let changes = [
             "schemas/spec.schema.json": ("\"maximum\": 1000,", "\"maximum\": 1001,"),
@@ -33,6 +41,7 @@ import Testing
             "schemas/configuration.schema.json": ("\"released\"", "\"published\""),
             "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
+            "share/clipdragd/editor.html": ("\"name\":\"max_steps\"", "\"name\":\"max_step\""),
         ]
         for path in changes.keys {
             let text = try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)

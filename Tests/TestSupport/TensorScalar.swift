@@ -4,7 +4,7 @@ extension Tensor {
     /// The value of a tensor that has exactly one.
     public var scalar: Float {
         precondition(count == 1, "a tensor of shape \(shape) is no scalar")
-        return storage.base[0]
+        return withUnsafeValues { $0[0] }
     }
 }
 

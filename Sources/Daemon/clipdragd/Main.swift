@@ -20,7 +20,8 @@ struct Clipdragd: ParsableCommand {
         abstract: "Edits pictures dropped into a folder: drag points and a text, by CLIPDrag, on the CPU.",
         version: "clipdragd \(Version.current)",
         subcommands: [
-            RunCommand.self, EditCommand.self, CheckCommand.self, CaptionCommand.self, StatusCommand.self,
+            RunCommand.self, EditCommand.self, CheckCommand.self, EditorCommand.self, CaptionCommand.self,
+            StatusCommand.self,
             ListCommand.self,
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,

@@ -1,0 +1,123 @@
+import Foundation
+import JSON
+import Settings
+import SpecParser
+import YAMLDocuments
+
+/// What the editor page needs to know of the program: settings, presets, words, and the starter model's tokens.
+struct EditorTables {
+    /// The checkout.
+    let root: String
+
+    /// The tables as the page's scripts read them.
+    var json: JSONValue {
+        get throws {
+            .object([
+                ("settings", .array(Setting.all.map(Self.row))),
+                ("groups", .array(Setting.groups.map { Self.named($0.name, $0.text) })),
+                ("presets", .object(try Preset.allCases.map { ($0.rawValue, try Self.values(of: $0)) })),
+                ("methods", .array(MethodRow.all.map { Self.named($0.name, $0.text) })),
+                ("units", Self.words(EditSpec.Units.allCases.map(\.rawValue))),
+                ("formats", Self.words(OutputOptions.Format.allCases.map(\.rawValue))),
+                ("qualities", Self.range(OutputOptions.qualities)),
+                ("extras", Self.words(OutputOptions.Extra.allCases.map(\.rawValue))),
+                ("metrics", Self.words(OutputOptions.MetricsLevel.allCases.map(\.rawValue))),
+                ("dragsMax", .integer(64)),
+                ("starter", try starter),
+                ("tokens", try tokens),
+                ("characterNames", Self.characterNames),
+            ])
+        }
+    }
+
+    private static func named(_ name: String, _ text: String) -> JSONValue {
+        .object([("name", .string(name)), ("text", .string(text))])
+    }
+
+    private static func words(_ words: [String]) -> JSONValue { .array(words.map { .string($0) }) }
+
+    private static func range(_ range: ClosedRange<Int>) -> JSONValue {
+        .array([.integer(range.lowerBound), .integer(range.upperBound)])
+    }
+
+    private static func row(_ setting: Setting) -> JSONValue {
+        var fields: [(key: String, value: JSONValue)] = [("name", .string(setting.name))]
+        switch setting.kind {
+        case .integer(let bounds): fields += [("kind", .string("integer")), ("range", range(bounds))]
+        case .number(let bounds):
+            fields += [
+                ("kind", .string("number")),
+                ("range", .array([.number(bounds.lowerBound), .number(bounds.upperBound)])),
+            ]
+        case .word(let list): fields += [("kind", .string("word")), ("words", words(list))]
+        case .flag: fields.append(("kind", .string("flag")))
+        case .duration: fields.append(("kind", .string("duration")))
+        }
+        return .object(
+            fields + [
+                ("isOptional", .bool(setting.isOptional)),
+                ("default", .string(SettingsDocument.shown(setting.defaultValue))),
+                ("text", .string(setting.text)),
+            ])
+    }
+
+    /// What a preset sets otherwise than the table's defaults.
+    private static func values(of preset: Preset) throws -> JSONValue {
+        let standard = EditSettings()
+        let settings = try preset.settings()
+        let changed = Setting.all.filter { $0.value(in: settings) != $0.value(in: standard) }
+        return .object(
+            changed.map { ($0.name, .string(SettingsDocument.shown($0.value(in: settings)))) })
+    }
+
+    /// The starter model's own values of `recommended`, and the longer side of its pictures.
+    private var starter: JSONValue {
+        get throws {
+            let own = try model("clipdrag.json")["recommended"]
+            guard let native = try model("vae/config.json")["sample_size"] else {
+                throw MissingPart(description: "the starter model's pictures have no size")
+            }
+            return .object([("recommended", own ?? .object([])), ("native", native)])
+        }
+    }
+
+    /// CLIP's merges as the starter model has them, and how many tokens it reads.
+    private var tokens: JSONValue {
+        get throws {
+            let merges = try String(
+                contentsOfFile: "\(root)/Models/starter/tokenizer/merges.txt", encoding: .utf8
+            ).split(separator: "\n").dropFirst().joined(separator: "\n")
+            let length = try model("tokenizer/tokenizer_config.json")["model_max_length"]
+            return .object([("length", length ?? .integer(77)), ("merges", .string(merges))])
+        }
+    }
+
+    private func model(_ file: String) throws -> JSONValue {
+        let path = "\(root)/Models/starter/\(file)"
+        guard let value = JSONValue(parsing: Array(try Data(contentsOf: URL(filePath: path)))) else {
+            throw MissingPart(description: "\(path) is no JSON")
+        }
+        return value
+    }
+
+    /// Names of the characters that a message may name: browsers do not know them.
+    private static var characterNames: JSONValue {
+        let found = (UInt32(0x7f)...0xffff).compactMap { Unicode.Scalar($0) }.filter(isNamed)
+        let controls: [Unicode.Scalar] = ["\t", "\u{b}", "\u{c}", "\u{1b}"]
+        return .object(
+            (controls + found).compactMap { character in
+                OddCharacter.unicodeName(character).map { (String(character.value), .string($0)) }
+            })
+    }
+
+    private static func isNamed(_ character: Unicode.Scalar) -> Bool {
+        if character.value < 0x250 || (0x370..<0x530).contains(character.value) { return true }
+        if (0x2000..<0x2070).contains(character.value) || (0xff01...0xff5e).contains(character.value) {
+            return true
+        }
+        switch character.properties.generalCategory {
+        case .spaceSeparator, .dashPunctuation, .initialPunctuation, .finalPunctuation, .format: return true
+        default: return [0x2212, 0x301d, 0x301e, 0x2022].contains(character.value)
+        }
+    }
+}

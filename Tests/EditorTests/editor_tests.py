@@ -1,0 +1,673 @@
+#!/usr/bin/env python3
+"""Tests of share/clipdragd/editor.html in Chromium: editor_tests.py --program .build/debug/clipdragd [--screenshots DIR].
+
+`make test` runs it. Timing is measured by benchmark.py, not here.
+"""
+
+import argparse
+import base64
+import io
+import json
+import math
+import pathlib
+import random
+import re
+import sys
+import tempfile
+import unittest
+
+import yaml
+from PIL import Image, ImageChops, PngImagePlugin
+from playwright.sync_api import sync_playwright
+
+from browser import ROOT, EditorPage, Program, launch, png
+
+CASES = ROOT / "Tests/SpecParserTests/Cases"
+RABBIT = ROOT / "examples/rabbit-face.png"
+
+
+class EditorTest(unittest.TestCase):
+    """A page for each test; none may say anything on the console or ask for anything from outside."""
+
+    browser, program, screenshots = None, None, None
+    size, options = (1280, 800), {}
+
+    def setUp(self):
+        self.editor = EditorPage(self.browser, *self.size, **self.options)
+        self.page = self.editor.page
+
+    def tearDown(self):
+        self.assertEqual(self.editor.console, [])
+        self.assertEqual(self.editor.foreign_requests(), [])
+        self.editor.close()
+
+    def shot(self, name):
+        if self.screenshots:
+            self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
+
+
+PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true ... --- <<: !x &a *a \\ \\u12
+“ а ： ä""".split()
+
+
+def broken_specs(count):
+    paths = [path for folder in ("bad", "good") for path in sorted((CASES / folder).iterdir())]
+    texts = [path.read_bytes() for path in paths if path.suffix == ".yaml" and path.stat().st_size < 3000]
+    pieces = [piece.encode() for piece in PIECES] + [b" ", b"  ", b"\n", b"\t", b": ", b" #", b"- ", b"\r\n", b"\xc2\xa0", b"a" * 1100]
+    chance = random.Random(21)
+    for _ in range(count):
+        text = bytearray(chance.choice(texts))
+        for _ in range(chance.randint(1, 3)):
+            at, length = chance.randint(0, len(text)), chance.randint(1, 8)
+            kind = chance.random()
+            if kind < 0.5:
+                text[at:at] = chance.choice(pieces)
+            elif kind < 0.75:
+                del text[at:at + length]
+            else:
+                other = chance.choice(texts)
+                start = chance.randint(0, len(other))
+                text[at:at] = other[start:start + length]
+        yield bytes(text)
+
+
+class Messages(EditorTest):
+    """The page says what `check` says."""
+
+    def read(self, files):
+        return self.editor.run("""(files) => files.map(([name, content]) => {
+            const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+            try { readSpec(bytes, name); return null; } catch (error) {
+                if (!(error instanceof SpecError)) throw error;
+                const { line, column, message, hint } = error;
+                return { line, column, message, hint }; } })""", files)
+
+    def test_every_bad_spec_of_the_parsers_tests_gets_its_message_place_and_remedy(self):
+        paths = sorted(path for path in (CASES / "bad").iterdir() if path.suffix in (".yaml", ".json"))
+        self.assertGreater(len(paths), 200)
+        found = self.read([[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths])
+        wrong = []
+        for path, error in zip(paths, found):
+            lines = path.with_suffix(".expected").read_text().rstrip("\n").split("\n")
+            said = error and [f"{path.name}:{error['line']}:{error['column']}: error: {error['message']}", error["hint"]]
+            if said != [lines[0], lines[-1]]:
+                wrong.append(f"{path.name}\n  check: {lines[0]} | {lines[-1]}\n  page:  {said}")
+        self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_broken_specs_get_the_programs_message(self):
+        """Specs of the tests with pieces put in, taken out and doubled by chance; the same each time."""
+        files = [(f"{i}.{'json' if i % 10 == 0 else 'yaml'}", text) for i, text in enumerate(broken_specs(400))]
+        found = self.read([[name, base64.b64encode(content).decode()] for name, content in files])
+        escape = lambda text: self.editor.run("printable", text)
+        # The page names fewer characters than Unicode does.
+        nameless = lambda text: re.sub(r"(U\+[0-9A-F]{4,}) \([A-Z0-9 -]+\)", r"\1", text)
+        for (name, content), page, program in zip(files, found, self.program.read(files)):
+            said = None if program["ok"] else nameless(escape(program["message"]))
+            self.assertEqual(page and nameless(page["message"]), said, f"{name}: {content!r}")
+
+    def test_every_good_spec_is_read_and_written_as_the_same_spec(self):
+        paths = [path for path in sorted((CASES / "good").iterdir()) if path.suffix in (".yaml", ".json")]
+        paths += sorted((ROOT / "examples").glob("*.yaml")) + sorted((ROOT / "examples/bench").glob("*/spec.yaml"))
+        paths = [path for path in paths if path.name != "config.yaml"]
+        self.assertGreater(len(paths), 40)
+        files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+        for path, error in zip(paths, self.read(files)):
+            self.assertIsNone(error, path.name)
+        pairs = self.editor.run("""(files) => files.map(([name, content]) => {
+            const read = (bytes) => readSpec(bytes, name).spec;
+            const first = read(Uint8Array.from(atob(content), (c) => c.charCodeAt(0)));
+            const text = writeSpec(first);
+            return [first, read(new TextEncoder().encode(text)), text]; })""", files)
+        for path, (first, second, text) in zip(paths, pairs):
+            self.assertEqual(first, second, f"{path.name}\n{text}")
+
+    def test_what_needs_the_picture_is_said_as_check_says_it(self):
+        specs = {
+            "outside": "image: p.png\ndrags: [{from: [10, 20], to: [130, 20]}]\n",
+            "exchanged": "image: p.png\ndrags: [{from: [20, 100], to: [20, 30]}]\n",
+            "mask": "image: p.png\ndrags: [{from: [10, 20], to: [30, 20]}]\nmask: {rect: [300, 300, 10, 10]}\n",
+        }
+        picture = png(128, 64)
+        self.editor.open(("p.png", picture))
+        for name, text in specs.items():
+            with self.subTest(name):
+                code, said, _ = self.program.check([("p.png", picture), (f"{name}.yaml", text.encode())], f"{name}.yaml")
+                self.assertEqual(code, 65)
+                self.page.fill("#yaml", text)
+                error = self.editor.run("(({ line, column, message, hint, code }) => ({ line, column, message, hint, code }))"
+                                        "(editorApp.editor.state.error)")
+                self.assertEqual(error, {key: said[key] for key in ("line", "column", "message", "hint", "code")})
+                self.assertEqual(self.editor.messages(), [["error", said["message"]]])
+
+    def test_notes_are_those_of_check(self):
+        words = " ".join(["elephant", "wearing", "sunglasses"] * 12)
+        specs = {
+            "handle-outside-mask": "drags: [{from: [10, 20], to: [30, 20]}]\nmask: {circle: [90, 40, 12]}\n",
+            "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\n"
+                                   "mask: {rect: [80, 30, 20, 20]}\n",
+            "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\n"
+                           "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
+            "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
+            "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
+            "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
+        }
+        picture = png(128, 64)
+        self.editor.open(("p.png", picture))
+        for name, text in specs.items():
+            with self.subTest(name):
+                text = "image: p.png\n" + text
+                code, said, errors = self.program.check([("p.png", picture), (f"{name}.yaml", text.encode())], f"{name}.yaml")
+                self.assertEqual(code, 0, errors)
+                self.page.fill("#yaml", text)
+                kinds = self.editor.messages()
+                self.assertEqual([message for kind, message in kinds if kind == "note"], said["notes"])
+                self.assertEqual(any(kind == "good" for kind, _ in kinds), not said["notes"])
+
+    def test_a_handle_on_one_colour_is_noted_as_check_notes_it(self):
+        picture = png(128, 64, (200, 30, 40))
+        text = "image: p.png\ndrags: [{from: [20, 20], to: [40, 20]}]\n"
+        _, said, _ = self.program.check([("p.png", picture), ("s.yaml", text.encode())], "s.yaml")
+        self.editor.open(("p.png", picture))
+        self.page.fill("#yaml", text)
+        self.assertEqual([message for kind, message in self.editor.messages()], said["notes"])
+
+    def test_a_settings_field_says_what_check_says(self):
+        self.editor.open(RABBIT)
+        self.page.click("#tab-settings")
+        self.page.fill("#setting-max_steps", "10.0")
+        self.assertEqual(
+            self.page.text_content("#setting-max_steps-error"),
+            "`max_steps` must be a whole number written as digits, not `10.0`. Write 10.")
+        self.page.fill("#setting-max_steps", "40")
+        self.assertEqual(self.page.text_content("#setting-max_steps-error"), "")
+
+
+class Clicks(EditorTest):
+    """Points are exact to the pixel, and `check` takes what was clicked."""
+
+    def check_saved(self, drags):
+        files = self.editor.saved()
+        spec = yaml.safe_load(files[-1][1])
+        self.assertEqual(spec["drags"], [{"from": list(a), "to": list(b)} for a, b in drags])
+        code, said, errors = self.program.check(files, files[-1][0])
+        self.assertEqual(code, 0, errors)
+        return said
+
+    def test_clicks_are_exact_at_three_zooms(self):
+        drags = [((84, 22), (100, 26)), ((0, 0), (7, 127)), ((127, 60), (64, 65))]
+        self.editor.open(RABBIT)
+        for zoom, (handle, target) in zip((0.8, 3, 17), drags):
+            self.editor.zoom(zoom, handle)
+            self.editor.click(*handle)
+            self.editor.zoom(zoom, target)
+            self.editor.click(*target)
+        self.check_saved(drags)
+        self.shot("three-drags")
+
+    def test_clicks_are_exact_for_all_orientations(self):
+        upright = Image.open(io.BytesIO(png(96, 64)))
+        turns = {
+            2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+        }
+        for kind in ("PNG", "JPEG"):
+            for orientation in range(1, 9):
+                with self.subTest(f"{kind} {orientation}"):
+                    stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
+                    exif = Image.Exif()
+                    exif[0x0112] = orientation
+                    file = io.BytesIO()
+                    stored.save(file, kind, exif=exif, **({"quality": 98, "subsampling": 0} if kind == "JPEG" else {}))
+                    self.editor.open((f"o{orientation}.{kind.lower()}", file.getvalue()))
+                    self.editor.run("editorApp.editor.change({ drags: [] })")
+                    self.editor.click(80, 10)
+                    self.editor.click(5, 60)
+                    self.check_saved([((80, 10), (5, 60))])
+                    self.assert_shows(upright, 3 if kind == "PNG" else 40)
+
+    def test_orientations_that_stand_elsewhere_are_read_as_the_program_reads_them(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        profile = b"Exif\0\0" + exif.tobytes()[6:]
+        raw = "\nexif\n%8d\n%s\n" % (len(profile), profile.hex())
+        xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="8"/></x:xmpmeta>'
+        texts = {
+            "xmp": lambda info: info.add_itxt("XML:com.adobe.xmp", xmp),
+            "xmp-deflated": lambda info: info.add_itxt("XML:com.adobe.xmp", xmp, zip=True),
+            "raw": lambda info: info.add_text("Raw profile type exif", raw),
+            "raw-deflated": lambda info: info.add_text("Raw profile type APP1", raw, zip=True),
+            "none": lambda info: info.add_text("Comment", "tiff:Orientation=6"),
+        }
+        files = []
+        for name, add in texts.items():
+            info = PngImagePlugin.PngInfo()
+            add(info)
+            file = io.BytesIO()
+            Image.new("RGB", (96, 64), (9, 90, 200)).save(file, "PNG", pnginfo=info)
+            files.append((f"{name}.png", file.getvalue()))
+        sizes = [(read["width"], read["height"]) for read in self.program.read(files)]
+        self.assertEqual(sizes, [(64, 96)] * 4 + [(96, 64)])
+        for file, size in zip(files, sizes):
+            self.editor.open(file)
+            shown = self.editor.run("[editorApp.editor.picture.width, editorApp.editor.picture.height]")
+            self.assertEqual(tuple(shown), size, file[0])
+
+    def assert_shows(self, upright, tolerance):
+        """The canvas shows the upright picture."""
+        samples = [(3, 3), (90, 5), (6, 58), (70, 33)]
+        for x, y in samples:
+            shown = self.editor.run(
+                "([x, y]) => { const level = editorApp.editor.picture.levels[0]; const c = plainCanvas(1, 1).getContext('2d');"
+                " c.drawImage(level, x, y, 1, 1, 0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data].slice(0, 3); }", [x, y])
+            wanted = upright.getpixel((x, y))
+            self.assertLessEqual(max(abs(a - b) for a, b in zip(shown, wanted)), tolerance, (x, y))
+
+    def test_pulling_moves_deleting_removes_undo_and_redo_bring_back(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        self.page.mouse.move(*self.editor.place(100, 26))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.editor.place(104, 30), steps=4)
+        self.page.mouse.up()
+        self.check_saved([((84, 22), (104, 30))])
+        self.page.keyboard.press("Delete")
+        self.assertEqual(self.editor.spec()["drags"], [])
+        self.page.keyboard.press("Control+z")
+        self.check_saved([((84, 22), (104, 30))])
+        self.page.keyboard.press("Control+z")
+        self.check_saved([((84, 22), (100, 26))])
+        self.page.keyboard.press("Control+Shift+Z")
+        self.check_saved([((84, 22), (104, 30))])
+
+    def test_shapes_are_saved_in_pixels(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        self.editor.tool("rectangle")
+        for x, y in ((70, 4), (120, 60)):
+            self.page.mouse.click(*self.editor.corner(x, y))
+        self.editor.tool("circle")
+        self.page.mouse.move(*self.editor.corner(60, 80))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.editor.corner(80, 80), steps=3)
+        self.page.mouse.up()
+        self.editor.tool("polygon")
+        for x, y in ((10, 10), (40, 12), (30, 50), (10, 10)):
+            self.page.mouse.click(*self.editor.corner(x, y))
+        self.shot("mask-shapes")
+        files = self.editor.saved()
+        self.assertEqual(
+            yaml.safe_load(files[-1][1])["mask"],
+            [{"rect": [70, 4, 50, 56]}, {"circle": [60, 80, 20]}, {"polygon": [[10, 10], [40, 12], [30, 50]]}])
+        self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
+
+    def test_a_painted_mask_is_the_picture_that_is_saved(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        self.editor.tool("brush")
+        self.page.mouse.move(*self.editor.place(80, 24))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.editor.place(106, 30), steps=8)
+        self.page.mouse.up()
+        self.editor.tool("eraser")
+        self.page.mouse.click(*self.editor.place(70, 24))
+        self.shot("painted-mask")
+        files = dict(self.editor.saved())
+        self.assertEqual(list(files), ["rabbit-face.png", "rabbit-face.mask.png", "rabbit-face.yaml"])
+        saved = Image.open(io.BytesIO(files["rabbit-face.mask.png"]))
+        painted = Image.new("L", (128, 128))
+        painted.putdata(self.editor.run("[...editorApp.editor.painted.get('rabbit-face.mask.png').values]"))
+        self.assertEqual((saved.mode, saved.size), ("L", (128, 128)))
+        self.assertIsNone(ImageChops.difference(saved, painted).getbbox())
+        self.assertEqual(saved.getpixel((90, 26)), 255)
+        self.assertEqual(saved.getpixel((70, 24)), 0)
+        self.assertEqual(yaml.safe_load(files["rabbit-face.yaml"])["mask"], "rabbit-face.mask.png")
+        code, said, errors = self.program.check(list(files.items()), "rabbit-face.yaml")
+        self.assertEqual((code, said.get("notes")), (0, []), errors)
+        self.page.keyboard.press("Control+z")
+        self.page.keyboard.press("Control+z")
+        self.assertEqual(self.editor.spec()["mask"], [])
+        self.assertTrue(self.editor.run("editorApp.editor.painted.get('rabbit-face.mask.png').isEmpty"))
+        self.page.keyboard.press("Control+y")
+        self.page.keyboard.press("Control+y")
+        self.assertEqual(dict(self.editor.saved())["rabbit-face.mask.png"], files["rabbit-face.mask.png"])
+
+
+class Files(EditorTest):
+    """Opening and saving."""
+
+    def test_a_spec_that_is_opened_and_saved_is_the_same_text(self):
+        text = (ROOT / "examples/rabbit-ear.yaml").read_text()
+        self.editor.open(RABBIT, ROOT / "examples/rabbit-ear.yaml")
+        name, saved = self.editor.saved()[-1]
+        self.assertEqual((name, saved.decode()), ("rabbit-ear.yaml", text + "...\n"))
+        self.assertEqual(len(self.page.query_selector_all("#drag-list li")), 1)
+
+    def test_relative_points_and_regions_of_drags_stay_what_they_are(self):
+        text = """\
+image: p.png
+drags:
+  - {from: [0.25, 0.5], to: [0.75, 0.5]}
+  - {from: {rect: [0.1, 0.1, 0.2, 0.2]}, to: {circle: [0.6, 0.6, 0.1]}}
+units: relative
+...
+"""
+        self.editor.open(("p.png", png(64, 96)), ("s.yaml", text.encode()))
+        self.editor.run("editorApp.editor.change({ seed: '7' })")
+        spec = yaml.safe_load(self.editor.yaml())
+        wanted = yaml.safe_load(text)
+        self.assertEqual({**wanted, "seed": 7}, spec)
+        self.page.select_option("#units", "")
+        spec = yaml.safe_load(self.editor.yaml())
+        self.assertEqual(spec["drags"][0], {"from": [16, 48], "to": [48, 48]})
+        self.assertEqual(spec["drags"][1]["from"], {"rect": [6.4, 9.6, 12.8, 19.2]})
+
+    def test_a_mask_picture_opens_with_its_spec(self):
+        mask = Image.new("L", (128, 128))
+        mask.paste(255, (70, 5, 120, 60))
+        file = io.BytesIO()
+        mask.save(file, "PNG")
+        text = b"image: rabbit-face.png\ndrags: [{from: [84, 22], to: [100, 26]}]\nmask: rabbit-face.mask.png\n"
+        self.editor.open(RABBIT, ("cat.yaml", text), ("rabbit-face.mask.png", file.getvalue()))
+        self.assertEqual(self.editor.messages(), [["good", "check has nothing to say against it."]])
+        saved = Image.open(io.BytesIO(dict(self.editor.saved())["rabbit-face.mask.png"]))
+        self.assertIsNone(ImageChops.difference(saved, mask).getbbox())
+
+    def test_a_trajectory_becomes_a_spec_and_plays_its_paths(self):
+        record = {
+            "schema": "clipdrag-trajectory/1", "job": {"name": "ear"}, "image": {"width": 128, "height": 128},
+            "prompt": {"source": "rabbit face", "edit": "crying rabbit face", "source_origin": "spec"},
+            "preset": "recommended", "method": "clipdrag", "seed": 5, "verdict": "moved", "steps": 3,
+            "settings": {"max_steps": 60, "reach": 1, "budget": 90, "lora": {"steps": 80, "rank": 8}},
+            "handles": [{"from": [84, 22], "to": [100, 26], "path": [[84, 22], [90, 24], [96, 25], [99, 26]]}],
+        }
+        self.editor.open(RABBIT, ("trajectory.json", json.dumps(record).encode()))
+        spec = yaml.safe_load(self.editor.yaml())
+        self.assertEqual(spec["drags"], [{"from": [84, 22], "to": [100, 26]}])
+        self.assertEqual(spec["prompt"], {"source": "rabbit face", "edit": "crying rabbit face"})
+        self.assertEqual((spec["seed"], spec["settings"]["max_steps"], spec["settings"]["lora"]), (5, 60, {"rank": 8}))
+        self.assertEqual(spec["settings"]["budget"], "90s")
+        self.assertTrue(self.page.is_visible("#playback"))
+        before = self.page.input_value("#step")
+        self.editor.until("(before) => document.getElementById('step').value !== before", before)
+        self.page.click("#play")
+        self.page.fill("#step", "3")
+        self.assertEqual(self.page.text_content("#step-number"), "step 3 of 3")
+        self.shot("trajectory")
+        files = self.editor.saved()
+        self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
+
+    def test_a_folder_gets_the_picture_first_and_the_whole_spec_last(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        self.editor.run("""() => {
+            window.written = [];
+            const fail = () => { throw Object.assign(new Error(), { name: 'NotFoundError' }); };
+            window.showDirectoryPicker = async () => ({ name: 'inbox', getFileHandle: async (name, options) => options?.create
+              ? { createWritable: async () => { let text = null; return { write: async (blob) => { text = await blob.text(); },
+                  close: async () => { window.written.push([name, text.length, text.slice(-8)]); } }; } } : fail() }); }""")
+        self.page.click("#tab-save")
+        self.page.click("#save-folder")
+        self.page.wait_for_selector(".toast.is-good")
+        written = self.editor.run("window.written")
+        self.assertEqual([name for name, *_ in written], ["rabbit-face.png", "rabbit-face.yaml"])
+        self.assertTrue(written[1][2].endswith("\n...\n"))
+
+    def test_a_download_is_the_pair(self):
+        self.editor.open(RABBIT)
+        self.page.fill("#prompt-edit", "crying rabbit face")
+        self.page.click("#tab-save")
+        self.page.fill("#stem", "tears")
+        names = []
+        self.page.on("download", lambda download: names.append((download.suggested_filename, pathlib.Path(download.path()).read_bytes())))
+        self.page.click("#download")
+        self.page.wait_for_selector(".toast.is-good")
+        self.page.wait_for_timeout(300)
+        self.assertEqual([name for name, _ in names], ["rabbit-face.png", "tears.yaml"])
+        self.assertEqual(names[0][1], RABBIT.read_bytes())
+
+    def test_what_is_no_picture_is_said(self):
+        for name, content in (("a.png", b"GIF89a...."), ("b.png", RABBIT.read_bytes()[:900]), ("c.txt", b"x"), ("d.png", png(20, 20))):
+            self.editor.open((name, content))
+        self.assertEqual(len(self.page.query_selector_all(".toast.is-bad")), 4)
+
+    def test_drop_and_paste_open_a_picture(self):
+        for kind in ("drop", "paste"):
+            self.editor.run("""([kind, content]) => {
+                const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+                const data = new DataTransfer();
+                data.items.add(new File([bytes], `${kind}.png`, { type: 'image/png' }));
+                const event = kind === 'drop' ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
+                  : new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+                document.body.dispatchEvent(event); }""", [kind, base64.b64encode(png(64, 48)).decode()])
+            self.editor.until("(name) => editorApp.editor.picture?.name === name", f"{kind}.png")
+
+
+class Preview(EditorTest):
+    """The stretch is the engine's."""
+
+    def test_the_field_is_that_of_the_engine(self):
+        cases = json.loads((ROOT / "Tests/EditorTests/warp.json").read_text())
+        fields = self.editor.run("""(cases) => cases.map(({ drags, part, image, grid, mask }) => {
+            const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
+            const inside = mask && Uint8Array.from({ length: grid[0] * grid[1] }, (_, i) =>
+              ((i % grid[0]) - mask[0]) ** 2 + (Math.floor(i / grid[0]) - mask[1]) ** 2 <= mask[2] ** 2 ? 1 : 0);
+            const held = inside ? new HeldCells(inside, gridSize, imageSize) : null;
+            return [...new DragWarp(drags, part, imageSize, held, gridSize).field]; })""", cases)
+        for case, field in zip(cases, fields):
+            self.assertEqual(len(field), len(case["field"]))
+            self.assertLess(max(abs(a - b) for a, b in zip(field, case["field"])), 1e-3)
+            self.assertGreater(max(map(abs, field)), 3)
+
+    def test_the_pixels_are_the_field_applied_in_full_precision(self):
+        """DragWarp.warped in double precision against the page's fixed point: two levels of 255 at most."""
+        case = json.loads((ROOT / "Tests/EditorTests/warp.json").read_text())[0]
+        source = Image.open(io.BytesIO(png(128, 128))).convert("RGB").resize((64, 64)).resize((128, 128), Image.BICUBIC)
+        pixels = [channel for pixel in source.get_flattened_data() for channel in (*pixel, 255)]
+        result = self.editor.run("""([{ drags, part, image, grid }, pixels]) => {
+            const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
+            const warp = new DragWarp(drags, part, imageSize, null, gridSize);
+            const box = warp.bounds(128, 128);
+            const to = new Uint8ClampedArray(4 * box.width * box.height);
+            warp.apply(new Uint8ClampedArray(pixels), 128, 128, to, box);
+            return [box, [...to]]; }""", [case, pixels])
+        box, shown = result
+        worst = 0
+        for row in range(box["height"]):
+            for column in range(box["width"]):
+                x, y = box["x"] + column, box["y"] + row
+                wanted = self.warped(case, source, x, y)
+                at = 4 * (row * box["width"] + column)
+                worst = max(worst, *(abs(a - b) for a, b in zip(shown[at:at + 3], wanted)))
+        self.assertLess(worst, 2.5)
+
+    def warped(self, case, source, x, y):
+        width, height = case["grid"]
+
+        def bilinear(read, px, py, w, h):
+            left, top = min(int(px), w - 1), min(int(py), h - 1)
+            right, below = min(left + 1, w - 1), min(top + 1, h - 1)
+            across, down = px - left, py - top
+            mix = lambda a, b, t: [i + t * (j - i) for i, j in zip(a, b)]
+            return mix(mix(read(left, top), read(right, top), across), mix(read(left, below), read(right, below), across), down)
+
+        offset = bilinear(
+            lambda i, j: case["field"][2 * (j * width + i):][:2],
+            max(0, (x + 0.5) * width / 128 - 0.5), max(0, (y + 0.5) * height / 128 - 0.5), width, height)
+        px, py = (min(max(a + b, 0), 127) for a, b in zip((x, y), offset))
+        return bilinear(lambda i, j: source.getpixel((i, j)), px, py, 128, 128)
+
+    def test_the_picture_stretches_while_a_target_is_placed(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.page.mouse.move(*self.editor.place(100, 26))
+        goal = self.editor.run("editorApp.editor.stretch.drawn.goals.at(-1)")
+        self.assertLess(math.dist(goal, (100, 26)), 1)
+        self.shot("stretch")
+        self.page.keyboard.press("Escape")
+        self.assertIsNone(self.editor.run("editorApp.editor.stretch.drawn"))
+        self.assertEqual(self.editor.spec()["drags"], [])
+
+
+class Keyboard(EditorTest):
+    def test_the_keyboard_alone_makes_a_spec(self):
+        self.editor.open(RABBIT)
+        press = self.page.keyboard.press
+        self.page.focus("#canvas")
+        press("d")
+        press("ArrowRight")
+        start = self.editor.run("editorApp.editor.cursor")
+        press("Enter")
+        for _ in range(2):
+            press("Shift+ArrowUp")
+        for _ in range(3):
+            press("ArrowRight")
+        press("Enter")
+        target = [start[0] + 3, start[1] - 20]
+        self.assertEqual(self.editor.spec()["drags"], [{"from": start, "to": target}])
+        press("r")
+        press("Enter")
+        press("Shift+ArrowRight")
+        press("Shift+ArrowDown")
+        press("Enter")
+        self.assertEqual(len(self.editor.spec()["mask"]), 1)
+        press("v")
+        press("n")
+        press("ArrowLeft")
+        moved = self.editor.spec()["drags"][0]
+        self.assertNotEqual(moved, {"from": start, "to": target})
+        press("Control+z")
+        self.assertEqual(self.editor.spec()["drags"], [{"from": start, "to": target}])
+        reached = set()
+        self.page.focus("#open")
+        for _ in range(40):
+            press("Tab")
+            reached.add(self.editor.run("document.activeElement.id || document.activeElement.className"))
+        for wanted in ("canvas", "prompt-source", "prompt-edit", "tab-edit", "preset", "method", "yaml", "undo", "theme"):
+            self.assertIn(wanted, reached)
+        self.page.focus("#prompt-edit")
+        self.page.keyboard.type("crying rabbit face")
+        self.page.focus("#tab-edit")
+        press("ArrowRight")
+        self.assertTrue(self.page.is_visible("#setting-max_steps"))
+        files = self.editor.saved()
+        self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
+
+    def test_the_focus_shows(self):
+        self.editor.open(RABBIT)
+        self.page.focus("#open")
+        for _ in range(12):
+            self.page.keyboard.press("Tab")
+            outline = self.editor.run(
+                "(() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, parseFloat(s.outlineWidth)]; })()")
+            self.assertNotEqual(outline[0], "none")
+            self.assertGreaterEqual(outline[1], 2)
+
+
+NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, canvas, dialog, fieldset, aside, ol, ul, '
+    + '[role=group], [role=tabpanel], [role=toolbar]')].filter((e) => {
+  if (e.closest('[hidden]') && !e.closest('[role=tabpanel]')) return false;
+  const labelled = e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length
+    || (e.getAttribute('aria-labelledby') || '').split(' ').some((id) => document.getElementById(id)?.textContent.trim());
+  return !labelled; }).map((e) => e.outerHTML.slice(0, 100))"""
+
+CONTRAST = """() => {
+  const parse = (text) => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = text; c.fillRect(0, 0, 1, 1);
+    return [...c.getImageData(0, 0, 1, 1).data]; };
+  const luminance = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {
+    for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; }
+    return [255, 255, 255, 255];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const isField = ['INPUT', 'TEXTAREA', 'SELECT'].includes(e.tagName);
+    if ((!own && !isField) || !e.checkVisibility() || e.disabled || e.tagName === 'OPTION') continue;
+    const style = getComputedStyle(e, isField && e.placeholder && !e.value ? '::placeholder' : null);
+    const [a, b] = [luminance(parse(style.color)), luminance(ground(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}`);
+  }
+  return found; }"""
+
+
+class Accessibility(EditorTest):
+    """Names, contrast of text (WCAG AA), unique ids, one heading; dark and light."""
+
+    options = {"reduced_motion": "reduce"}
+
+    def test_everything_has_a_name_and_enough_contrast(self):
+        for theme in ("light", "dark"):
+            self.editor.run("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+            for state in ("empty", "picture", "settings", "save", "error"):
+                if state == "picture" and not self.editor.run("Boolean(editorApp.editor.picture)"):
+                    self.editor.open(RABBIT, ROOT / "examples/rabbit-ear.yaml")
+                if state in ("settings", "save"):
+                    self.page.click(f"#tab-{state}")
+                if state == "error":
+                    self.page.click("#tab-edit")
+                    self.page.fill("#yaml", "drags: [{from: [1, 2], too: [3, 4]}]\n")
+                with self.subTest(f"{theme} {state}"):
+                    self.assertEqual(self.editor.run(NAMELESS), [])
+                    self.assertEqual(self.editor.run(CONTRAST), [])
+
+    def test_ids_are_unique_and_references_exist(self):
+        ids = self.editor.run("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+        self.assertEqual(len(ids), len(set(ids)))
+        named = self.editor.run(
+            "[...document.querySelectorAll('*')].flatMap((e) => ['for', 'aria-labelledby', 'aria-describedby', 'aria-controls']"
+            ".flatMap((a) => (e.getAttribute(a) || '').split(' ').filter(Boolean)))")
+        self.assertEqual([one for one in named if one not in ids], [])
+        self.assertEqual(self.editor.run("document.querySelectorAll('h1').length"), 1)
+
+    def test_the_tables_settings_all_have_a_field_with_text_range_and_default(self):
+        documented = (ROOT / "docs/spec.md").read_text()
+        rows = re.findall(r"^\| `([a-z_0-9.]+)` \| (\S+) \| ([^|]+) \| ([^|]+) \|$",
+                          documented.split("generated: settings")[1].split("end of settings")[0], re.M)
+        self.assertGreater(len(rows), 30)
+        self.page.select_option("#model", "sd1")
+        for name, default, _, text in rows:
+            field = self.page.query_selector(f'[id="setting-{name}"]')
+            self.assertIsNotNone(field, name)
+            hint = self.page.text_content(f'[id="setting-{name}-text"]')
+            self.assertIn(text, hint)
+            shown = field.get_attribute("placeholder") or field.evaluate("(e) => e.options?.[0].textContent ?? ''")
+            self.assertIn(default, shown)
+
+
+class Narrow(EditorTest):
+    size, options = (390, 844), {"has_touch": True, "color_scheme": "dark"}
+
+    def test_a_phone_shows_everything_without_scrolling_sideways(self):
+        self.editor.open(RABBIT)
+        self.assertLessEqual(self.editor.run("document.documentElement.scrollWidth"), 390)
+        self.page.touchscreen.tap(*self.editor.place(84, 22))
+        self.page.touchscreen.tap(*self.editor.place(100, 26))
+        self.assertEqual(self.editor.spec()["drags"], [{"from": [84, 22], "to": [100, 26]}])
+        self.shot("phone")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", default=str(ROOT / ".build/debug/clipdragd"))
+    parser.add_argument("--screenshots", type=pathlib.Path)
+    parser.add_argument("tests", nargs="*")
+    options = parser.parse_args()
+    if options.screenshots:
+        options.screenshots.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        EditorTest.browser = launch(playwright)
+        EditorTest.program = Program(pathlib.Path(options.program).resolve(), folder)
+        EditorTest.screenshots = options.screenshots
+        result = unittest.main(argv=[sys.argv[0], *options.tests], exit=False, verbosity=1).result
+        EditorTest.browser.close()
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+// What `clipdragd check` notes though it is no error (PlanNotes.swift), as far as a page can know it.
+
+function specNotes({ spec, marks }, editor) {
+  const { picture, mask } = editor;
+  const notes = [];
+  for (const [key, name] of [["source", "`prompt.source`"], ["edit", "`prompt.edit`"]]) {
+    const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
+    if (note) notes.push(note);
+  }
+  if (picture) {
+    const units = new Units(spec, picture);
+    const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
+    const grid = new FeatureGrid(editor.region, editor.options.model);
+    const method = spec.method ?? TABLES.methods[0].name;
+    notes.push(
+      ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
+      ...methodNotes(drags, grid, method, (name) => editor.settingText(name)));
+  }
+  return notes.map(printable);
+}
+
+/** Rectangles and polygons of the mask that reach beyond the picture. */
+function regionNotes(spec, marks, { width, height }) {
+  const units = new Units(spec, { width, height });
+  const lines = spec.mask.flatMap((region, i) => {
+    if (!region.rect && !region.polygon) return [];
+    const [left, top, right, bottom] = shapeBounds(units.shape(region));
+    return left < 0 || top < 0 || right > width || bottom > height ? [marks.mask[i].line] : [];
+  });
+  if (!lines.length) return [];
+  const places = lines.length === 1 ? `a region of the mask (line ${lines[0]}) reaches`
+    : `regions of the mask (lines ${lines.join(", ")}) reach`;
+  return [`${places} beyond the picture of ${width}×${height} pixels: the part in the picture counts`];
+}
+
+/** Handles from which nothing can move. */
+function handleNotes(spec, picture, mask) {
+  const units = new Units(spec, picture);
+  const handles = spec.drags.map(({ from }) => units.point(endPoint(from)));
+  const pixel = ([x, y]) => [clamp(Math.floor(x), 0, picture.width - 1), clamp(Math.floor(y), 0, picture.height - 1)];
+  const indices = handles.map((_, i) => i);
+  const outside = mask.isGiven && mask.isKnown ? indices.filter((i) => !mask.contains(...pixel(handles[i]))) : [];
+  const flat = indices.filter((i) => picture.isFlat(handles[i]));
+  const notes = [];
+  if (outside.length) {
+    notes.push(`${named(outside, handles)} outside the mask: what the mask holds still is not dragged`);
+  }
+  if (flat.length) {
+    notes.push(`${named(flat, handles)} on a part of the picture that has one colour: nothing is there to be dragged`);
+  }
+  return notes;
+}
+
+/** "the handle of drag 2 at (20, 20) lies", or "the handles of drags 1 and 3 lie". */
+function named(indices, handles) {
+  const last = indices.at(-1);
+  if (indices.length === 1) {
+    const [x, y] = handles[last].map(plainNumber);
+    return `the handle of drag ${last + 1} at (${x}, ${y}) lies`;
+  }
+  return `the handles of drags ${indices.slice(0, -1).map((i) => i + 1).join(", ")} and ${last + 1} lie`;
+}
