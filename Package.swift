@@ -133,7 +133,8 @@ let package = Package(
         .executableTarget(
             name: "generate",
             dependencies: [
-                "Digests", "JSON", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+                "Digests", "DragEditing", "JSON", "ServiceConfiguration", "Settings", "SpecParser",
+                "YAMLDocuments",
             ],
             path: "Sources/Generate",
             swiftSettings: strict),

@@ -31,4 +31,5 @@ echo "published; beside the picture: $(ls "$place/outbox/rabbit-ear" | tr '\n' '
 kill $daemon
 wait $daemon || true
 trap - EXIT
+echo "make a spec for a picture of your own by clicking, in a browser: $(.build/release/clipdragd editor)"
 echo "$place/outbox/rabbit-ear/result.png"

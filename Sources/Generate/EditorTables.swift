@@ -1,3 +1,4 @@
+import DragEditing
 import Foundation
 import JSON
 import Settings
@@ -16,7 +17,8 @@ struct EditorTables {
                 ("settings", .array(Setting.all.map(Self.row))),
                 ("groups", .array(Setting.groups.map { Self.named($0.name, $0.text) })),
                 ("presets", .object(try Preset.allCases.map { ($0.rawValue, try Self.values(of: $0)) })),
-                ("methods", .array(MethodRow.all.map { Self.named($0.name, $0.text) })),
+                ("methods", .array(MethodRow.all.map(Self.method))),
+                ("stageSettings", Self.words(EditSettings.stageSettingNames.sorted())),
                 ("units", Self.words(EditSpec.Units.allCases.map(\.rawValue))),
                 ("formats", Self.words(OutputOptions.Format.allCases.map(\.rawValue))),
                 ("qualities", Self.range(OutputOptions.qualities)),
@@ -32,6 +34,23 @@ struct EditorTables {
 
     private static func named(_ name: String, _ text: String) -> JSONValue {
         .object([("name", .string(name)), ("text", .string(text))])
+    }
+
+    /// A method, the settings that it reads, whether it uses a mask, and what it says of drags.
+    private static func method(_ row: MethodRow) -> JSONValue {
+        guard let method = DragMethods.named(row.name) else { return named(row.name, row.text) }
+        let settings = EditSettings()
+        let cell = GridCell(row: 0, column: 0)
+        let far = GridCell(row: 0, column: Int(settings.reach) + 100)
+        func notes(to target: GridCell) -> JSONValue {
+            words(method.notes([HandlePoint(position: cell, start: cell, target: target)], settings))
+        }
+        return .object([
+            ("name", .string(row.name)), ("text", .string(row.text)),
+            ("reads", words(method.settingNames.sorted())),
+            ("usesMask", .bool(method.needs(settings).mask)),
+            ("notesOfShortDrags", notes(to: cell)), ("notesOfDrags", notes(to: far)),
+        ])
     }
 
     private static func words(_ words: [String]) -> JSONValue { .array(words.map { .string($0) }) }

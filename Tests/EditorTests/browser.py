@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import mimetypes
 import pathlib
 import subprocess
 import time
@@ -42,7 +43,7 @@ class EditorPage:
     def open(self, *files):
         """Files by path, or as (name, bytes)."""
         payload = [
-            {"name": file[0], "mimeType": "image/png" if file[0].endswith("png") else "application/octet-stream", "buffer": file[1]}
+            {"name": file[0], "mimeType": mimetypes.guess_type(file[0])[0] or "application/octet-stream", "buffer": file[1]}
             if isinstance(file, tuple) else str(file) for file in files]
         if any(isinstance(file, str) for file in payload):
             payload = [

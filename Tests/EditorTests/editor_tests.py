@@ -148,6 +148,7 @@ class Messages(EditorTest):
             "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\n"
                            "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
             "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
+            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\nsettings: {max_steps: 3, warp: 0, lambda: 2}\n",
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
@@ -302,6 +303,17 @@ class Clicks(EditorTest):
             [{"rect": [70, 4, 50, 56]}, {"circle": [60, 80, 20]}, {"polygon": [[10, 10], [40, 12], [30, 50]]}])
         self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
 
+    def test_a_shape_is_pulled_by_its_corner_and_moved_by_its_middle(self):
+        self.editor.open(RABBIT)
+        self.editor.run("editorApp.editor.change({ mask: [{ rect: [40, 40, 20, 20] }], edit: 'x' })")
+        self.editor.tool("select")
+        for start, end in (((50, 50), (54, 52)), ((64, 62), (80, 90))):
+            self.page.mouse.move(*self.editor.corner(*start))
+            self.page.mouse.down()
+            self.page.mouse.move(*self.editor.corner(*end), steps=4)
+            self.page.mouse.up()
+        self.assertEqual(self.editor.spec()["mask"], [{"rect": [44, 42, 36, 48]}])
+
     def test_a_painted_mask_is_the_picture_that_is_saved(self):
         self.editor.open(RABBIT)
         self.editor.click(84, 22)
@@ -433,6 +445,18 @@ units: relative
         for name, content in (("a.png", b"GIF89a...."), ("b.png", RABBIT.read_bytes()[:900]), ("c.txt", b"x"), ("d.png", png(20, 20))):
             self.editor.open((name, content))
         self.assertEqual(len(self.page.query_selector_all(".toast.is-bad")), 4)
+
+    def test_a_webp_is_saved_as_png(self):
+        file = io.BytesIO()
+        source = Image.open(io.BytesIO(png(64, 48)))
+        source.save(file, "WEBP", lossless=True)
+        self.editor.open(("cat.webp", file.getvalue()))
+        self.editor.click(20, 20)
+        self.editor.click(30, 22)
+        files = dict(self.editor.saved())
+        self.assertEqual(list(files), ["cat.png", "cat.yaml"])
+        self.assertIsNone(ImageChops.difference(Image.open(io.BytesIO(files["cat.png"])).convert("RGB"), source).getbbox())
+        self.assertEqual(self.program.check(list(files.items()), "cat.yaml")[0], 0)
 
     def test_drop_and_paste_open_a_picture(self):
         for kind in ("drop", "paste"):

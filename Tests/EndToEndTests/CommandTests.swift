@@ -152,6 +152,13 @@ import Testing
         #expect(try code("models", "verify") == 0)
     }
 
+    @Test func `editor prints the path of the page`() throws {
+        let path = Program.root.appending(path: "share/clipdragd/editor.html").path(percentEncoded: false)
+        #expect(try Program.run(["editor"]).output == "\(path)\n")
+        #expect(try Program.run(["editor", "--json"]).output == "{\"path\":\"\(path)\"}\n")
+        #expect(try String(contentsOfFile: path, encoding: .utf8).contains("default-src 'none'"))
+    }
+
     @Test func `check shows the plan, and notes that points are unchecked without a picture`() throws {
         let folder = try TemporaryFolder()
         let spec = "\(folder.path)/a.yaml"

@@ -119,13 +119,21 @@ class App {
       if (unknown.length) throw new Error(`${unknown[0].name} is no picture, spec or trajectory.`);
       const photos = pictures.filter((file) => !isMask(file));
       for (const file of texts) await this.openText(file, photos);
-      if (photos.length) await editor.openPicture(this.pictureOf(photos));
+      if (photos.length) await this.openPicture(this.pictureOf(photos));
       for (const file of pictures.filter(isMask)) await editor.openMask(file);
       if (editor.picture) this.view.canvas.focus({ preventScroll: true });
     } catch (error) {
       this.toast(error.message, "bad");
     } finally {
       document.body.classList.remove("is-busy");
+    }
+  }
+
+  async openPicture(file) {
+    const readable = await readableFile(file);
+    await this.editor.openPicture(readable);
+    if (readable !== file) {
+      this.toast(`clipdragd reads PNG and JPEG: ${file.name} is saved as ${readable.name}.`, "note");
     }
   }
 
@@ -139,8 +147,9 @@ class App {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const text = new TextDecoder().decode(bytes);
     if (/"schema"\s*:\s*"clipdrag-trajectory\//.test(text.slice(0, 4096))) {
-      if (pictures.length) await editor.openPicture(pictures.shift());
+      if (pictures.length) await this.openPicture(pictures.shift());
       editor.openTrajectory(text);
+      if (!editor.picture) this.toast("Open the picture of this trajectory too, to see its paths.", "note");
       return;
     }
     const error = editor.openSpec(bytes, file.name);

@@ -168,7 +168,17 @@ class CanvasView {
       const isSelected = editor.selection?.kind === "mask" && editor.selection.index === index;
       this.pathOf(shape);
       this.strokeWithHalo(this.colours.mask, isSelected ? 3 : 1.5, isSelected ? [] : [6, 4]);
+      if (isSelected && editor.tool === "select") shapeGrips(shape).forEach((grip) => this.drawGrip(grip));
     });
+  }
+
+  drawGrip(grip) {
+    const [x, y] = this.toCanvas(grip);
+    this.context.beginPath();
+    this.context.rect(x - 4, y - 4, 8, 8);
+    this.context.fillStyle = this.colours.halo;
+    this.context.fill();
+    this.strokeWithHalo(this.colours.mask, 1.5);
   }
 
   clipToPicture() {

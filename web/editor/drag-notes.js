@@ -24,14 +24,33 @@ function roundedToEven(value) {
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** The methods that move handle points by motion supervision until they have arrived. */
-const REACHING_METHODS = ["clipdrag"];
+const methodNamed = (name) => TABLES.methods.find((method) => method.name === (name ?? TABLES.methods[0].name));
 
-/** What `check` notes of a method's drags: that none is long enough to begin. `setting` reads a setting's text by its name. */
-function methodNotes(drags, grid, method, setting) {
-  if (!drags.length || !REACHING_METHODS.includes(method)) return [];
+/** Whether a method, or a stage that all methods share, reads a setting. */
+const readsSetting = (method, name) => TABLES.stageSettings.includes(name) || method.reads.includes(name);
+
+/** What `check` notes of a method first: settings that it does not read, and a mask that it does not use. */
+function methodInputNotes(spec, setting) {
+  const method = methodNamed(spec.method);
+  const notes = [];
+  const groups = [undefined, ...TABLES.groups.map(({ name }) => name)];
+  const groupOf = ({ name }) => groups.indexOf(name.includes(".") ? name.split(".")[0] : undefined);
+  const unread = TABLES.settings.filter(({ name }) => spec.settings[name] !== undefined && !readsSetting(method, name))
+    .sort((a, b) => groupOf(a) - groupOf(b)).map(({ name }) => name);
+  if (unread.length) {
+    notes.push(`the method \`${method.name}\` does not read ${unread.map((name) => `\`${name}\``).join(", ")}`);
+  }
+  if (spec.mask.length && !method.usesMask && swiftNumber(setting("warp")) === 0) {
+    notes.push(`the method \`${method.name}\` does not use the mask`);
+  }
+  return notes;
+}
+
+/** What a method says of its drags. `setting` reads a setting's text by its name. */
+function methodNotes(drags, grid, spec, setting) {
+  if (!drags.length) return [];
+  const method = methodNamed(spec.method);
   const reach = swiftNumber(setting("reach"));
   const areShort = drags.every(({ from, to }) => distance(grid.cell(from), grid.cell(to)) < reach);
-  return areShort
-    ? ["every drag is shorter than `reach` on this model's grid: nothing will be dragged, and the edit prompt not used"] : [];
+  return areShort ? method.notesOfShortDrags : method.notesOfDrags;
 }

@@ -142,12 +142,13 @@ class EditForm {
       },
     }, "×");
     const error = element("p", { class: "field-error", id: `${id}-error` });
+    const unread = element("strong", { class: "unread" });
     const row = element(
       "div", { class: "setting" },
       element("label", { for: id }, element("code", {}, setting.name)),
       element("div", { class: "setting-field" }, field, reset),
-      element("p", { class: "hint", id: `${id}-text` }, `${setting.text} ${rangeInWords(setting)}`), error);
-    return { setting, row, field, reset, error, group: setting.name.includes(".") ? setting.name.split(".")[0] : null };
+      element("p", { class: "hint", id: `${id}-text` }, `${setting.text} ${rangeInWords(setting)} `, unread), error);
+    return { setting, row, field, reset, error, unread, group: setting.name.includes(".") ? setting.name.split(".")[0] : null };
   }
 
   changeSetting(name, value) {
@@ -174,7 +175,8 @@ class EditForm {
   updateSettings() {
     const { editor } = this;
     const { spec } = editor.state;
-    for (const { setting, row, field, reset, error } of this.rows) {
+    const method = methodNamed(spec.method);
+    for (const { setting, row, field, reset, error, unread } of this.rows) {
       const value = spec.settings[setting.name];
       setValue(field, value ?? "");
       const standard = editor.defaultOf(setting.name);
@@ -183,6 +185,9 @@ class EditForm {
         if (value !== undefined && field.value !== value) field.selectedIndex = -1;
       } else field.placeholder = standard;
       row.classList.toggle("is-changed", value !== undefined);
+      row.classList.toggle("is-unread", !readsSetting(method, setting.name));
+      unread.hidden = readsSetting(method, setting.name);
+      unread.textContent = `Not read by ${method.name}.`;
       reset.hidden = value === undefined;
       const message = value === undefined ? "" : settingError(setting, value);
       error.textContent = message;
@@ -213,7 +218,7 @@ class EditForm {
     setValue(byId("metrics"), spec.output.metrics ?? "");
     setValue(byId("quality"), spec.output.quality ?? "");
     for (const box of byId("extras").querySelectorAll("input")) box.checked = spec.output.extras?.includes(box.value) ?? false;
-    byId("method-text").textContent = TABLES.methods.find(({ name }) => name === (spec.method ?? TABLES.methods[0].name))?.text ?? "";
+    byId("method-text").textContent = methodNamed(spec.method)?.text ?? "";
     this.updateDrags();
     this.updateMask();
     this.updateSettings();

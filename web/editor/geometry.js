@@ -78,6 +78,29 @@ function movedShape(shape, dx, dy) {
   return { polygon: shape.polygon.map(([x, y]) => [x + dx, y + dy]) };
 }
 
+/** The places at which a shape can be pulled: a rectangle's and a polygon's corners, a circle's rim. */
+function shapeGrips(shape) {
+  if (shape.polygon) return shape.polygon;
+  if (shape.circle) {
+    const [x, y, r] = shape.circle;
+    return [[x + r, y], [x, y + r], [x - r, y], [x, y - r]];
+  }
+  const [left, top, right, bottom] = shapeBounds(shape);
+  return [[left, top], [right, top], [right, bottom], [left, bottom]];
+}
+
+/** A shape whose grip was pulled to a place; the shape itself where nothing of it would be left. */
+function reshaped(shape, grip, [x, y]) {
+  if (shape.polygon) return { polygon: shape.polygon.map((corner, i) => (i === grip ? [x, y] : corner)) };
+  if (shape.circle) {
+    const radius = Math.round(distance(shape.circle, [x, y]));
+    return radius > 0 ? { circle: [shape.circle[0], shape.circle[1], radius] } : shape;
+  }
+  const [fx, fy] = shapeGrips(shape)[(grip + 2) % 4];
+  const rect = [Math.min(fx, x), Math.min(fy, y), Math.abs(fx - x), Math.abs(fy - y)];
+  return rect[2] > 0 && rect[3] > 0 ? { rect } : shape;
+}
+
 /** The middle of a drag's end: a point, or the middle of a region's box. */
 function endPoint(end) {
   if (Array.isArray(end)) return end;

@@ -84,6 +84,24 @@ class Picture {
   close() { for (const level of this.levels) level.close?.(); }
 }
 
+/** A file that clipdragd reads: itself, or a PNG of a picture that the browser reads and clipdragd does not (WebP, AVIF, …). */
+async function readableFile(file) {
+  const start = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+  const isReadable = (start[0] === 0x89 && start[1] === 0x50) || (start[0] === 0xff && start[1] === 0xd8);
+  if (isReadable) return file;
+  let decoded;
+  try {
+    decoded = await createImageBitmap(file);
+  } catch {
+    return file;
+  }
+  const canvas = plainCanvas(decoded.width, decoded.height);
+  canvas.getContext("2d").drawImage(decoded, 0, 0);
+  decoded.close();
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  return new File([blob], `${stemOf(file.name)}.png`, { type: "image/png" });
+}
+
 function plainCanvas(width, height) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });

@@ -63,7 +63,9 @@ class Saving {
       // A browser drops downloads that begin at once.
       await new Promise((done) => setTimeout(done, 120));
     }
-    return `Downloaded ${this.names().join(", ")}.`;
+    const names = this.names();
+    const [picture] = names;
+    return `Downloaded ${names.join(", ")}. Now: clipdragd edit ${shellWord(picture)} ${shellWord(names.at(-1))} --out result`;
   }
 
   async intoFolder() {
@@ -85,7 +87,7 @@ class Saving {
       await stream.close();
       written.push(name);
     }
-    return `Saved ${written.join(", ")} in ${folder.name}.`;
+    return `Saved ${written.join(", ")} in ${folder.name}. A daemon that watches this folder begins now.`;
   }
 
   async report(save) {
@@ -101,6 +103,9 @@ class Saving {
     }
   }
 }
+
+/** A file's name as a shell takes it. */
+const shellWord = (name) => (/^[\w.@%+=:,-]+$/.test(name) && !name.startsWith("-") ? name : `'./${name.replaceAll("'", "'\\''")}'`);
 
 /** The text with YAML's end marker; JSON shows its end by itself. */
 function withEndMarker(text) {

@@ -2,7 +2,8 @@
 
 function specNotes({ spec, marks }, editor) {
   const { picture, mask } = editor;
-  const notes = [];
+  const setting = (name) => editor.settingText(name);
+  const notes = methodInputNotes(spec, setting);
   for (const [key, name] of [["source", "`prompt.source`"], ["edit", "`prompt.edit`"]]) {
     const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
     if (note) notes.push(note);
@@ -11,10 +12,9 @@ function specNotes({ spec, marks }, editor) {
     const units = new Units(spec, picture);
     const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
     const grid = new FeatureGrid(editor.region, editor.options.model);
-    const method = spec.method ?? TABLES.methods[0].name;
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
-      ...methodNotes(drags, grid, method, (name) => editor.settingText(name)));
+      ...methodNotes(drags, grid, spec, setting));
   }
   return notes.map(printable);
 }

@@ -128,15 +128,15 @@ class SpecReader extends DocumentDecoder {
     }
     return items.map((item) => {
       const entries = this.mapping(item, "a drag", ["from", "to"]);
-      const ends = ["from", "to"].map((key) => {
-        const value = entries[key]?.value;
-        if (!value) {
-          this.fail("spec.missing_key", `a drag has no \`${key}\``, item.mark, "Write {from: [x, y], to: [x, y]}.");
-        }
-        return value.kind === "mapping" ? this.shape(value) : this.point(value, `\`${key}\``, isRelative);
-      });
+      const ends = ["from", "to"].map((key) => this.dragEnd(entries[key]?.value, key, item, isRelative));
       const marks = { from: entries.from.value.mark, to: entries.to.value.mark };
-      if (JSON.stringify(ends[0]) === JSON.stringify(ends[1])) {
+      if (Array.isArray(ends[0]) !== Array.isArray(ends[1])) {
+        this.fail(
+          "spec.drag_kinds", "one end of the drag is a point and the other a region", item.mark,
+          "Write two points or two regions, such as {from: {circle: [x, y, r]}, to: {circle: [x, y, r]}}.");
+      }
+      const [handle, target] = ends.map(endPoint);
+      if (handle[0] === target[0] && handle[1] === target[1]) {
         this.fail(
           "spec.handle_on_target", "the handle lies on its target", marks.to,
           "Move `to` away from `from`, or remove the drag.");
@@ -144,6 +144,24 @@ class SpecReader extends DocumentDecoder {
       this.marks.drags.push(marks);
       return { from: ends[0], to: ends[1] };
     });
+  }
+
+  /** A point, or a region whose middle lies in the picture. */
+  dragEnd(node, key, item, isRelative) {
+    if (!node) {
+      this.fail("spec.missing_key", `a drag has no \`${key}\``, item.mark, "Write {from: [x, y], to: [x, y]}.");
+    }
+    const what = `\`${key}\``;
+    if (node.kind !== "mapping") return this.point(node, what, isRelative);
+    const shape = this.shape(node, what);
+    const middle = endPoint(shape);
+    if (middle.some((value) => value < 0 || value > (isRelative ? 1 : Infinity))) {
+      const [x, y] = middle.map(plainNumber);
+      this.fail(
+        "spec.point_outside", `the middle of ${what} is at (${x}, ${y}), outside the picture`, node.mark,
+        "Write a region whose middle lies in the picture.");
+    }
+    return shape;
   }
 
   point(node, what, isRelative) {
@@ -217,7 +235,7 @@ class SpecReader extends DocumentDecoder {
   }
 
   maskRegion(node) {
-    if (node.kind === "mapping") return this.shape(node);
+    if (node.kind === "mapping") return this.shape(node, "a region of `mask`");
     const isName = node.kind === "scalar" && !isNull(node)
       && (!node.isPlain || (!isPlainNumber(node.text) && !["true", "false"].includes(node.text.toLowerCase())));
     if (isName) return { file: this.fileName(node, "`mask`") };
@@ -227,8 +245,8 @@ class SpecReader extends DocumentDecoder {
   }
 
   /** A rectangle, a circle or a polygon. */
-  shape(node) {
-    const entries = this.mapping(node, "a region of `mask`", ["rect", "circle", "polygon"]);
+  shape(node, what) {
+    const entries = this.mapping(node, what, ["rect", "circle", "polygon"]);
     if (node.entries.length !== 1) {
       this.fail(
         "spec.mask_region", `a region has ${Object.keys(entries).length} shapes`, node.mark,
@@ -349,12 +367,13 @@ function validateSpec({ spec, marks }, width, height) {
   const isRelative = spec.units === "relative";
   spec.drags.forEach((drag, i) => {
     for (const name of ["from", "to"]) {
-      const point = drag[name];
-      if (isRelative || !Array.isArray(point) || (point[0] < width && point[1] < height)) continue;
+      const point = endPoint(drag[name]);
+      if (isRelative || (point[0] < width && point[1] < height)) continue;
+      const what = Array.isArray(drag[name]) ? `\`${name}\`` : `the middle of \`${name}\``;
       const [x, y] = point.map(plainNumber);
       const isExchanged = point[1] < width && point[0] < height;
       fail(
-        "spec.point_outside", `\`${name}\` is at (${x}, ${y}), outside the picture of ${width}×${height} pixels`,
+        "spec.point_outside", `${what} is at (${x}, ${y}), outside the picture of ${width}×${height} pixels`,
         marks.drags[i][name],
         `Write x from 0 to ${width - 1} and y from 0 to ${height - 1}.`
           + (isExchanged ? ` x comes first: [${y}, ${x}] lies in the picture.` : ""));

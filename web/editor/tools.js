@@ -3,7 +3,7 @@
 
 const TOOLS = [
   { name: "drag", label: "Drag points", key: "d", hint: "Click what is to move, then where it goes. Esc takes the handle back." },
-  { name: "select", label: "Select and move", key: "v", hint: "Pull a point or a shape. Arrow keys move by a pixel, Shift by ten. Delete removes." },
+  { name: "select", label: "Select and move", key: "v", hint: "Pull a point, a shape or its corners. Delete removes." },
   { name: "pan", label: "Pan", key: "h", hint: "Pull the picture. Space does the same with every tool; the wheel zooms." },
   { name: "brush", label: "Mask: brush", key: "b", hint: "Paint where the picture may change. [ and ] change the brush." },
   { name: "eraser", label: "Mask: eraser", key: "e", hint: "Take painted parts of the mask away." },
@@ -138,7 +138,7 @@ class CanvasTools {
     const hit = this.hit(at, editor.tool === "select");
     if (hit) {
       editor.selection = hit;
-      editor.pending = { kind: "move", what: hit.kind, index: hit.index, end: hit.end, start: at, at: this.valueOf(hit) };
+      editor.pending = { ...hit, kind: "move", what: hit.kind, start: at, at: this.valueOf(hit) };
       editor.tell("selection");
     } else if (editor.tool === "drag") {
       editor.pending = { kind: "drag", from: editor.clampedPixel(at), to: null };
@@ -174,7 +174,7 @@ class CanvasTools {
       editor.updateStretch();
     } else {
       const shape = units.shape(editor.state.spec.mask[pending.index]);
-      pending.at = movedShape(shape, Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1]));
+      pending.at = pending.grip !== undefined ? reshaped(shape, pending.grip, at.map(Math.round)) : movedShape(shape, Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1]));
     }
   }
 
@@ -279,6 +279,9 @@ class CanvasTools {
       }
     });
     if (best || !withShapes) return best;
+    const selected = editor.selection?.kind === "mask" ? editor.maskShapes().find(({ index }) => index === editor.selection.index) : null;
+    const grip = selected ? shapeGrips(selected.shape).findIndex((one) => distance(view.toCanvas(one), place) <= HIT_RADIUS) : -1;
+    if (grip >= 0) return { kind: "mask", index: selected.index, grip };
     const shape = editor.maskShapes().findLast(({ shape }) => shapeContains(shape, Math.floor(at[0]), Math.floor(at[1])));
     return shape ? { kind: "mask", index: shape.index } : null;
   }
