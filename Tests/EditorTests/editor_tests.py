@@ -148,7 +148,8 @@ class Messages(EditorTest):
             "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\n"
                            "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
             "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
-            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\nsettings: {max_steps: 3, warp: 0, lambda: 2}\n",
+            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\n"
+                      "settings: {max_steps: 3, warp: 0, lambda: 2}\n",
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
