@@ -77,6 +77,13 @@ public struct GridCell: Sendable, Equatable, Hashable {
 public struct HandlePoint: Sendable, Equatable {
     /// Where it is, where it began, and where it is to arrive.
     public var position, start, target: GridCell
+
+    /// A handle point at `position`.
+    public init(position: GridCell, start: GridCell, target: GridCell) {
+        self.position = position
+        self.start = start
+        self.target = target
+    }
 }
 
 extension HandlePoint {
