@@ -108,7 +108,7 @@ BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4
 PROGRAM := .build/release/clipdragd
 
 browser:
-	@scripts/install-packages.sh chromium chromium-sandbox fonts-dejavu-core
+	@scripts/install-packages.sh chromium chromium-sandbox fonts-dejavu-core python3-venv
 	@scripts/venv.sh .browser-venv $(BROWSER_PACKAGES)
 
 # `make test` has built the program; by itself this builds the release.

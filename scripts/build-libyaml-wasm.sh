@@ -17,5 +17,6 @@ tar -C "$folder" -xzf "$folder/$name" --strip-components 1
     -fuse-ld="$tools/wasm-ld" -Wl,--no-entry -Wl,--strip-all -Wl,--gc-sections -Wl,-z,stack-size=65536 \
     -w -o web/editor/libyaml.wasm \
     web/editor/libyaml/shim.c "$folder"/src/{api,reader,scanner,parser}.c
+chmod 0644 web/editor/libyaml.wasm
 cp "$folder/License" web/editor/libyaml/LICENSE
 ls -l web/editor/libyaml.wasm

@@ -36,7 +36,7 @@ struct EditorTables {
         .object([("name", .string(name)), ("text", .string(text))])
     }
 
-    /// A method, the settings that it reads, whether it uses a mask, and what it says of drags.
+    /// A method, the settings that it reads, whether it uses a mask, how many steps it takes, and what it says of drags.
     private static func method(_ row: MethodRow) -> JSONValue {
         guard let method = DragMethods.named(row.name) else { return named(row.name, row.text) }
         let settings = EditSettings()
@@ -45,8 +45,13 @@ struct EditorTables {
         func notes(to target: GridCell) -> JSONValue {
             words(method.notes([HandlePoint(position: cell, start: cell, target: target)], settings))
         }
+        var few = settings
+        few.dragStepLimit = 7
+        let steps = method.cost(settings).steps
+        let isLimited = method.cost(few).steps == 7 && steps == settings.dragStepLimit
         return .object([
             ("name", .string(row.name)), ("text", .string(row.text)),
+            ("steps", isLimited ? .string("max_steps") : .integer(steps)),
             ("reads", words(method.settingNames.sorted())),
             ("usesMask", .bool(method.needs(settings).mask)),
             ("notesOfShortDrags", notes(to: cell)), ("notesOfDrags", notes(to: far)),

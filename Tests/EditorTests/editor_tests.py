@@ -388,6 +388,13 @@ units: relative
         saved = Image.open(io.BytesIO(dict(self.editor.saved())["rabbit-face.mask.png"]))
         self.assertIsNone(ImageChops.difference(saved, mask).getbbox())
 
+    def test_painting_leaves_the_name_of_a_mask_that_is_not_open(self):
+        text = b"image: rabbit-face.png\ndrags: [{from: [84, 22], to: [100, 26]}]\nmask: cat.mask.png\n"
+        self.editor.open(RABBIT, ("cat.yaml", text))
+        self.editor.tool("brush")
+        self.page.mouse.click(*self.editor.place(80, 24))
+        self.assertEqual(self.editor.spec()["mask"], [{"file": "cat.mask.png"}, {"file": "cat.2.mask.png"}])
+
     def test_a_trajectory_becomes_a_spec_and_plays_its_paths(self):
         record = {
             "schema": "clipdrag-trajectory/1", "job": {"name": "ear"}, "image": {"width": 128, "height": 128},
@@ -573,6 +580,10 @@ class Keyboard(EditorTest):
             reached.add(self.editor.run("document.activeElement.id || document.activeElement.className"))
         for wanted in ("canvas", "prompt-source", "prompt-edit", "tab-edit", "preset", "method", "yaml", "undo", "theme"):
             self.assertIn(wanted, reached)
+        self.page.focus("#tool-select")
+        press("ArrowDown")
+        press("Enter")
+        self.assertEqual(self.page.get_attribute("#tool-pan", "aria-pressed"), "true")
         self.page.focus("#prompt-edit")
         self.page.keyboard.type("crying rabbit face")
         self.page.focus("#tab-edit")

@@ -21,6 +21,18 @@ class App {
         type: "button", class: "tool", id: `tool-${name}`, "aria-pressed": "false", "aria-label": label,
         "aria-keyshortcuts": key, title: `${label} (${key.toUpperCase()})`, onclick: () => this.setTool(name),
       }, icon(name))));
+    byId("tools").addEventListener("keydown", (event) => this.moveTool(event));
+  }
+
+  /** Arrow keys go from tool to tool; Tab leaves the toolbar. */
+  moveTool(event) {
+    const by = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    const buttons = [...byId("tools").children];
+    const at = buttons.indexOf(document.activeElement);
+    buttons[(at + by + buttons.length) % buttons.length].focus();
+    event.preventDefault();
+    event.stopPropagation();
   }
 
   listen() {
@@ -55,7 +67,7 @@ class App {
     window.addEventListener("paste", (event) => this.paste(event));
     window.addEventListener("beforeunload", (event) => { if (editor.history.canUndo && !this.isSaved) event.preventDefault(); });
     this.listenToDrops();
-    editor.zoomChanged = (zoom) => { byId("zoom-level").textContent = `${zoom < 0.1 ? (100 * zoom).toFixed(1) : Math.round(100 * zoom)} %`; };
+    editor.zoomChanged = (zoom) => { byId("zoom-level").textContent = `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`; };
     editor.addEventListener("picture", () => view.fit());
     for (const name of ["change", "pending", "paint", "selection"]) editor.addEventListener(name, () => view.draw());
     editor.addEventListener("change", () => {
@@ -102,7 +114,8 @@ class App {
     const files = [...event.clipboardData.files];
     if (!files.length) return;
     event.preventDefault();
-    this.openFiles(files.map((file) => (file.name && file.name !== "image.png" ? file : new File([file], "pasted.png", { type: file.type }))));
+    const isNamed = ({ name }) => name && name !== "image.png";
+    this.openFiles(files.map((file) => (isNamed(file) ? file : new File([file], "pasted.png", { type: file.type }))));
   }
 
   /** Opens what was chosen or dropped together: a picture, a spec or a trajectory, and a mask. */
@@ -154,9 +167,13 @@ class App {
     }
     const error = editor.openSpec(bytes, file.name);
     if (error) this.toast(`${file.name}:${error.line}:${error.column}: ${error.message}. ${error.hint}`, "bad");
-    else if (/(^|\s)#/m.test(text)) this.toast(`${file.name} has comments. They stay as long as you change the YAML by hand only.`, "note");
+    else if (/(^|\s)#/m.test(text)) {
+      this.toast(`${file.name} has comments. They stay as long as you change the YAML by hand only.`, "note");
+    }
     const { image } = editor.state.spec;
-    if (image && !pictures.length && editor.picture?.name !== image) this.toast(`The spec names ${image}. Open this picture too.`, "note");
+    if (image && !pictures.length && editor.picture?.name !== image) {
+      this.toast(`The spec names ${image}. Open this picture too.`, "note");
+    }
   }
 
   // Tools
@@ -201,7 +218,8 @@ class App {
     if (isTyping || command || event.altKey) return;
     const tool = TOOLS.find(({ key }) => key === event.key.toLowerCase());
     const actions = {
-      "?": () => byId("keys").showModal(), "0": () => this.view.fit(), "1": () => this.view.zoomTo(1), s: () => this.toggleStretch(),
+      "?": () => byId("keys").showModal(), s: () => this.toggleStretch(),
+      "0": () => this.view.fit(), "1": () => this.view.zoomTo(1),
       "[": () => this.setBrush(this.editor.options.brush - 2), "]": () => this.setBrush(this.editor.options.brush + 2),
     };
     if (tool && !event.shiftKey) {
@@ -237,7 +255,11 @@ class App {
 
   update() {
     const { editor } = this;
-    for (const { name } of TOOLS) byId(`tool-${name}`).setAttribute("aria-pressed", String(editor.tool === name));
+    for (const { name } of TOOLS) {
+      const button = byId(`tool-${name}`);
+      button.setAttribute("aria-pressed", String(editor.tool === name));
+      button.tabIndex = editor.tool === name ? 0 : -1;
+    }
     byId("undo").disabled = !editor.history.canUndo;
     byId("redo").disabled = !editor.history.canRedo;
     const isPainting = ["brush", "eraser"].includes(editor.tool);
@@ -245,7 +267,8 @@ class App {
     byId("welcome").hidden = Boolean(editor.picture);
     document.body.classList.toggle("has-picture", Boolean(editor.picture));
     byId("canvas").dataset.tool = editor.tool;
-    byId("picture-name").textContent = editor.picture ? `${editor.picture.name} · ${editor.picture.width} × ${editor.picture.height}` : "";
+    const { picture } = editor;
+    byId("picture-name").textContent = picture ? `${picture.name} · ${picture.width} × ${picture.height}` : "";
     this.updateHint();
   }
 
@@ -253,7 +276,8 @@ class App {
     const { editor } = this;
     const { pending } = editor;
     const tool = TOOLS.find(({ name }) => name === editor.tool);
-    byId("hint").textContent = !editor.picture ? "" : pending?.kind === "drag" ? "Now click where it goes. The picture stretches as you move." : tool.hint;
+    const hint = pending?.kind === "drag" ? "Now click where it goes. The picture stretches as you move." : tool.hint;
+    byId("hint").textContent = editor.picture ? hint : "";
   }
 
   updatePlace() {
@@ -343,7 +367,8 @@ function icon(name) {
     rectangle: "M4 6h16v12H4z", circle: "M12 4a8 8 0 1 0 .01 0", polygon: "M12 3l8 6-3 10H7L4 9z",
   };
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", width: "22", height: "22", "aria-hidden": "true" })) svg.setAttribute(key, value);
+  const attributes = { viewBox: "0 0 24 24", width: "22", height: "22", "aria-hidden": "true" };
+  for (const [key, value] of Object.entries(attributes)) svg.setAttribute(key, value);
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", paths[name]);
   svg.append(path);

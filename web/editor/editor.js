@@ -161,13 +161,15 @@ class Editor extends EventTarget {
     const trajectory = readTrajectory(text);
     const { picture } = this;
     if (picture && (picture.width !== trajectory.size.width || picture.height !== trajectory.size.height)) {
+      const { width, height } = trajectory.size;
       throw new Error(
-        `The trajectory is of a picture of ${trajectory.size.width}×${trajectory.size.height} pixels, and ${picture.name} has ${picture.width}×${picture.height}.`);
+        `The trajectory is of a picture of ${width}×${height} pixels, and ${picture.name} has ${picture.width}×${picture.height}.`);
     }
     const mask = this.state.spec.mask;
     this.stem = trajectory.name;
     this.resetState({ ...trajectory.spec, image: picture?.name ?? null, mask });
-    this.playback = { ...trajectory, step: 0, isPlaying: false, last: Math.max(0, ...trajectory.paths.map(({ points }) => points.length - 1)) };
+    const last = Math.max(0, ...trajectory.paths.map(({ points }) => points.length - 1));
+    this.playback = { ...trajectory, step: 0, isPlaying: false, last };
     this.tell("playback");
     this.tell("change");
   }
@@ -231,10 +233,14 @@ class Editor extends EventTarget {
     this.change({ mask: this.state.spec.mask.filter((_, i) => i !== index) });
   }
 
-  /** The painted mask that the brush works on: the spec's first, or a new one. */
+  /** The painted mask that the brush works on: the spec's first, or a new one. A file that is not open keeps its name. */
   paintedName() {
-    const known = this.state.spec.mask.find(({ file }) => file !== undefined && this.painted.has(file));
-    return known?.file ?? `${this.stem}.mask.png`;
+    const files = this.state.spec.mask.map(({ file }) => file).filter((file) => file !== undefined);
+    const known = files.find((file) => this.painted.has(file));
+    if (known) return known;
+    let name = `${this.stem}.mask.png`;
+    for (let number = 2; files.includes(name); number++) name = `${this.stem}.${number}.mask.png`;
+    return name;
   }
 
   beginStroke() {

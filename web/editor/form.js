@@ -135,7 +135,8 @@ class EditForm {
         spellcheck: "false", oninput: change,
       });
     const reset = element("button", {
-      type: "button", class: "icon-button reset", "aria-label": `Leave ${setting.name} to its default`, title: "Leave to its default",
+      type: "button", class: "icon-button reset", title: "Leave to its default",
+      "aria-label": `Leave ${setting.name} to its default`,
       onclick: () => {
         this.changeSetting(setting.name, "");
         field.focus();
@@ -273,7 +274,8 @@ class EditForm {
       element("span", { class: "dot target", "aria-hidden": "true" }), field("to", 0), field("to", 1),
       element("code", { "data-region": "to" }),
       element("button", {
-        type: "button", class: "icon-button", "aria-label": `Remove drag ${index + 1}`, title: "Remove", onclick: () => editor.removeDrag(index),
+        type: "button", class: "icon-button", "aria-label": `Remove drag ${index + 1}`, title: "Remove",
+        onclick: () => editor.removeDrag(index),
       }, "×"));
   }
 
@@ -285,8 +287,9 @@ class EditForm {
       const isKnown = isFile && editor.painted.has(region.file);
       const what = isFile ? region.file : Object.keys(region)[0];
       const detail = isFile ? (isKnown ? "painted" : "open this picture too, to see and change it") : shapeInWords(region);
+      const isSelected = editor.selection?.kind === "mask" && editor.selection.index === index;
       return element(
-        "li", { class: editor.selection?.kind === "mask" && editor.selection.index === index ? "mask-row is-selected" : "mask-row" },
+        "li", { class: isSelected ? "mask-row is-selected" : "mask-row" },
         element("button", {
           type: "button", class: "mask-name",
           onclick: () => {
@@ -296,7 +299,8 @@ class EditForm {
           },
         }, element("strong", {}, what), element("span", { class: "hint" }, ` ${detail}`)),
         element("button", {
-          type: "button", class: "icon-button", "aria-label": `Remove ${what} from the mask`, title: "Remove", onclick: () => editor.removeMask(index),
+          type: "button", class: "icon-button", "aria-label": `Remove ${what} from the mask`, title: "Remove",
+          onclick: () => editor.removeMask(index),
         }, "×"));
     }));
     byId("mask-empty").hidden = mask.length > 0;

@@ -39,7 +39,7 @@ class Saving {
 
   names() {
     const { editor } = this;
-    const masks = editor.state.spec.mask.filter(({ file }) => file !== undefined && editor.painted.has(file)).map(({ file }) => file);
+    const masks = editor.state.spec.mask.map(({ file }) => file).filter((file) => editor.painted.has(file));
     return [...(editor.picture ? [editor.picture.name] : []), ...new Set(masks), `${editor.stem}.yaml`];
   }
 
@@ -79,7 +79,9 @@ class Saving {
     for (const { name, blob } of files) {
       const old = await fileIn(folder, name);
       if (old && name !== last.name && await haveSameBytes(old, blob)) continue;
-      if (old && name !== last.name && !window.confirm(`Another ${name} is in the folder. Replace it?`)) return "Nothing more was saved.";
+      if (old && name !== last.name && !window.confirm(`Another ${name} is in the folder. Replace it?`)) {
+        return "Nothing more was saved.";
+      }
       const file = await folder.getFileHandle(name, { create: true });
       // The browser writes beside the file and renames when it closes.
       const stream = await file.createWritable();

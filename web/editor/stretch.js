@@ -35,7 +35,9 @@ class Stretch {
     const to = this.pixels.subarray(0, 4 * box.width * box.height);
     warp.apply(source, area.width, area.height, to, box);
     this.canvas.getContext("2d").putImageData(new ImageData(to, box.width, box.height), 0, 0);
-    this.drawn = { canvas: this.canvas, box: { ...box, x: box.x + area.x, y: box.y + area.y }, goals: warp.pulls.map(({ goal }) => goal) };
+    this.drawn = {
+      canvas: this.canvas, box: { ...box, x: box.x + area.x, y: box.y + area.y }, goals: warp.pulls.map(({ goal }) => goal),
+    };
   }
 
   hide() { this.drawn = null; }

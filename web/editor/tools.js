@@ -167,14 +167,15 @@ class CanvasTools {
     if (distance(at, pending.start) * this.view.zoom >= 2) pending.isMoved = true;
     if (!pending.isMoved) return;
     const units = new Units(editor.state.spec, editor.picture);
+    const [dx, dy] = [Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1])];
     if (pending.what === "drag") {
       const end = editor.state.spec.drags[pending.index][pending.end];
       pending.at = Array.isArray(end) ? units.written(editor.clampedPixel(at))
-        : units.writtenShape(movedShape(units.shape(end), Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1])));
+        : units.writtenShape(movedShape(units.shape(end), dx, dy));
       editor.updateStretch();
     } else {
       const shape = units.shape(editor.state.spec.mask[pending.index]);
-      pending.at = pending.grip !== undefined ? reshaped(shape, pending.grip, at.map(Math.round)) : movedShape(shape, Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1]));
+      pending.at = pending.grip === undefined ? movedShape(shape, dx, dy) : reshaped(shape, pending.grip, at.map(Math.round));
     }
   }
 
@@ -279,7 +280,8 @@ class CanvasTools {
       }
     });
     if (best || !withShapes) return best;
-    const selected = editor.selection?.kind === "mask" ? editor.maskShapes().find(({ index }) => index === editor.selection.index) : null;
+    const { selection } = editor;
+    const selected = selection?.kind === "mask" ? editor.maskShapes().find(({ index }) => index === selection.index) : null;
     const grip = selected ? shapeGrips(selected.shape).findIndex((one) => distance(view.toCanvas(one), place) <= HIT_RADIUS) : -1;
     if (grip >= 0) return { kind: "mask", index: selected.index, grip };
     const shape = editor.maskShapes().findLast(({ shape }) => shapeContains(shape, Math.floor(at[0]), Math.floor(at[1])));

@@ -45,7 +45,8 @@ class YAMLPane {
           "White may change: paint that part with 128 or more. Without `mask` all may change."));
       }
     }
-    if (!list.length) list.push(this.item("good", editor.picture ? "check has nothing to say against it." : "Good as far as can be told without the picture."));
+    const praise = editor.picture ? "check has nothing to say against it." : "Good as far as can be told without the picture.";
+    if (!list.length) list.push(this.item("good", praise));
     return list;
   }
 
