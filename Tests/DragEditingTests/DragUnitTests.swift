@@ -132,7 +132,7 @@ import TestSupport
         for row in try #require(json["points"] as? [[String: Any]]) {
             let (image, size) = (try #require(row["image"] as? [Int]), try #require(row["grid"] as? [Int]))
             let grid = FeatureGrid(
-                working: Size(height: 2 * size[1], width: 2 * size[0]),
+                size: Size(height: size[1], width: size[0]),
                 image: Size(height: image[1], width: image[0]))
             let points = try #require(row["points"] as? [[Double]])
             let cells = try #require(row["cells"] as? [[Int]])
@@ -153,7 +153,7 @@ import TestSupport
         for row in try #require(json["radii"] as? [[String: Any]]) {
             let (size, radii) = (try #require(row["grid"] as? [Int]), try #require(row["radii"] as? [Int]))
             let grid = FeatureGrid(
-                working: Size(height: 2 * size[1], width: 2 * size[0]), image: Size(height: 1, width: 1))
+                size: Size(height: size[1], width: size[0]), image: Size(height: 1, width: 1))
             let found = grid.radii(EditSettings())
             #expect([found.supervision, found.tracking] == radii)
         }

@@ -46,7 +46,7 @@ struct FixtureJob: CustomStringConvertible, Sendable {
             return Drag(from: ImagePoint(x: from[0], y: from[1]), to: ImagePoint(x: to[0], y: to[1]))
         }
         let factors = try lora.map {
-            try LoRAFile(path: Fixtures.path("\(family)/\($0)"), for: model).unet
+            try LoRA(path: Fixtures.path("\(family)/\($0)"), sites: model.unet.loraSites)
         }
         return EditRequest(
             image: image, sourcePrompt: prompt["source"] as? String ?? "",

@@ -37,6 +37,9 @@ public struct JobOptions: Sendable {
     /// The factor of its change.
     public var loraScale = 1.0
 
+    /// The defaults.
+    public init() {}
+
     /// The options of a configuration.
     public init(_ configuration: Configuration) {
         preset = configuration.preset
