@@ -40,7 +40,9 @@ import Testing
                 journal.entries.contains { $0["CLIPDRAGD_STATE"] == (verb == "hold" ? "held" : "cancelled") }
             }
         }
-        #expect(try Program.run(["resume"] + state).output == "{\"request\":\"resume\"}\n")
+        #expect(
+            try Program.run(["resume"] + state).output
+                == "{\"schema\":\"clipdrag-request/1\",\"request\":\"resume\"}\n")
         place.wait("three ends") { ended(journal) >= 4 }
         #expect(try Program.run(["release", try id("kept")] + state).code == 0)
         #expect(try Program.run(["requeue", try id("dropped")] + state).code == 0)
