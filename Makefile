@@ -3,7 +3,7 @@
 #   make demo          install packages, build, run the daemon on an example pair, print the result's path
 #   make test          install packages, run every test
 #   make check         build and run the unit tests: no end-to-end tests
-#   make generate      rewrite what the tables of settings decide in schemas/ and docs/, and share/clipdragd/editor.html
+#   make generate      rewrite what tables and web/ decide in schemas/, docs/, Sources/Daemon/WebPages and share/clipdragd/editor.html
 #   make build         build the release binary, .build/release/clipdragd
 #   make torture       every fault at every step, 2,000 power cuts, 10,000 random writers, 20,000 pairs at once, 20,000 histories of a model
 #                      disk; prints counts. Needs root and hours. Faster on tmpfs: TORTURE="--folder DIR"
@@ -12,10 +12,14 @@
 #                      Python environment)
 #   make results       measure the edits of docs/measurements/results.md (makes a Python environment with Pillow and NumPy)
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
+#   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
+#   make page-pictures make the pictures of preview, report and gallery in docs/pictures (Chromium)
 #   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
+#   make comparison    all methods and ablations on examples/bench into docs/comparison.md; hours, and it goes on where it stopped
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
+#   make parity-full   two drag steps at 512x512 in Stable Diffusion 1.5's shapes against the PyTorch reference (12 GB, ten minutes or more)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
 #   make test-systemd  test the package under a real systemd in a container (needs root; debootstrap, systemd-nspawn)
@@ -29,11 +33,12 @@
 #   make curves        growth of time and memory with size, drags, threads and iterations; at most ten minutes
 #   make guidance      the small guidance decoder against the exact one (makes a Python environment)
 #   make memory        peak memory of a whole edit at 512x512 (makes a Python environment)
+#   make cost-table    time and memory of edits with Stable Diffusion 1.5 at 512x512, for README.md
 #   make precision     differences between bf16 and f32 on the examples (makes a Python environment)
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench photographs test-editor editor-pictures browser test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table comparison
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -51,7 +56,7 @@ demo: packages
 test: packages
 	$(TEST_ENV) swift build --build-tests --explicit-target-dependency-import-check error
 	$(TEST_ENV) swift test --skip-build
-	@$(MAKE) --no-print-directory test-editor PROGRAM=.build/debug/clipdragd
+	@$(MAKE) --no-print-directory test-editor test-pages PROGRAM=.build/debug/clipdragd
 
 # A target imports only what Package.swift declares for it.
 check: packages
@@ -79,6 +84,12 @@ results: build
 	.results-venv/bin/python scripts/results.py all --out .results
 	.results-venv/bin/python scripts/results_report.py --out .results --docs docs/measurements
 
+test-pages: browser $(if $(filter .build/release/%,$(PROGRAM)),build)
+	.browser-venv/bin/python Tests/Pages/test_pages.py --binary $(PROGRAM) --screenshots .results/pages
+
+page-pictures: browser build
+	.browser-venv/bin/python scripts/page_pictures.py --binary .build/release/clipdragd --out docs/pictures
+
 edit-bench: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/edit_bench.py --out .results/edit-bench --docs docs/measurements/edit-bench.md
@@ -86,6 +97,9 @@ edit-bench: build
 photographs: build
 	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
 	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
+
+comparison: build
+	python3 scripts/comparison.py --out .results/comparison --docs docs/comparison.md
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
@@ -96,6 +110,14 @@ bench: build
 memory: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/memory.py
+
+parity-full: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	OPENBLAS_CORETYPE=Haswell .oracle-venv/bin/python scripts/parity_full.py --docs docs/measurements/parity-full.md
+
+cost-table: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/cost_table.py --docs README.md
 
 curves forecasts: build
 	python3 scripts/$@.py

@@ -45,6 +45,9 @@ let package = Package(
         // What can be set about an edit: one table for the parser, the engine, the schemas and the documentation.
         .target(name: "Settings", dependencies: ["Failures"], swiftSettings: strict),
 
+        // What is said about an edit: the engine's words, and the service's.
+        .target(name: "Verdicts", swiftSettings: strict),
+
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
@@ -56,7 +59,8 @@ let package = Package(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
-            name: "DragEditing", dependencies: ["Diffusion", "Failures", "Settings", "TensorCore"],
+            name: "DragEditing",
+            dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
             path: "Sources/Engine/DragEditing", swiftSettings: strict),
 
         .target(
@@ -84,6 +88,8 @@ let package = Package(
             name: "JSON", dependencies: ["PrintableText"], path: "Sources/Daemon/JSON",
             swiftSettings: strict),
         .target(
+            name: "WebPages", dependencies: ["JSON"], path: "Sources/Daemon/WebPages", swiftSettings: strict),
+        .target(
             name: "DurableFiles",
             dependencies: ["CLinux", "Digests", "Failures", "PrintableText", system],
             path: "Sources/Daemon/DurableFiles",
@@ -92,7 +98,7 @@ let package = Package(
             name: "Processes", dependencies: ["CLinux", "DurableFiles"], path: "Sources/Daemon/Processes",
             swiftSettings: strict),
         .target(
-            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON"],
+            name: "JobFiles", dependencies: ["DurableFiles", "Failures", "JSON", "Verdicts"],
             path: "Sources/Daemon/JobFiles", swiftSettings: strict),
         .target(
             name: "ModelManagement",
@@ -106,24 +112,42 @@ let package = Package(
             dependencies: [
                 "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement", "Processes",
                 "RegionEditing",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "DragEditing", "Diffusion",
-                "TensorCore", "Imaging", system,
+                "ServiceConfiguration", "Settings", "SpecParser", "WebPages", "YAMLDocuments", "DragEditing",
+                "Diffusion", "TensorCore", "Imaging", "Verdicts", system,
             ],
             path: "Sources/Daemon/EditJobs", swiftSettings: strict),
+        .target(
+            name: "Galleries",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON", "JobFiles", "WebPages",
+                system,
+            ],
+            path: "Sources/Daemon/Galleries", swiftSettings: strict),
         .target(
             name: "DaemonCore",
             dependencies: [
                 "CLinux", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
-                "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments",
+                "ServiceConfiguration", "Settings", "SpecParser", "Verdicts", "YAMLDocuments",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Daemon/DaemonCore", swiftSettings: strict),
+        // Many edits, measured: `clipdragd evaluate`.
+        .target(
+            name: "Evaluation",
+            dependencies: [
+                "DragEditing", "Diffusion", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
+                "JobFiles",
+                "ModelManagement", "Settings", "SpecParser", "TensorCore", "Verdicts", "YAMLDocuments",
+            ],
+            path: "Sources/Daemon/Evaluation", swiftSettings: strict),
         .executableTarget(
             name: "clipdragd",
             dependencies: [
-                "DaemonCore", "EditJobs", "DurableFiles", "Failures", "JSON", "JobFiles", "ModelManagement",
+                "DaemonCore", "EditJobs", "Evaluation", "DurableFiles", "Failures", "Galleries", "JSON",
+                "JobFiles",
+                "ModelManagement",
                 "Processes", "ServiceConfiguration", "Settings", "SpecParser", "YAMLDocuments", "Diffusion",
-                "DragEditing", "TensorCore", "Imaging",
+                "DragEditing", "TensorCore", "Imaging", "Verdicts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -154,8 +178,26 @@ let package = Package(
         .testTarget(
             name: "PrintableTextTests", dependencies: ["JSON", "PrintableText"], swiftSettings: strict),
         .testTarget(
+            name: "EvaluationTests",
+            dependencies: [
+                "Diffusion", "DurableFiles", "EditJobs", "Evaluation", "Failures",
+                "SpecParser", "TensorCore", "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "EditJobsTests",
-            dependencies: ["DragEditing", "EditJobs", "JSON", "JobFiles", "Settings", "SpecParser"],
+            dependencies: [
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
+                "JobFiles", "ModelManagement", "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
+                "Verdicts",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GalleriesTests",
+            dependencies: [
+                "Digests", "DurableFiles", "EditJobs", "Failures", "Galleries", "Imaging", "JSON", "JobFiles",
+                "TestSupport", "WebPages", system,
+            ],
             swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "FailuresTests", dependencies: ["Failures"], swiftSettings: strict),
@@ -180,6 +222,7 @@ let package = Package(
             name: "DragEditingTests",
             dependencies: [
                 "Failures", "DragEditing", "Diffusion", "Settings", "TensorCore", "Imaging", "TestSupport",
+                "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -209,7 +252,7 @@ let package = Package(
             name: "DaemonCoreTests",
             dependencies: [
                 "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
-                "Settings", "SpecParser", "YAMLDocuments", "TestSupport",
+                "Settings", "SpecParser", "Verdicts", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

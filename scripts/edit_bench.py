@@ -40,6 +40,11 @@ def pixels(path):
     return np.asarray(Image.open(path).convert("RGB"), np.float64)
 
 
+def answers(verdict):
+    """A verdict's answers in words: `drag moved, damage none`."""
+    return ", ".join(f"{question} {answer}" for question, answer in verdict.items() if answer)
+
+
 def region_of(image, target):
     return binary_dilation(np.abs(image - target).max(-1) > 8, np.ones((3, 3)), iterations=6)
 
@@ -170,7 +175,7 @@ def main():
                     row.update(steps=0, seconds=0.0, **nearness(image, target, region))
                 else:
                     result, t = run_edit(folder, facts, variant, seed, a.out, arguments)
-                    row.update(steps=t["steps"], seconds=sum(t["job"]["seconds"].values()), verdict=t["verdict"],
+                    row.update(steps=t["steps"], seconds=sum(t["job"]["seconds"].values()), verdict=answers(t["verdict"]),
                                clip_before=t["metrics"]["clip_score_source"], clip_after=t["metrics"]["clip_score_result"],
                                **nearness(result, target, region))
                 rows.append(row)

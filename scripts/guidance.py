@@ -77,7 +77,7 @@ def measure(a, folder):
         (full, small), likeness = whole_edits(entry, folder, a)
         everything.append(found)
         rows.append([entry["name"], len(found), f"{found[0, 0]:.2f}", f"{found[:, 0].mean():.2f}", f"{found[:, 0].min():.2f}",
-                     f"{found[:, 1].mean():.2f}", f"{found[:, 2].mean():.3f}", f"{full['verdict']}, {small['verdict']}",
+                     f"{found[:, 1].mean():.2f}", f"{found[:, 2].mean():.3f}", f"{full['summary']}, {small['summary']}",
                      f"{full['metrics']['clip_score_result']:.3f}, {small['metrics']['clip_score_result']:.3f}", f"{likeness:.1f} dB"])
         print(rows[-1], flush=True)
     everything = np.concatenate(everything)

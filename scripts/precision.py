@@ -30,7 +30,7 @@ def column(name, folder, model):
         if found[precision]["model"]["precision"] != precision:
             raise SystemExit(f"this CPU does not compute in {precision}")
         traces[precision] = tensors(out + ".safetensors")
-    values = [f"{found['f32']['verdict']}, {found['bf16']['verdict']}", f"{found['f32']['steps']}, {found['bf16']['steps']}",
+    values = [f"{found['f32']['summary']}, {found['bf16']['summary']}", f"{found['f32']['steps']}, {found['bf16']['steps']}",
               f"{psnr(*(os.path.join(outs[p], 'result.png') for p in ('f32', 'bf16'))):.1f} dB"]
     for key in ROWS:
         exact, other = traces["f32"][key], traces["bf16"][key]

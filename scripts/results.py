@@ -1,13 +1,22 @@
 #!/usr/bin/env python3
 """Runs the edits of examples/results.json and measures them on pixels.
 
-    results.py run   --out DIR [--variants drag,text,both] [--only NAME …] [--set KEY=VALUE …]   one setting, a table
+    results.py run   --out DIR [--variants drag-w0,drag,text,both] [--only NAME …] [--set KEY=VALUE …]   one setting, a table
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
     results.py all   --out DIR        every row of docs/measurements/results.md: rows.json, ablations.json
 
 Moved: the script searches the source's 15x15 patch around the handle in the result, in a strip along the drag, so that it does not
 match a similar place elsewhere. The figure is the place of the best match along the drag, as a part of the drag. PSNR: result against
-source, outside the drags' surroundings (discs of radius 1.5 drag lengths + 14/128 of the side). Needs Pillow and NumPy.
+source, outside the drags' surroundings (discs of radius 1.5 drag lengths + 14/128 of the side). Variants:
+
+    none      no edit: the model's own picture
+    stretch   the stretch alone (`warp`, ours), no step of the method
+    drag      the drags without an edit prompt
+    wish      the drags without guidance (`fusion: drag`), judged by P_e
+    text      the edit prompt without the drags
+    both      drags and edit prompt
+
+`-w0` behind drag, wish or both: without the stretch. Only these rows show what the method does. Needs Pillow and NumPy.
 """
 import argparse
 import json
@@ -23,6 +32,8 @@ from PIL import Image
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.environ.get("CLIPDRAGD", os.path.join(ROOT, ".build/release/clipdragd"))
 PATCH = 7
+DRAGGED = ("stretch", "drag", "wish", "both")
+VARIANTS = ("none", "stretch", "drag-w0", "drag", "wish-w0", "text", "both-w0", "both")
 
 
 def pixels(path):
@@ -59,21 +70,32 @@ def moved(source, result, drag):
     return best[1]
 
 
+def answers(verdict):
+    """A verdict's answers in words: `drag moved, damage none`."""
+    return ", ".join(f"{question} {answer}" for question, answer in verdict.items() if answer)
+
+
 def psnr(a, b, where):
     error = ((a - b) ** 2)[where].mean()
     return 99.0 if error == 0 else 10 * math.log10(255 ** 2 / error)
 
 
 def spec_of(edit, variant):
+    unstretched = variant.endswith("-w0")
+    variant = variant.removesuffix("-w0")
     prompt = {"source": edit["source"]}
-    if variant != "drag":
+    if variant not in ("drag", "stretch"):
         prompt["edit"] = edit["edit"]
     spec = {"image": edit["image"], "prompt": prompt, "output": {"extras": ["overlay"]}}
     if variant == "none":
         spec["settings"] = {"max_steps": 0, "keep_source": False}      # the model's own picture: how well it reconstructs
     if variant == "wish":                       # the drag alone, but judged by P_e
         spec["settings"] = {"fusion": "drag"}
-    if variant in ("drag", "both", "wish"):
+    if variant == "stretch":
+        spec["settings"] = {"warp": 1, "max_steps": 0, "text_steps": 0}
+    if unstretched:
+        spec.setdefault("settings", {})["warp"] = 0
+    if variant in DRAGGED:
         spec["drags"] = [{"from": a, "to": b} for a, b in edit["drags"]]
     return spec
 
@@ -103,11 +125,11 @@ def run_one(edit, variant, out, settings):
         trajectory = json.load(f)
     source, result = pixels(image), pixels(os.path.join(folder, "result.png"))
     row = dict(name=edit["name"], variant=variant, seconds=seconds, memory=trajectory["job"]["peak_memory"] / 2 ** 20,
-               verdict=trajectory["verdict"], outcome=trajectory["outcome"], steps=trajectory["steps"],
+               verdict=answers(trajectory["verdict"]), outcome=trajectory["outcome"], steps=trajectory["steps"],
                clip_before=trajectory["metrics"]["clip_score_source"], clip_after=trajectory["metrics"]["clip_score_result"])
     outside = np.ones(source.shape[:2], bool) if variant == "none" else ~surroundings(edit["drags"], source.shape)
     row["psnr"] = psnr(source, result, outside)
-    if variant in ("drag", "both", "wish"):
+    if variant.removesuffix("-w0") in DRAGGED:
         row["moved"] = [moved(source, result, d) for d in edit["drags"]]
     return row
 
@@ -122,10 +144,11 @@ def summary(rows):
 def show(row):
     motion = " ".join(f"{m:5.2f}" for m in row.get("moved", []))
     score = "" if row["clip_before"] is None else f"clip {row['clip_before']:.3f} -> {row['clip_after']:.3f}"
-    print(f"{row['name']:14} {row['variant']:5} moved {motion:12} psnr {row['psnr']:5.1f}  {row['verdict']:9} {row['steps']:3} steps "
+    print(f"{row['name']:14} {row['variant']:5} moved {motion:12} psnr {row['psnr']:5.1f}  {row['verdict']:40} {row['steps']:3} steps "
           f"{row['seconds']:5.1f} s  {score}", flush=True)
 
 
+# All without the stretch: it would hide what the method does.
 ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]),
              ("fusion: drag", ["fusion=drag"]),
              ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
@@ -136,7 +159,7 @@ PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_
 def everything(edits, out):
     rows = []
     for edit in edits:
-        for variant in ("none", "drag", "wish", "text", "both"):
+        for variant in VARIANTS:
             rows.append(run_one(edit, variant, out, []))
             show(rows[-1])
     with open(os.path.join(out, "rows.json"), "w") as f:
@@ -144,7 +167,7 @@ def everything(edits, out):
     ablations = []
     for edit in [e for e in edits if e["name"] in ("rabbit-ear", "crying-mouth")]:
         for label, settings in ABLATIONS + [("the paper's own defaults", PAPER)]:
-            row = run_one(edit, "both", os.path.join(out, "ablations"), settings)
+            row = run_one(edit, "both-w0", os.path.join(out, "ablations"), settings)
             ablations.append(dict(row, label=label))
             show(row)
     with open(os.path.join(out, "ablations.json"), "w") as f:
@@ -155,7 +178,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("mode", choices=["run", "sweep", "all"])
     p.add_argument("--out", required=True)
-    p.add_argument("--variants", default="drag")
+    p.add_argument("--variants", default="drag-w0")
     p.add_argument("--only", nargs="*")
     p.add_argument("--set", nargs="*", default=[], dest="settings")
     p.add_argument("--grid")
@@ -179,7 +202,7 @@ def main():
         grid = json.load(f)
     found = []
     for i, settings in enumerate(grid):
-        rows = [run_one(e, "drag", os.path.join(a.out, str(i)),
+        rows = [run_one(e, "drag-w0", os.path.join(a.out, str(i)),
                         [f"{k}={json.dumps(v).strip(chr(34))}" for k, v in settings.items()]) for e in edits]
         found.append(dict(settings=settings, **summary(rows), rows=rows))
         print(settings, {k: round(v, 3) for k, v in found[-1].items() if k not in ("settings", "rows")},

@@ -31,4 +31,3 @@ for file in (base / "clip").iterdir():
     if "tokenizer" in file.name or file.name in ("vocab.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json"):
         shutil.copy(file, folder / "clip")
 shutil.copy(base / "model_index.json", folder)
-shutil.copy(base / "vocabulary.txt", folder)

@@ -52,7 +52,7 @@ check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
 inside useradd -m -G clipdragd maria
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
 check "a member of the group drops the example; it is published" wait_for 900 "test -s $outbox/rabbit-ear/result.png"
-check "with a trajectory" inside grep -q clipdrag-trajectory/1 $outbox/rabbit-ear/trajectory.json
+check "with a trajectory" inside grep -q clipdrag-trajectory/2 $outbox/rabbit-ear/trajectory.json
 check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.png && test -e $inbox/archive/rabbit-ear.yaml"
 
 # --- hardening

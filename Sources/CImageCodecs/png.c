@@ -9,6 +9,8 @@
 typedef struct {
     const uint8_t *bytes;
     size_t size, at;
+    uint8_t tail[16]; /* what is read behind `bytes`: an end that the file lacks */
+    size_t tail_size;
     volatile int truncated; /* read after a longjmp */
 } source;
 
@@ -51,11 +53,14 @@ static void on_write_warning(png_structp png, png_const_charp text) {
 
 static void read_bytes(png_structp png, png_bytep to, png_size_t count) {
     source *s = png_get_io_ptr(png);
-    if (count > s->size - s->at) {
+    if (count > s->size + s->tail_size - s->at) {
         s->truncated = 1;
         png_error(png, "the file ends too early");
     }
-    memcpy(to, s->bytes + s->at, count);
+    size_t own = s->at < s->size ? s->size - s->at : 0;
+    if (own > count) own = count;
+    memcpy(to, s->bytes + s->at, own);
+    if (count > own) memcpy(to + own, s->tail + (s->at + own - s->size), count - own);
     s->at += count;
 }
 
@@ -74,16 +79,35 @@ static void write_bytes(png_structp png, png_bytep from, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-/* Whether every chunk up to IEND lies within the file: libpng allocates a chunk's memory before it reads the chunk. */
-static int chunks_fit(const uint8_t *bytes, size_t size) {
+/* Finds the end of a PNG, and gives its source. libpng takes the memory for a chunk before it reads it, so each must lie
+ * within the file. A file that ends behind the data of an IDAT gets the end that it lacks: a checksum and IEND. Returns 0
+ * where the file ends before. */
+static int open_source(const uint8_t *bytes, size_t size, source *s) {
+    static const uint8_t end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    *s = (source){.bytes = bytes, .size = size};
     size_t at = 8;
-    while (size >= 12 && at <= size - 12) {
+    int has_samples = 0;
+    while (at <= size && size - at >= 12) {
         size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
-        if (length > size - at - 12) return 0;
+        if (length > size - at - 12) break;
         if (memcmp(bytes + at + 4, "IEND", 4) == 0) return 1;
+        has_samples |= memcmp(bytes + at + 4, "IDAT", 4) == 0;
         at += 12 + length;
     }
-    return 0;
+    if (at > size) return 0;
+    s->size = at;
+    if (size - at >= 8 && memcmp(bytes + at + 4, "IDAT", 4) == 0) {
+        size_t length = (size_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+        if (length > size - at - 8) return 0;
+        uint32_t sum = ci_crc32(0, bytes + at + 4, length + 4);
+        for (int i = 0; i < 4; i++) s->tail[i] = (uint8_t)(sum >> (24 - 8 * i));
+        s->tail_size = 4;
+        s->size = at + 8 + length;
+        has_samples = 1;
+    }
+    memcpy(s->tail + s->tail_size, end, sizeof end);
+    s->tail_size += sizeof end;
+    return has_samples;
 }
 
 /* PNGTags.swift reads everything but the samples: libpng skips those chunks, even damaged ones. */
@@ -111,11 +135,11 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
                       char message[CI_MESSAGE_BYTES]) {
     memset(out, 0, sizeof *out);
     message[0] = 0;
-    if (!chunks_fit(bytes, size)) {
+    source s;
+    if (!open_source(bytes, size, &s)) {
         strcpy(message, "a chunk reaches beyond the end");
         return CI_TRUNCATED;
     }
-    source s = {bytes, size, 0, 0};
     failure f = {.message = message};
     volatile ci_status status = CI_CORRUPT;
     png_bytep *volatile rows = NULL;
@@ -126,6 +150,7 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
         return CI_NO_MEMORY;
     }
     if (setjmp(f.escape)) {
+        if (s.tail_size && status == CI_CORRUPT) status = CI_TRUNCATED;
         if (s.truncated) status = CI_TRUNCATED;
         ci_release(out);
         free(rows);
@@ -158,9 +183,43 @@ ci_status ci_read_png(const uint8_t *bytes, size_t size, uint64_t max_pixels, ci
     png_read_image(png, rows);
     png_read_end(png, info);
     out->warnings = f.warnings;
+    out->is_unfinished = s.tail_size > 0;
     free(rows);
     png_destroy_read_struct(&png, &info, NULL);
     return CI_OK;
+}
+
+int ci_png_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels) {
+    char message[CI_MESSAGE_BYTES];
+    source s;
+    if (!open_source(bytes, size, &s)) return 0;
+    failure f = {.message = message};
+    uint8_t *volatile row = NULL;
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &f, on_error, on_read_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info || setjmp(f.escape)) {
+        free(row);
+        png_destroy_read_struct(&png, &info, NULL);
+        return 0;
+    }
+    png_set_user_limits(png, 1000000, 1000000);
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
+    png_set_chunk_cache_max(png, 256);
+    skip_ancillary_chunks(png);
+    png_set_read_fn(png, &s, read_bytes);
+    png_read_info(png, info);
+    uint32_t height = png_get_image_height(png, info);
+    if ((uint64_t)png_get_image_width(png, info) * height > max_pixels) png_error(png, "too many pixels");
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    row = calloc(1, png_get_rowbytes(png, info));
+    if (!row) png_error(png, "out of memory");
+    for (int pass = 0; pass < passes; pass++)
+        for (uint32_t y = 0; y < height; y++) png_read_row(png, row, NULL);
+    png_read_end(png, NULL);
+    free(row);
+    png_destroy_read_struct(&png, &info, NULL);
+    return 1;
 }
 
 static void write_tags(png_structp png, png_infop info, const ci_tags *tags) {

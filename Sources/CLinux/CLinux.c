@@ -29,7 +29,8 @@ int cl_inotify_open(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
 
 int cl_inotify_watch(int descriptor, const char *path) {
     return inotify_add_watch(descriptor, path,
-                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
+                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
+                                 IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
 }
 
 int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *context, cl_news news, const char *name)) {
@@ -43,6 +44,8 @@ int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *contex
                            : event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) ? CL_GONE
                            : event->mask & IN_MOVED_TO                                             ? CL_MOVED_IN
                            : event->mask & IN_CLOSE_WRITE                                          ? CL_CLOSED
+                           : event->mask & (IN_MOVED_FROM | IN_DELETE)                             ? CL_LEFT
+                           : event->mask & IN_ATTRIB                                               ? CL_ATTRIBUTES
                                                                                                    : CL_CREATED;
             receive(context, news, event->len ? event->name : "");
             p += sizeof *event + event->len;

@@ -76,8 +76,8 @@ public struct Failure: Error, Sendable, Equatable, Codable {
     ) {
         self.kind = kind
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = message.shortened
+        self.hint = hint.shortened
         self.place = place
         self.isRetryable = isRetryable
     }
@@ -108,7 +108,17 @@ public struct Failure: Error, Sendable, Equatable, Codable {
     public var exit: ExitStatus { kind.exit }
 }
 
-/// The decisions that depend on the kind.
+extension String {
+    /// The text without its middle where it is long: a message repeats what someone wrote, and a log is no place for all of it.
+    fileprivate var shortened: String {
+        let (most, part) = (2000, 900)
+        guard unicodeScalars.count > most else { return self }
+        let scalars = unicodeScalars
+        return "\(String(scalars.prefix(part))) … \(String(scalars.suffix(part)))"
+    }
+}
+
+/// The decisions that hang on the kind.
 extension Failure.Kind {
     /// The exit code of a command that ends with it.
     public var exit: ExitStatus {

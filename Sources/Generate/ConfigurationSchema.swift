@@ -33,7 +33,7 @@ enum ConfigurationSchema {
                 Schemas.restrictions(.word(Preset.allCases.map(\.rawValue)), isOptional: true))
         case .method: .object(Schemas.restrictions(.word(MethodRow.names), isOptional: true))
         case .inboxes: list(inbox)
-        case .captions: list(captioner)
+        case .captions: captions
         case .output: Schemas.output
         }
     }
@@ -56,16 +56,23 @@ enum ConfigurationSchema {
             ], more: [Schemas.required(["path"])])
     }
 
+    private static var captions: JSONValue {
+        let object = Schemas.object([("use", list(captioner)), ("vocabulary", string(matching: "^/"))])
+        return .object([("oneOf", .array([list(captioner), object]))])
+    }
+
     private static var captioner: JSONValue {
         let command = JSONValue.object([
             ("type", .string("array")), ("items", .object([("type", .string("string"))])),
         ])
+        let network = JSONValue.object(Schemas.restrictions(.flag, isOptional: true))
         return .object([
             (
                 "oneOf",
                 .array([
                     Schemas.words(["clip", "template"]),
-                    Schemas.object([("command", command)], more: [Schemas.required(["command"])]),
+                    Schemas.object(
+                        [("command", command), ("network", network)], more: [Schemas.required(["command"])]),
                 ])
             )
         ])

@@ -51,6 +51,15 @@ struct GeneratedFile: Sendable {
                 .replacing(between: "methods", with: SettingsDocument.methods)
         },
         GeneratedFile(path: "share/clipdragd/editor.html") { try EditorPage(root: $1).html() },
+        GeneratedFile(path: "Sources/Daemon/WebPages/ReportPage.swift") {
+            try WebPageSource(folder: "report", pictures: "data:").swift(root: $1, type: "ReportPage")
+        },
+        // A page on a disk loads its data and its pictures from files beside it.
+        GeneratedFile(path: "Sources/Daemon/WebPages/GalleryPage.swift") {
+            try WebPageSource(
+                folder: "gallery", pictures: "'self' data: file:", scripts: "'self' file:"
+            ).swift(root: $1, type: "GalleryPage")
+        },
     ]
 }
 

@@ -34,8 +34,20 @@ public struct Configuration: Sendable, Equatable {
         case clip
         /// A fixed phrase.
         case template
-        /// A program and its arguments; `{image}` stands for the picture's path.
-        case command([String])
+        /// A program and its arguments; `{image}` stands for the picture's path. With a network it runs outside the
+        /// worker's sandbox.
+        case command([String], hasNetwork: Bool = false)
+    }
+
+    /// How pictures without a source prompt are described.
+    public struct Captions: Sendable, Equatable {
+        /// Ways to describe a picture, in order.
+        public var captioners: [Captioner] = [.clip, .template]
+        /// File of the phrases that CLIP ranks; nil: the model's own, or the installed one.
+        public var vocabulary: String?
+
+        /// The defaults.
+        public init() {}
     }
 
     /// Limits of jobs and files.
@@ -50,7 +62,7 @@ public struct Configuration: Sendable, Equatable {
         public var cache = 1_000_000_000
         /// Tries of a job whose worker crashes.
         public var attempts = 3
-        /// Seconds after which the daemon reports a lone half.
+        /// After this time an orphan is overdue, seconds.
         public var orphanAfter = 600.0
         /// Seconds without progress after which the daemon kills a worker.
         public var stalledAfter = 1800.0
@@ -86,8 +98,8 @@ public struct Configuration: Sendable, Equatable {
     public var failed: String?
     /// Model's name or folder.
     public var model: String?
-    /// Ways to describe a picture, in order.
-    public var captions: [Captioner] = [.clip, .template]
+    /// How pictures without a source prompt are described.
+    public var captions = Captions()
     /// Jobs at once.
     public var workers = 1
     /// Limits of jobs and files.
@@ -98,6 +110,8 @@ public struct Configuration: Sendable, Equatable {
     public var outputMode = 0o644
     /// A program that the daemon starts for every finished job.
     public var hook: String?
+    /// Folder of the gallery; nil: there is none.
+    public var gallery: String?
     /// The file for metrics.
     public var metricsFile: String?
     /// The preset of specs without one.

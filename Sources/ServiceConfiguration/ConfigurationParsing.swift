@@ -157,33 +157,61 @@ private func path(_ node: YAMLNode, _ what: String, _ decoder: DocumentDecoder) 
     return path
 }
 
-private func captions(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> [Configuration
-    .Captioner]
+/// A list of captioners, or a mapping of `use`, such a list, and `vocabulary`.
+private func captions(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> Configuration.Captions
 {
+    var captions = Configuration.Captions()
+    guard case .mapping(let members, _) = node, !members.isEmpty else {
+        captions.captioners = try captioners(node, "`captions`", decoder)
+        return captions
+    }
+    let entries = try decoder.mapping(node, "`captions`", keys: ["use", "vocabulary"])
+    if let node = entries["use"]?.value, !node.isNull {
+        captions.captioners = try captioners(node, "`use`", decoder)
+    }
+    if let node = entries["vocabulary"]?.value, !node.isNull {
+        captions.vocabulary = try path(node, "`vocabulary`", decoder)
+    }
+    return captions
+}
+
+private func captioners(
+    _ node: YAMLNode, _ what: String, _ decoder: DocumentDecoder
+) throws(Failure) -> [Configuration.Captioner] {
     var captioners: [Configuration.Captioner] = []
-    for item in try decoder.list(node, "`captions`") {
+    for item in try decoder.list(node, what) {
         guard case .mapping = item else {
             captioners.append(
                 try decoder.word(item, "a captioner", among: ["clip", "template"]) == "clip"
                     ? .clip : .template)
             continue
         }
-        let entries = try decoder.mapping(item, "a captioner", keys: ["command"])
-        guard let node = entries["command"]?.value else {
-            throw decoder.wrongKind(item, "a captioner", "{command: [program, …]}")
-        }
-        var words: [String] = []
-        for word in try decoder.list(node, "`command`") {
-            words.append(try decoder.text(word, "a word of `command`"))
-        }
-        guard words.first?.hasPrefix("/") == true else {
-            throw decoder.error(
-                "config.relative_path", "`command` must begin with a program's full path", at: node.mark,
-                do: "Write [/usr/local/bin/describe, \"{image}\"].")
-        }
-        captioners.append(.command(words))
+        captioners.append(try program(item, decoder))
     }
     return captioners
+}
+
+private func program(
+    _ item: YAMLNode, _ decoder: DocumentDecoder
+) throws(Failure) -> Configuration.Captioner {
+    let entries = try decoder.mapping(item, "a captioner", keys: ["command", "network"])
+    guard let node = entries["command"]?.value else {
+        throw decoder.wrongKind(item, "a captioner", "{command: [program, …]}")
+    }
+    var words: [String] = []
+    for word in try decoder.list(node, "`command`") {
+        words.append(try decoder.text(word, "a word of `command`"))
+    }
+    guard words.first?.hasPrefix("/") == true else {
+        throw decoder.error(
+            "config.relative_path", "`command` must begin with a program's full path", at: node.mark,
+            do: "Write [/usr/local/bin/describe, \"{image}\"].")
+    }
+    var hasNetwork = false
+    if let node = entries["network"]?.value, !node.isNull {
+        hasNetwork = try decoder.value(node, "`network`", .flag) == .flag(true)
+    }
+    return .command(words, hasNetwork: hasNetwork)
 }
 
 private func mode(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) -> Int {

@@ -16,11 +16,12 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "archive", \.archive, .path, default: "INBOX/archive", "another folder for archived inputs"),
             ConfigurationKey(
-                "failed", \.failed, .path, default: "INBOX/failed", "another folder for quarantined inputs"),
+                "failed", \.failed, .path, default: "INBOX/failed",
+                "another folder for the inputs of failed jobs"),
             ConfigurationKey("model", \.model, .text, default: "`starter`", "name or folder"),
             ConfigurationKey(
                 of: "captions", \.captions, .captions, default: "`[clip, template]`",
-                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none"
+                "list of captioners; the first one that returns a caption wins. `{command: [/program, \"{image}\"]}` runs a program for at most five minutes; its first line is the caption, and a warning names a program that gives none. With `network: true` beside `command` the program may open sockets, and runs outside the worker's sandbox ([operations.md](operations.md)). `captions: {use: [clip, template], vocabulary: /FILE}` also names the phrases that CLIP ranks ([models.md](models.md))"
             ),
             ConfigurationKey(
                 "workers", \.workers, .value(.integer(1...64)), "number of edits at the same time"),
@@ -43,6 +44,10 @@ extension ConfigurationKey {
                 "a program that gets the JSON of each finished job on standard input, or a socket that does ([operations.md](operations.md)). One runs at a time, beside the queue, with five attempts of a minute each; the log gets the first 4 KiB that it prints. After a crash of the daemon it may get a job twice"
             ),
             ConfigurationKey(
+                "gallery", \.gallery, .path,
+                "folder of a page over all published and failed jobs, renewed after each job ([pages.md](pages.md)); outside every inbox and the outbox"
+            ),
+            ConfigurationKey(
                 "metrics_file", \.metricsFile, .path,
                 "file for node_exporter's textfile collector, replaced by one rename; names begin with `clipdragd_`"
             ),
@@ -57,10 +62,10 @@ extension ConfigurationKey {
         ConfigurationKey("limits.pixels", \.limits.pixels, .size(least: 1), "largest picture"),
         ConfigurationKey(
             "limits.seconds", \.limits.seconds, .value(.number(1...1e7)),
-            "longest edit; the daemon kills a longer one and quarantines the job"),
+            "longest edit; the daemon kills a longer one, and the job fails"),
         ConfigurationKey(
             "limits.memory", \.limits.memory, .size(least: 1),
-            "memory that a worker may allocate (`2G`; mapped weights do not count); the daemon kills a larger one and quarantines the job"
+            "memory that a worker may allocate (`2G`; mapped weights do not count); the daemon kills a larger one, and the job fails"
         ),
         ConfigurationKey(
             "limits.cache", \.limits.cache, .size(least: 0),
@@ -70,7 +75,8 @@ extension ConfigurationKey {
             "attempts of a job whose worker dies"),
         ConfigurationKey(
             "limits.orphan_after", \.limits.orphanAfter, .value(.duration),
-            "a half that waits for longer is an orphan: the log names it once, `status` lists it"),
+            "an orphan (a spec or picture without its counterpart) that waits for longer is overdue: the log names it once"
+        ),
         ConfigurationKey(
             "limits.quiet", \.limits.quiet, .value(.duration),
             "the daemon reads a file once it has not changed for this long"),

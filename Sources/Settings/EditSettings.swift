@@ -14,6 +14,8 @@ public struct EditSettings: Sendable, Equatable {
     public enum MaskTerm: String, SettingWord { case latent, previous }
     /// CLIP's input in [0,1], or (x+1)/2 of it.
     public enum ClipRange: String, SettingWord { case unit, shifted }
+    /// What L_g compares: the picture with P_e (eq. 4), or the way from the source with the way from P_o to P_e (eq. 3).
+    public enum ClipLoss: String, SettingWord { case global, direction }
     /// CLIP's picture during guidance: the whole decoded picture, or one decoded at about CLIP's own size.
     public enum GuidanceDecoder: String, SettingWord { case full, small }
 
@@ -57,12 +59,36 @@ public struct EditSettings: Sendable, Equatable {
     public var clipRange = ClipRange.unit
     /// Index into [mid, up0, up1, …]; −1 or beyond: the last (`feature_block`).
     public var featureBlock = 3
+    /// See `ClipLoss` (`clip_loss`).
+    public var clipLoss = ClipLoss.global
+    /// Views of the picture that CLIP sees in a step; 1: the whole picture (`clip_views`; ours).
+    public var clipViews = 1
+    /// Part of the latent's cells in which the text's gradient acts, the strongest ones; 1: all (`clip_area`; ours).
+    public var clipArea = 1.0
     /// First sampling step under reference control (`start_step`).
     public var controlStartStep = 0
     /// First self-attention layer under reference control; −1: the last 3/8 (`start_layer`).
     public var controlStartLayer = -1
     /// Whether drags without a mask get one from their surroundings (`auto_mask`).
     public var autoMask = false
+    /// Part of noise that RegionDrag mixes into the cells that content leaves, 0…1 (`regiondrag.source_noise`).
+    public var sourceNoise = 1.0
+    /// Cells of the latent that a copy of SDE-Drag moves content by (`sdedrag.paste_step`).
+    public var pasteStep = 2.0
+    /// Half the side of the square that SDE-Drag copies, cells of the latent; nil: 5 on a latent of 64 (`sdedrag.paste_radius`).
+    public var pasteRadius: Int?
+    /// What SDE-Drag multiplies a copied square by (`sdedrag.paste_gain`).
+    public var pasteGain = 1.1
+    /// Part of its content that a square which SDE-Drag copies from keeps, 0…1 (`sdedrag.source_kept`).
+    public var sourceKept = 0.3
+    /// Classifier-free guidance of SDE-Drag where there is most noise; 1: none (`sdedrag.guidance`).
+    public var guidance = 3.0
+    /// What SDE-Drag multiplies the LoRA by where there is most noise (`sdedrag.lora_scale`).
+    public var leastLoRAScale = 0.5
+    /// Adam's step size on DiffCLIP's LoRA (`diffclip.lr`).
+    public var directionLearningRate = 3e-4
+    /// Weight of DiffCLIP's distance from the source's pixels (`diffclip.keep`).
+    public var directionKeep = 0.3
     /// Part of each drag by which the picture is stretched before the loop, 0…1; ours (`DragWarp`).
     public var warp = 0.0
     /// The least number of updates with an edit prompt: before them, arrival does not end the loop. An edit by text
@@ -72,6 +98,9 @@ public struct EditSettings: Sendable, Equatable {
     public var textSampling = 0.0
     /// Part of the sampling steps that reference control leaves to a guiding P_e, 0…1 (`text_freedom`; ours).
     public var textFreedom = 0.5
+    /// Part of the latent's cells that a guiding P_e may change while sampling, the ones that it changes most; 1: all
+    /// (`text_area`; ours).
+    public var textArea = 1.0
     /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).

@@ -7,18 +7,71 @@ public struct MethodRow: Sendable {
     public let name: String
     /// A sentence about the method.
     public let text: String
+    /// Its published settings, by name: what differs from the defaults and what the method depends on. They stand for the
+    /// preset's choices (`Preset`), which are CLIPDrag's; empty: the presets hold as they are.
+    public let published: [(name: String, value: SettingValue)]
+
+    init(name: String, text: String, published: KeyValuePairs<String, SettingValue> = [:]) {
+        self.name = name
+        self.text = text
+        self.published = published.map { ($0.key, $0.value) }
+    }
 
     /// The table of methods; the first is the default.
     public static let all = [
         MethodRow(
             name: "clipdrag",
             text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says."),
+        MethodRow(
+            name: "fastdrag",
+            text:
+                "One warp of the inverted latent inside the mask, without optimisation: about 21 U-Net passes.",
+            published: [
+                "num_steps": .integer(10), "inversion_strength": .number(0.7), "start_step": .integer(0),
+                "lora.steps": .integer(0),
+            ]),
+        MethodRow(
+            name: "regiondrag",
+            text:
+                "Copies a region's latent to another region while it denoises, without optimisation: 20 U-Net passes.",
+            published: [
+                "num_steps": .integer(20), "inversion_strength": .number(0.5),
+                "regiondrag.source_noise": .number(1),
+                "lora.steps": .integer(0),
+            ]),
+        MethodRow(
+            name: "sdedrag",
+            text:
+                "Copies a square of the noised latent step by step towards the target and denoises it by a stochastic differential equation.",
+            published: [
+                "num_steps": .integer(200), "inversion_strength": .number(0.6),
+                "sdedrag.paste_step": .number(2),
+                "sdedrag.paste_gain": .number(1.1), "sdedrag.source_kept": .number(0.3),
+                "sdedrag.guidance": .number(3), "sdedrag.lora_scale": .number(0.5),
+                "lora.steps": .integer(100),
+                "lora.rank": .integer(4), "lora.batch": .integer(1), "lora.lr": .number(2e-4),
+            ]),
+        MethodRow(
+            name: "diffclip",
+            text:
+                "Text alone: a LoRA on the U-Net learns the direction from the source prompt to the edit prompt.",
+            published: [
+                "num_steps": .integer(12), "inversion_strength": .number(0.5), "max_steps": .integer(60),
+                "diffclip.lr": .number(3e-4), "diffclip.keep": .number(0.3), "lora.steps": .integer(0),
+                "lora.rank": .integer(16),
+            ]),
         MethodRow(name: "none", text: "No drag: the picture that `max_steps: 0` gives."),
     ]
 
     /// The names, in the table's order.
     public static var names: [String] { all.map(\.name) }
 
+    /// The default.
+    public static var standardRow: MethodRow { all[0] }
+
     /// The name of the default.
-    public static var standard: String { all[0].name }
+    public static var standard: String { standardRow.name }
+
+    /// The row of a name; nil where there is none.
+    public static func named(_ name: String) -> MethodRow? { all.first { $0.name == name } }
 }

@@ -9,7 +9,7 @@ public struct OutputOptions: Sendable, Equatable {
 
     /// Files beside the result.
     public enum Extra: String, Sendable, CaseIterable {
-        case overlay, animation, comparison
+        case overlay, animation, comparison, preview, report
     }
 
     /// Which figures of merit are computed.

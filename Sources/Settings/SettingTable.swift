@@ -1,7 +1,10 @@
 extension Setting {
     /// The groups, in the order of the documentation.
     public static let groups = [
-        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity.")
+        Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity."),
+        Group(name: "regiondrag", text: "The method `regiondrag`."),
+        Group(name: "sdedrag", text: "The method `sdedrag`."),
+        Group(name: "diffclip", text: "The method `diffclip`."),
     ]
 
     /// The table of settings, in the order of the documentation.
@@ -44,6 +47,17 @@ extension Setting {
             "clip_range", \.clipRange,
             "Range of CLIP's input: [0, 1] (unit), or the same after (x + 1)/2 (shifted)."),
         Setting(
+            "clip_loss", \.clipLoss,
+            "What the CLIP loss compares: the picture with the edit prompt (global), or the change of the picture with the change of the prompt (direction)."
+        ),
+        Setting(
+            "clip_views", \.clipViews, .integer(1...64),
+            "Number of views that CLIP sees in each drag step: the whole picture, and crops of it by the seed."
+        ),
+        Setting(
+            "clip_area", \.clipArea, .number(0.01...1),
+            "Part of the latent in which the text gradient acts: where it is strongest."),
+        Setting(
             "feature_block", \.featureBlock, .integer(-1...64),
             "U-Net block whose features the drag compares: 0 is the middle block, -1 the last."),
         Setting(
@@ -68,6 +82,9 @@ extension Setting {
             "text_freedom", \.textFreedom, .number(0...1),
             "Part of the sampling steps without reference control while the edit prompt guides them."),
         Setting(
+            "text_area", \.textArea, .number(0.01...1),
+            "Part of the latent that the edit prompt may change while sampling: where it changes most."),
+        Setting(
             "region_padding", \.regionPadding, .number(0...4),
             "Part of the edited region's box that is added on every side."),
         Setting(
@@ -75,7 +92,8 @@ extension Setting {
             "Whether the result keeps the source's own pixels where the edit changes nothing."),
         Setting(
             "patience", \.patience, .integer(1...10000),
-            "Number of drag steps without progress that ends the drag; null never ends it."),
+            "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."
+        ),
         Setting(
             "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),
         Setting(
@@ -93,5 +111,32 @@ extension Setting {
             "lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's decay rate of the second moment."),
         Setting("lora.eps", \.lora.epsilon, .number(1e-12...1), "AdamW's epsilon."),
         Setting("lora.weight_decay", \.lora.weightDecay, .number(0...1), "AdamW's weight decay."),
+        Setting(
+            "regiondrag.source_noise", \.sourceNoise, .number(0...1),
+            "Part of noise that the method mixes into the cells that content leaves."),
+        Setting(
+            "sdedrag.paste_step", \.pasteStep, .number(0.1...1000),
+            "Distance by which a copy moves content, in cells of the latent."),
+        Setting(
+            "sdedrag.paste_radius", \.pasteRadius, .integer(1...64),
+            "Half the side of the square that is copied, in cells of the latent; null means 5 for a latent of 64."
+        ),
+        Setting(
+            "sdedrag.paste_gain", \.pasteGain, .number(0...10), "Factor of the content that is copied."),
+        Setting(
+            "sdedrag.source_kept", \.sourceKept, .number(0...1),
+            "Part of its content that a square keeps when it is copied; noise takes the rest."),
+        Setting(
+            "sdedrag.guidance", \.guidance, .number(1...20),
+            "Classifier-free guidance where there is most noise; 1 for none."),
+        Setting(
+            "sdedrag.lora_scale", \.leastLoRAScale, .number(0...1),
+            "Factor of the LoRA where there is most noise."),
+        Setting(
+            "diffclip.lr", \.directionLearningRate, .number(1e-8...1), "Adam's step size on the LoRA."
+        ),
+        Setting(
+            "diffclip.keep", \.directionKeep, .number(0...1e6),
+            "Weight of the distance from the source's pixels in the loss."),
     ]
 }

@@ -19,10 +19,18 @@ public struct EditSpec: Sendable, Equatable {
 
     /// One drag.
     public struct Drag: Sendable, Equatable {
-        /// The handle.
+        /// The handle; the middle of a region's box.
         public var from: Located<Point>
-        /// The target.
+        /// The target, likewise.
         public var to: Located<Point>
+        /// The regions; nil for a drag of points.
+        public var regions: Regions?
+    }
+
+    /// The regions of a drag: the content of one is to fill the other.
+    public struct Regions: Sendable, Equatable {
+        /// Where the content is, and where it shall be. None is a file.
+        public var from, to: Region
     }
 
     /// One region of a mask.
@@ -83,6 +91,9 @@ public struct EditSpec: Sendable, Equatable {
     /// An empty spec.
     public init() {}
 
+    /// Whether there is anything to edit.
+    var hasWork: Bool { !drags.isEmpty || editPrompt != nil }
+
     /// Files that the spec names, each with its place.
     public var references: [Located<String>] {
         (image.map { [$0] } ?? [])
@@ -90,5 +101,22 @@ public struct EditSpec: Sendable, Equatable {
                 guard case .file(let name) = region.value else { return nil }
                 return Located(name, at: region.mark)
             }
+    }
+}
+
+extension EditSpec.Region {
+    /// The middle of its box; nil for a file.
+    var middle: EditSpec.Point? {
+        switch self {
+        case .file: return nil
+        case .rectangle(let x, let y, let width, let height):
+            return EditSpec.Point(x: x + width / 2, y: y + height / 2)
+        case .circle(let x, let y, _): return EditSpec.Point(x: x, y: y)
+        case .polygon(let corners):
+            guard let left = corners.map(\.x).min(), let right = corners.map(\.x).max(),
+                let top = corners.map(\.y).min(), let bottom = corners.map(\.y).max()
+            else { return nil }
+            return EditSpec.Point(x: (left + right) / 2, y: (top + bottom) / 2)
+        }
     }
 }

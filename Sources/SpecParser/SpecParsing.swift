@@ -6,17 +6,26 @@ import YAMLDocuments
 /// A spec together with its text, so that later checks can name the place of a mistake.
 public struct ParsedSpec: Sendable {
     /// The spec.
-    public let spec: EditSpec
+    public var spec: EditSpec
     let source: SourceText
+    /// The drags of a command line, one a line, if they take the place of the spec's.
+    let drags: SourceText?
 
-    init(spec: EditSpec, source: SourceText) {
+    init(spec: EditSpec, source: SourceText, drags: SourceText? = nil) {
         self.spec = spec
         self.source = source
+        self.drags = drags
     }
 
     /// An error at a place of this spec.
     public func error(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure {
         source.error(code, message, at: mark, do: hint)
+    }
+
+    /// An error at a place of a drag, which a command line may have given.
+    public func dragError(_ code: String, _ message: String, at mark: SourceMark, do hint: String) -> Failure
+    {
+        (drags ?? source).error(code, message, at: mark, do: hint)
     }
 }
 
@@ -25,20 +34,25 @@ public struct ParsedSpec: Sendable {
 /// - Parameters:
 ///   - bytes: YAML or JSON.
 ///   - file: its name, for messages.
-/// - Throws: the first mistake.
-public func parseSpec(_ bytes: [UInt8], file: String) throws(Failure) -> ParsedSpec {
+///   - overrides: what the command line says instead.
+/// - Throws: the first thing that is wrong.
+public func parseSpec(_ bytes: [UInt8], file: String, _ overrides: SpecOverrides = SpecOverrides())
+    throws(Failure) -> ParsedSpec
+{
     let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
             do: "Write at least `drags:` or `prompt: {edit: …}`.")
     }
-    let spec = try SpecDecoder(decoder: DocumentDecoder(source: source)).spec(root)
-    return ParsedSpec(spec: spec, source: source)
+    let decoder = SpecDecoder(decoder: DocumentDecoder(source: source), hasWork: overrides.hasWork)
+    return try overrides.applied(to: ParsedSpec(spec: try decoder.spec(root), source: source))
 }
 
 private struct SpecDecoder {
     let decoder: DocumentDecoder
+    /// Whether a command line gives drags or a prompt.
+    let hasWork: Bool
 
     static let keys = [
         "image", "prompt", "drags", "mask", "region", "units", "preset", "method", "seed", "priority",
@@ -88,7 +102,7 @@ private struct SpecDecoder {
             spec.settings = try decoder.settings(node, "`settings`")
         }
         if let node = entries["output"]?.value, !node.isNull { spec.output = try decoder.output(node) }
-        guard !spec.drags.isEmpty || spec.editPrompt != nil else {
+        guard spec.hasWork || hasWork else {
             throw decoder.error(
                 "spec.nothing_to_do", "there are neither drags nor an edit prompt",
                 at: entries["drags"]?.keyMark ?? root.mark,
@@ -166,22 +180,52 @@ private struct SpecDecoder {
         for item in items {
             let entries = try decoder.mapping(item, "a drag", keys: ["from", "to"])
             var ends: [Located<EditSpec.Point>] = []
+            var shapes: [EditSpec.Region] = []
             for key in ["from", "to"] {
                 guard let node = entries[key]?.value else {
                     throw decoder.error(
                         "spec.missing_key", "a drag has no `\(key)`", at: item.mark,
                         do: "Write {from: [x, y], to: [x, y]}.")
                 }
-                ends.append(Located(try point(node, "`\(key)`", units), at: node.mark))
+                if case .mapping = node {
+                    let shape = try region(node, of: "`\(key)`")
+                    shapes.append(shape)
+                    ends.append(Located(try middle(of: shape, node, "`\(key)`", units), at: node.mark))
+                } else {
+                    ends.append(Located(try point(node, "`\(key)`", units), at: node.mark))
+                }
+            }
+            guard shapes.count != 1 else {
+                throw decoder.error(
+                    "spec.drag_kinds", "one end of the drag is a point and the other a region", at: item.mark,
+                    do:
+                        "Write two points or two regions, such as {from: {circle: [x, y, r]}, to: {circle: [x, y, r]}}."
+                )
             }
             guard ends[0].value != ends[1].value else {
                 throw decoder.error(
                     "spec.handle_on_target", "the handle lies on its target", at: ends[1].mark,
                     do: "Move `to` away from `from`, or remove the drag.")
             }
-            drags.append(EditSpec.Drag(from: ends[0], to: ends[1]))
+            let regions = shapes.isEmpty ? nil : EditSpec.Regions(from: shapes[0], to: shapes[1])
+            drags.append(EditSpec.Drag(from: ends[0], to: ends[1], regions: regions))
         }
         return drags
+    }
+
+    /// The point that a region of a drag stands for. It lies in the picture, as a point does.
+    private func middle(
+        of region: EditSpec.Region, _ node: YAMLNode, _ what: String, _ units: EditSpec.Units
+    ) throws(Failure) -> EditSpec.Point {
+        let middle = region.middle ?? EditSpec.Point(x: -1, y: -1)
+        let limit = units == .relative ? 1 : Double.infinity
+        guard middle.x >= 0, middle.y >= 0, middle.x <= limit, middle.y <= limit else {
+            throw decoder.error(
+                "spec.point_outside",
+                "the middle of \(what) is at (\(plainNumber(middle.x)), \(plainNumber(middle.y))), outside the picture",
+                at: node.mark, do: "Write a region whose middle lies in the picture.")
+        }
+        return middle
     }
 
     private func point(_ node: YAMLNode, _ what: String, _ units: EditSpec.Units) throws(Failure)
@@ -292,7 +336,7 @@ private struct SpecDecoder {
     }
 
     private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
-        guard case .mapping(let written, _) = node else {
+        guard case .mapping = node else {
             if case .scalar(let text, let isPlain, _) = node, !node.isNull,
                 !isPlain || (!isPlainNumber(text) && !["true", "false"].contains(text.lowercased()))
             {
@@ -303,8 +347,13 @@ private struct SpecDecoder {
                 do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}."
             )
         }
-        let entries = try decoder.mapping(node, "a region of `mask`", keys: ["rect", "circle", "polygon"])
-        guard written.count == 1, let entry = written.first else {
+        return try region(node, of: "a region of `mask`")
+    }
+
+    /// The shape of a mapping.
+    private func region(_ node: YAMLNode, of what: String) throws(Failure) -> EditSpec.Region {
+        let entries = try decoder.mapping(node, what, keys: ["rect", "circle", "polygon"])
+        guard entries.count == 1, let entry = entries.values.first else {
             throw decoder.error(
                 "spec.mask_region", "a region has \(entries.count) shapes", at: node.mark,
                 do: "Write one shape a region; a list joins several.")

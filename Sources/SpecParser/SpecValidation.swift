@@ -11,11 +11,13 @@ extension ParsedSpec {
     ///   - height: height of the upright picture, pixels.
     public func validate(width: Int, height: Int) throws(Failure) {
         for drag in spec.drags {
-            for (point, name) in [(drag.from, "from"), (drag.to, "to")] where spec.units == .pixels {
+            let names =
+                drag.regions == nil ? ["`from`", "`to`"] : ["the middle of `from`", "the middle of `to`"]
+            for (point, name) in zip([drag.from, drag.to], names) where spec.units == .pixels {
                 guard point.value.x < Double(width), point.value.y < Double(height) else {
-                    throw error(
+                    throw dragError(
                         "spec.point_outside",
-                        "`\(name)` is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
+                        "\(name) is at (\(plainNumber(point.value.x)), \(plainNumber(point.value.y))), outside the picture of \(width)×\(height) pixels",
                         at: point.mark,
                         do: "Write x from 0 to \(width - 1) and y from 0 to \(height - 1)."
                             + (isExchanged(point.value, width, height)

@@ -21,7 +21,10 @@ public enum SpecWriting {
         if let edit = spec.editPrompt { lines.append("  edit: \(quotedYAML(edit))") }
         lines.append(spec.drags.isEmpty ? "drags: []" : "drags:")
         for drag in spec.drags {
-            lines.append("  - {from: \(point(drag.from.value)), to: \(point(drag.to.value))}")
+            let ends =
+                drag.regions.map { (text($0.from), text($0.to)) }
+                ?? (point(drag.from.value), point(drag.to.value))
+            lines.append("  - {from: \(ends.0), to: \(ends.1)}")
         }
         if !spec.mask.isEmpty {
             lines.append("mask:")

@@ -108,12 +108,12 @@ import TestSupport
         }
     }
 
-    @Test func `a crash during quarantine leaves the job failed or queued, and its inputs complete`() throws {
+    @Test func `a crash while a job fails leaves it failed or waiting, and its inputs complete`() throws {
         let failure = Failure(.badJob, code: "image.truncated", message: "m", hint: "h")
         func failing(_ place: Place, _ files: some FileSystem) throws(FileError) {
             let store = ClaimStore(files: files, configuration: place.configuration)
             guard let job = try store.claim(pair(place.inbox), id: "id-1") else { return }
-            try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
+            try store.fail(job, failure, attempts: 1, stillNeeded: [])
         }
         let counter = FaultyFileSystem(failing: .max)
         try failing(try Place(), counter)
@@ -126,7 +126,7 @@ import TestSupport
                 let files = PosixFileSystem()
                 let store = ClaimStore(files: files, configuration: place.configuration)
                 for job in try store.leftovers(place.inbox) {
-                    try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
+                    try store.fail(job, failure, attempts: 1, stillNeeded: [])
                 }
                 if place.names(place.inbox).contains("x.yaml") { try failing(place, files) }
                 let failed = place.names("\(place.inbox)/failed")

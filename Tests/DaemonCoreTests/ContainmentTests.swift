@@ -96,7 +96,7 @@ import TestSupport
         let metrics = Metrics()
         for _ in 0..<5 { metrics.countRun(.milliseconds(500)) }
         let sample = Metrics.Sample(
-            depths: [:], oldest: 0, waitingHalves: 0, orphans: 0, quarantined: 0, overflows: 0, version: "x",
+            depths: [:], oldest: 0, orphans: 0, overdueOrphans: 0, failed: 0, overflows: 0, version: "x",
             isPaused: false, isWaiting: false, modes: [], places: [])
         #expect(metrics.text(sample).contains("clipdragd_job_duration_seconds_sum 2.5\n"))
     }

@@ -125,7 +125,7 @@ import TestSupport
         #expect(report?["code"]?.string == "worker.crashed" && report?["attempts"]?.integer == 2)
     }
 
-    @Test func `the executor gets the configured limits, and a job that exceeds one is quarantined`()
+    @Test func `the executor gets the configured limits, and a job that exceeds one fails`()
         throws
     {
         let cluster = FakeCluster()
@@ -197,7 +197,7 @@ import TestSupport
         #expect(cluster.starts.last == "gone" && cluster.attempts("gone") == [1, 1])
     }
 
-    /// The daemon neither starts the job again nor quarantines it, and keeps its unpublished result.
+    /// The daemon neither starts the job again nor fails it, and keeps its unpublished result.
     @Test func `runs wait while their executor does not answer`() throws {
         let cluster = FakeCluster()
         try runEarlierDaemon(cluster)

@@ -141,7 +141,7 @@ import TestSupport
         let job = try claim(try pair("x.yaml", "other.yaml", others: [".mask.png"]), store)
         #expect(job.inputs.isEmpty)
         let failure = Failure(.badJob, code: "image.format", message: "no", hint: "do")
-        try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
+        try store.fail(job, failure, attempts: 1, stillNeeded: [])
         #expect(try names("in") == [".clipdragd", ".mask.png", "failed", "other.yaml", "x.png"])
         // It runs, and the worker's check reports the error.
         var scanner = InboxScanner(.init(path: inbox), quiet: 1) { _ in .complete }
@@ -220,7 +220,9 @@ import TestSupport
 
     /// Names of the maximal length, with a number or a mark added; on one file system and between two.
     @Test(arguments: [false, true])
-    func `the longest names are archived and quarantined, even if their names are taken`(_ isElsewhere: Bool)
+    func `the longest names are archived and put below failed, even if their names are taken`(
+        _ isElsewhere: Bool
+    )
         throws
     {
         let other = "/dev/shm/\(lastComponent(folder))"
@@ -243,7 +245,7 @@ import TestSupport
                 if isGood {
                     try store.putInputsAway(job, stillNeeded: [])
                 } else {
-                    try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
+                    try store.fail(job, failure, attempts: 1, stillNeeded: [])
                 }
                 #expect(try names("in/.clipdragd").isEmpty)
             }
@@ -271,7 +273,7 @@ import TestSupport
         try link("failed", to: other)
         let store = store(files) { $0.failed = "\(folder)/failed" }
         let failure = Failure(.badJob, code: "image.corrupt", message: "no", hint: "do")
-        try store.quarantine(try claim(try pair(), store), failure, attempts: 1, stillNeeded: [])
+        try store.fail(try claim(try pair(), store), failure, attempts: 1, stillNeeded: [])
         #expect(try files.list(other).map(\.name) == ["x"])
         #expect(try files.list("\(other)/x").map(\.name) == ["error.json", "error.txt", "x.png", "x.yaml"])
         #expect(try names("in/.clipdragd").isEmpty)

@@ -27,29 +27,39 @@ import Testing
         func left() throws -> [String] {
             try (mine + others).filter { try files.status("\(folder)/\($0)") != nil }
         }
+        func time(_ passed: Double) -> TrustedTime {
+            var time = TrustedTime(.init(wall: now - 60, uptime: 0, boot: "a"))
+            _ = time.advance(to: .init(wall: now + passed, uptime: 60 + passed, boot: "a"))
+            return time
+        }
         var retention = Retention()
-        #expect(retention.expire(configuration, files, now + 1e9).isEmpty)  // kept for ever by default
+        // By default all is kept for ever.
+        #expect(retention.expire(configuration, files, now + 1e9, time(1e9)).isEmpty)
         configuration.retention.archive = 1000
         configuration.retention.failed = 1000
         configuration.retention.outbox = 1000
-        #expect(retention.expire(configuration, files, now + 900).isEmpty)
+        // A clock that is set ahead removes nothing.
+        var ahead = TrustedTime(.init(wall: now - 60, uptime: 0, boot: "a"))
+        _ = ahead.advance(to: .init(wall: now + 1e9, uptime: 61, boot: "a"))
+        #expect(retention.expire(configuration, files, now + 900, ahead).isEmpty)
+        #expect(retention.expire(configuration, files, now + 900, time(900)).isEmpty)
         #expect(try left() == mine + others)
-        #expect(retention.expire(configuration, files, now + 1100).count == 4)
+        #expect(retention.expire(configuration, files, now + 1100, time(1100)).count == 4)
         #expect(try left() == others)
         #expect(!retention.isDue(now + 1200) && retention.isDue(now + 1100 + 3600))
     }
 
-    @Test func `a half becomes an orphan once, after the time since its arrival`() {
+    @Test func `an orphan is overdue once, after the time since its arrival`() {
         var timer = OrphanTimer()
-        let half = LoneHalf(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
-        #expect(timer.update([half], now: 1000, after: 60).isEmpty)
+        let orphan = Orphan(inbox: "/in", file: "a.yaml", since: 1)  // an old file, moved in
+        #expect(timer.update([orphan], now: 1000, after: 60).isEmpty)
         #expect(timer.next == 1060)
-        #expect(timer.update([half], now: 1060, after: 60).map(\.file) == ["a.yaml"])
-        #expect(timer.halves.map(\.isOrphan) == [true] && timer.next == nil)
-        #expect(timer.update([half], now: 1100, after: 60).isEmpty)
+        #expect(timer.update([orphan], now: 1060, after: 60).map(\.file) == ["a.yaml"])
+        #expect(timer.orphans.map(\.isOverdue) == [true] && timer.next == nil)
+        #expect(timer.update([orphan], now: 1100, after: 60).isEmpty)
         // Gone and come back: a new wait.
         #expect(timer.update([], now: 1200, after: 60).isEmpty)
-        #expect(timer.update([half], now: 1300, after: 60).isEmpty)
-        #expect(timer.update([half], now: 1360, after: 60).count == 1)
+        #expect(timer.update([orphan], now: 1300, after: 60).isEmpty)
+        #expect(timer.update([orphan], now: 1360, after: 60).count == 1)
     }
 }

@@ -6,9 +6,10 @@ import Testing
 /// The drop-in that `add-inbox` writes for systemd.
 @Suite struct InboxDropInTests {
     private func dropIn(
-        _ folder: String, home: String = "yes", tmp: String = "yes", _ resolved: (String) -> String = { $0 }
+        _ folder: String, home: String = "yes", tmp: String = "yes", mount: String? = nil,
+        _ resolved: (String) -> String = { $0 }
     ) -> InboxDropIn {
-        InboxDropIn(folder, protectHome: home, privateTmp: tmp, resolved: resolved)
+        InboxDropIn(folder, protectHome: home, privateTmp: tmp, mountPoint: mount, resolved: resolved)
     }
 
     @Test func `the drop-in names a visible folder, and bind-mounts a hidden one`() {
@@ -27,18 +28,29 @@ import Testing
 
     @Test func `the drop-in has exactly this text`() {
         #expect(
-            dropIn("/home/maria/in").text == """
+            dropIn("/home/maria/in", mount: "/home").text == """
                 # Written by `clipdragd add-inbox`, as was the file of that name among the pieces of the configuration.
                 [Unit]
-                RequiresMountsFor="/home/maria/in"
+                Wants=home.mount
+                After=home.mount
 
                 [Service]
                 ProtectHome=tmpfs
-                BindPaths="/home/maria/in"
+                BindPaths="-/home/maria/in"
 
                 """)
-        #expect(dropIn("/mnt/a b").text.hasSuffix("[Service]\nReadWritePaths=\"/mnt/a b\"\n"))
-        #expect(dropIn("/tmp/a").text.hasSuffix("[Service]\nBindPaths=\"/tmp/a\"\n"))
+        #expect(dropIn("/mnt/a b").text.hasSuffix("[Service]\nReadWritePaths=\"-/mnt/a b\"\n"))
+        #expect(dropIn("/tmp/a", mount: "/").text.hasSuffix("[Service]\nBindPaths=\"-/tmp/a\"\n"))
+        // The service starts without the folder, and without its disk.
+        #expect(!dropIn("/tmp/a", mount: "/").text.contains("[Unit]"))
+        #expect(!dropIn("/mnt/a", mount: "/mnt").text.contains("Requires"))
+    }
+
+    @Test func `the unit of a mount has the name that systemd gives it`() {
+        #expect(InboxDropIn.mountUnit("/mnt/studio") == "mnt-studio.mount")
+        #expect(
+            InboxDropIn.mountUnit("/media/maria/USB-Stick 1.2") == #"media-maria-USB\x2dStick\x201.2.mount"#)
+        #expect(InboxDropIn.mountUnit("/.b/ä") == #"\x2eb-\xc3\xa4.mount"#)
     }
 
     @Test func `the drop-in escapes characters of systemd's syntax`() {

@@ -71,7 +71,7 @@ import TestSupport
         #expect(try scanner.scan(files, now: start + 41).pairs.map(\.spec) == ["a.yaml"])
     }
 
-    @Test func `lone halves wait, and a file that a spec names is no half`() throws {
+    @Test func `orphans wait, and a file that a spec names is no orphan`() throws {
         var scanner = scanner()
         for (name, text) in [("one.yaml", "prompt: x\n"), ("two.png", "!"), ("m.png", "!"), ("c.png", "!")] {
             try write(name, text)
@@ -81,6 +81,33 @@ import TestSupport
         #expect(Set(found.waiting.keys) == ["one.yaml", "two.png"])
         #expect(found.pairs.map(\.spec) == ["s.yaml"])
         #expect(found.pairs.first?.others == ["m.png"])
+    }
+
+    @Test func `a picture whose name differs in Unicode composition alone is named, with the way to mend it`()
+        throws
+    {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        let (composed, decomposed) = ("m\u{e4}dchen", "ma\u{308}dchen")
+        func write(_ name: String, _ text: String) throws {
+            try files.replace("\(folder)/\(PathCoding.text(of: name))", Array(text.utf8), mode: 0o644)
+        }
+        try write("\(decomposed).PNG", "!")
+        try write("\(composed).yaml", "prompt: x\n")
+        try write("other.yaml", "image: \(composed).PNG\nprompt: x\n")
+        try write("cat.yaml", "prompt: x\n")
+        let found = try scanner.scan(files, now: start + 2)
+        let picture = PathCoding.text(of: "\(decomposed).PNG")
+        #expect(
+            found.lookalikes == [
+                "\(composed).yaml": .init(picture: picture, wanted: "\(composed).png"),
+                "other.yaml": .init(picture: picture, wanted: "\(composed).PNG"),
+            ])
+        let sentence = try #require(found.lookalikes["\(composed).yaml"]).sentence(in: "/in")
+        #expect(sentence.contains("differs only in Unicode composition"))
+        // The command works when it is pasted: it has the names' own bytes.
+        #expect(Array(sentence.utf8).suffix(100).contains(0xcc))
+        #expect(sentence.hasSuffix("mv '/in/\(decomposed).PNG' '/in/\(composed).png'"))
     }
 
     @Test

@@ -12,7 +12,7 @@ import Testing
 @testable import DaemonCore
 import YAMLDocuments
 
-/// The daemon's queue on a model disk: scan, claim, publish, quarantine and recovery, with crashes, power cuts and failing
+/// The daemon's queue on a model disk: scan, claim, publish, fail and recovery, with crashes, power cuts and failing
 /// calls by seed. Each seed is one history of an inbox; after each process the promises must hold.
 ///
 /// `CLIPDRAGD_MODEL_SEEDS=N` tries N histories, `CLIPDRAGD_MODEL_FIRST=S` begins with seed S.
@@ -65,7 +65,7 @@ import YAMLDocuments
                         _ = try store.publish(&job)
                         try store.putInputsAway(job, stillNeeded: [])
                     } else {
-                        try store.quarantine(job, failure, attempts: 1, stillNeeded: [])
+                        try store.fail(job, failure, attempts: 1, stillNeeded: [])
                     }
                 }
                 do { try end() } catch {
@@ -295,7 +295,7 @@ private final class ModelDaemon {
                 queue.remove(job.id)
                 complete(job)
             }
-            while let job = queue.first(where: { $0.state == .claimed }) {
+            while let job = queue.first(where: { $0.state == .waiting }) {
                 queue.remove(job.id)
                 guard work(job) else { break }
             }
@@ -318,7 +318,7 @@ private final class ModelDaemon {
         let known = Set(queue.all.map(\.id))
         try store.finishMoves(from: "/in", besides: known)
         for var job in try store.leftovers("/in", besides: known) {
-            if job.state == .running { job.state = .claimed }  // its run is gone with the daemon
+            if job.state == .running { job.state = .waiting }  // its run is gone with the daemon
             if job.state == .publishing { complete(job) } else { queue.add(job) }
         }
     }
@@ -352,8 +352,8 @@ private final class ModelDaemon {
             try store.prepareRun(&job)
             let spec = try files.read("\(job.claim)/\(job.spec)")
             let text = String(decoding: spec, as: UTF8.self)
-            if text.contains("REFUSED") { return quarantine(job, .badSpec, "spec.test") }
-            if text.contains("BROKEN") { return quarantine(job, .badJob, "image.corrupt") }
+            if text.contains("REFUSED") { return fail(job, .badSpec, "spec.test") }
+            if text.contains("BROKEN") { return fail(job, .badJob, "image.corrupt") }
             let result = try files.read("\(job.claim)/\(job.image ?? "")") + spec
             try files.create("\(store.unpublished(job))/result.png", result, mode: 0o644)
             let trajectory = JSONValue.object([
@@ -363,7 +363,7 @@ private final class ModelDaemon {
             try files.create(
                 "\(store.unpublished(job))/trajectory.json", Array(trajectory.lines.utf8), mode: 0o644)
         } catch {
-            job.state = .claimed
+            job.state = .waiting
             requeue(job)
             return false
         }
@@ -377,7 +377,7 @@ private final class ModelDaemon {
             if isKnown { try history.sync() }
             try store.complete(&job, isKnown: isKnown, stillNeeded: stillNeeded(besides: job)) {
                 (job, folder, _) throws(FileError) in
-                try history.add(job, .published(folder))
+                try history.add(EndedJob(job, .published(folder)))
             }
             return true
         } catch {
@@ -386,16 +386,16 @@ private final class ModelDaemon {
         }
     }
 
-    private func quarantine(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
+    private func fail(_ job: Job, _ kind: Failure.Kind, _ code: String) -> Bool {
         let failure = Failure(kind, code: code, message: "no", hint: "do")
         do {
-            try store.quarantine(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
-                (folder) throws(FileError) in try history.add(job, .failed(failure, folder))
+            try store.fail(job, failure, attempts: 1, stillNeeded: stillNeeded(besides: job)) {
+                (folder) throws(FileError) in try history.add(EndedJob(job, .failed(failure, folder)))
             }
             return true
         } catch {
             var job = job
-            job.state = .claimed
+            job.state = .waiting
             requeue(job)
             return false
         }

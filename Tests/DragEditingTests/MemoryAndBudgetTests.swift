@@ -10,11 +10,16 @@ import TestSupport
 private final class Memory: StageMemory {
     var tuned: FineTuned?
     var path: [Tensor]?
+    var edit: SampledEdit?
+    /// Whether it remembers sampled edits too, as a cache does until their results are written.
+    var keepsEdits = false
 
     func fineTuned() -> FineTuned? { tuned }
     func remember(_ result: FineTuned) { tuned = result }
     func inverted() -> [Tensor]? { path }
     func remember(path: [Tensor]) { self.path = path }
+    func sampled() -> SampledEdit? { edit }
+    func remember(_ result: SampledEdit) { if keepsEdits { edit = result } }
 }
 
 /// Remembered stages are skipped, and a budget ends the stages in time.
@@ -46,6 +51,34 @@ private final class Memory: StageMemory {
             return time
         }
         return try editor.edit(timed, memory: memory)
+    }
+
+    @Test func `an edit that failed after sampling goes on there, and gives the same values`() throws {
+        let memory = Memory()
+        memory.keepsEdits = true
+        let first = try edit(budget: nil, memory: memory)
+        let second = try edit(budget: nil, memory: memory)
+        #expect(second.restored == [.fineTuning, .inverting, .dragging, .sampling])
+        #expect(second.image.values == first.image.values)
+        #expect(second.reconstruction.values == first.reconstruction.values)
+        #expect(second.record.handles == first.record.handles)
+        // A mask of other shape and a cut fine-tuning are no use of it.
+        memory.edit = SampledEdit(
+            edit: .zeros([1, 1, 1, 4]), reference: .zeros([1, 1, 1, 4]), record: first.record)
+        #expect(try edit(budget: nil, memory: memory).restored == [.fineTuning, .inverting])
+    }
+
+    @Test func `what a budget cut short is not remembered`() throws {
+        let memory = Memory()
+        _ = try edit(budget: nil, memory: memory)
+        memory.keepsEdits = true
+        for budget in (20...58).reversed() {
+            memory.edit = nil
+            guard let result = try? edit(budget: Double(budget), memory: memory) else { continue }
+            #expect((memory.edit == nil) == (result.record.outcome == .budget))
+            if result.record.outcome == .budget { return }
+        }
+        Issue.record("no budget cut the drag short")
     }
 
     @Test func `a second edit restores fine-tuning and inversion, and gives the same values`() throws {

@@ -18,12 +18,14 @@ import Testing
         latents = (draws.normal(shape), draws.normal(shape))
     }
 
-    private func sample(_ text: String, wish: String?, guidance: Double, freedom: Double) throws -> (
-        edit: Tensor, reference: Tensor
-    ) {
+    private func sample(_ text: String, wish: String?, guidance: Double, freedom: Double, area: Double = 1)
+        throws -> (
+            edit: Tensor, reference: Tensor
+        )
+    {
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength) = (10, 0.5)
-        (settings.textSampling, settings.textFreedom) = (guidance, freedom)
+        (settings.textSampling, settings.textFreedom, settings.textArea) = (guidance, freedom, area)
         return try ReferenceSampling(model, Inversion(model, settings), settings).sample(
             reference: latents.reference, edit: latents.edit, text: model.textStates(text),
             wish: wish.map(model.textStates), report: { _ in })
@@ -63,12 +65,35 @@ import Testing
         #expect(ways[0] > 1e-4 && ways[1] > 1.5 * ways[0])
     }
 
+    @Test func `with text_area the edit prompt changes its part of the latent, and nothing else`() throws {
+        let plain = try sample("a red apple", wish: nil, guidance: 0, freedom: 0).edit
+        let whole = try sample("a red apple", wish: "a lemon", guidance: 3, freedom: 0.6).edit
+        let limited = try sample("a red apple", wish: "a lemon", guidance: 3, freedom: 0.6, area: 0.25).edit
+        let channels = plain.shape[3]
+        func changed(_ edit: Tensor) -> Int {
+            (0..<edit.count / channels).count { cell in
+                (0..<channels).contains {
+                    abs(edit.values[cell * channels + $0] - plain.values[cell * channels + $0]) > 1e-4
+                }
+            }
+        }
+        #expect(changed(whole) == 96)
+        #expect(changed(limited) == 24)
+        #expect(
+            distance(
+                try sample("a red apple", wish: "a lemon", guidance: 3, freedom: 0.6, area: 1).edit, whole)
+                == 0)
+    }
+
     @Test func `a guided sampling counts a third pass at every step`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
         let cost = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
         #expect(cost.stages[.sampling]?.fixed == Work(passes: 3 * settings.invertedStepCount))
+        settings.textArea = 0.5
+        let limited = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
+        #expect(limited.stages[.sampling]?.fixed == Work(passes: 4 * settings.invertedStepCount))
     }
 }
 

@@ -3,6 +3,7 @@ import JSON
 import JobFiles
 import Settings
 import Testing
+import Verdicts
 
 @testable import EditJobs
 
@@ -42,18 +43,24 @@ extension OrderedFields {
 @Suite struct TrajectoryTests {
     /// A short edit's record, as the command writes it.
     private static let text = """
-        {"schema":"clipdrag-trajectory/1","job":{"id":"i","name":"cat","attempt":1,"host":"h","version":"0.1.0",\
+        {"schema":"clipdrag-trajectory/2","job":{"id":"i","name":"cat","attempt":1,"host":"h","version":"0.1.0",\
         "started":"2026-01-01T00:00:00.000Z","finished":"2026-01-01T00:00:01.500Z",\
         "seconds":{"drag":1.25,"total":1.5},"restored":["fine-tune"],"peak_memory":1000},\
         "model":{"name":"starter","precision":"f32","sha256":"aa"},\
         "image":{"width":128,"height":96,"working_width":64,"working_height":48,"sha256":"bb"},\
         "prompt":{"source":"a","edit":"b","source_origin":"spec"},"preset":"recommended","method":"clipdrag","seed":42,\
-        "settings":SETTINGS,"outcome":"max_steps","verdict":"partly","steps":1,\
-        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"verdict":"partly",\
-        "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[2,3]]}],\
+        "settings":SETTINGS,"outcome":"max_steps",\
+        "verdict":{"drag":"partly","text":"unclear","damage":"none"},"summary":"partly",\
+        "evidence":{"text":{"score_source":0.25,"score_reconstruction":0.25,"score_result":0.5,\
+        "standing_source":0.5,"standing_reconstruction":0.5,"standing_result":2,"lead_source":-1,"lead_result":0.5,"views_risen":1,\
+        "rank_source":4,"rank_result":2,"texts":5},\
+        "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0}},\
+        "stretch":{"seconds":0.25},"steps":1,\
+        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"stretched":[1.5,2.5],"verdict":"partly","part":0.5,"mismatch":0.125,\
+        "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[1,2],[1.5,2.5],[2,3]]}],\
         "iterations":[{"k":0,"clip_loss":null,"motion_loss":0.125,"distances":[1.75],"handles":[[2,3]],"seconds":0.5}],\
         "change":{"inside":0.5,"outside":0,"noise":0.25},\
-        "metrics":{"clip_score_source":0.25,"clip_score_result":null,"mean_distance":null},\
+        "metrics":{"clip_score_source":0.25,"clip_score_reconstruction":0.25,"clip_score_result":null,"mean_distance":null},\
         "fine_tuning_losses":[0.5],"notes":["n"],"files":{"result":"result.png","spec":"spec.yaml"},\
         "sha256":{"result.png":"cc"}}
         """
@@ -74,6 +81,7 @@ extension OrderedFields {
         let record = try #require(ResultRecord(trajectory.bytes))
         #expect(record.job?.id == trajectory.job.id)
         #expect(record.sha256 == ["result.png": "cc"])
+        #expect(record.verdict == EditVerdict(drag: .partly, text: .unclear, damage: .none))
     }
 
     @Test func `a setting out of its range, a missing key and another version are refused`() throws {
@@ -86,7 +94,7 @@ extension OrderedFields {
         }
         #expect(error("\"max_steps\":", "\"max_steps\":-") == .malformed("settings.max_steps"))
         #expect(error("\"seed\":42,", "") == .malformed("seed"))
-        #expect(error("trajectory/1", "trajectory/2") == .otherSchema("clipdrag-trajectory/2"))
+        #expect(error("trajectory/2", "trajectory/1") == .otherSchema("clipdrag-trajectory/1"))
         #expect(
             error("\"source_origin\":\"spec\"", "\"source_origin\":\"x\"")
                 == .malformed("prompt.source_origin"))

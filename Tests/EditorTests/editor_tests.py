@@ -151,6 +151,14 @@ class Messages(EditorTest):
             "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\n"
                       "settings: {max_steps: 3, warp: 0, lambda: 2}\n",
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
+            "target-outside-mask": "drags: [{from: [90, 40], to: [110, 40]}]\nmask: {circle: [90, 40, 12]}\n",
+            "leaves-mask": "drags: [{from: [20, 20], to: [60, 20]}]\nmask: [{rect: [10, 10, 20, 20]}, {rect: [50, 10, 20, 20]}]\n",
+            "crossing": "drags: [{from: [20, 20], to: [60, 50]}, {from: [60, 20], to: [20, 50]}, {from: [20, 20], to: [60, 50]}]\n",
+            "one-target": "drags: [{from: [20, 20], to: [60, 50]}, {from: [90, 20], to: [60, 50]}, {from: [90, 20], to: [80, 50]}]\n",
+            "too-few-steps": "drags: [{from: [20, 20], to: [60.4, 50]}]\nsettings: {max_steps: 3}\n",
+            "too-long": "drags: [{from: [4, 20], to: [120, 50]}]\n",
+            "one-short-of-two": "drags: [{from: [90, 40], to: [91, 40]}, {from: [20, 20], to: [30, 20]}]\n",
+            "tiny-mask": "drags: [{from: [90, 40], to: [98, 40]}]\nmask: {rect: [89, 39, 11, 3]}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
         picture = png(128, 64)

@@ -30,7 +30,7 @@ import Testing
         #expect(dropIn == "\(systemd.units)/test.service.d/inbox-\(stem(lastComponent(piece))).conf")
         #expect(
             try systemd.text(dropIn).contains(
-                "\nReadWritePaths=\"\(place.folder.path)/made/my \\\"edits\\\": 50%%\"\n"))
+                "\nReadWritePaths=\"-\(place.folder.path)/made/my \\\"edits\\\": 50%%\"\n"))
         let mode = try FileManager.default.attributesOfItem(atPath: folder)[.posixPermissions] as? Int
         #expect(mode == 0o3770)
         #expect(try systemd.calls() == ["daemon-reload", "reset-failed", "restart"])
@@ -61,7 +61,7 @@ import Testing
         let answer = try #require(JSONValue(parsing: Array(run.output.utf8)), "\(run.errors)")
         #expect(answer["inbox"]?.string == "/home/clipdragd-test/in")
         let text = try systemd.text(try #require(answer["drop_in"]?.string))
-        #expect(text.contains("ProtectHome=tmpfs\nBindPaths=\"/home/clipdragd-test/in\"\n"))
+        #expect(text.contains("ProtectHome=tmpfs\nBindPaths=\"-/home/clipdragd-test/in\"\n"))
     }
 
     @Test func `add-inbox undoes its changes if the service does not watch the inbox`() throws {
@@ -84,16 +84,18 @@ import Testing
         #expect(inboxes.compactMap { $0["path"]?.string } == [systemd.place.inbox])
     }
 
-    @Test func `add-inbox fails if the service sees another folder at the path`() throws {
+    @Test(arguments: [true, false])
+    func `add-inbox fails if the service sees another folder at the path, or none`(_ isThere: Bool) throws {
         guard getuid() == 0 else { return }  // only root can hide a folder
         let systemd = try StandInSystemd()
         let hidden = "\(systemd.place.folder.path)/hidden"
         try files.createDirectory(hidden)
         try files.create("\(systemd.place.folder.path)/hide", Array(hidden.utf8), mode: 0o644)
+        if isThere { try files.create("\(systemd.place.folder.path)/show", Array("in".utf8), mode: 0o644) }
         try systemd.start()
         let run = try systemd.add("\(hidden)/in", "--json")
         #expect(run.code == 73 && code(run) == "inbox.refused")
-        #expect(run.errors.contains("it sees another folder there"))
+        #expect(run.errors.contains(isThere ? "it sees another folder there" : "it sees no folder there"))
         #expect(try systemd.written() == [])
         #expect(try files.status("\(hidden)/in") == nil)
     }
@@ -192,7 +194,7 @@ import Testing
 }
 
 /// Scripts in place of systemctl(1) and journalctl(1), for a unit test.service that runs the daemon of a `Place`. The daemon
-/// sees an empty folder in place of the one that the file `hide` names.
+/// sees an empty folder in place of the one that the file `hide` names, or one with a folder of the name in the file `show`.
 private final class StandInSystemd {
     let place: Place
     var units: String { "\(place.folder.path)/units" }
@@ -224,7 +226,7 @@ private final class StandInSystemd {
               if lives "$pid"; then kill "$pid"; while lives "$pid"; do sleep 0.05; done; fi
               set -- '\(Program.path)' run --config '\(place.config)' --state '\(place.state)'
               if [ -e hide ]; then
-                set -- unshare -m sh -c 'mount -t tmpfs none "$(cat hide)" && exec "$@"' sh "$@"
+                set -- unshare -m sh -c 'mount -t tmpfs none "$(cat hide)" && mkdir -p "$(cat hide)/$(cat show 2>/dev/null)" && exec "$@"' sh "$@"
               fi
               # Foundation waits until all have closed what its child has inherited; a daemon of systemd has inherited nothing.
               set -- python3 -c 'import os, sys; os.closerange(3, 65536); os.execvp(sys.argv[1], sys.argv[1:])' "$@"

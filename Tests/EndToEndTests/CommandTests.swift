@@ -32,7 +32,7 @@ import Testing
         #expect((result.width, result.height) == (128, 128))
         let t = try #require(
             JSONValue(parsing: Array(Data(contentsOf: URL(filePath: "\(out)/trajectory.json")))))
-        #expect(t["schema"]?.string == "clipdrag-trajectory/1")
+        #expect(t["schema"]?.string == "clipdrag-trajectory/2")
         for key in [
             "job", "model", "image", "prompt", "settings", "outcome", "verdict", "steps", "handles",
             "iterations", "metrics", "files",
@@ -44,7 +44,8 @@ import Testing
         #expect(t["prompt"]?["source"]?.string?.isEmpty == false)
         #expect(t["steps"]?.integer == 2)
         #expect(t["settings"]?["lora"]?["steps"]?.integer == 1)
-        #expect(["moved", "partly", "unchanged"].contains(t["verdict"]?.string ?? ""))
+        #expect(["moved", "partly", "unchanged"].contains(t["summary"]?.string ?? ""))
+        #expect(errors.contains("verdict: drag \(t["verdict"]?["drag"]?.string ?? "?"), text "))
         #expect((t["metrics"]?["mean_distance"]?.number ?? -1) >= 0)
         #expect(t["files"]?["result"]?.string == "result.png")
         // The effective spec gives the same picture, byte for byte: it has every input.
@@ -187,8 +188,7 @@ import Testing
                 "a.yaml:1:28: error: `to` is at (500, 1), outside the picture of 128×128 pixels"))
     }
 
-    @Test func `the daemon with its own worker publishes an edit and quarantines a truncated picture`() throws
-    {
+    @Test func `the daemon with its own worker publishes an edit and fails a truncated picture`() throws {
         let folder = try TemporaryFolder()
         let (inbox, outbox) = ("\(folder.path)/in", "\(folder.path)/out")
         try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)
@@ -249,6 +249,11 @@ import Testing
         let clip = try caption("[clip, template]")
         #expect(clip?["origin"]?.string == "clip")
         #expect(clip?["caption"]?.string == "penguin")
+        let words = "\(folder.path)/words.txt"
+        try "rabbit\nfrog\n[attributes]\nred\n".write(toFile: words, atomically: true, encoding: .utf8)
+        let other = try caption("{vocabulary: \(words)}")
+        #expect(["rabbit", "frog"].contains(other?["caption"]?.string))
+        #expect(try caption("{vocabulary: \(folder.path)/none}")?["origin"]?.string == "template")
     }
 
     @Test func `a guide that sees a small picture changes the edit, and the trajectory records that`() throws

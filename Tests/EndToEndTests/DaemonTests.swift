@@ -53,7 +53,7 @@ import Testing
         #expect(place.names("\(place.inbox)/failed") == ["bad"])
     }
 
-    @Test func `a refused job is quarantined with its error, and other jobs go on`() throws {
+    @Test func `a refused job lies below failed with its error, and other jobs go on`() throws {
         let place = try Place()
         for name in ["bad", "good"] { try place.drop(picture: "\(name).png") }
         try place.drop(spec: "bad.yaml", "prompt: REFUSE\npriority: 5\n")
@@ -73,7 +73,7 @@ import Testing
         #expect(place.names(place.outbox) == ["bad", "good"])
     }
 
-    @Test func `a job whose worker crashes runs three times and is then quarantined`() throws {
+    @Test func `a job whose worker crashes runs three times and then fails`() throws {
         let place = try Place()
         try place.drop(picture: "x.png")
         try place.drop(spec: "x.yaml", "prompt: CRASH\n")
@@ -324,8 +324,12 @@ import Testing
         #expect(try Program.run(["release", id] + state).code == 0)
         place.wait("publishing") { place.names(place.outbox) == ["x"] }
         place.wait("the record") {
-            (try? Program.run(["list"] + state).output.contains("published\tx")) == true
+            (try? Program.run(["list"] + state).output.contains("published  x  drag moved, damage slight "))
+                == true
         }
+        let record = try #require(
+            JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))
+        #expect(record["verdict"]?["drag"]?.string == "moved" && record["verdict"]?["text"] == .null)
         daemon.terminate()
         daemon.waitUntilExit()
     }

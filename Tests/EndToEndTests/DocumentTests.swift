@@ -21,14 +21,14 @@ import Testing
         for (_, text) in try sources() {
             for match in text.matches(
                 of:
-                    /"((spec|config|image|model|edit|worker|job|out|inbox|status|hook|state|command)\.[a-z_]+)"/
+                    /"((spec|config|image|model|edit|worker|job|out|inbox|status|hook|state|command|gallery|report)\.[a-z_]+)"/
             ) { codes.insert(String(match.1)) }
         }
         #expect(codes.count > 50)
         for code in codes.sorted()
         where ![
             "status.json", "spec.yaml", "image.decoded", "image.result", "image.working",
-            "image.warped",
+            "image.warped", "report.html",
         ]
         .contains(code) {
             #expect(documented.contains("`\(code)`"), "\(code) is not in docs/errors.md")
@@ -111,7 +111,11 @@ import Testing
     @Test func `C libraries stay in their one module, and no source grows beyond four hundred lines`() throws
     {
         for (path, text) in try sources() {
-            #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 430, "\(path)")
+            // A generated source is as long as what it is made from.
+            let isGenerated = text.contains("`make generate` writes this file")
+            #expect(
+                isGenerated || text.split(separator: "\n", omittingEmptySubsequences: false).count <= 430,
+                "\(path)")
             for (library, owner) in [
                 ("CYAML", "YAMLDocuments/YAMLReader"), ("CImageCodecs", "Engine/Imaging/"),
                 ("CKernels", "Engine/TensorCore/"), ("CCurl", "ModelManagement/HTTPDownload"),

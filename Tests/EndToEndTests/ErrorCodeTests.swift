@@ -24,6 +24,13 @@ import Testing
         "spec.unknown_extra": "prompt: a\noutput: {extras: [film]}\n",
         "spec.point_outside": "drags: [{from: [1, 1], to: [5000, 1]}]\n",
         "spec.mask_outside": "prompt: a\nmask: {rect: [5000, 5000, 9, 9]}\n",
+        "spec.drag_kinds": "drags: [{from: [1, 1], to: {circle: [9, 9, 5]}}]\n",
+        "spec.empty_region": "drags: [{from: {rect: [1, 1, 0.2, 0.2]}, to: {circle: [9, 9, 5]}}]\n",
+        "edit.no_drags": "prompt: a\nmethod: fastdrag\n",
+        "edit.no_mask":
+            "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: fastdrag\nsettings: {auto_mask: false}\n",
+        "edit.no_regions": "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: regiondrag\n",
+        "edit.no_text": "drags: [{from: [1, 1], to: [9, 9]}]\nmethod: diffclip\n",
         "spec.handle_on_target": "drags: [{from: [1, 1], to: [1, 1]}]\n",
         "spec.too_many_drags":
             "drags: [\((0...64).map { "{from: [\($0), 1], to: [9, 9]}" }.joined(separator: ", "))]\n",
@@ -63,6 +70,9 @@ import Testing
         "worker.stalled": "EndToEndTests/SupervisionTests.swift",
         "worker.damaged_result": "EndToEndTests/SupervisionTests.swift",
         "inbox.refused": "EndToEndTests/AddInboxTests.swift",
+        "job.ambiguous": "EndToEndTests/QueueCommandTests.swift",
+        "inbox.missing": "EndToEndTests/InboxStartTests.swift",
+        "proc.missing": "EndToEndTests/InboxStartTests.swift",
         "job.state": "EndToEndTests/OperatingTests.swift",
         "state.locked": "EndToEndTests/OperatingTests.swift",
         "command.usage": "EndToEndTests/OperatingTests.swift",
@@ -78,6 +88,10 @@ import Testing
         "model.manifest": "EndToEndTests/ModelFetchTests.swift",
         "model.shape": "DiffusionTests/LoadingErrorTests.swift",
         "model.unsupported": "DiffusionTests/LoadingErrorTests.swift",
+        "gallery.busy": "EndToEndTests/GalleryTests.swift",
+        "report.trajectory": "EndToEndTests/PreviewAndReportTests.swift",
+        "report.other_picture": "EndToEndTests/PreviewAndReportTests.swift",
+        "config.vocabulary": "EditJobsTests/CaptionTests.swift",
         "edit.budget": "DragEditingTests/MemoryAndBudgetTests.swift",
         "edit.settings": "DragEditingTests/EditErrorTests.swift",
         "edit.not_finite": "DragEditingTests/EditErrorTests.swift",
@@ -131,7 +145,8 @@ import Testing
         let documented = try String(
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
-            of: /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command)\.[a-z_]+)`/
+            of:
+                /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|gallery|report)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)

@@ -35,6 +35,9 @@ import Testing
                 atPath: Program.root.appending(path: part).path(percentEncoded: false),
                 toPath: "\(folder.path)/\(part)")
         }
+        let pages = "Sources/Daemon/WebPages"
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/\(pages)", withIntermediateDirectories: true)
         let changes = [
             "schemas/spec.schema.json": ("\"maximum\": 1000,", "\"maximum\": 1001,"),
             "schemas/trajectory.schema.json": ("\"prograd\"", "\"prodrag\""),
@@ -42,6 +45,8 @@ import Testing
             "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
             "share/clipdragd/editor.html": ("\"name\":\"max_steps\"", "\"name\":\"max_step\""),
+            "\(pages)/ReportPage.swift": ("default-src 'none'", "default-src *"),
+            "\(pages)/GalleryPage.swift": ("default-src 'none'", "default-src *"),
         ]
         for path in changes.keys {
             let text = try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)

@@ -126,7 +126,13 @@ final class Place {
     private let worker: String
     let config: String
 
-    init(extra: String = "", limits: String = "", isOpen: Bool = false) throws {
+    /// - Parameters:
+    ///   - verdict: what the stand-in worker's trajectory says of the drags.
+    ///   - forecast: the seconds that it forecasts; nil: none.
+    init(
+        extra: String = "", verdict: String = "moved", forecast: Int? = nil, limits: String = "",
+        isOpen: Bool = false
+    ) throws {
         folder = try TemporaryFolder(isOpen: isOpen)
         worker = "\(folder.path)/worker"
         config = "\(folder.path)/config.yaml"
@@ -139,7 +145,7 @@ final class Place {
               shift
             done
             echo "$id $(basename "$spec")" >> '\(folder.path)/started'
-            echo '{"schema":"clipdrag-progress/1","stage":"drag","step":1,"total":2}'
+            echo '{"schema":"clipdrag-progress/1","stage":"drag","step":1,"total":2\(forecast.map { ",\"forecast\":\($0)" } ?? "")}'
             if grep -q CRASH "$spec"; then kill -9 $$; fi
             if grep -q REFUSE "$spec"; then
               echo '{"schema":"clipdrag-failure/1","failure":{"kind":"badSpec","code":"spec.test","message":"no","hint":"do","place":{"file":"x","line":1,"column":2},"retryable":false}}'; exit 65
@@ -161,7 +167,8 @@ final class Place {
             cat "$image" > "$out/result.png" || exit 70
             sum=$(sha256sum < "$out/result.png" | cut -d' ' -f1)
             if grep -q DAMAGED "$spec"; then echo more >> "$out/result.png"; fi
-            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"}}' "$id" "$dup" "$sum" \
+            verdict='{"drag":"\(verdict)","text":null,"damage":"slight"}'
+            printf '{"job":{"id":"%s"},"duplicate_of":"%s","sha256":{"result.png":"%s"},"verdict":%s}' "$id" "$dup" "$sum" "$verdict" \
               > "$out/trajectory.json"
             """
         try script.write(toFile: worker, atomically: true, encoding: .utf8)

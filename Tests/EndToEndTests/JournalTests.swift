@@ -72,6 +72,9 @@ import Testing
             #expect(history.ending["CLIPDRAGD_NAME"] == record["name"]?.string)
             #expect(history.ending["CLIPDRAGD_PUBLISHED_AS"] == record["published_as"]?.string)
             #expect(history.ending["CLIPDRAGD_ERROR_CODE"] == record["code"]?.string)
+            let isPublished = record["state"]?.string == "published"
+            #expect(history.ending["CLIPDRAGD_VERDICT"] == (isPublished ? "drag moved, damage slight" : nil))
+            if isPublished { #expect(history.ending["MESSAGE"] == "published: drag moved, damage slight") }
         }
         try checkFields(journal.entries)
         let service = journal.entries.filter { $0["CLIPDRAGD_JOB_ID"] == nil }.compactMap {

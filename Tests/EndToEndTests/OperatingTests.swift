@@ -53,12 +53,12 @@ import Testing
         try place.drop(picture: "part.png.part")
         place.wait("the claims") { waiting(place).count == 4 }
 
-        let claimed = try inInbox("bad.yaml")
-        #expect(claimed.state == "claimed")
-        #expect(claimed.text.contains("as number 2 of 4") && claimed.text.contains("now: paused"))
-        #expect(try inInbox("bad.png").state == "claimed")  // its picture is still there
+        let waits = try inInbox("bad.yaml")
+        #expect(waits.state == "waiting")
+        #expect(waits.text.contains("as number 2 of 4") && waits.text.contains("now: paused"))
+        #expect(try inInbox("bad.png").state == "waiting")  // its picture is still there
         for name in ["half.yaml", "alone.png"] {
-            place.wait("\(name) to be whole") { (try? inInbox(name).state) == "waiting" }
+            place.wait("\(name) to be whole") { (try? inInbox(name).state) == "orphan" }
         }
         #expect(try inInbox("part.png.part").state == "ignored")
         #expect(try inInbox("never.yaml").state == "absent")
@@ -167,7 +167,7 @@ import Testing
         func next() -> JSONValue? { JSONValue(parsing: Array(output.fileHandleForReading.availableData)) }
         #expect(next()?["alive"] == .bool(true))
         try place.drop(spec: "half.yaml")
-        #expect(next()?["lone_halves"] != .array([]))
+        #expect(next()?["orphans"] != .array([]))
         daemon.terminate()
         #expect(next()?["alive"] == .bool(false))
     }
@@ -200,7 +200,7 @@ import Testing
         #expect(usage.code == 64)
         let error = JSONValue(parsing: Array(usage.output.utf8))
         #expect(error?["code"]?.string == "command.usage")
-        #expect(error?["message"]?.string == "Missing expected argument '<id>'")
+        #expect(error?["message"]?.string == "Missing expected argument '<job>'")
         #expect(
             try Program.run(["--version", "--json"]).output
                 == "{\"schema\":\"clipdrag-version/1\",\"version\":\"0.1.0\"}\n")

@@ -33,7 +33,7 @@ import Testing
         let exact = try edit("f32", into: "\(folder.path)/f32")
         let half = try edit("bf16", into: "\(folder.path)/bf16")
         #expect(exact.trajectory["model"]?["precision"]?.string == "f32")
-        #expect(half.trajectory["verdict"]?.string == exact.trajectory["verdict"]?.string)
+        #expect(half.trajectory["verdict"] == exact.trajectory["verdict"])
         let squares = zip(exact.result.normalised, half.result.normalised).map { pow(Double($0 - $1), 2) }
         let error = squares.reduce(0, +) / Double(squares.count)
         let cpu = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)

@@ -17,6 +17,35 @@ import Testing
         FileManager.default.contents(atPath: path).flatMap { JSONValue(parsing: Array($0)) }
     }
 
+    @Test func `an edit whose last file cannot be written goes on after sampling the next time`() throws {
+        let folder = try TemporaryFolder()
+        let file = "\(folder.path)/rabbit-face.yaml"
+        try spec(2).write(toFile: file, atomically: true, encoding: .utf8)
+        func edit(_ name: String, _ more: String...) throws -> (
+            code: Int32, restored: JSONValue?, picture: Data?
+        ) {
+            let out = "\(folder.path)/\(name)"
+            let code = try Program.run(
+                ["edit", picture, file, "--out", out, "--state", "\(folder.path)/state"] + more
+            ).code
+            return (
+                code, json("\(out)/trajectory.json")?["job"]?["restored"],
+                FileManager.default.contents(atPath: "\(out)/result.png")
+            )
+        }
+        let failed = try edit("1", "--save-lora", "\(folder.path)/nowhere/lora.safetensors")
+        #expect(failed.code == 73 && failed.picture != nil)
+        let second = try edit("2", "--save-lora", "\(folder.path)/lora.safetensors")
+        #expect(second.code == 0)
+        #expect(
+            second.restored
+                == .array([.string("fine-tune"), .string("invert"), .string("drag"), .string("sample")]))
+        #expect(second.picture == failed.picture)
+        #expect(FileManager.default.fileExists(atPath: "\(folder.path)/lora.safetensors"))
+        // Now that all is written, a further edit drags again.
+        #expect(try edit("3").restored == restoredBoth)
+    }
+
     @Test
     func `a second edit of a picture restores two stages and gives the same bytes; damage costs only time`()
         throws

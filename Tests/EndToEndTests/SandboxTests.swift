@@ -77,6 +77,16 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/elsewhere/x"))
     }
 
+    @Test func `a captioning program with a network opens sockets, and its answer reaches the sandbox`()
+        throws
+    {
+        let text = "captions: [{command: [\(probe)], network: true}]\n"
+        try text.write(toFile: config, atomically: true, encoding: .utf8)
+        let worker = try work(image: "\(folder.path)/claim/cat.png", config: ["--config", config])
+        #expect(worker.code == 0, "\(worker.output)")
+        #expect(try caption("\(folder.path)/out")?.contains("socket opened") == true)
+    }
+
     @Test func `a worker follows no link out of its claim`() throws {
         let secret = "\(folder.path)/elsewhere/secret.png"
         try Data(Place.picture).write(to: URL(filePath: secret))

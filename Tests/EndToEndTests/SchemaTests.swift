@@ -84,9 +84,13 @@ import TestSupport
         let good =
             #"{"inboxes": [{"path": "/in", "watch": "auto", "priority": 0}], "outbox": "/out", "captions": ["clip", {"command": ["/bin/x"]}], "limits": {"pixels": "64M", "quiet": "1s"}, "output_mode": "0644", "hook": null}"#
         #expect(schema.problems(try json(good)) == [])
+        let captions =
+            #"{"captions": {"use": [{"command": ["/bin/x"], "network": true}, "clip"], "vocabulary": "/words.txt"}}"#
+        #expect(schema.problems(try json(captions)) == [])
         for bad in [
             #"{"outbx": "/out"}"#, #"{"workers": 0}"#, #"{"inboxes": [{"watch": "poll"}]}"#,
-            #"{"output_mode": "644"}"#,
+            #"{"output_mode": "644"}"#, #"{"captions": {"vocabulary": "words.txt"}}"#,
+            #"{"captions": {"used": []}}"#,
         ] {
             #expect(schema.problems(try json(bad)) != [], "\(bad)")
         }

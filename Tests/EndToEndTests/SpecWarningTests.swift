@@ -36,7 +36,8 @@ import Testing
         // The starter model has `very` as one token, and `detailed` as five.
         #expect(
             try notes("prompt: {source: \"\(long)blue\"}\ndrags: [{from: [10, 16], to: [18, 20]}]\n") == [
-                "the model reads 75 tokens of a text and `prompt.source` has more: its last 96 words are lost, from `detailed` (word 26) on"
+                "the model reads 75 tokens of a text and `prompt.source` has more: its last 96 words are lost, from `detailed` (word 26) on",
+                "the model was not trained on words of `prompt.source`: `very`, `detailed`",
             ])
         // 75 words that are one token each fit; one more does not.
         let words = Array(repeating: "red", count: 75).joined(separator: " ")
@@ -44,6 +45,48 @@ import Testing
         #expect(
             try notes("prompt: \(words) blue\n") == [
                 "the model reads 75 tokens of a text and `prompt.edit` has more: its last word is lost: `blue` (word 76)"
+            ])
+    }
+
+    @Test func `a note names the words that the model was not trained on`() throws {
+        #expect(
+            try notes("prompt: {source: a purring rabbit, edit: \"A Rabbit's quokka, purring purring\"}\n")
+                == [
+                    "the model was not trained on a word of `prompt.source`: `purring`",
+                    "the model was not trained on words of `prompt.edit`: `quokka`, `purring`",
+                ])
+        #expect(try notes("prompt: {source: a rabbit face, edit: crying rabbit face}\n") == [])
+    }
+
+    @Test func `handles in one cell of the grid, and handles on the background, get a note`() throws {
+        let folder = try TemporaryFolder()
+        let samples = (0..<64 * 64 * 3).map { i -> UInt16 in
+            let (x, y) = (i / 3 % 64, i / 3 / 64)
+            return (20..<44).contains(x) && (20..<44).contains(y) ? UInt16((x * 37 + y * 91) % 200) : 250
+        }
+        let picture = try Image(width: 64, height: 64, samples: samples).pngBytes()
+        try Data(picture).write(to: URL(filePath: "\(folder.path)/cat.png"))
+        let spec = """
+            prompt: {source: a}
+            region: whole
+            drags:
+            - {from: [30, 30], to: [40, 30]}
+            - {from: [30.2, 30.1], to: [30, 40]}
+            - {from: [18, 32], to: [10, 32]}
+            - {from: [35, 40], to: [35.2, 40]}
+
+            """
+        try spec.write(toFile: "\(folder.path)/cat.yaml", atomically: true, encoding: .utf8)
+        let run = try Program.run(["check", "\(folder.path)/cat.yaml", "--json"])
+        guard case .array(let notes)? = JSONValue(parsing: Array(run.output.utf8))?["notes"] else {
+            Issue.record("\(run.output) \(run.errors)")
+            return
+        }
+        #expect(
+            notes.compactMap(\.string) == [
+                "the handle of drag 3 at (18, 32) lies on the picture's plain background: what lies beside the content is dragged",
+                "on the model's grid the handles of drags 1 and 2 are one point: the grid cannot tell them apart",
+                "drag 4 is 0 pixels long, and the model sees none below 2: it counts as arrived before it begins",
             ])
     }
 
@@ -65,7 +108,8 @@ import Testing
     @Test(arguments: [
         ("{rect: [40, 10, 80, 20]}", true), ("{rect: [-5, 10, 60, 20]}", true),
         ("{rect: [0, 0, 96, 64]}", false),
-        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", false),
+        ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", true),
+        ("{circle: [40, 30, 20]}", false), ("{circle: [92, 30, 5]}", true),
     ])
     func `a note names the line of a region that extends beyond the picture`(_ mask: String, _ isNoted: Bool)
         throws
@@ -77,6 +121,16 @@ import Testing
                 .filter { $0.contains("region") } == (isNoted ? [note] : []))
     }
 
+    @Test func `of many regions beyond the picture five lines are named`() throws {
+        let regions = (0..<50).map { "\n  - {rect: [\($0), 10, 200, 20]}" }.joined()
+        let told = try notes(
+            "prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask:\(regions)\n")
+        #expect(
+            told.contains {
+                $0.hasPrefix("regions of the mask (lines 4, 5, 6, 7, 8 and 45 more) reach beyond the picture")
+            })
+    }
+
     @Test func `the trajectory has the same warnings as check`() throws {
         let folder = try TemporaryFolder()
         let (picture, spec) = ("\(folder.path)/cat.png", "\(folder.path)/cat.yaml")
@@ -86,7 +140,7 @@ import Testing
             "prompt: {source: \"\(long)blue\"}\ndrags: [{from: [70, 30], to: [60, 30]}]\nmask: {rect: [4, 4, 200, 20]}\n"
         try (text + Self.quick).write(toFile: spec, atomically: true, encoding: .utf8)
         let checked = try notes(text + Self.quick)
-        #expect(checked.count == 4, "\(checked)")
+        #expect(checked.count == 5, "\(checked)")
         let run = try Program.run(["edit", picture, spec, "--out", "\(folder.path)/out"])
         #expect(run.code == 0, "\(run.errors)")
         let bytes = try Data(contentsOf: URL(filePath: "\(folder.path)/out/trajectory.json"))
@@ -147,7 +201,7 @@ import Testing
                     $0.unicodeScalars.allSatisfy { $0.isPrintable || $0 == "\t" }
                 })
         }
-        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 1)
+        #expect(list.contains("a\\u202Egpj\\x1B[2J\\x0Ab") && list.split(separator: "\n").count == 2)
         #expect(log.contains("a\\u202Egpj\\x1B[2J\\x0Ab"))
     }
 }

@@ -186,6 +186,7 @@ import Testing
         try place.drop(spec: "x.yaml")
         #expect(try place.runOnce() == 0)
         #expect(place.json(event)?["published_as"]?.string == "x")
+        #expect(place.json(event)?["verdict"]?["damage"]?.string == "slight")
         #expect(place.names("\(place.state)/hook").isEmpty)
     }
 
@@ -201,9 +202,12 @@ import Testing
         let lines = text.split(separator: "\n").map(String.init)
         for wanted in [
             "clipdragd_jobs_total{result=\"published\"} 1.0", "clipdragd_jobs_total{result=\"failed\"} 2.0",
+            "clipdragd_verdicts_total{question=\"drag\",answer=\"moved\"} 1.0",
+            "clipdragd_verdicts_total{question=\"text\",answer=\"visible\"} 0.0",
+            "clipdragd_verdicts_total{question=\"damage\",answer=\"slight\"} 1.0",
             "clipdragd_worker_restarts_total 2.0", "clipdragd_job_duration_seconds_count 5",
-            "clipdragd_queue_depth{state=\"claimed\"} 0.0", "clipdragd_config_reload_success 1.0",
-            "clipdragd_quarantined 2.0", "clipdragd_settle_seconds_count 3",
+            "clipdragd_queue_depth{state=\"waiting\"} 0.0", "clipdragd_config_reload_success 1.0",
+            "clipdragd_failed_jobs 2.0", "clipdragd_settle_seconds_count 3",
             "clipdragd_publish_fsync_seconds_count 1", "clipdragd_inotify_overflows_total 0.0",
             "clipdragd_build_info{version=\"0.1.0\"} 1.0",
             "clipdragd_errors_total{code=\"spec.test\",type=\"job\"} 1.0",
@@ -222,21 +226,21 @@ import Testing
         #expect(place.names(folder.path) == ["clipdragd.prom"])
     }
 
-    @Test func `a lone half becomes an orphan, once in the log and in the status`() throws {
+    @Test func `an orphan is overdue, once in the log and in the status`() throws {
         let place = try Place(limits: ", orphan_after: 0.5s")
         let errors = Pipe()
         let daemon = try Program.start(place.arguments, errors: errors)
         try place.drop(spec: "half.yaml")
         place.wait("the orphan") {
-            guard case .array(let halves)? = place.json("\(place.state)/status.json")?["lone_halves"] else {
+            guard case .array(let orphans)? = place.json("\(place.state)/status.json")?["orphans"] else {
                 return false
             }
-            return halves.first?["orphan"] == .bool(true)
+            return orphans.first?["overdue"] == .bool(true)
         }
         daemon.terminate()
         let log = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         daemon.waitUntilExit()
-        #expect(log.components(separatedBy: "orphan: its picture or spec").count == 2)
+        #expect(log.components(separatedBy: "orphan: its picture has not come").count == 2)
         #expect(log.contains("file=half.yaml"))
     }
 }

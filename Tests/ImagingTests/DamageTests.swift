@@ -26,6 +26,26 @@ import Testing
         }
     }
 
+    @Test(arguments: Pictures.all.filter { $0.hasSuffix("png") })
+    func `a PNG with all rows and no end is whole, with a note`(_ name: String) throws {
+        let bytes = try Pictures.bytes(name)
+        let whole = try Image(decoding: bytes)
+        let end = Handmade.endOfSamples(bytes)
+        for count in [end, end + 3, end + 4, end + 9, bytes.count - 1] {
+            let cut = Array(bytes[..<count])
+            #expect(FileSignature.completeness(of: cut) == .complete, "\(count) of \(bytes.count)")
+            let image = try Image(decoding: cut)
+            #expect(image.samples == whole.samples && image.alpha == whole.alpha)
+            #expect(
+                image.notes.filter { $0 != "the file has no end marker; all of the picture's rows are there" }
+                    .count == image.notes.count - 1)
+        }
+        // Zeros after the rows are no end.
+        let zeros = bytes[..<(end - 1)] + [UInt8](repeating: 0, count: 3000)
+        #expect(FileSignature.completeness(of: Array(zeros)) == .incomplete)
+        #expect(throws: Failure.self) { try Image(decoding: Array(zeros)) }
+    }
+
     @Test(arguments: jpegs) func `a JPEG with zeros instead of its end is incomplete`(_ name: String) throws {
         let bytes = try Pictures.bytes(name)
         let zeros = [UInt8](repeating: 0, count: 3000)

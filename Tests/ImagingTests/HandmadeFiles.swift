@@ -3,6 +3,17 @@ import Imaging
 
 /// PNG files put together chunk by chunk, and parts of JPEG files, for what no picture of Pictures/ has.
 enum Handmade {
+    /// Where the samples of a PNG end: behind the data of its last IDAT.
+    static func endOfSamples(_ png: [UInt8]) -> Int {
+        var (at, end) = (8, 0)
+        while at + 8 <= png.count {
+            let length = png[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
+            if png[at + 4..<at + 8].elementsEqual("IDAT".utf8) { end = at + 8 + length }
+            at += 12 + length
+        }
+        return end
+    }
+
     /// The chunks of a PNG.
     static func chunks(_ png: [UInt8]) -> [(name: String, data: [UInt8])] {
         var found: [(String, [UInt8])] = []

@@ -50,7 +50,9 @@ enum Pictures {
     func `a file cut off anywhere is an error, and never complete`(_ name: String) throws {
         let bytes = try Pictures.bytes(name)
         #expect(FileSignature.completeness(of: bytes) == .complete)
-        for count in stride(from: 0, to: bytes.count - 2, by: 7) {
+        // What stands behind the last row may be missing.
+        let end = name.hasSuffix("png") ? Handmade.endOfSamples(bytes) : bytes.count - 2
+        for count in stride(from: 0, to: end, by: 7) {
             let part = Array(bytes[..<count])
             let error = #expect(throws: Failure.self) { try Image(decoding: part) }
             if count > 8 {

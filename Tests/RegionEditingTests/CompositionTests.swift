@@ -165,6 +165,22 @@ import Testing
         #expect(fit > 24, "\(fit) dB")
     }
 
+    @Test func `the matte does not show at the rim of what was dragged`() {
+        let alpha = { (x: Double, y: Double) in
+            (0..<Self.side * Self.side).map { i -> UInt16 in
+                hypot(Double(i % Self.side) - x, Double(i / Self.side) - y) < 36 ? 255 : 0
+            }
+        }
+        let dark = [Float](repeating: 0.2, count: Self.side * Self.side * 3)
+        let (source, truth) = (image(dark, alpha: alpha(100, 120)), image(dark, alpha: alpha(140, 132)))
+        let result = composed(
+            source, edit: Matte(behind: truth).flattened(truth),
+            plain: Matte(behind: source).flattened(source))
+        let seen = (result.alpha ?? []).indices.filter { (result.alpha?[$0] ?? 0) > 64 }
+        let bright = seen.count { result.samples[3 * $0] > 110 }
+        #expect(seen.count > 3800 && bright == 0, "\(bright) of \(seen.count) pixels show the matte")
+    }
+
     @Test func `colours under full transparency change nothing`() {
         let alpha = (0..<Self.side * Self.side).map { i -> UInt16 in
             hypot(Double(i % Self.side) - 100, Double(i / Self.side) - 120) < 36 ? 255 : 0

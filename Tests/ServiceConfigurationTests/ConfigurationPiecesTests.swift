@@ -42,6 +42,16 @@ import Testing
         #expect(try read("defaults: {preset: quick}\n", "defaults: null\n") == Configuration())
     }
 
+    @Test func `captions are a list, or a mapping of a list and a vocabulary`() throws {
+        #expect(try read("captions: [template]\n").captions.captioners == [.template])
+        let c = try read("captions: {vocabulary: /w.txt}\n").captions
+        #expect((c.captioners, c.vocabulary) == ([.clip, .template], "/w.txt"))
+        let program = try read("captions: {use: [{command: [/x, y], network: true}, clip]}\n").captions
+        #expect(program.captioners == [.command(["/x", "y"], hasNetwork: true), .clip])
+        #expect(error("captions: {vocabulary: w.txt}\n")?.code == "config.relative_path")
+        #expect(error("captions: [{command: [/x], network: 3}]\n")?.code == "spec.type")
+    }
+
     @Test func `the error of folders in one another is at the later file's place`() throws {
         let inboxes = error(
             "inboxes: [{path: /srv/in}]\n", "workers: 1\n", "inboxes:\n  - {path: /srv/in/sub}\n")

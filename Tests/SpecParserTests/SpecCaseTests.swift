@@ -35,12 +35,22 @@ private let cases = Cases()
         #expect(
             again.drags.map { [$0.from.value, $0.to.value] }
                 == spec.drags.map { [$0.from.value, $0.to.value] })
+        #expect(again.drags.map(\.regions) == spec.drags.map(\.regions))
         #expect(again.mask.map(\.value) == spec.mask.map(\.value))
         #expect(again.editPrompt == spec.editPrompt)
         #expect(again.method == spec.method ?? MethodRow.standard)
         #expect((again.units, again.seed, again.priority) == (spec.units, spec.seed, spec.priority))
         if !settings.isEmpty { #expect(again.settings.map(\.value) == spec.settings.map(\.value)) }
         #expect(again.output.filled() == spec.output.filled())
+    }
+
+    @Test func `a drag of regions has their middles for its points`() throws {
+        let drags = try parseSpec(try cases.bytes("good", "drag-regions.yaml"), file: "drag-regions.yaml")
+            .spec.drags
+        #expect(drags.map(\.from.value) == [.init(x: 20, y: 20), .init(x: 9, y: 60), .init(x: 50, y: 50)])
+        #expect(drags.map(\.to.value) == [.init(x: 40, y: 24.5), .init(x: 14, y: 62.5), .init(x: 52, y: 60)])
+        #expect(drags[0].regions?.from == .circle(x: 20, y: 20, radius: 8))
+        #expect(drags.map { $0.regions == nil } == [false, false, true])
     }
 
     @Test func `the full spec has all its values`() throws {

@@ -74,6 +74,7 @@ let operationCases: [OperationCase] = [
     OperationCase("Concatenate channels", [[2, 3, 4], [2, 3, 5]]) { Concatenate(axis: 2) },
     OperationCase("Concatenate tokens", [[2, 1, 4], [2, 3, 4]]) { Concatenate(axis: 1) },
     OperationCase("Slice", [[2, 5, 4]]) { Slice(axis: 1, 1..<4) },
+    OperationCase("Mirror", [[2, 3, 5, 4]]) { Mirror(axis: 2) },
     OperationCase("Resize nearest", [[1, 6, 7, 2]]) { Resize(height: 11, width: 13, .nearest) },
     OperationCase("Resize bilinear", [[2, 9, 8, 2]]) { Resize(height: 5, width: 11, .bilinear) },
     OperationCase("Resize by area", [[2, 10, 13, 2]]) { Resize(height: 4, width: 5, .area) },

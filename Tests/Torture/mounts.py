@@ -97,7 +97,7 @@ def removed_while_working(watched):
     os.unlink(hold)
     os.rename(f"{inbox}.away", inbox)
     published(watched, "a")
-    demand(not visible(watched.place.failed), "it was quarantined")
+    demand(not visible(watched.place.failed), "it failed")
 
 
 def bound(watched):

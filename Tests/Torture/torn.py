@@ -58,7 +58,7 @@ def states(torture, scenario):
         shape = None
         if claims:
             text = claims[0].read_text()
-            state = next((s for s in ("publishing", "running", "claimed") if f'"{s}"' in text), "?")
+            state = next((s for s in ("publishing", "running", "waiting") if f'"{s}"' in text), "?")
             shape = (state, bool(place.published()), Path(claims[0].parent, "x.yaml").exists(),
                      Path(claims[0].parent, "x.png").exists())
         if shape and shape not in seen:

@@ -15,21 +15,28 @@ function specNotes({ spec, marks }, editor) {
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
       ...methodNotes(drags, grid, spec, setting));
+    const isKnown = mask.isGiven && mask.isKnown;
+    const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
+    const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
+    notes.push(...dragDoubts(drags, isKnown ? frees : null, grid, methodNamed(spec.method), setting));
+    if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
 }
 
-/** Rectangles and polygons of the mask that reach beyond the picture. */
+/** Shapes of the mask that reach beyond the picture. */
 function regionNotes(spec, marks, { width, height }) {
   const units = new Units(spec, { width, height });
   const lines = spec.mask.flatMap((region, i) => {
-    if (!region.rect && !region.polygon) return [];
+    if (!region.rect && !region.circle && !region.polygon) return [];
     const [left, top, right, bottom] = shapeBounds(units.shape(region));
     return left < 0 || top < 0 || right > width || bottom > height ? [marks.mask[i].line] : [];
   });
   if (!lines.length) return [];
+  const shown = 5;
+  const more = lines.length > shown ? ` and ${lines.length - shown} more` : "";
   const places = lines.length === 1 ? `a region of the mask (line ${lines[0]}) reaches`
-    : `regions of the mask (lines ${lines.join(", ")}) reach`;
+    : `regions of the mask (lines ${lines.slice(0, shown).join(", ")}${more}) reach`;
   return [`${places} beyond the picture of ${width}×${height} pixels: the part in the picture counts`];
 }
 

@@ -16,10 +16,16 @@ function readTrajectory(text) {
     spec: specOfTrajectory(record, handles),
     size: { width: record.image.width, height: record.image.height },
     name: record.job?.name ?? "result",
-    verdict: record.verdict ?? null,
+    verdict: record.verdict ? verdictWords(record.verdict) : null,
     steps: record.steps ?? 0,
     paths: handles.map(({ from, to, path }) => ({ from, to, points: path?.length ? path : [from] })),
   };
+}
+
+/** A verdict in words: “drag moved, damage none”. Trajectories of version 1 have one word. */
+function verdictWords(verdict) {
+  if (typeof verdict === "string") return verdict;
+  return Object.entries(verdict).filter(([, answer]) => answer).map(([question, answer]) => `${question} ${answer}`).join(", ");
 }
 
 function specOfTrajectory(record, handles) {

@@ -53,6 +53,9 @@ ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, c
  * `max_pixels` in all scans together. */
 int ci_jpeg_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels);
 
+/* The same of a PNG; at most `max_pixels` pixels. */
+int ci_png_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels);
+
 /* Whether a JPEG has a hole of zeros within its first scan, where the codes do not allow one. Decodes nothing. */
 int ci_jpeg_has_hole(const uint8_t *bytes, size_t size);
 

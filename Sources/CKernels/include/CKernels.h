@@ -52,6 +52,14 @@ double ck_measure_peak(void);
 /* Floating-point operations of all products, convolutions and attentions so far, counted as if computed directly. */
 double ck_work_done(void);
 
+/* --- patches.c ------------------------------------------------------------------------------------------- */
+
+/* For each centre (row * width + column) the place in `b` whose patch of (2 * radius + 1)^2 pixels is most like that of `a`, at most
+ * `reach` rows and columns away. Both pictures: (height, width, 3). The cost is the mean squared difference of samples, plus
+ * `cost_per_pixel` for each pixel of the way; places are row * width + column. */
+void ck_match_patches(const float *a, const float *b, int height, int width, const int32_t *centres, size_t count, int radius,
+                      int reach, float cost_per_pixel, float *costs, int32_t *places);
+
 /* --- matrix.c: products of activations, the gradients of weights, through OpenBLAS -------------------------- */
 
 /* C (m, n) = alpha * op(A) * op(B) + beta * C; row-major; op transposes where the flag says so, as in BLAS. */

@@ -10,12 +10,12 @@ int cl_rename_no_replace(const char *from, const char *to);
 /* The worker dies with its parent, whatever happens: PR_SET_PDEATHSIG, SIGKILL. */
 int cl_die_with_parent(void);
 
-/* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready or a folder vanish. */
+/* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready, take it away, or make a folder vanish. */
 int cl_inotify_open(void);
 int cl_inotify_watch(int descriptor, const char *path);
-/* Kinds of events: a file came by rename, a writer closed a file, a file was made; events were lost; the folder itself has
- * gone. */
-typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_OVERFLOW, CL_GONE } cl_news;
+/* Kinds of events: a file came by rename, a writer closed a file, a file was made, a file was removed or moved away, someone
+ * set a file's permissions, owner or times; events were lost; the folder itself has gone. */
+typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_LEFT, CL_ATTRIBUTES, CL_OVERFLOW, CL_GONE } cl_news;
 /* Reads all waiting events and calls `receive` for each, in order. Returns 0, or -1 and errno. */
 int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *context, cl_news news, const char *name));
 

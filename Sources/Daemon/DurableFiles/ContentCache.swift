@@ -54,6 +54,15 @@ public struct ContentCache: Sendable {
         if drawer == nil { try evict() }
     }
 
+    /// Removes the entries of a key: from a drawer, or where there is none from the cache itself.
+    public func discard(_ key: String, drawer: String? = nil) throws(FileError) {
+        let place = drawer ?? folder
+        guard try files.status(place) != nil else { return }
+        for found in try files.list(place) where found.name.hasPrefix("\(key).") {
+            try files.remove("\(place)/\(found.name)")
+        }
+    }
+
     /// Marks an entry as used now. `evict` removes the entries with the oldest use first.
     public func markUsed(_ entry: Entry, drawer: String? = nil) throws(FileError) {
         try files.createDirectory(drawer ?? folder)

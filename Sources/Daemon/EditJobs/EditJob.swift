@@ -5,12 +5,14 @@ import Failures
 import Foundation
 import Imaging
 import RegionEditing
+import ServiceConfiguration
 import JobFiles
 import JSON
 import ModelManagement
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// The identity of a job, for its trajectory.
 public struct JobIdentity: Sendable {
@@ -35,7 +37,20 @@ public struct JobIdentity: Sendable {
 /// The results of judging an edit.
 struct Judgement {
     let verdict: Verdict
-    let clipScoreSource, clipScoreResult, meanDistance: Double?
+    let clipScoreSource, clipScoreReconstruction, clipScoreResult, meanDistance: Double?
+}
+
+/// What a job gives.
+public struct JobProducts {
+    /// The files of its result folder.
+    public let files: [ResultFile]
+    /// What the edit did.
+    public let verdict: EditVerdict
+    /// Things worth knowing that are no errors.
+    public let notes: [String]
+    /// To be called once the files are written. Until then the cache holds the sampled edit: if a late step fails, the next
+    /// run does that step alone.
+    public let settle: () -> Void
 }
 
 /// Makes a job's files from its plan.
@@ -75,17 +90,33 @@ public struct EditJob {
         trace: TraceRecorder? = nil, announce: (EditPace.Forecast) -> Void = { _ in },
         warn: (String) -> Void = { _ in },
         report: @escaping ProgressReport
-    ) throws -> [ResultFile] {
+    ) throws -> JobProducts {
+        do {
+            return try make(
+                plan, identity, imagePath, cache, trace, announce: announce, warn: warn, report: report)
+        } catch let failure as Failure {
+            throw try blamingModel(for: failure)
+        }
+    }
+
+    private func make(
+        _ plan: JobPlan, _ identity: JobIdentity, _ imagePath: String, _ cache: JobCache?,
+        _ trace: TraceRecorder?, announce: (EditPace.Forecast) -> Void, warn: (String) -> Void,
+        report: @escaping ProgressReport
+    ) throws -> JobProducts {
         guard let image = plan.image, let region = plan.region else {
             preconditionFailure("a plan without a picture cannot be run")
         }
         let regional = RegionalEdit(image, region, plan)
-        let started = Date()
+        // The date for people; what passes is counted by a clock that nobody sets.
+        let (started, began) = (Date(), ContinuousClock.now)
         let pixels = Tensor([1, image.height, image.width, 3], Matte(behind: image).flattened(image))
         var plan = plan
         let caption =
             plan.parsed.spec.sourcePrompt.map { Caption(text: $0, origin: .spec) }
-            ?? CaptionChain(model, options.captions).caption(pixels, path: imagePath) {
+            ?? CaptionChain(model, options.captions, early: options.earlyCaptions, cache: cache).caption(
+                pixels, path: imagePath
+            ) {
                 plan.notes.append($0)
                 warn($0)
             }
@@ -104,11 +135,11 @@ public struct EditJob {
             if request.lora != nil { known.insert(.fineTuning) }
             forecast = try RememberedPace(
                 of: model, modelIdentity, size: size, plan: plan, cache: cache
-            ).pace.forecast(plan.cost, budget: request.settings.budget, without: known)
+            ).pace.forecast(plan.cost(latent: size), budget: request.settings.budget, without: known)
             if let forecast { announce(forecast) }
         }
-        // The budget is that of the whole job: captioning and measuring the pace have used a part of it.
-        request.settings.budget = plan.settings.budget.map { max(0, $0 - Date().timeIntervalSince(started)) }
+        // The budget is the whole job's: what captioning and calibrating took is gone.
+        request.settings.budget = plan.settings.budget.map { max(0, $0 - began.secondsUntilNow) }
         var result = try DragEditor(model).edit(
             request, memory: stages, record: trace?.receiver, report: report)
         trace?.finish(result, request)
@@ -126,39 +157,61 @@ public struct EditJob {
         }
         try report(EditProgress(stage: .judging, step: 0, total: 1))
         releaseIdleMemory()
-        let judgingBegan = Date()
-        let judgement = judge(plan, request, result)
+        let judgingBegan = ContinuousClock.now
         let edited = regional.finished(result)
+        let judgement = judge(plan, request, result, shown: regional.seen(edited, like: result.working))
         if let note = regional.note(result) { plan.notes.append(note) }
         result = regional.placed(result)
-        result.seconds[.judging] = Date().timeIntervalSince(judgingBegan)
-        let files = try ResultOutputs.files(
-            of: FinishedEdit(
-                identity: identity, started: started, plan: plan, source: image, edited: edited,
-                caption: caption, model: model, modelIdentity: modelIdentity, request: request,
-                result: result, forecast: forecast, judgement: judgement))
+        result.seconds[.judging] = judgingBegan.secondsUntilNow
+        let finished = FinishedEdit(
+            identity: identity, started: started, began: began, plan: plan, source: image, edited: edited,
+            caption: caption, model: model, modelIdentity: modelIdentity, request: request, result: result,
+            forecast: forecast, judgement: judgement)
+        let files = try ResultOutputs.files(of: finished)
         try report(EditProgress(stage: .judging, step: 1, total: 1))
-        return files
+        return JobProducts(
+            files: files, verdict: judgement.verdict.answers, notes: finished.notes,
+            settle: { stages?.forgetSampled() })
     }
 
-    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult) -> Judgement {
+    /// The failure of an edit whose values are no numbers any more. A weight that is none is at fault, not the settings: a
+    /// model folder need not have been verified.
+    ///
+    /// - Throws: `model.values`, naming file and tensor.
+    private func blamingModel(for failure: Failure) throws(Failure) -> Failure {
+        if failure.code == "edit.not_finite" { _ = try ModelStore.verify(model.folder) }
+        return failure
+    }
+
+    /// Phrases of the captioner's vocabulary; none where it cannot be read.
+    private var otherTexts: [String] {
+        let vocabulary = try? Vocabulary(configured: options.captions.vocabulary, model: model.folder)
+        return vocabulary?.sample ?? []
+    }
+
+    /// - Parameter shown: the finished picture at working size.
+    private func judge(_ plan: JobPlan, _ request: EditRequest, _ result: EditResult, shown: Tensor)
+        -> Judgement
+    {
         let metrics = Metrics(model)
         let wish = request.editPrompt ?? request.sourcePrompt
-        var scores: (source: Double?, result: Double?, rise: Double?) = (nil, nil, nil)
-        if plan.output.metrics != .none {
-            scores.source = metrics.clipScore(result.working, text: wish)
-            scores.result = metrics.clipScore(result.decoded, text: wish)
-            // Compare with the reconstruction, not with the source: the edit did not cause what reconstruction changes.
-            let before = metrics.clipScore(result.reconstruction, text: wish)
-            scores.rise = scores.result.flatMap { after in before.map { after - $0 } }
+        func score(_ picture: Tensor) -> Double? {
+            plan.output.metrics == .none ? nil : metrics.clipScore(picture, text: wish)
         }
-        let verdict = Judge(model, result).verdict(
-            drags: request.drags, seed: request.seed, clipRise: scores.rise)
+        let verdict = Judge(model, result, shown: shown, drags: request.drags).verdict(
+            seed: request.seed, wish: request.editPrompt,
+            others: [request.sourcePrompt] + otherTexts)
         let distance =
             plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil
         return Judgement(
-            verdict: verdict, clipScoreSource: scores.source, clipScoreResult: scores.result,
+            verdict: verdict, clipScoreSource: score(result.working),
+            clipScoreReconstruction: score(result.reconstruction), clipScoreResult: score(result.decoded),
             meanDistance: distance)
     }
+}
+
+extension ContinuousClock.Instant {
+    /// Seconds from this moment to now.
+    var secondsUntilNow: Double { (ContinuousClock.now - self) / .seconds(1) }
 }

@@ -71,10 +71,14 @@ public struct RememberedPace: Sendable {
 
 extension JobPlan {
     /// The work of the edit.
-    public var cost: EditCost {
+    ///
+    /// - Parameter latent: the latent's size; nil where it is not known.
+    public func cost(latent: Size?) -> EditCost {
         EditCost(
             settings, method, isStretched: settings.stretches(drags),
-            isWishSampled: settings.samplesWish(parsed.spec.editPrompt))
+            isWishSampled: settings.samplesWish(parsed.spec.editPrompt),
+            longestDrag: latent.flatMap { latent in region.map { drags.longest(on: latent, of: $0.size) } }
+                ?? 0)
     }
 
     /// The size of this job's latent, from the model's configs alone; nil where it is not known yet.

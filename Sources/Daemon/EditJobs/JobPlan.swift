@@ -26,10 +26,14 @@ public struct JobOptions: Sendable {
     public var methodOverride: String?
     /// Defaults for `output` of specs.
     public var output = OutputOptions()
-    /// The command line's settings. They override the spec's.
+    /// What the command line says instead of the spec.
+    public var spec = SpecOverrides()
+    /// Settings of the command line, which win.
     public var overrides: [SettingAssignment] = []
-    /// Ways to describe a picture.
-    public var captions: [Configuration.Captioner] = [.clip, .template]
+    /// Captioners and their vocabulary.
+    public var captions = Configuration.Captions()
+    /// Answers of captioning programs that ran before the sandbox.
+    public var earlyCaptions = EarlyCaptions()
     /// Limits of pictures.
     public var limits = Image.Limits()
     /// A LoRA file instead of fine-tuning.
@@ -80,15 +84,20 @@ public struct JobPlan: Sendable {
     /// Reads a job's files and checks everything.
     ///
     /// - Parameters:
-    ///   - spec: the spec's path, and its name for messages.
-    ///   - image: the picture's path; nil: the picture that the spec names, or the one with its stem.
+    ///   - spec: the spec's path, and the name to show for it; nil: the command line alone says what to do.
+    ///   - image: the picture's path; nil: the one that the spec names, or the one of its stem.
     ///   - isImageNeeded: whether a missing picture is an error.
     ///   - recommended: the model's own values.
     public init(
-        spec path: String, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
+        spec specPath: String?, shownAs name: String? = nil, image imagePath: String?, isImageNeeded: Bool,
         recommended: [(name: String, value: SettingValue)], model: String, options: JobOptions
     ) throws(Failure) {
-        parsed = try parseSpec(try Self.read(path), file: name ?? path)
+        // A spec of the command line alone names no files: it has no folder.
+        let path = specPath ?? ""
+        parsed =
+            specPath == nil
+            ? try options.spec.spec()
+            : try parseSpec(try Self.read(path), file: name ?? path, options.spec)
         let spec = parsed.spec
         let folder = parent(path)
         var resolved: [String: String] = [:]
@@ -101,12 +110,13 @@ public struct JobPlan: Sendable {
         method = try Self.method(options.methodOverride ?? spec.method ?? options.method)
         let assignments = spec.settings + options.overrides
         settings = method.adjusted(
-            try Self.settings(preset, assignments, recommended, model, parsed))
+            try Self.settings(preset, method, assignments, recommended, model, parsed))
         output = spec.output.filled(from: options.output)
         notes =
             Self.notes(method, settings, assignments, spec) + PlanNotes.prompts(of: spec, model: model)
+            + PlanNotes.unknownWords(of: spec, model: model)
         let named = imagePath ?? spec.image.flatMap { resolved[PathCoding.text(of: $0.value)] }
-        let picturePath = named == nil ? try Self.pictureBeside(path) : named
+        let picturePath = named == nil && specPath != nil ? try Self.pictureBeside(path) : named
         guard let picturePath else {
             if isImageNeeded {
                 throw Failure(
@@ -125,17 +135,35 @@ public struct JobPlan: Sendable {
         try parsed.validate(width: picture.image.width, height: picture.image.height)
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
-        drags = Self.drags(spec, width: picture.image.width, height: picture.image.height)
+        drags = try Self.drags(parsed, on: picture.image)
         notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
+        do {
+            try method.check(
+                MethodInput(drags: drags, mask: mask, hasEditPrompt: spec.editPrompt != nil), settings)
+        } catch {
+            throw error.inFile(name ?? specPath.map(PathCoding.shown) ?? "command line")
+        }
         notes += PlanNotes.regions(of: parsed, width: picture.image.width, height: picture.image.height)
         notes += PlanNotes.handles(drags, on: picture.image, mask: mask)
+        notes += PlanNotes.dragRegions(drags, mask: mask, method, settings)
         let grid = ModelStore.workingGrid(model)
         let region = try Self.region(
-            parsed, settings, drags: drags, mask: mask,
+            parsed, settings, drags: drags, mask: Self.extent(mask, drags),
             picture: Size(height: picture.image.height, width: picture.image.width), native: grid?.native)
         self.region = region
-        if let grid { notes += method.notes(Self.handles(drags, region, grid), settings) }
+        let features = grid.map { Self.features(region, $0) }
+        if let features {
+            let handles = drags.map { HandlePoint($0, on: features) }
+            notes += PlanNotes.coinciding(handles) + method.notes(handles, settings)
+        }
+        let cost = method.cost(settings)
+        notes += DragDoubts(drags).notes(
+            mask: mask, grid: features, settings: settings,
+            steps: cost.isCuttable && cost.steps > 0 ? cost.steps : nil)
+        if let mask {
+            notes += MaskDoubts.size(of: region.cropped(mask), latent: latentSize(model))
+        }
     }
 
     private static func picture(
@@ -196,13 +224,14 @@ public struct JobPlan: Sendable {
     }
 
     private static func settings(
-        _ name: String, _ assignments: [SettingAssignment],
+        _ name: String, _ method: any DragMethod, _ assignments: [SettingAssignment],
         _ recommended: [(name: String, value: SettingValue)], _ model: String,
         _ parsed: ParsedSpec
     ) throws(Failure) -> EditSettings {
         var settings: EditSettings
         do {
-            settings = try (Preset(rawValue: name) ?? .recommended).settings(model: recommended)
+            settings = try (Preset(rawValue: name) ?? .recommended).settings(
+                of: MethodRow.named(method.name) ?? .standardRow, model: recommended)
             for assignment in assignments {
                 try settings.set(assignment.name, to: assignment.value)
             }
@@ -228,14 +257,73 @@ public struct JobPlan: Sendable {
         return spec.drags.map { Drag(from: point($0.from.value), to: point($0.to.value)) }
     }
 
-    /// The handle points of the drags on the model's feature grid.
-    private static func handles(
-        _ drags: [Drag], _ region: EditRegion, _ model: (native: Int, multiple: Int)
-    ) -> [HandlePoint] {
+    /// The drags on a picture, with the pixels of their regions.
+    ///
+    /// - Throws: `spec.empty_region` where a region covers the middle of no pixel.
+    private static func drags(_ parsed: ParsedSpec, on image: Image) throws(Failure) -> [Drag] {
+        var drags = drags(parsed.spec, width: image.width, height: image.height)
+        let size = Size(height: image.height, width: image.width)
+        for (i, written) in parsed.spec.drags.enumerated() {
+            guard let regions = written.regions else { continue }
+            var masks: [EditMask] = []
+            for (region, mark) in [(regions.from, written.from.mark), (regions.to, written.to.mark)] {
+                let shapes = shape(region, parsed.spec.units, image).map { [$0] } ?? []
+                let mask = EditMask(
+                    size: size, values: MaskShape.union(shapes, width: image.width, height: image.height))
+                guard !mask.isEmpty else {
+                    throw parsed.error(
+                        "spec.empty_region", "the region covers the middle of no pixel", at: mark,
+                        do: "Make it larger.")
+                }
+                masks.append(mask)
+            }
+            drags[i].regions = RegionPair(from: masks[0], to: masks[1])
+        }
+        return drags
+    }
+
+    /// A region in pixels; nil for a file.
+    private static func shape(
+        _ region: EditSpec.Region, _ units: EditSpec.Units, _ image: Image
+    ) -> MaskShape? {
+        let scale = units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)
+        switch region {
+        case .file: return nil
+        case .rectangle(let x, let y, let w, let h):
+            return .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1)
+        case .circle(let x, let y, let r):
+            return .circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1))
+        case .polygon(let corners):
+            return .polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) })
+        }
+    }
+
+    /// The mask with the regions of drags: what an automatic region of the picture surrounds.
+    private static func extent(_ mask: EditMask?, _ drags: [Drag]) -> EditMask? {
+        let regions = drags.compactMap(\.regions).flatMap { [$0.from, $0.to] }
+        return regions.first.map { (mask ?? $0).union(regions) } ?? mask
+    }
+
+    /// The model's feature grid over a region.
+    private static func features(_ region: EditRegion, _ model: (native: Int, multiple: Int)) -> FeatureGrid {
         let working = WorkingSize.of(region.size, native: model.native, multiple: model.multiple)
         var grid = FeatureGrid(working: working, image: region.size)
         grid.origin = ImagePoint(x: Double(region.x), y: Double(region.y))
-        return drags.map { HandlePoint($0, on: grid) }
+        return grid
+    }
+
+    /// The mask of a spec that has run; nil where it has none, or its files are not at hand.
+    ///
+    /// - Parameter folder: where the files lie that it names.
+    public static func mask(ofSpec bytes: [UInt8], picture: Image, folder: String) -> EditMask? {
+        guard let parsed = try? parseSpec(bytes, file: "spec.yaml") else { return nil }
+        var files: [String: String] = [:]
+        for case .file(let name) in parsed.spec.mask.map(\.value) where !name.contains("/") {
+            let file = PathCoding.text(of: name)
+            files[file] = "\(folder)/\(file)"
+        }
+        var notes: [String] = []
+        return try? mask(parsed, files, picture, Image.Limits(), &notes)
     }
 
     private static func mask(
@@ -244,27 +332,19 @@ public struct JobPlan: Sendable {
     ) throws(Failure) -> EditMask? {
         let regions = parsed.spec.mask
         guard !regions.isEmpty else { return nil }
-        let scale = parsed.spec.units == .relative ? (Double(image.width), Double(image.height)) : (1, 1)
         let size = Size(height: image.height, width: image.width)
         var inside = [Bool](repeating: false, count: image.width * image.height)
         var shapes: [MaskShape] = []
         for region in regions {
-            switch region.value {
-            case .file(let name):
+            if let shape = shape(region.value, parsed.spec.units, image) { shapes.append(shape) }
+            if case .file(let name) = region.value {
                 var maskLimits = limits
                 maskLimits.shortestSide = 1
                 let picture = try picture(files[PathCoding.text(of: name)] ?? name, shownAs: name, maskLimits)
                     .image
                 let file = try MaskFile(picture, named: name, at: region.mark, in: parsed, for: image)
-                notes += file.notes
+                notes += file.notes + MaskDoubts.noise(in: file.mask, named: name)
                 for (i, value) in file.mask.values.enumerated() where value { inside[i] = true }
-            case .rectangle(let x, let y, let w, let h):
-                shapes.append(
-                    .rectangle(x: x * scale.0, y: y * scale.1, width: w * scale.0, height: h * scale.1))
-            case .circle(let x, let y, let r):
-                shapes.append(.circle(x: x * scale.0, y: y * scale.1, radius: r * max(scale.0, scale.1)))
-            case .polygon(let corners):
-                shapes.append(.polygon(corners.map { ($0.x * scale.0, $0.y * scale.1) }))
             }
         }
         if !shapes.isEmpty {

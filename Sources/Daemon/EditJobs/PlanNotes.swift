@@ -1,5 +1,6 @@
 import Diffusion
 import DragEditing
+import Foundation
 import Imaging
 import Settings
 import SpecParser
@@ -31,6 +32,39 @@ enum PlanNotes {
             + (cut.count == 1 ? "" : " on")
     }
 
+    /// Words of the prompts that the model was never trained on, where its own vocabulary says which those are.
+    ///
+    /// - Parameter model: the model's folder.
+    static func unknownWords(of spec: EditSpec, model: String) -> [String] {
+        guard let text = try? String(contentsOfFile: "\(model)/vocabulary.txt", encoding: .utf8),
+            let known = try? Vocabulary(text, file: "").words, !known.isEmpty
+        else { return [] }
+        let prompts = [("prompt.source", spec.sourcePrompt), ("prompt.edit", spec.editPrompt)]
+        return prompts.compactMap { name, prompt in
+            var unknown: [String] = []
+            for word in Vocabulary.words(of: prompt ?? "")
+            where word.count > 1 && !known.contains(word) && !unknown.contains(word) {
+                unknown.append(word)
+            }
+            guard !unknown.isEmpty else { return nil }
+            let shown = unknown.prefix(5).map { "`\($0)`" }.joined(separator: ", ")
+            let more = unknown.count > 5 ? " and \(unknown.count - 5) more" : ""
+            let words = unknown.count == 1 ? "a word" : "words"
+            return "the model was not trained on \(words) of `\(name)`: \(shown)\(more)"
+        }
+    }
+
+    /// Handle points that the model's grid cannot tell apart.
+    ///
+    /// - Parameter handles: on the grid.
+    static func coinciding(_ handles: [HandlePoint]) -> [String] {
+        handles.indices.flatMap { i in
+            (0..<i).filter { handles[$0].position == handles[i].position }.map {
+                "on the model's grid the handles of drags \($0 + 1) and \(i + 1) are one point: the grid cannot tell them apart"
+            }
+        }
+    }
+
     /// Notes on handle points from which nothing can move.
     static func handles(_ drags: [Drag], on image: Image, mask: EditMask?) -> [String] {
         let mask = mask?.isEmpty == false ? mask : nil
@@ -42,9 +76,46 @@ enum PlanNotes {
         if let places = named(outside, drags) {
             notes.append("\(places) outside the mask: what the mask holds still is not dragged")
         }
+        let ground = image.ground
+        let beside = drags.indices.filter { i in
+            !flat.contains(i) && ground.map { image.has($0, around: drags[i].handle) } ?? false
+        }
+        if let places = named(beside, drags) {
+            notes.append(
+                "\(places) on the picture's plain background: what lies beside the content is dragged")
+        }
         if let places = named(flat, drags) {
             notes.append(
                 "\(places) on a part of the picture that has one colour: nothing is there to be dragged")
+        }
+        return notes
+    }
+
+    /// Regions of drags that do less than they say.
+    static func dragRegions(
+        _ drags: [Drag], mask: EditMask?, _ method: any DragMethod, _ settings: EditSettings
+    ) -> [String] {
+        let regions = drags.indices.filter { drags[$0].regions != nil }
+        guard !regions.isEmpty else { return [] }
+        var notes: [String] = []
+        if !method.needs(settings).regions {
+            notes.append(
+                "the method `\(method.name)` moves points: of each region of a drag it takes the middle")
+        }
+        if let mask {
+            let cut = regions.filter { i in
+                drags[i].regions.map { pair in
+                    mask.values.indices.contains {
+                        !mask.values[$0] && (pair.from.values[$0] || pair.to.values[$0])
+                    }
+                } ?? false
+            }
+            if !cut.isEmpty {
+                let numbers = cut.map { String($0 + 1) }.joined(separator: ", ")
+                notes.append(
+                    "regions of drag \(numbers) reach out of the mask: what lies outside the mask does not change"
+                )
+            }
         }
         return notes
     }
@@ -61,33 +132,43 @@ enum PlanNotes {
         return "the handles of drags \(first) and \(last + 1) lie"
     }
 
-    /// Notes on rectangles and polygons of the mask that extend beyond the picture.
+    /// Shapes of the mask that reach beyond the picture.
     static func regions(of parsed: ParsedSpec, width: Int, height: Int) -> [String] {
+        let shown = 5
+        let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
         let beyond = parsed.spec.mask.filter { region in
-            region.value.corners.contains {
-                let scale = parsed.spec.units == .relative ? (Double(width), Double(height)) : (1, 1)
-                return $0.x < 0 || $0.y < 0 || $0.x * scale.0 > Double(width)
-                    || $0.y * scale.1 > Double(height)
-            }
+            region.value.extent(scale).map {
+                $0.left < 0 || $0.top < 0 || $0.right > Double(width) || $0.bottom > Double(height)
+            } ?? false
         }
         guard !beyond.isEmpty else { return [] }
-        let lines = beyond.map { String($0.mark.line) }
+        let lines = beyond.prefix(shown).map { String($0.mark.line) }.joined(separator: ", ")
+        let more = beyond.count > shown ? " and \(beyond.count - shown) more" : ""
         let places =
             beyond.count == 1
-            ? "a region of the mask (line \(lines[0])) reaches"
-            : "regions of the mask (lines \(lines.joined(separator: ", "))) reach"
+            ? "a region of the mask (line \(lines)) reaches"
+            : "regions of the mask (lines \(lines)\(more)) reach"
         return ["\(places) beyond the picture of \(width)×\(height) pixels: the part in the picture counts"]
     }
 }
 
 extension EditSpec.Region {
-    /// The corners of a rectangle or polygon; none for other shapes.
-    fileprivate var corners: [EditSpec.Point] {
+    /// The edges of a shape in pixels; nil for a picture.
+    ///
+    /// - Parameter scale: pixels of one unit, across and down.
+    fileprivate func extent(_ scale: (x: Double, y: Double)) -> (
+        left: Double, top: Double, right: Double, bottom: Double
+    )? {
         switch self {
+        case .file: return nil
         case .rectangle(let x, let y, let width, let height):
-            [EditSpec.Point(x: x, y: y), EditSpec.Point(x: x + width, y: y + height)]
-        case .polygon(let corners): corners
-        case .file, .circle: []
+            return (x * scale.x, y * scale.y, (x + width) * scale.x, (y + height) * scale.y)
+        case .circle(let x, let y, let radius):
+            let reach = radius * max(scale.x, scale.y)
+            return (x * scale.x - reach, y * scale.y - reach, x * scale.x + reach, y * scale.y + reach)
+        case .polygon(let corners):
+            let (xs, ys) = (corners.map { $0.x * scale.x }, corners.map { $0.y * scale.y })
+            return (xs.min() ?? 0, ys.min() ?? 0, xs.max() ?? 0, ys.max() ?? 0)
         }
     }
 }
@@ -96,6 +177,35 @@ extension Image {
     /// The index of the pixel that contains a point.
     fileprivate func index(of point: ImagePoint) -> Int {
         min(max(Int(point.y), 0), height - 1) * width + min(max(Int(point.x), 0), width - 1)
+    }
+
+    /// The colour of the picture's rim, where nine tenths of the rim have it.
+    fileprivate var ground: [Int]? {
+        let rows = (0..<height).flatMap { row in [row * width, row * width + width - 1] }
+        let columns = (0..<width).flatMap { column in [column, (height - 1) * width + column] }
+        let rim: [Int] = rows + columns
+        let ground = (0..<3).map { (channel: Int) -> Int in
+            let sorted = rim.map { Int(samples[3 * $0 + channel]) }.sorted()
+            return sorted[sorted.count / 2]
+        }
+        let same = rim.count { isNear(ground, $0) }
+        return 10 * same >= 9 * rim.count ? ground : nil
+    }
+
+    /// Whether a pixel has a colour, but for the noise of a JPEG.
+    private func isNear(_ colour: [Int], _ pixel: Int) -> Bool {
+        (0..<3).allSatisfy { abs(Int(samples[3 * pixel + $0]) - colour[$0]) <= Int(maximum) * 6 / 255 }
+    }
+
+    /// Whether the 3×3 pixels at a point have a colour.
+    fileprivate func has(_ colour: [Int], around point: ImagePoint) -> Bool {
+        let middle = index(of: point)
+        let (y, x) = (middle / width, middle % width)
+        for row in max(0, y - 1)...min(height - 1, y + 1) {
+            for column in max(0, x - 1)...min(width - 1, x + 1)
+            where !isNear(colour, row * width + column) { return false }
+        }
+        return true
     }
 
     /// Whether all pixels around a point have one colour, apart from a JPEG's noise: 6 of 255 levels.

@@ -26,7 +26,13 @@ struct RegionalEdit {
         keepsSource = plan.settings.keepsSource
         part = region.cropped(picture)
         matte = Matte(behind: picture)
-        drags = plan.drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }
+        drags = plan.drags.map { drag in
+            Drag(
+                from: region.local(drag.handle), to: region.local(drag.target),
+                regions: drag.regions.map {
+                    RegionPair(from: region.cropped($0.from), to: region.cropped($0.to))
+                })
+        }
         mask = plan.mask.map(region.cropped)
     }
 
@@ -47,6 +53,12 @@ struct RegionalEdit {
         return keepsSource
             ? composition.result(edit: result.decoded, reconstruction: result.reconstruction, drags: drags)
             : composition.result(replacedBy: result.decoded)
+    }
+
+    /// What a viewer sees of the region in a finished picture, at the size of `working`.
+    func seen(_ finished: Image, like working: Tensor) -> Tensor {
+        let pixels = Tensor([1, part.height, part.width, 3], matte.flattened(region.cropped(finished)))
+        return pixels.resizedAntialiased(height: working.shape[1], width: working.shape[2])
     }
 
     /// The result with its points and its mask in pixels of the whole picture.
@@ -76,6 +88,15 @@ extension Size {
 }
 
 extension JobPlan {
+    /// The part of the picture that the edit works on, in words; nil without a picture.
+    public var regionText: String? {
+        guard let region, let image else { return nil }
+        guard region != EditRegion(whole: Size(height: image.height, width: image.width)) else {
+            return "the whole picture"
+        }
+        return "\(region.size.text) pixels at (\(region.x), \(region.y))"
+    }
+
     /// The region that a spec names, checked against its picture and its drags.
     ///
     /// - Parameters:
@@ -114,7 +135,7 @@ extension JobPlan {
             for (point, written) in [
                 (drag.handle, parsed.spec.drags[i].from), (drag.target, parsed.spec.drags[i].to),
             ] where !region.contains(point) {
-                throw parsed.error(
+                throw parsed.dragError(
                     "spec.region",
                     "this point lies outside the region \(region.size.text) at (\(region.x), \(region.y))",
                     at: written.mark, do: "Enlarge `region`, or write `region: auto`.")

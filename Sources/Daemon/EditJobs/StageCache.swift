@@ -32,6 +32,9 @@ public struct JobCache: Sendable {
 
     /// If the cache cannot be written (a full disk, say), this edit goes on; later ones take more time.
     func keep(_ bytes: [UInt8], as key: String) { try? cache.keep(bytes, as: key, drawer: drawer) }
+
+    /// Removes what is of no more use.
+    func discard(_ key: String) { try? cache.discard(key, drawer: drawer) }
 }
 
 /// The identity of a model: digests of its files.
@@ -81,12 +84,13 @@ struct ModelIdentity: Record {
     }
 }
 
-/// Fine-tuning and inversion of one request in the cache, under the digests of `FineTuningKey` and `InversionKey`.
+/// Fine-tuning, inversion and the sampled edit of one request in the cache, under the digests of `FineTuningKey`, `InversionKey` and
+/// `SampledKey`.
 struct CachedStages: StageMemory {
     private let cache: JobCache
     private let sites: [LoRASite]
     private let rank: Int
-    private let fineTuningKey, inversionKey: String
+    private let fineTuningKey, inversionKey, sampledKey: String
 
     /// - Parameter textLoRA: what a LoRA file has added to the text encoder.
     init(
@@ -97,8 +101,10 @@ struct CachedStages: StageMemory {
         sites = model.unet.loraSites
         rank = request.settings.lora.rank
         let fineTuning = FineTuningKey(request, identity, textLoRA)
+        let inversion = InversionKey(request, fineTuning: fineTuning)
         fineTuningKey = fineTuning.digest
-        inversionKey = InversionKey(request, fineTuning: fineTuning).digest
+        inversionKey = inversion.digest
+        sampledKey = SampledKey(request, inversion: inversion).digest
     }
 
     /// Stages with results in the cache.
@@ -106,6 +112,7 @@ struct CachedStages: StageMemory {
         var known: Set<EditProgress.Stage> = []
         if cache.has(fineTuningKey) { known.insert(.fineTuning) }
         if cache.has(inversionKey) { known.insert(.inverting) }
+        if cache.has(sampledKey) { known.formUnion([.inverting, .dragging, .sampling]) }
         return known
     }
 
@@ -143,6 +150,26 @@ struct CachedStages: StageMemory {
     func remember(path: [Tensor]) {
         cache.keep(SafeTensors.encoded(["path": .stacked(path)]), as: inversionKey)
     }
+
+    func sampled() -> SampledEdit? {
+        guard let file = file(sampledKey), let edit = file.tensor("edit"),
+            let reference = file.tensor("reference"), let text = file.metadata["record"],
+            var record = try? JSONDecoder().decode(EditRecord.self, from: Data(text.utf8))
+        else { return nil }
+        record.previews = (0..<record.iterations.count).compactMap { file.tensor("preview.\($0)") }
+        return SampledEdit(edit: edit, reference: reference, record: record)
+    }
+
+    func remember(_ result: SampledEdit) {
+        guard let json = try? JSONEncoder().encode(result.record) else { return }
+        var tensors = ["edit": result.edit, "reference": result.reference]
+        for (n, preview) in result.record.previews.enumerated() { tensors["preview.\(n)"] = preview }
+        let record = String(decoding: json, as: UTF8.self)
+        cache.keep(SafeTensors.encoded(tensors, metadata: ["record": record]), as: sampledKey)
+    }
+
+    /// Removes the sampled edit: its result is written.
+    func forgetSampled() { cache.discard(sampledKey) }
 
     private func file(_ key: String) -> SafeTensors? {
         cache.entry(key).flatMap { try? SafeTensors(path: $0.path) }

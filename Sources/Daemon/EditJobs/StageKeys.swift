@@ -2,6 +2,7 @@ import Diffusion
 import Digests
 import DragEditing
 import JSON
+import JobFiles
 import Settings
 import TensorCore
 
@@ -59,6 +60,36 @@ struct InversionKey: Record {
     init(_ request: EditRequest, fineTuning: FineTuningKey) {
         self.fineTuning = fineTuning.digest
         settings = request.settings.fields { ["num_steps", "inversion_strength"].contains($0) }
+    }
+}
+
+/// All that decides the sampled edit.
+struct SampledKey: Record {
+    static let schema = "clipdrag-sampled-key/1"
+
+    /// The digest of inversion's key.
+    let inversion: String
+    /// The drag method's name.
+    let method: String
+    /// P_e; nil where there is none.
+    let edit: String?
+    /// Handle point and target point of each drag: x, y, x, y in the region's pixels.
+    let drags: [[Double]]
+    /// SHA-256 of the mask; nil where there is none.
+    let mask: String?
+    /// The program's version: another one may edit differently.
+    let version: String
+    /// All settings but the budget, by name.
+    let settings: OrderedFields<SettingValue>
+
+    init(_ request: EditRequest, inversion: InversionKey) {
+        self.inversion = inversion.digest
+        method = request.method.name
+        edit = request.editPrompt
+        drags = request.drags.map { [$0.handle.x, $0.handle.y, $0.target.x, $0.target.y] }
+        mask = request.mask.map { mask in Digest.sha256(mask.values.map { $0 ? 1 : 0 }) }
+        version = Version.current
+        settings = request.settings.fields { $0 != "budget" }
     }
 }
 

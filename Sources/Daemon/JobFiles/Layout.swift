@@ -57,10 +57,14 @@ public struct StateLayout: Sendable, Equatable {
     public func history(of id: String) -> String { "\(history)/\(id).json" }
     /// The daemon's present state.
     public var status: String { "\(path)/status.json" }
+    /// The time that retention goes by.
+    public var clock: String { "\(path)/clock.json" }
     /// Requests to the daemon.
     public var control: String { "\(path)/control" }
     /// The events that the hook has not received yet.
     public var hook: String { "\(path)/hook" }
+    /// The ended jobs that the gallery does not show yet.
+    public var gallery: String { "\(path)/gallery" }
     /// Fine-tunings, inversions and paces of earlier edits.
     public var cache: String { "\(path)/cache" }
     /// Imported models.

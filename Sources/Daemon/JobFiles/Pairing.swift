@@ -1,5 +1,6 @@
 import DurableFiles
 import Failures
+import Foundation
 
 /// The pictures of a folder by their stems. It finds the picture of a spec that names none.
 public struct PictureIndex: Sendable {
@@ -9,6 +10,8 @@ public struct PictureIndex: Sendable {
     private let names: Set<String>
     private var byStem: [String: [String]] = [:]
     private var byFoldedStem: [String: [String]] = [:]
+    /// Pictures with names beyond ASCII, by their composed names.
+    private var byComposedName: [String: String] = [:]
 
     /// An index of the pictures' file names.
     public init(_ pictures: [String]) {
@@ -16,6 +19,7 @@ public struct PictureIndex: Sendable {
         for name in pictures {
             byStem[stem(name), default: []].append(name)
             byFoldedStem[stem(name).lowercased(), default: []].append(name)
+            if !name.utf8.allSatisfy({ $0 < 0x80 }) { byComposedName[Self.composed(name)] = name }
         }
     }
 
@@ -26,6 +30,23 @@ public struct PictureIndex: Sendable {
         if names.contains(wanted) { return [wanted] }
         return byStem[wanted] ?? byFoldedStem[wanted.lowercased()] ?? []
     }
+
+    /// A picture whose name differs from another name in Unicode composition alone.
+    public func lookalike(of name: String) -> String? {
+        let found = byComposedName[Self.composed(name)]
+        return found == name ? nil : found
+    }
+
+    /// The same for a stem, with any of the pictures' extensions.
+    public func lookalike(ofStem stem: String) -> String? {
+        guard !byComposedName.isEmpty else { return nil }
+        return Self.extensions.lazy.compactMap { lookalike(of: "\(stem).\($0)") }.first
+    }
+
+    private static func composed(_ name: String) -> String {
+        let shown = PathCoding.shown(name)
+        return "\(stem(shown).precomposedStringWithCanonicalMapping).\(fileExtension(shown))"
+    }
 }
 
 extension Failure {
@@ -34,7 +55,8 @@ extension Failure {
         let shown = pictures.map { PathCoding.shown($0) }.sorted()
         self.init(
             .badSpec, code: "spec.ambiguous_image",
-            message: "the spec's name fits \(shown.count) pictures: \(shown.joined(separator: ", "))",
+            message:
+                "the spec's name fits \(shown.count) pictures: \(shown.prefix(8).joined(separator: ", "))\(shown.count > 8 ? ", …" : "")",
             file: PathCoding.shown(spec),
             hint: "Write `image: \(shown[0])` into the spec, or call it \(shown[0]).yaml.")
     }

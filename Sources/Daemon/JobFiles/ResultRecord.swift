@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Verdicts
 
 /// What the daemon reads of a result's trajectory.json: whose result it is, and what its files must contain.
 ///
@@ -19,6 +20,18 @@ public struct ResultRecord: Decodable, Sendable {
     public let job: Job?
     /// The SHA-256 of each file of the result, by name.
     public let sha256: [String: String]?
+    /// What the edit did; nil where the record does not say it in known words, as version 1 does not.
+    public let verdict: EditVerdict?
+
+    private enum CodingKeys: String, CodingKey { case job, sha256, verdict }
+
+    /// Reads the parts.
+    public init(from decoder: any Decoder) throws {
+        let record = try decoder.container(keyedBy: CodingKeys.self)
+        job = try record.decodeIfPresent(Job.self, forKey: .job)
+        sha256 = try record.decodeIfPresent([String: String].self, forKey: .sha256)
+        verdict = try? record.decodeIfPresent(EditVerdict.self, forKey: .verdict)
+    }
 
     /// Reads the record of a result's folder; nil when there is none that can be read.
     public init?(in folder: String, _ files: any FileSystem) {

@@ -9,11 +9,12 @@ internal import CLinux
 ///
 /// It does not use Foundation's `Process`, whose `waitUntilExit` was seen to wait for ever for a child that had ended.
 public enum ProgramRun {
-    /// A program's status, as wait(2) reports it, and its standard output; nil when it cannot be run.
+    /// How a program ends, as wait(2) reports it, and the first MiB that it prints on standard output; nil when it cannot be
+    /// run.
     public static func run(_ words: [String]) -> (status: Int32, output: [UInt8])? {
         guard let child = start(words, environment: nil, errors: 0) else { return nil }
         var bytes: [UInt8] = []
-        child.forEachPiece { bytes += $0 }
+        child.forEachPiece { bytes += $0.prefix(max(0, (1 << 20) - bytes.count)) }
         return (child.wait(), bytes)
     }
 

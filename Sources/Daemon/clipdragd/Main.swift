@@ -2,6 +2,7 @@ import ArgumentParser
 import DurableFiles
 import EditJobs
 import Failures
+import Foundation
 import JobFiles
 import JSON
 import Processes
@@ -20,20 +21,34 @@ struct Clipdragd: ParsableCommand {
         abstract: "Edits pictures dropped into a folder: drag points and a text, by CLIPDrag, on the CPU.",
         version: "clipdragd \(Version.current)",
         subcommands: [
-            RunCommand.self, EditCommand.self, CheckCommand.self, EditorCommand.self, CaptionCommand.self,
+            RunCommand.self, EditCommand.self, CheckCommand.self, PreviewCommand.self, EditorCommand.self,
+            CaptionCommand.self,
             StatusCommand.self,
             ListCommand.self,
             ShowCommand.self, ExplainCommand.self, HoldCommand.self, ReleaseCommand.self, RequeueCommand.self,
             CancelCommand.self,
-            PauseCommand.self, DrainCommand.self, ResumeCommand.self, CheckConfigCommand.self,
+            GalleryCommand.self, ReportCommand.self, PauseCommand.self, DrainCommand.self, ResumeCommand.self,
+            CheckConfigCommand.self,
             AddInboxCommand.self,
-            ModelsCommand.self, BenchCommand.self,
-            EditWorkerCommand.self, TellHookCommand.self, ReadFilesCommand.self,
+            ModelsCommand.self, BenchCommand.self, EvaluateCommand.self,
+            EditWorkerCommand.self, GalleryUpdateCommand.self, TellHookCommand.self, ReadFilesCommand.self,
         ])
+
+    /// Without /proc the program knows neither its arguments nor its own file, and could hold no worker to its limits.
+    private static var missingProc: Failure? {
+        guard access("/proc/self/exe", F_OK) != 0 else { return nil }
+        return Failure(
+            .badPlace, code: "proc.missing", message: "/proc is not there, and clipdragd needs it",
+            hint: "Mount it: mount -t proc proc /proc.")
+    }
 
     // Paths may be any bytes, but Swift decodes arguments as UTF-8.
     static func main() {
         StandardStream.setUpProcess()
+        if let failure = missingProc {
+            StandardStream.errors.write(failure.description + "\n")
+            exit(withError: ExitCode(failure.exit.rawValue))
+        }
         let words = Array(CommandLine.rawArguments.dropFirst())
         let isJSON = words.contains("--json")
         do {

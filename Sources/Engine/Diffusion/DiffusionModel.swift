@@ -15,7 +15,12 @@ public struct DiffusionModel: Sendable {
         public let tokenizer: Tokenizer
 
         /// E_T of a text, `(1, width)`, not normalised.
-        public func embedding(of text: String) -> Tensor { clip.embedding(ofText: tokenizer.ids(text)) }
+        public func embedding(of text: String) -> Tensor { embeddings(of: [text]) }
+
+        /// E_T of several texts, `(texts, width)`, not normalised.
+        public func embeddings(of texts: [String]) -> Tensor {
+            clip.embeddings(ofTexts: texts.map(tokenizer.ids))
+        }
     }
 
     /// The folder.

@@ -43,16 +43,13 @@ public struct DragEditor {
 
         let identity = try Personalisation(model, scene).run(
             stages, known: known, memory: memory, isOutOfTime: budget.fineTuningEnd())
-        let path = try Inverting(identity, scene).run(stages, known: known, memory: memory, trace)
-        let edited = try LatentEditing(identity, scene).run(
-            stages, inverted: path[path.count - 1], isOutOfTime: budget.dragEnd(), trace)
-        let sampled = try Sampling(identity, scene).run(
-            stages, reference: path[path.count - 1], edit: edited.latent, trace)
-        let pictures = try Pictures(decoding: sampled, model, scene, trace)
+        let sampled = try EditAndSampling(identity, scene, known: known, memory: memory).run(
+            stages, budget, trace)
+        let pictures = try Pictures(decoding: (sampled.edit, sampled.reference), model, scene, trace)
 
         return EditResult(
             image: pictures.image, decoded: pictures.decoded, reconstruction: pictures.reconstruction,
-            working: scene.working, record: edited.record,
+            working: scene.working, record: sampled.record,
             mask: scene.mask.held == nil ? nil : scene.mask.full,
             fineTuningLosses: identity.losses, lora: identity.lora, unet: identity.model.unet,
             text: scene.text, timestep: scene.inversion.editedTimestep, latentSize: scene.latentSize,

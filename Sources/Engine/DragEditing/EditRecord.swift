@@ -2,7 +2,7 @@ import TensorCore
 
 /// What an edit did between inversion and sampling, whatever its method: the one thing that verdicts, overlays,
 /// animations, traces and trajectories read. Positions are cells of `grid`.
-public struct EditRecord: Sendable {
+public struct EditRecord: Sendable, Codable {
     /// Why the edit of the latent ended.
     public enum Outcome: String, Sendable, Codable, CaseIterable {
         /// Every handle point arrived.
@@ -16,7 +16,7 @@ public struct EditRecord: Sendable {
     }
 
     /// One iteration.
-    public struct Iteration: Sendable {
+    public struct Iteration: Sendable, Codable {
         /// Its number, from 0.
         public var k: Int
         /// The handle points after tracking.
@@ -38,6 +38,14 @@ public struct EditRecord: Sendable {
         }
     }
 
+    /// What the stretch did before the method began (setting `warp`).
+    public struct Stretch: Sendable, Codable {
+        /// Where it put the handle points, one for each drag.
+        public var positions: [GridCell]
+        /// Time that it took.
+        public var seconds: Double
+    }
+
     /// The grid of handle points and target points.
     public var grid: FeatureGrid
     /// The handle points as the edit left them, one for each drag.
@@ -52,6 +60,13 @@ public struct EditRecord: Sendable {
     public var previews: [Tensor] = []
     /// Why the edit of the latent ended.
     public var outcome = Outcome.maxSteps
+    /// The stretch before the first iteration; nil: there was none.
+    public var stretch: Stretch?
+
+    /// All but the previews, which are tensors.
+    private enum CodingKeys: String, CodingKey {
+        case grid, handles, numberNames, constants, iterations, outcome, stretch
+    }
 
     /// The record of an edit that has not begun.
     public init(
@@ -67,6 +82,9 @@ public struct EditRecord: Sendable {
     /// Updates of the latent.
     public var steps: Int { iterations.count { $0.updateNorm != nil } }
 
-    /// Where a drag's handle point was after each iteration.
-    public func path(ofDrag index: Int) -> [GridCell] { iterations.map { $0.handles[index] } }
+    /// Where a drag's handle point was: at its start, after the stretch if there was one, and after each iteration.
+    public func path(ofDrag index: Int) -> [GridCell] {
+        [handles[index].start] + (stretch.map { [$0.positions[index]] } ?? [])
+            + iterations.map { $0.handles[index] }
+    }
 }

@@ -10,6 +10,8 @@ public struct Colour: Sendable, Equatable {
     public static let target = Colour(red: 0.1, green: 0.35, blue: 0.95)
     /// Paths of handles.
     public static let path = Colour(red: 1, green: 0.85, blue: 0.1)
+    /// The part of a path that the stretch did.
+    public static let stretch = Colour(red: 0.1, green: 0.75, blue: 0.35)
     /// Outlines, which make marks visible on any background.
     public static let outline = Colour(red: 1, green: 1, blue: 1)
 
@@ -47,7 +49,7 @@ extension Image {
     }
 
     /// Mixes a colour in wherever a signed distance is below half a pixel.
-    private mutating func paint(
+    mutating func paint(
         _ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double, _ colour: Colour,
         _ distance: (Double, Double) -> Double
     ) {
@@ -65,6 +67,24 @@ extension Image {
                 }
                 let opacity = UInt16((cover * Double(maximum)).rounded())
                 if let before = alpha?[i], before < opacity { alpha?[i] = opacity }
+            }
+        }
+    }
+
+    /// Draws the rim of a region of `width·height` values: its pixels within a stroke of a pixel outside.
+    public mutating func outline(_ region: [Bool], _ colour: Colour) {
+        let reach = max(1, Int((strokeWidth / 2).rounded()))
+        let (width, height, maximum) = (width, height, maximum)
+        for y in 0..<height {
+            for x in 0..<width where region[y * width + x] {
+                let isRim = (max(0, y - reach)...min(height - 1, y + reach)).contains { row in
+                    (max(0, x - reach)...min(width - 1, x + reach)).contains { !region[row * width + $0] }
+                }
+                guard isRim else { continue }
+                for c in 0..<3 {
+                    samples[3 * (y * width + x) + c] = UInt16((colour[c] * Double(maximum)).rounded())
+                }
+                alpha?[y * width + x] = maximum
             }
         }
     }

@@ -26,8 +26,8 @@ public enum FileSignature {
         case notAnImage
     }
 
-    /// Walks a PNG's chunks to IEND, or a JPEG's segments to EOI. A file with zeros instead of content is incomplete. It decodes a
-    /// JPEG without EOI, which is complete when its last row is there.
+    /// Walks a PNG's chunks to IEND or a JPEG's segments to EOI. What has zeros where content must stand is still to be
+    /// filled. A picture without its end marker is decoded: it is whole when its last row is there.
     public static func completeness(of bytes: [UInt8]) -> Completeness {
         switch format(of: bytes) {
         case .png: return pngEnds(bytes) ? .complete : .incomplete
@@ -40,13 +40,13 @@ public enum FileSignature {
         }
     }
 
-    /// Whether a PNG has its IEND, and no chunk of zeros before it.
+    /// Whether a PNG has its IEND, or else all of its rows, and no chunk that was never written.
     private static func pngEnds(_ bytes: [UInt8]) -> Bool {
         for chunk in PNGChunks(bytes) {
             if chunk.name == "IEND" { return true }
             if !chunk.isWhole && hasHole(chunk.data) { return false }
         }
-        return false
+        return ci_png_has_all_rows(bytes, bytes.count, decodedMax) != 0
     }
 
     private static func hasHole(_ bytes: ArraySlice<UInt8>) -> Bool {
@@ -68,7 +68,7 @@ public enum FileSignature {
         return false
     }
 
-    /// The largest number of pixels times scans that the check of a JPEG without an end marker decodes: about a second's work.
+    /// Pixels times scans that are decoded at most to see whether a picture without an end marker is whole: a second's work.
     private static let decodedMax: UInt64 = 64_000_000
 
     private static func jpegIsWhole(_ bytes: [UInt8]) -> Bool {

@@ -87,6 +87,7 @@ public struct Composition: Sendable {
                 region.size, channels: 1,
                 values: region.indices(in: picture).map { Float(alpha[$0]) / Float(picture.maximum) })
         }
+        let rim = Rim(colours: source, opacity: opacity, matte: matte.level)
         let changes = Plane(origin.size, channels: 1, values: origin.change)
         let sureness = Plane(origin.size, channels: 1, values: origin.confidence)
         var result = picture
@@ -112,7 +113,8 @@ public struct Composition: Sendable {
                 }
                 let covering = opacity.map { opacity -> Float in
                     let moved = min(max(opacity.bicubic(fromRow, fromColumn, 0), 0), 1)
-                    let new = max(moved, (1 - sure) * self.difference(from: colour))
+                    let seen = max(moved, (1 - sure) * self.difference(from: colour))
+                    let new = min(seen, rim.opacity(of: colour, atRow: fromRow, column: fromColumn))
                     return opacity.values[i] + share * (new - opacity.values[i])
                 }
                 store(colour, covering, atRow: row, column: column, in: &result)
@@ -138,6 +140,38 @@ public struct Composition: Sendable {
             image.samples[3 * i + c] = level(plain)
         }
         if let opacity { image.alpha?[i] = level(opacity) }
+    }
+}
+
+/// The rim of what a transparent picture shows: there the model's picture mixes the content with the matte.
+private struct Rim {
+    /// Over the matte.
+    let colours: Plane
+    let opacity: Plane?
+    let matte: Float
+
+    /// The opacity at which the content near a place of the source gives a colour over the matte; 1 away from the rim.
+    ///
+    /// Without this the mixture is taken for opaque content, and the matte shows as a line around what was dragged.
+    func opacity(of colour: SIMD3<Float>, atRow row: Float, column: Float) -> Float {
+        guard let opacity else { return 1 }
+        var (content, weight, least) = (SIMD3<Float>(), Float(0), Float(1))
+        for y in -2...2 {
+            for x in -2...2 {
+                let (atRow, atColumn) = (row.rounded() + Float(y), column.rounded() + Float(x))
+                let part = opacity.bilinear(atRow, atColumn, 0)
+                least = min(least, part)
+                for c in 0..<3 {
+                    content[c] += colours.bilinear(atRow, atColumn, c) - (1 - part) * matte
+                }
+                weight += part
+            }
+        }
+        guard least < 0.99, weight > 0.5 else { return 1 }
+        let way = content / weight - matte
+        let length = (way * way).sum()
+        guard length > 0.02 else { return 1 }
+        return min(max(((colour - matte) * way).sum() / length, 0), 1)
     }
 }
 

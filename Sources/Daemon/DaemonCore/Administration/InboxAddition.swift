@@ -73,9 +73,10 @@ public struct InboxAddition {
         let units = ProcessInfo.processInfo.environment["CLIPDRAGD_UNITS"] ?? "/etc/systemd/system"
         return (
             "\(units)/\(unit.name).d/inbox-\(name).conf",
-            InboxDropIn(inbox.path, protectHome: unit["ProtectHome"], privateTmp: unit["PrivateTmp"]) {
-                PathCoding.resolved($0) ?? $0
-            }
+            InboxDropIn(
+                inbox.path, protectHome: unit["ProtectHome"], privateTmp: unit["PrivateTmp"],
+                mountPoint: FolderPlace(inbox.path).mountPoint
+            ) { PathCoding.resolved($0) ?? $0 }
         )
     }
 
@@ -231,7 +232,7 @@ public struct InboxAddition {
         var notes: [String] = []
         if dropIn?.content.access == .bound {
             notes.append(
-                "what lies in \(parent(inbox.path)) does not last; without the folder the service does not start"
+                "what lies in \(parent(inbox.path)) does not last; without the folder the service watches its other inboxes"
             )
         }
         if let unit, watch == nil {

@@ -16,6 +16,8 @@ struct InboxDropIn: Equatable {
     let folder: String
     /// How the unit makes it visible.
     let access: Access
+    /// Where the file system is mounted that has it; nil: at /.
+    let mountPoint: String?
 
     /// Folders that `ProtectHome=` hides, and those that `PrivateTmp=` replaces by empty ones.
     static let (homes, temporaries) = (["/home", "/root", "/run/user"], ["/tmp", "/var/tmp"])
@@ -24,12 +26,17 @@ struct InboxDropIn: Equatable {
     ///
     /// - Parameters:
     ///   - protectHome, privateTmp: the unit's settings, as systemd shows them.
+    ///   - mountPoint: where the folder's file system is mounted.
     ///   - resolved: a path without symbolic links; /home may be one.
-    init(_ folder: String, protectHome: String, privateTmp: String, resolved: (String) -> String) {
+    init(
+        _ folder: String, protectHome: String, privateTmp: String, mountPoint: String? = nil,
+        resolved: (String) -> String
+    ) {
         func lies(below roots: [String]) -> Bool {
             roots.contains { root in folder.hasPrefix("\(root)/") || folder.hasPrefix("\(resolved(root))/") }
         }
         self.folder = folder
+        self.mountPoint = mountPoint == "/" ? nil : mountPoint
         if ["yes", "tmpfs"].contains(protectHome), lies(below: Self.homes) {
             access = .boundInHome
         } else {
@@ -37,9 +44,11 @@ struct InboxDropIn: Equatable {
         }
     }
 
-    /// The file.
+    /// The file. The service starts without the folder too: `-` begins a path that may be missing, and a disk that does not
+    /// come is only waited for.
     var text: String {
-        let path = Self.quoted(folder)
+        let path = Self.quoted("-\(folder)")
+        let unit = mountPoint.map { "[Unit]\nWants=\(Self.mountUnit($0))\nAfter=\(Self.mountUnit($0))\n\n" }
         let lines =
             switch access {
             case .named: ["ReadWritePaths=\(path)"]
@@ -48,13 +57,28 @@ struct InboxDropIn: Equatable {
             }
         return """
             # Written by `clipdragd add-inbox`, as was the file of that name among the pieces of the configuration.
-            [Unit]
-            RequiresMountsFor=\(path)
-
-            [Service]
+            \(unit ?? "")[Service]
             \(lines.joined(separator: "\n"))
 
             """
+    }
+
+    /// The name of the unit that mounts a file system (systemd.unit(5), string escaping for inclusion in unit names).
+    static func mountUnit(_ point: String) -> String {
+        var name = ""
+        let path = point.utf8.drop { $0 == UInt8(ascii: "/") }
+        for (i, byte) in path.enumerated() {
+            let scalar = Character(Unicode.Scalar(byte))
+            switch scalar {
+            case "/": name += "-"
+            case "a"..."z", "A"..."Z", "0"..."9", ":", "_": name.append(scalar)
+            case "." where i > 0: name += "."
+            default:
+                let digits = String(byte, radix: 16)
+                name += "\\x\(digits.count == 1 ? "0" : "")\(digits)"
+            }
+        }
+        return "\(name).mount"
     }
 
     /// A path as one word of a unit's setting: quotes keep spaces and colons, `%` begins a specifier.

@@ -42,8 +42,9 @@ final class Dispatcher {
         scheduler.resumeStarts(now)
         guard !scheduler.areStartsPaused(now) else { return }
         while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
-            guard job.ambiguous.isEmpty else {
-                lifecycle.quarantine(job, Failure(ambiguous: job.spec, among: job.ambiguous))
+            // The claim of an earlier daemon may not have been judged.
+            if let failure = context.store.mistake(in: job) {
+                lifecycle.fail(job, failure)
                 continue
             }
             guard start(job) else { return }
@@ -97,7 +98,7 @@ final class Dispatcher {
     /// scheduler.
     func recover(_ job: Job) {
         var waiting = job
-        (waiting.state, waiting.run) = (.claimed, nil)
+        (waiting.state, waiting.run) = (.waiting, nil)
         do {
             switch try runs.recover(job, order(job)) {
             case nil: nextConfirmation = now + Scheduler.placeSeconds

@@ -83,6 +83,8 @@ struct RunProgress: Sendable, Equatable {
     var stage: String
     /// Steps of the stage that are done, and all of them.
     var step, total: Int?
+    /// Seconds that the run takes at most, about; nil: not told yet.
+    var forecast: Double?
 }
 
 /// How a run ended.

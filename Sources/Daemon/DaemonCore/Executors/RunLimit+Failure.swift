@@ -2,7 +2,7 @@ import Failures
 import JobFiles
 
 extension RunLimit {
-    /// The failure in the quarantined job's error report.
+    /// The failure in the failed job's error report.
     var failure: Failure {
         switch self {
         case .time:

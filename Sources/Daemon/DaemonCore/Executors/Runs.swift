@@ -11,6 +11,8 @@ final class Runs {
         let executor: any Executor
         /// When this daemon started it; nil for the run of an earlier daemon.
         var started: ContinuousClock.Instant?
+        /// Seconds that it has run; nil for the run of an earlier daemon.
+        var seconds: Double? { started.map { (.now - $0) / .seconds(1) } }
         /// Whether the executor has confirmed it. If not, the executor could not be asked yet.
         var isConfirmed = true
     }

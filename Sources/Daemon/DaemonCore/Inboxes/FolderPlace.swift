@@ -8,6 +8,8 @@ import ServiceConfiguration
 struct FolderPlace: Equatable {
     private let device: String
     private let parts: [String]
+    /// Where the file system is mounted; nil where that is not known.
+    let mountPoint: String?
 
     /// The place of a folder, or of a folder that does not exist yet.
     init(_ path: String, mounts: [UInt8] = FolderPlace.mountTable) {
@@ -33,7 +35,10 @@ struct FolderPlace: Equatable {
         }
         device = best?.device ?? ""
         parts = (best?.root ?? []) + whole.dropFirst(best?.point.count ?? 0)
+        mountPoint = best.map { "/" + $0.point.joined(separator: "/") }
     }
+
+    static func == (a: FolderPlace, b: FolderPlace) -> Bool { a.device == b.device && a.parts == b.parts }
 
     /// Whether two folders are the same, or one lies in the other.
     func overlaps(_ other: FolderPlace) -> Bool {
@@ -88,12 +93,24 @@ extension Configuration {
                     "the outbox \(outbox) and the inbox \(inbox.path) overlap",
                     "Choose an outbox outside every inbox.")
             }
+            if let gallery, FolderPlace(gallery, mounts: mounts).overlaps(inbox.place) {
+                return clash(
+                    "the gallery \(gallery) and the inbox \(inbox.path) overlap",
+                    "Choose a gallery outside every inbox.")
+            }
             for folder in [archive, failed].compactMap({ $0 })
             where FolderPlace(folder, mounts: mounts) == inbox.place {
                 return clash(
                     "what is put away into \(folder) would be new work: it is the inbox \(inbox.path)",
                     "Choose a folder that is no inbox for `archive` and `failed`.")
             }
+        }
+        if let gallery, let outbox,
+            FolderPlace(gallery, mounts: mounts).overlaps(FolderPlace(outbox, mounts: mounts))
+        {
+            return clash(
+                "the gallery \(gallery) and the outbox \(outbox) overlap",
+                "Choose a gallery beside the outbox.")
         }
         return nil
     }

@@ -1,4 +1,5 @@
 import DurableFiles
+import Foundation
 import JobFiles
 import ServiceConfiguration
 import SpecParser
@@ -17,8 +18,10 @@ struct InboxScanner: Sendable {
     struct Findings: Sendable, Equatable {
         /// Ready pairs, and specs whose job will fail.
         var pairs: [Pair] = []
-        /// Halves that wait for their counterpart, and since when.
+        /// Specs and pictures that wait for their counterpart, and since when.
         var waiting: [String: Double] = [:]
+        /// Those of them that have a picture beside them whose name only looks the same.
+        var lookalikes: [String: Lookalike] = [:]
         /// Files whose writers have not finished.
         var settling: [String] = []
         /// Files that wait because they cannot be read, with the errno.
@@ -31,6 +34,22 @@ struct InboxScanner: Sendable {
         var named = NamedInputs()
         /// The earliest time at which something may have become ready.
         var lookAgain: Double?
+    }
+
+    /// A picture whose name differs from the one that a spec means only in its Unicode composition.
+    struct Lookalike: Sendable, Equatable {
+        /// The picture's name, and the name that the spec means.
+        let picture, wanted: String
+
+        /// The mistake and its remedy.
+        func sentence(in inbox: String) -> String {
+            let (there, meant) = (PathCoding.shown(picture), PathCoding.shown(wanted))
+            func word(_ name: String) -> String {
+                "'\("\(inbox)/\(name)".replacingOccurrences(of: "'", with: "'\\''"))'"
+            }
+            return
+                "\(there) lies beside it, and its name differs only in Unicode composition (a letter with a mark is one character or two). Rename it: mv \(word(there)) \(word(meant))"
+        }
     }
 
     /// The files of one scan.
@@ -140,6 +159,9 @@ struct InboxScanner: Sendable {
         findings.named.add(others + candidates, of: name)
         guard let image = candidates.first else {
             findings.waiting[name] = file.stamp.modified
+            findings.lookalikes[name] = names.index.lookalike(ofStem: stem(name)).map {
+                Lookalike(picture: $0, wanted: "\(stem(name)).\(fileExtension($0))")
+            }
             return
         }
         var found = pair(name, file, image: image, others: others, specPriority: spec.priority)
@@ -152,6 +174,9 @@ struct InboxScanner: Sendable {
             guard InboxNames.isInput(needed) else { continue }
             guard names.known.contains(needed) else {
                 findings.waiting[name] = file.stamp.modified
+                findings.lookalikes[name] = names.index.lookalike(of: needed).map {
+                    Lookalike(picture: $0, wanted: needed)
+                }
                 return
             }
             guard let picture = try examine(needed, files, now) else { return }

@@ -13,15 +13,46 @@ final class Inboxes {
 
     init(_ context: DaemonContext) { self.context = context }
 
-    /// Attaches all inboxes of the configuration.
+    /// Attaches the inboxes of the configuration. One whose folder is not there, or cannot be used, is away as if it had gone
+    /// later; the others work.
+    ///
+    /// - Throws: when another daemon has one of them, or when none can be used and that will not change by itself.
     func open() throws {
         let configuration = context.configuration
+        var lastError: FileError?
         for inbox in configuration.inboxes {
             let watched = WatchedInbox(
                 inbox, quiet: configuration.limits.quiet, isComplete: context.setup.isComplete)
             all.append(watched)
-            try attach(watched)
+            do {
+                try checkFolder(inbox.path)
+                try attach(watched)
+            } catch let error as FileError where error.isOfAbsentFolder {
+                lastError = error
+                postpone(watched, error)
+            }
         }
+        let mayCome = !context.setup.once && lastError?.errno == .noSuchFileOrDirectory
+        if let lastError, !mayCome, !all.contains(where: \.isAttached) { throw lastError }
+    }
+
+    /// Tries an inbox again later, and tells why when that is another reason than before.
+    private func postpone(_ inbox: WatchedInbox, _ error: FileError) {
+        inbox.retryLater(ServiceClock.now)
+        guard inbox.absence != error.errno else { return }
+        inbox.absence = error.errno
+        context.log.event(
+            .away, "an inbox cannot be used: \(error.reason). \(error.remedy) The daemon waits for it",
+            level: .warning, ["inbox": inbox.path, "errno": "\(error.errno.rawValue)"])
+    }
+
+    private func checkFolder(_ path: String) throws(FileError) {
+        // The user may have named a link to the inbox.
+        let real = PathCoding.resolved(path) ?? path
+        guard let status = try context.files.status(real) else {
+            throw FileError(.open, path, .noSuchFileOrDirectory)
+        }
+        guard status.kind == .directory else { throw FileError(.open, path, .notDirectory) }
     }
 
     /// The inbox of a path.
@@ -66,6 +97,7 @@ final class Inboxes {
             context.log.event(
                 .away, "an inbox went away or was replaced", level: .warning, ["inbox": inbox.path])
             inbox.detach()
+            inbox.absence = .noSuchFileOrDirectory
             context.metrics.countLostWatch()
             lost.append(inbox.path)
         }
@@ -81,8 +113,11 @@ final class Inboxes {
                     throw FileError(.open, inbox.path, .noSuchFileOrDirectory)
                 }
                 try attach(inbox)
+                inbox.absence = nil
                 inbox.hasLeftovers = true
                 context.log.event(.back, "an inbox is there again", level: .notice, ["inbox": inbox.path])
+            } catch let error as FileError {
+                postpone(inbox, error)
             } catch { inbox.retryLater(now) }
         }
     }
@@ -111,5 +146,16 @@ final class Inboxes {
         all.allSatisfy {
             !$0.isAttached || $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
         }
+    }
+}
+
+extension FileError {
+    /// Whether it says that an inbox's folder is not there, or cannot be used now; other inboxes can.
+    fileprivate var isOfAbsentFolder: Bool {
+        let absent: [Errno] = [
+            .noSuchFileOrDirectory, .notDirectory, .readOnlyFileSystem, .permissionDenied, .ioError,
+            .staleNFSFileHandle, .socketNotConnected, .noSuchAddressOrDevice, .operationNotSupportedByDevice,
+        ]
+        return absent.contains(errno)
     }
 }

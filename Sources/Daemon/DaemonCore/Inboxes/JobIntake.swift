@@ -14,6 +14,8 @@ final class JobIntake {
     private let runs: Runs
     private let dispatcher: Dispatcher
     private let lifecycle: JobLifecycle
+    private var unreadableLines = LineBudget()
+    private var placeholderLines = LineBudget()
 
     init(
         _ context: DaemonContext, _ inboxes: Inboxes, _ scheduler: Scheduler, _ runs: Runs,
@@ -65,19 +67,27 @@ final class JobIntake {
 
     /// Reports once each file that cannot be read. Other files go on.
     private func reportUnreadable(_ inbox: WatchedInbox) {
-        for error in inbox.takeNewlyUnreadable() {
+        let (shown, untold) = unreadableLines.take(inbox.takeNewlyUnreadable(), now)
+        for error in shown {
             context.log.write(
                 .warning, "a file waits, as it cannot be read: \(error.reason). \(error.remedy)",
                 ["inbox": inbox.path, "file": lastComponent(error.path), "errno": "\(error.errno.rawValue)"])
+        }
+        if untold > 0 {
+            context.log.write(.warning, "\(untold) more files wait, as they cannot be read")
         }
     }
 
     /// Reports each empty spec once.
     private func reportPlaceholders(_ inbox: WatchedInbox) {
-        for name in inbox.takeNewPlaceholders() {
+        let (shown, untold) = placeholderLines.take(inbox.takeNewPlaceholders(), now)
+        for name in shown {
             context.log.write(
                 .notice, "an empty spec waits until something is written into it",
                 ["inbox": inbox.path, "file": name])
+        }
+        if untold > 0 {
+            context.log.write(.notice, "\(untold) more empty specs wait until something is written into them")
         }
     }
 
@@ -94,10 +104,14 @@ final class JobIntake {
             }
             let settled = now - pair.since
             scheduler.register(job, Scheduler.Claim(settled: settled, at: .now))
-            scheduler.enqueue(job)
             inbox.claimed(pair)
             context.metrics.countClaim(settled: settled)
             context.log.event(.claimed, "claimed", job)
+            if let failure = context.store.mistake(in: job) {
+                lifecycle.fail(job, failure)
+                continue
+            }
+            scheduler.enqueue(job)
             if InboxNames.isConflictedCopy(pair.spec) {
                 context.log.write(
                     .notice,
@@ -126,7 +140,7 @@ final class JobIntake {
             switch job.state {
             case .publishing: lifecycle.publish(job)
             case .running: dispatcher.recover(job)
-            case .claimed, .held: scheduler.enqueue(job)
+            case .waiting, .held: scheduler.enqueue(job)
             }
         }
         inbox.hasLeftovers = false

@@ -52,9 +52,13 @@ final class WatchedInbox {
     private let isComplete: InboxScanner.CompletenessCheck
     private var scanner: InboxScanner
     private var attachment: Attachment?
+    /// Why its folder cannot be used, as the log has it.
+    var absence: Errno?
     private var mayBeGone = false
     /// Whether the path led to another folder, or to none, at the last check.
     private(set) var isGone = false
+    /// Specs that claims took, until their events come.
+    private var ownDepartures: Set<String> = []
     /// Files that were reported as unreadable.
     private var reported: Set<String> = []
     /// Specs that were reported as empty.
@@ -94,6 +98,7 @@ final class WatchedInbox {
             lock: try InboxLock(InboxLayout(path).lock), watcher: try Watcher(path, settings.watch))
         scanner = InboxScanner(settings, quiet: quiet, isComplete: isComplete)
         (mayBeGone, nextLook, reason) = (false, 0, .start)
+        ownDepartures = []
     }
 
     /// Forgets the folder and its findings.
@@ -119,14 +124,35 @@ final class WatchedInbox {
 
     /// Reads the waiting events.
     ///
-    /// - Returns: whether there were any.
+    /// - Returns: whether any asks for a look.
     @discardableResult func readEvents() -> Bool {
-        guard let news = attachment?.watcher.drain(), news.isAny else { return false }
+        guard let news = attachment?.watcher.drain() else { return false }
+        for name in news.departures { departed(name) }
+        // Someone may have made it readable.
+        let isReadable = !news.attributes.isDisjoint(with: findings.unreadable.keys)
+        guard news.isAny || isReadable else { return nextLook == 0 }
         scanner.note(news.arrivals)
         if news.isOverflow { overflows += 1 }
         if news.isGone { mayBeGone = true }
         (nextLook, reason) = (0, news.isOverflow ? .overflow : .event)
         return true
+    }
+
+    /// Notes that a file has left the inbox. A picture that goes changes nothing but the list of orphans; a spec that goes, unless a
+    /// claim took it, may leave its pictures as orphans.
+    private func departed(_ name: String) {
+        findings.waiting[name] = nil
+        guard ownDepartures.remove(name) == nil, InboxNames.isSpec(name) else { return }
+        (nextLook, reason) = (0, .event)
+    }
+
+    /// Checks whether files that an ended job needed have left the inbox.
+    func checkLeft(_ names: [String], _ files: some FileSystem) {
+        for name in names where findings.waiting[name] != nil {
+            do { if try files.status("\(path)/\(name)") == nil { findings.waiting[name] = nil } } catch {
+                // The next scan finds out.
+            }
+        }
     }
 
     /// Whether a scan is due.
@@ -163,7 +189,10 @@ final class WatchedInbox {
     }
 
     /// Notes that a pair has left the inbox: its spec no longer needs files there.
-    func claimed(_ pair: Pair) { findings.named.remove(of: pair.spec) }
+    func claimed(_ pair: Pair) {
+        findings.named.remove(of: pair.spec)
+        if mode != .poll { ownDepartures.insert(pair.spec) }
+    }
 
     /// Makes the next scan due soon, because the inbox could not be read or is missing.
     func retryLater(_ now: Double) { nextLook = now + Self.pollSeconds }

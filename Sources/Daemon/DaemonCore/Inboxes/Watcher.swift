@@ -13,7 +13,7 @@ final class Watcher {
 
     /// The news from the events.
     struct News {
-        /// Something happened.
+        /// Something came, or happened to the folder.
         var isAny = false
         /// Events were lost: only a scan of the whole folder shows the changes.
         var isOverflow = false
@@ -21,6 +21,10 @@ final class Watcher {
         var isGone = false
         /// New files, and how each came.
         var arrivals: [String: Arrival] = [:]
+        /// Names that were removed or moved away.
+        var departures: Set<String> = []
+        /// Files whose permissions, owner or times were set.
+        var attributes: Set<String> = []
     }
 
     let mode: Mode
@@ -70,17 +74,24 @@ final class Watcher {
         _ = withUnsafeMutablePointer(to: &news) { target in
             cl_inotify_drain(descriptor, target) { target, kind, name in
                 guard let news = target?.assumingMemoryBound(to: News.self), let name else { return }
-                news.pointee.isAny = true
+                func text() -> String {
+                    PathCoding.text(
+                        UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
+                }
                 switch kind {
+                case CL_LEFT:
+                    news.pointee.departures.insert(text())
+                    return
+                case CL_ATTRIBUTES:
+                    news.pointee.attributes.insert(text())
+                    return
                 case CL_OVERFLOW: news.pointee.isOverflow = true
                 case CL_GONE: news.pointee.isGone = true
                 case CL_MOVED_IN, CL_CLOSED:
-                    let bytes = UnsafeBufferPointer(start: name, count: strlen(name)).map {
-                        UInt8(bitPattern: $0)
-                    }
-                    news.pointee.arrivals[PathCoding.text(bytes)] = kind == CL_CLOSED ? .closed : .moved
+                    news.pointee.arrivals[text()] = kind == CL_CLOSED ? .closed : .moved
                 default: break
                 }
+                news.pointee.isAny = true
             }
         }
         return news

@@ -66,7 +66,7 @@ extension ClaimStore {
         try files.rename(staged, to: "\(folder)/\(try files.freeName(name, in: folder))")
     }
 
-    /// Completes the moves of claims from this inbox to quarantine that a dying daemon or a failing place interrupted.
+    /// Completes the moves of claims from this inbox to `failed` that a dying daemon or a failing place interrupted.
     ///
     /// - Parameter known: IDs of the daemon's present jobs.
     func finishMoves(from inbox: String, besides known: Set<String>) throws(FileError) {

@@ -9,17 +9,17 @@ import SpecParser
 import SystemPackage
 import YAMLDocuments
 
-/// Claims jobs, publishes their results and quarantines failures. Every change of state is one rename, durable before the
+/// Claims jobs, publishes their results and puts away failed ones. Every change of state is one rename, durable before the
 /// next.
 ///
 ///     INBOX/cat.yaml ──claim──▶ INBOX/.clipdragd/ID/{.job.json, cat.yaml, cat.png}
 ///     OUTBOX/.clipdragd/ID/ ──publish──▶ OUTBOX/cat/          then inputs ──▶ INBOX/archive/
-///     INBOX/.clipdragd/ID/ ──quarantine──▶ INBOX/failed/cat/
+///     INBOX/.clipdragd/ID/ ──fail──▶ INBOX/failed/cat/
 struct ClaimStore: Sendable {
     let files: any FileSystem
     let configuration: Configuration
 
-    private var outbox: OutboxLayout { OutboxLayout(configuration.outbox ?? "") }
+    var outbox: OutboxLayout { OutboxLayout(configuration.outbox ?? "") }
 
     /// Where a job's run writes its results, before they are published.
     func unpublished(_ job: Job) -> String { outbox.unpublished(job.id) }
@@ -147,7 +147,8 @@ struct ClaimStore: Sendable {
         for entry in try files.list(outbox.path)
         where entry.kind == .directory && entry.name != InboxLayout.ownFolderName {
             let path = "\(outbox.published(entry.name))/\(ResultRecord.fileName)"
-            guard try files.status(path) != nil, ResultRecord(try files.read(path))?.job?.id == id
+            guard try files.status(path) != nil, let record = ResultRecord(try files.read(path)),
+                record.job?.id == id
             else { continue }
             let names = try files.list(InboxLayout(inbox).claim(id)).map(\.name)
             let pictures = names.filter(InboxNames.isPicture)
@@ -158,7 +159,7 @@ struct ClaimStore: Sendable {
                 dropped: 0)
             var job = Job(id: id, pair: pair, digest: "")
             job.name = entry.name
-            job.state = .publishing
+            (job.state, job.verdict) = (.publishing, record.verdict)
             return job
         }
         return nil
@@ -258,6 +259,7 @@ struct ClaimStore: Sendable {
             try files.syncDirectory(unpublished)
             var complete = job
             complete.state = .publishing
+            complete.verdict = ResultRecord(in: unpublished, files)?.verdict
             try save(complete)
             job = complete  // only once it is durable: after a failure the next call saves it again
         }
@@ -332,10 +334,10 @@ struct ClaimStore: Sendable {
             == Digest.sha256(files: ["\(job.claim)/\(name)"], files)
     }
 
-    /// Quarantines a failed job: its claim, with the error report, becomes its folder below `failed`.
+    /// Fails a job: its claim, with the error report, becomes its folder below `failed`.
     ///
     /// - Parameter recordEnd: gets that folder.
-    func quarantine(
+    func fail(
         _ job: Job, _ failure: Failure, attempts: Int, stillNeeded: Set<String>,
         recordEnd: (String) throws(FileError) -> Void = { _ in }
     ) throws(FileError) {

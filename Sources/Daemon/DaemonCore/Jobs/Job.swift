@@ -2,6 +2,7 @@ import Digests
 import DurableFiles
 import JobFiles
 import JSON
+import Verdicts
 
 /// A claimed job: its record in the claim folder, .job.json.
 ///
@@ -13,7 +14,7 @@ public struct Job: Record, Equatable {
     /// The state of a job.
     public enum State: String, Codable, Sendable {
         /// Waiting for its run.
-        case claimed
+        case waiting
         /// Its run has started and may have ended; its results are not marked as complete.
         case running
         /// Its results are complete; at most the rename into the outbox and the move of its inputs are missing.
@@ -46,6 +47,8 @@ public struct Job: Record, Equatable {
     public var state: State
     /// Its run, while it is `running`; nil: unknown.
     var run: RunReference?
+    /// What its edit did; nil until its results are complete, or where they do not say.
+    public internal(set) var verdict: EditVerdict?
     /// Equal for jobs that repeat each other (`ClaimStore.repeatKey`).
     public var digest: String
 
@@ -67,7 +70,7 @@ public struct Job: Record, Equatable {
         priority = pair.priority
         dropped = pair.dropped
         crashes = 0
-        state = .claimed
+        state = .waiting
         self.digest = digest
     }
 
@@ -78,9 +81,9 @@ public struct Job: Record, Equatable {
 extension Job {
     private enum CodingKeys: String, OmittingKey {
         case id, name, inbox, spec, image, others, priority, dropped, crashes, state, digest, run, ambiguous
-        case check
+        case verdict, check
 
-        var isOmittedWhenNil: Bool { self == .run }
+        var isOmittedWhenNil: Bool { self == .run || self == .verdict }
     }
 
     /// Reads the record of a claim in an inbox, whose path may have changed since. nil when the record is damaged or names a
@@ -112,6 +115,7 @@ extension Job {
         state = try record.decode(State.self, forKey: .state)
         digest = try value(.digest, "")
         run = try record.decodeIfPresent(RunReference.self, forKey: .run)
+        verdict = try record.decodeIfPresent(EditVerdict.self, forKey: .verdict)
         let check = try record.decodeIfPresent(String.self, forKey: .check)
         guard check == nil || check == checksum else {
             throw DecodingError.dataCorruptedError(
@@ -151,6 +155,7 @@ extension Job {
         try record.encode(digest, forKey: .digest)
         try record.encodeIfPresent(run, forKey: .run)
         try record.encode(ambiguous, forKey: .ambiguous)
+        try record.encodeIfPresent(verdict, forKey: .verdict)
     }
 
     /// The SHA-256 of all fields but the inbox's path: a flipped bit must not turn a record into another job's.

@@ -5,33 +5,38 @@ import JobFiles
 import Logging
 import ServiceConfiguration
 import SystemPackage
+import Verdicts
 
-/// Publishes the results of claimed jobs, quarantines failures, and retries crashed runs.
+/// Publishes the results of claimed jobs, fails those that cannot be done, and retries crashed runs.
 final class JobLifecycle {
     private let context: DaemonContext
     private let scheduler: Scheduler
     private let inboxes: Inboxes
     private let history: JobHistory
     private let hook: CompletionHook
+    private let gallery: GalleryUpdates
     /// Jobs that have failed since the start.
     private(set) var failures = 0
 
     init(
         _ context: DaemonContext, _ scheduler: Scheduler, _ inboxes: Inboxes, _ history: JobHistory,
-        _ hook: CompletionHook
+        _ hook: CompletionHook, _ gallery: GalleryUpdates
     ) {
         self.context = context
         self.scheduler = scheduler
         self.inboxes = inboxes
         self.history = history
         self.hook = hook
+        self.gallery = gallery
     }
 
     private var now: Double { ServiceClock.now }
+    /// How many jobs have ended today.
+    var today: DaemonStatus.Day { history.today }
 
     // MARK: - Runs that have ended
 
-    /// Publishes, retries, postpones or quarantines a job, as its run has ended.
+    /// Publishes, retries, postpones or fails a job, as its run has ended.
     func conclude(_ ended: Runs.Ended) {
         var job = ended.job
         job.run = nil
@@ -40,11 +45,11 @@ final class JobLifecycle {
         case .succeeded: publishIfUndamaged(job, ended.summary)
         case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
             postpone(job, failure, ended.summary)
-        case .failed(let failure): quarantine(job, failure, ended.summary)
+        case .failed(let failure): fail(job, failure, ended.summary)
         case .exceeded(.stalled): retry(job, RunLimit.stalled.failure, ended.summary)
         case .exceeded(let limit):
             job.crashes += 1
-            quarantine(job, limit.failure, ended.summary)
+            fail(job, limit.failure, ended.summary)
         case .crashed(let reason):
             let failure = Failure(
                 .crash, code: "worker.crashed", message: reason,
@@ -66,7 +71,7 @@ final class JobLifecycle {
     /// Lets a job wait because a place does not work. No attempt is counted.
     private func postpone(_ job: Job, _ failure: Failure, _ run: RunSummary) {
         var job = job
-        job.state = .claimed
+        job.state = .waiting
         // Longer than the pause of all starts, so that another job starts next.
         scheduler.enqueue(job, earliest: now + 2 * Scheduler.placeSeconds)
         let reason = Self.reason(failure)
@@ -77,13 +82,13 @@ final class JobLifecycle {
         pauseStarts(reason)
     }
 
-    /// Counts an attempt for a run that crashed. Runs the job again a little later, or quarantines it. Other jobs go on.
+    /// Counts an attempt for a run that crashed. Runs the job again a little later, or fails it. Other jobs go on.
     private func retry(_ job: Job, _ failure: Failure, _ run: RunSummary?) {
         var job = job
         job.crashes += 1
-        job.state = .claimed
+        job.state = .waiting
         guard job.crashes < context.configuration.limits.attempts else {
-            quarantine(job, failure, run)
+            fail(job, failure, run)
             return
         }
         context.metrics.countRetry()
@@ -126,18 +131,39 @@ final class JobLifecycle {
                 (job, folder, isNew) throws(FileError) in
                 if isNew { context.metrics.countPublishing(.now - start) }
                 try recordEnd(job, .published(folder))
+                showInGallery(job, .published(folder))
                 var fields = ["published_as": folder]
+                fields["verdict"] = job.verdict?.words
                 if isNew { fields["delays"] = delays(job, run, publishing: .now - start) }
+                let message = isNew ? "published" : "published before the restart"
                 context.log.event(
-                    .published, isNew ? "published" : "published before the restart", job, run: run, fields)
+                    .published, [message, job.verdict?.words].compactMap { $0 }.joined(separator: ": "), job,
+                    run: run, fields)
             }
+            removeFailedFolders(of: job)
             scheduler.forget(job)
+            inboxes[job.inbox]?.checkLeft(job.inputs, context.files)
         } catch {
             // A published job no longer needs its inputs: another job may put them away.
             if job.state == .publishing { scheduler.releaseInputs(of: job) }
             scheduler.enqueue(job)
             pauseStarts(error)
         }
+    }
+
+    /// Removes the folders of earlier jobs that failed for their spec alone: a corrected spec has been published.
+    private func removeFailedFolders(of job: Job) {
+        let failed = history.failedSpecs(of: job)
+        for record in failed {
+            guard let folder = record.folder, FailedFolder.isOf(record.id, folder, context.files) else {
+                continue
+            }
+            guard (try? context.store.removeSuperseded(folder, record)) == true else { continue }
+            context.log.write(
+                .info, "removed: a corrected spec is published",
+                ["path": folder, "job": record.id, "name": record.name])
+        }
+        if !failed.isEmpty { history.forgetFailedSpecs(of: job) }
     }
 
     /// Publishes again the jobs whose publishing failed.
@@ -174,19 +200,28 @@ final class JobLifecycle {
     /// Records how a job ended, for the hook and in the history.
     private func recordEnd(_ job: Job, _ outcome: JobHistory.Outcome) throws(FileError) {
         // The hook's event first: if the daemon dies between the two, the hook gets the event twice rather than never.
-        if context.configuration.hook != nil {
-            try hook.add(EndedJob(job, outcome))
+        let record = EndedJob(job, outcome)
+        if context.configuration.hook != nil { try hook.add(record) }
+        try history.add(record)
+        context.metrics.countEnd(outcome, job.verdict)
+    }
+
+    /// Notes a job whose folder is there for the gallery. A failure is told and costs the job nothing.
+    private func showInGallery(_ job: Job, _ outcome: JobHistory.Outcome) {
+        guard context.configuration.gallery != nil else { return }
+        do throws(FileError) {
+            try gallery.add(EndedJob(job, outcome), picture: job.image.map { "\(job.claim)/\($0)" })
+        } catch {
+            context.log.write(.warning, "the gallery will not show this job: \(error)", ["job": job.id])
         }
-        try history.add(job, outcome)
-        context.metrics.countEnd(outcome)
     }
 
     // MARK: - Failing
 
-    /// Quarantines a failed job.
+    /// Fails a job: moves its inputs below `failed`, with the error.
     ///
     /// - Returns: whether that succeeded; if not, the job waits in the queue.
-    @discardableResult func quarantine(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
+    @discardableResult func fail(_ job: Job, _ failure: Failure, _ run: RunSummary? = nil) -> Bool {
         do {
             var named = failure
             named.place?.file = lastComponent(failure.place?.file ?? "")
@@ -194,11 +229,16 @@ final class JobLifecycle {
             let isCrash = failure.kind.isOfWorker
             let attempts = isCrash ? job.crashes : job.crashes + 1
             let needed = try stillNeeded(of: job)
-            try context.store.quarantine(job, named, attempts: attempts, stillNeeded: needed) {
+            var place: String?
+            try context.store.fail(job, named, attempts: attempts, stillNeeded: needed) {
                 (folder) throws(FileError) in
                 try recordEnd(job, .failed(failure, folder))
+                place = folder
             }
+            // The gallery looks into the folder, which is there now.
+            if let place { showInGallery(job, .failed(failure, place)) }
             scheduler.forget(job)
+            inboxes[job.inbox]?.checkLeft(job.inputs, context.files)
             failures += 1
             context.metrics.countError(failure.code, isCrash ? .crash : .job)
             context.log.event(
@@ -207,7 +247,7 @@ final class JobLifecycle {
             return true
         } catch {
             var job = job
-            if job.state == .running { job.state = .claimed }
+            if job.state == .running { job.state = .waiting }
             enqueueIfThere(job)
             pauseStarts(error)
             return false

@@ -5,6 +5,7 @@ import JobFiles
 import JSON
 import ServiceConfiguration
 import SpecParser
+import YAMLDocuments
 
 /// Why a file is, or is not, being processed: `clipdragd explain`. There is an answer for every state that a file can be in.
 public struct Explanation: Sendable {
@@ -17,11 +18,11 @@ public struct Explanation: Sendable {
         /// It is being written, or is not whole.
         case settling
         /// It waits for its counterpart.
-        case waiting
+        case orphan
         /// The next scan claims it.
         case ready
         /// It belongs to a job that has not ended.
-        case claimed, running, held, publishing
+        case waiting, running, held, publishing
         /// It belongs to a job that has ended.
         case published, failed
     }
@@ -127,18 +128,69 @@ public struct Explanation: Sendable {
             }
             // A job's picture stays in the inbox until the job is published.
             if InboxNames.isPicture(name), let underWay { return underWay }
+            if let refusal = found.unreadable[name] {
+                let error = FileError(.open, path, refusal)
+                return Explanation(
+                    .settling, "\(name) waits, as the daemon cannot read it: \(error.reason). \(error.remedy)"
+                )
+            }
             if found.waiting[name] != nil {
                 return Explanation(
-                    .waiting,
+                    .orphan,
                     InboxNames.isSpec(name)
-                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(lookalikes)"
-                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.")
+                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(composition(found))\(putAwayPictures)\(lookalikes)"
+                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.\(lastFailure)"
+                )
             }
             return Explanation(
-                .waiting,
+                .settling,
                 InboxNames.isSpec(name)
                     ? "\(name) waits for a file that it names, which is not complete yet."
                     : "\(name) is named by a spec that is not ready yet.")
+        }
+
+        /// A picture whose name only looks like the one that is meant.
+        private func composition(_ found: InboxScanner.Findings) -> String {
+            found.lookalikes[name].map { " \($0.sentence(in: folder))." } ?? ""
+        }
+
+        /// Where the pictures lie that a spec means, if the daemon has put them away: an earlier job had them.
+        private var putAwayPictures: String {
+            let bytes = (try? files.read(path)) ?? []
+            let spec = (try? parseSpec(bytes, file: name))?.spec
+            let named = spec?.image.map { [PathCoding.text(of: $0.value)] }
+            let places = [
+                configuration.archiveFolder(of: folder), configuration.failedFolder(of: folder),
+            ]
+            for place in places {
+                let pictures = self.pictures(below: place)
+                let wanted = named ?? PictureIndex(pictures.map(lastComponent)).candidates(for: name)
+                guard let found = pictures.first(where: { wanted.contains(lastComponent($0)) }) else {
+                    continue
+                }
+                return
+                    " A picture of that name lies in \(found): an earlier job had it. Copy it back to run this spec on it."
+            }
+            return ""
+        }
+
+        /// Paths of the pictures in a folder and in its folders.
+        private func pictures(below place: String) -> [String] {
+            let entries = (try? files.list(place)) ?? []
+            let folders = entries.filter { $0.kind == .directory }.map { "\(place)/\($0.name)" }
+            return ([place] + folders).flatMap { folder in
+                ((try? files.list(folder)) ?? []).filter { $0.kind == .file && InboxNames.isPicture($0.name) }
+                    .map { "\(folder)/\($0.name)" }
+            }
+        }
+
+        /// Why a picture's last job failed, if it lies here since then.
+        private var lastFailure: String {
+            guard let record = lastEnd(where: { $0.image == name && $0.inbox == folder }),
+                record.state == .failed, let report = report(of: record)
+            else { return "" }
+            return
+                " The job `\(record.name)`, which had it, failed: \(Self.sentences(report)) See \(record.folder ?? "")."
         }
 
         /// Files with a spec's stem that have no picture's extension: its author may mean one of them.
@@ -177,7 +229,7 @@ public struct Explanation: Sendable {
                 return Explanation(.held, start + "is held; `clipdragd release \(job.id)` lets it start.")
             case .publishing:
                 return Explanation(.publishing, start + "is complete and being published." + silence)
-            case .claimed, .running: break
+            case .waiting, .running: break
             }
             if daemon.isAlive, let running = daemon.running(job.id) {
                 let stage = running.stage.map {
@@ -192,7 +244,7 @@ public struct Explanation: Sendable {
             let crashes = job.crashes == 0 ? "" : "; \(job.crashes) of its runs have crashed"
             let why = daemon.obstacle.map { " The daemon starts nothing now: \($0)." }
             return Explanation(
-                .claimed,
+                .waiting,
                 start + "waits for its turn\(place ?? "")\(crashes).\(daemon.isAlive ? why ?? "" : silence)")
         }
 
@@ -200,14 +252,25 @@ public struct Explanation: Sendable {
         private func ended(ofInbox inbox: String? = nil, where isMeant: ((EndedJob) -> Bool)? = nil)
             -> Explanation?
         {
-            for id in daemon.ended.reversed() {
-                guard let record = daemon.record(id) else { continue }
-                let names =
-                    isMeant?(record) ?? [record.spec, record.image].contains(name)
-                guard names, inbox == nil || record.inbox == inbox else { continue }
-                return explain(record)
+            lastEnd {
+                (isMeant?($0) ?? [$0.spec, $0.image].contains(name)) && (inbox == nil || $0.inbox == inbox)
+            }.map(explain)
+        }
+
+        /// The newest record of which something holds.
+        private func lastEnd(where isMeant: (EndedJob) -> Bool) -> EndedJob? {
+            daemon.ended.reversed().lazy.compactMap { daemon.record($0) }.first(where: isMeant)
+        }
+
+        private static func sentences(_ report: ErrorReport) -> String {
+            let isEnded = report.message.last.map { ".?!".contains($0) } ?? true
+            return "\(report.message)\(isEnded ? "" : ".") \(report.hint)"
+        }
+
+        private func report(of record: EndedJob) -> ErrorReport? {
+            record.folder.flatMap { try? files.read("\($0)/\(ErrorReport.fileName)") }.flatMap {
+                try? ErrorReport(reading: $0)
             }
-            return nil
         }
 
         private func explain(_ record: EndedJob) -> Explanation {
@@ -218,8 +281,7 @@ public struct Explanation: Sendable {
             }
             let folder = record.folder ?? ""
             let code = record.code ?? ""
-            let bytes = try? files.read("\(folder)/\(ErrorReport.fileName)")
-            guard let error = bytes.flatMap({ try? ErrorReport(reading: $0) }) else {
+            guard let error = report(of: record) else {
                 return Explanation(.failed, start + "failed (\(code)); \(folder) has gone since.")
             }
             let retry =
@@ -227,11 +289,11 @@ public struct Explanation: Sendable {
             return Explanation(
                 .failed,
                 start
-                    + "failed: \(error.message). \(error.hint) It lies in \(folder)\(retry)."
+                    + "failed: \(Self.sentences(error)) It lies in \(folder)\(retry)."
             )
         }
 
-        /// Explains a file in the outbox, in quarantine or in an archive.
+        /// Explains a file in the outbox, below `failed` or in an archive.
         private var putAway: Explanation? {
             if let outbox = configuration.outbox, let name = first(below: outbox) {
                 return ended { $0.publishedAs == name }

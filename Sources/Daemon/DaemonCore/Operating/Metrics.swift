@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Verdicts
 
 #if canImport(Glibc)
     import Glibc
@@ -7,7 +8,7 @@ import Foundation
 
 /// Causes of an error, which decide what happens to the job.
 enum ErrorKind: String {
-    /// The job: the daemon quarantines it.
+    /// The job: it fails.
     case job
     /// A disk or folder: the job waits, and no attempt is counted.
     case place
@@ -23,9 +24,9 @@ final class Metrics {
         var depths: [String: Int]
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
-        var waitingHalves, orphans: Int
+        var orphans, overdueOrphans: Int
         /// Jobs below `failed`.
-        var quarantined: Int
+        var failed: Int
         /// Overflows of the kernel's event queue.
         var overflows: Int
         var version: String
@@ -39,6 +40,7 @@ final class Metrics {
     private static let interval = 5.0
     private let started = Date().timeIntervalSince1970
     private var (published, failed) = (0, 0)
+    private var verdicts: [String: Int] = [:]
     private var (runs, runSeconds) = (0, 0.0)
     private var lastSuccess = 0.0
     private var retries = 0
@@ -50,6 +52,9 @@ final class Metrics {
     private var (syncs, syncSeconds) = (0, 0.0)
     private var reloadSucceeded = true
     private var lastWritten = (text: "", time: 0.0)
+
+    /// Seconds of a run, on average; nil before the first.
+    var meanRun: Double? { runs > 0 ? runSeconds / Double(runs) : nil }
 
     /// Counts a run that has ended.
     func countRun(_ duration: Duration) {
@@ -86,11 +91,14 @@ final class Metrics {
         syncSeconds += duration / .seconds(1)
     }
 
-    /// Counts a job that has ended.
-    func countEnd(_ outcome: JobHistory.Outcome) {
+    /// Counts a job that has ended, and the answers of a published job's verdict.
+    func countEnd(_ outcome: JobHistory.Outcome, _ verdict: EditVerdict?) {
         switch outcome {
         case .published:
             published += 1
+            for (question, answer) in verdict?.answers ?? [] {
+                verdicts[Self.labels(question, answer), default: 0] += 1
+            }
             lastSuccess = Date().timeIntervalSince1970.rounded()
         case .failed: failed += 1
         }
@@ -105,6 +113,10 @@ final class Metrics {
         lastWritten = (counts, now)
         // The daemon works on without metrics.
         try? files.replace(path, Array(text(sample).utf8), mode: 0o644)
+    }
+
+    private static func labels(_ question: String, _ answer: String) -> String {
+        "{question=\"\(question)\",answer=\"\(answer)\"}"
     }
 
     private var counts: String {
@@ -126,6 +138,14 @@ final class Metrics {
         family(
             "jobs_total", "counter", "Jobs that ended, by result.",
             [("{result=\"published\"}", Double(published)), ("{result=\"failed\"}", Double(failed))])
+        family(
+            "verdicts_total", "counter", "Answers of verdicts, by question.",
+            EditVerdict.questions.flatMap { question, answers in
+                answers.map { answer in
+                    let labels = Self.labels(question, answer)
+                    return (labels, Double(verdicts[labels] ?? 0))
+                }
+            })
         for (name, help, sum, count) in [
             ("job_duration", "Duration of runs.", runSeconds, runs),
             ("settle", "Time from a pair's last change to its claim.", settleSeconds, settles),
@@ -138,19 +158,19 @@ final class Metrics {
         }
         family(
             "queue_depth", "gauge", "Jobs by state.",
-            ["claimed", "held", "publishing", "running"].map {
+            ["waiting", "held", "publishing", "running"].map {
                 ("{state=\"\($0)\"}", Double(sample.depths[$0] ?? 0))
             })
         one("oldest_queued_age_seconds", "gauge", "Age of the oldest waiting job.", sample.oldest)
         one(
-            "waiting_halves", "gauge", "Specs and pictures that wait for their counterpart.",
-            Double(sample.waitingHalves))
-        one(
-            "orphans", "gauge", "Halves that have waited longer than limits.orphan_after.",
+            "orphans", "gauge", "Specs and pictures that wait for their counterpart.",
             Double(sample.orphans))
         one(
-            "quarantined", "gauge", "Failed jobs in quarantine.",
-            Double(sample.quarantined))
+            "overdue_orphans", "gauge", "Orphans that have waited longer than limits.orphan_after.",
+            Double(sample.overdueOrphans))
+        one(
+            "failed_jobs", "gauge", "Failed jobs whose folders lie below `failed`.",
+            Double(sample.failed))
         one("worker_restarts_total", "counter", "Retries after a run crashed.", Double(retries))
         one("hook_failures_total", "counter", "Runs of the hook that failed.", Double(hookFailures))
         family(

@@ -52,8 +52,8 @@ final class Operations {
             guard let id = request.job else { continue }
             switch request.action {
             case .pause, .drain: continue
-            case .hold: change(id, from: .claimed, to: .held, .held, "held")
-            case .release: change(id, from: .held, to: .claimed, .released, "released")
+            case .hold: change(id, from: .waiting, to: .held, .held, "held")
+            case .release: change(id, from: .held, to: .waiting, .released, "released")
             case .cancel: guard cancel(id) else { continue }
             case .requeue: requeue(failed: id)
             }
@@ -83,7 +83,7 @@ final class Operations {
         context.log.event(event, message, job, level: .notice)
     }
 
-    /// Stops a job and quarantines it.
+    /// Stops a job and fails it.
     ///
     /// - Returns: whether that succeeded; if not, the request stays, and the daemon carries it out before it starts a job.
     private func cancel(_ id: String) -> Bool {
@@ -91,7 +91,7 @@ final class Operations {
             guard run.isConfirmed else { return false }
             runs.stop(id)
             var job = run.job
-            (job.state, job.run) = (.claimed, nil)
+            (job.state, job.run) = (.waiting, nil)
             scheduler.enqueue(job)
         } else if scheduler.areStartsPaused(ServiceClock.now) {
             return false
@@ -99,7 +99,7 @@ final class Operations {
         guard let job = scheduler.queue[id], job.state != .publishing else { return true }
         scheduler.remove(id)
         context.log.event(.cancelled, "cancelled", job, level: .notice)
-        return lifecycle.quarantine(
+        return lifecycle.fail(
             job,
             Failure(
                 .cancelled, code: "job.cancelled", message: "the job was cancelled",

@@ -13,9 +13,13 @@ struct Retention: Sendable {
 
     /// Removes files that are too old. It tries again an hour later to remove what it could not.
     ///
+    /// - Parameters:
+    ///   - now: the time by the daemon's clock, seconds.
+    ///   - time: gives the ages of files.
     /// - Returns: the removed files.
-    mutating func expire(_ configuration: Configuration, _ files: some FileSystem, _ now: Double) -> [String]
-    {
+    mutating func expire(
+        _ configuration: Configuration, _ files: some FileSystem, _ now: Double, _ time: TrustedTime
+    ) -> [String] {
         next = now + Self.interval
         var removed: [String] = []
         let kept = configuration.retention
@@ -23,7 +27,10 @@ struct Retention: Sendable {
             guard let seconds, let entries = try? files.list(folder) else { return }
             for entry in entries where !entry.name.hasPrefix(".") && isOurs(entry) {
                 let path = "\(folder)/\(entry.name)"
-                guard let status = try? files.status(path), now - status.changed > seconds else { continue }
+                guard let status = try? files.status(path), time.age(ofFileAt: status.changed) > seconds
+                else {
+                    continue
+                }
                 // One rename first: no reader of the outbox sees a partly removed folder.
                 let last = "\(folder)/.clipdragd-expired"
                 guard (try? files.removeTree(last)) != nil, (try? files.rename(path, to: last)) != nil else {

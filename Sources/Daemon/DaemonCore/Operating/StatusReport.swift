@@ -14,7 +14,7 @@ final class StatusReport {
     private let scheduler: Scheduler
     private let runs: Runs
     private let lifecycle: JobLifecycle
-    private let loneHalves: LoneHalves
+    private let orphans: Orphans
     private let notifier: ServiceNotifier
     private(set) var pace = ChorePace()
     /// The digest of the last status.json: with thousands of jobs the text is long.
@@ -22,14 +22,14 @@ final class StatusReport {
 
     init(
         _ context: DaemonContext, _ inboxes: Inboxes, _ scheduler: Scheduler, _ runs: Runs,
-        _ lifecycle: JobLifecycle, _ loneHalves: LoneHalves, _ notifier: ServiceNotifier
+        _ lifecycle: JobLifecycle, _ orphans: Orphans, _ notifier: ServiceNotifier
     ) {
         self.context = context
         self.inboxes = inboxes
         self.scheduler = scheduler
         self.runs = runs
         self.lifecycle = lifecycle
-        self.loneHalves = loneHalves
+        self.orphans = orphans
         self.notifier = notifier
     }
 
@@ -61,22 +61,29 @@ final class StatusReport {
             let progress = runs.progress(of: run)
             return DaemonStatus.RunningJob(
                 id: run.job.id, name: run.job.name, executor: run.executor.name, run: run.job.run?.id,
-                stage: progress?.stage, step: progress?.step, total: progress?.total)
+                stage: progress?.stage, step: progress?.step, total: progress?.total,
+                started: run.seconds.map { (Date().timeIntervalSince1970 - $0).rounded() },
+                forecast: progress?.forecast)
         }
         let waiting = scheduler.queue.all.map { job in
             DaemonStatus.WaitingJob(
-                id: job.id, name: job.name, state: job.state, priority: job.priority, crashes: job.crashes)
+                id: job.id, name: job.name, state: job.state, priority: job.priority, crashes: job.crashes,
+                dropped: job.dropped.rounded())
         }
-        let lone = loneHalves.known.map { half in
-            DaemonStatus.LoneHalf(
-                inbox: half.inbox, file: half.file, since: half.since.rounded(), orphan: half.isOrphan)
+        let known = orphans.known
+        let lone = known.prefix(DaemonStatus.shownOrphans).map { orphan in
+            DaemonStatus.Orphan(
+                inbox: orphan.inbox, file: orphan.file, since: orphan.since.rounded(),
+                overdue: orphan.isOverdue, obstacle: orphan.obstacle)
         }
         let watched = inboxes.all.map {
             DaemonStatus.Inbox(path: $0.path, watch: $0.mode?.rawValue ?? "away")
         }
         let status = DaemonStatus(
             pid: Int(getpid()), paused: obstacle != nil, why: obstacle, running: running, waiting: waiting,
-            loneHalves: lone, outbox: context.configuration.outbox, inboxes: watched)
+            orphans: lone, orphanCount: known.count, overdueCount: known.count(where: \.isOverdue),
+            today: lifecycle.today, forecast: forecast, outbox: context.configuration.outbox,
+            inboxes: watched)
         let bytes = status.bytes
         let digest = Digest.sha256(bytes)
         guard digest != lastStatus else { return }
@@ -86,22 +93,38 @@ final class StatusReport {
             StateLayout(context.setup.stateFolder).status, bytes, mode: 0o644)
     }
 
+    /// Seconds until all jobs have ended, by the forecasts of those that run and the mean of the runs so far.
+    private var forecast: Double? {
+        let mean = context.metrics.meanRun
+        var seconds = 0.0
+        for run in runs.all {
+            guard let whole = runs.progress(of: run)?.forecast ?? mean else { return nil }
+            seconds += max(0, whole - (run.seconds ?? 0))
+        }
+        let waiting = scheduler.queue.count(.waiting)
+        guard waiting > 0 else { return runs.isEmpty ? nil : seconds.rounded(.up) }
+        guard let each = mean ?? runs.all.lazy.compactMap({ self.runs.progress(of: $0)?.forecast }).max()
+        else { return nil }
+        let all = seconds + each * Double(waiting)
+        return (all / Double(max(1, context.configuration.workers))).rounded(.up)
+    }
+
     private func writeMetrics(isPaused: Bool) {
         let configuration = context.configuration
         guard let path = configuration.metricsFile else { return }
         let now = Date().timeIntervalSince1970
         let queue = scheduler.queue
         var depths: [String: Int] = ["running": runs.count]
-        for state in [Job.State.claimed, .held, .publishing] { depths[state.rawValue] = queue.count(state) }
+        for state in [Job.State.waiting, .held, .publishing] { depths[state.rawValue] = queue.count(state) }
         let failed = Set(configuration.inboxes.map { configuration.failedFolder(of: $0.path) })
-        let quarantined = failed.reduce(0) { sum, folder in
+        let failedJobs = failed.reduce(0) { sum, folder in
             sum + ((try? context.files.list(folder))?.count { $0.kind == .directory } ?? 0)
         }
-        let halves = loneHalves.known
+        let known = orphans.known
         let sample = Metrics.Sample(
             depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
-            waitingHalves: halves.count, orphans: halves.count(where: \.isOrphan),
-            quarantined: quarantined, overflows: inboxes.all.reduce(0) { $0 + $1.overflows },
+            orphans: known.count, overdueOrphans: known.count(where: \.isOverdue),
+            failed: failedJobs, overflows: inboxes.all.reduce(0) { $0 + $1.overflows },
             version: context.setup.version, isPaused: isPaused, isWaiting: scheduler.obstacle != nil,
             modes: inboxes.all.map(\.mode),
             places: [configuration.outbox ?? "/", context.setup.stateFolder])

@@ -1,5 +1,6 @@
 import Failures
 import JSON
+import Verdicts
 
 /// How a job ended: STATE/history/ID.json, and the hook's input.
 public struct EndedJob: Record, Equatable {
@@ -19,6 +20,8 @@ public struct EndedJob: Record, Equatable {
     public var state: State
     /// The folder's name in the outbox, of a published job.
     public var publishedAs: String?
+    /// What the edit did, of a published job; nil where its result does not say.
+    public var verdict: EditVerdict?
     /// The kind and the code of its failure, and the folder of its inputs, of a failed job.
     public var kind: Failure.Kind?
     public var code, folder: String?
@@ -26,6 +29,6 @@ public struct EndedJob: Record, Equatable {
     enum CodingKeys: String, CodingKey {
         case id, name, inbox, spec, image, digest, crashes, finished, state
         case publishedAs = "published_as"
-        case kind, code, folder
+        case verdict, kind, code, folder
     }
 }

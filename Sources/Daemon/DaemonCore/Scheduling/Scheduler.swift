@@ -58,7 +58,7 @@ final class Scheduler {
 
     /// Takes the next job to start; nil where none may start.
     func takeNext(_ now: Double) -> Job? {
-        let next = queue.first { $0.state == .claimed && (earliestStarts[$0.id] ?? 0) <= now }
+        let next = queue.first { $0.state == .waiting && (earliestStarts[$0.id] ?? 0) <= now }
         return next.flatMap { queue.remove($0.id) }
     }
 

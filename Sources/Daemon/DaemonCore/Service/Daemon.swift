@@ -29,7 +29,7 @@ public final class Daemon {
     private let dispatcher: Dispatcher
     private let intake: JobIntake
     private let operations: Operations
-    private let loneHalves: LoneHalves
+    private let orphans: Orphans
     private let housekeeping: Housekeeping
     private let status: StatusReport
     private let notifier: ServiceNotifier
@@ -54,13 +54,15 @@ public final class Daemon {
         inboxes = Inboxes(context)
         let history = JobHistory(stateFolder: setup.stateFolder, context.files)
         let hook = CompletionHook(stateFolder: setup.stateFolder, context.files)
-        lifecycle = JobLifecycle(context, scheduler, inboxes, history, hook)
+        let gallery = GalleryUpdates(
+            stateFolder: setup.stateFolder, command: setup.galleryCommand, context.files)
+        lifecycle = JobLifecycle(context, scheduler, inboxes, history, hook, gallery)
         dispatcher = Dispatcher(context, scheduler, runs, history, lifecycle)
         intake = JobIntake(context, inboxes, scheduler, runs, dispatcher, lifecycle)
         operations = Operations(context, inboxes, scheduler, runs, history, lifecycle)
-        loneHalves = LoneHalves(context, inboxes, scheduler)
-        housekeeping = Housekeeping(context, hook, loneHalves)
-        status = StatusReport(context, inboxes, scheduler, runs, lifecycle, loneHalves, notifier)
+        orphans = Orphans(context, inboxes, scheduler)
+        housekeeping = Housekeeping(context, hook, gallery, orphans)
+        status = StatusReport(context, inboxes, scheduler, runs, lifecycle, orphans, notifier)
     }
 
     /// Runs until stopped or, with `once`, until everything is done.
@@ -86,9 +88,29 @@ public final class Daemon {
             try sleep()
         }
         status.update(order: operations.order, hasNews: true, atOnce: true)
-        let isAllDone =
-            lifecycle.failures == 0 && loneHalves.present.isEmpty && inboxes.all.allSatisfy(\.isAttached)
-        return isAllDone ? .ok : .tryLater
+        let left = unfinished
+        for reason in left { context.log.write(.warning, "not all is done: \(reason)") }
+        return left.isEmpty ? .ok : .tryLater
+    }
+
+    /// Why a daemon that ends after its work leaves some undone; the first reasons.
+    private var unfinished: [String] {
+        let shown = 10
+        var reasons: [String] = []
+        if lifecycle.failures > 0 {
+            reasons.append(
+                lifecycle.failures == 1 ? "a job failed" : "\(lifecycle.failures) jobs failed")
+        }
+        reasons += inboxes.all.filter { !$0.isAttached }.map { "the inbox \($0.path) is not there" }
+        let orphans = orphans.present
+        reasons += orphans.prefix(shown).map { orphan in
+            let path = "\(orphan.inbox)/\(orphan.file)"
+            return orphan.obstacle.map { "\(path): \($0)" }
+                ?? "\(path) has no \(InboxNames.isSpec(orphan.file) ? "picture" : "spec")"
+                + (orphan.lookalike.map { ": \($0.sentence(in: orphan.inbox))" } ?? "")
+        }
+        if orphans.count > shown { reasons.append("\(orphans.count - shown) more orphans") }
+        return reasons
     }
 
     /// One turn of the loop.
@@ -128,8 +150,8 @@ public final class Daemon {
         operations.carryOutRequests()
         status.update(order: operations.order, hasNews: true)
         notifier.ready()
-        let paths = inboxes.all.map(\.path).joined(separator: ", ")
-        context.log.event(.ready, "watching \(paths)")
+        let paths = inboxes.all.filter(\.isAttached).map(\.path).joined(separator: ", ")
+        context.log.event(.ready, "watching \(paths.isEmpty ? "no inbox yet" : paths)")
     }
 
     private func openFolders() throws {
@@ -229,7 +251,7 @@ public final class Daemon {
         if !runs.isStuck { notifier.giveSignOfLife() }
         var next = nextTime(now)
         if lifecycle.publishAgain() { next = min(next, now + 1) }
-        let chores = [status.pace.owed, loneHalves.pace.owed].compactMap { $0 }
+        let chores = [status.pace.owed, orphans.pace.owed].compactMap { $0 }
             .map { now + ($0 - ContinuousClock.now) / .seconds(1) }
         let choreTime = chores.min() ?? .infinity
         var descriptors =

@@ -12,6 +12,8 @@ public struct DaemonSetup: Sendable {
     public var once: Bool
     /// The command that makes one edit; the job's arguments follow it.
     public var workerCommand: [String]
+    /// The command that renews the gallery; nil: there is none.
+    public var galleryCommand: [String]?
     /// The program's version.
     public var version: String
     /// Asks whether a picture's bytes are all there.

@@ -25,7 +25,7 @@ public struct JournalLog: LogHandler {
     ]
     /// Metadata that a plain line leaves out.
     private static let unshown: Set = [
-        "event", "inbox", "spec", "attempt", "usec", "errno", "error_type", "stage",
+        "event", "inbox", "spec", "attempt", "usec", "errno", "error_type", "stage", "verdict",
     ]
 
     /// A handler for a label, which it does not show: the unit's name says it.

@@ -23,9 +23,22 @@ protocol ResultOutput: Sendable {
     func fileName(of edit: FinishedEdit) -> String
     /// The content of its file.
     func bytes(of edit: FinishedEdit) throws(Failure) -> [UInt8]
+    /// Whether it is made after the others, because its content depends on them.
+    var isLast: Bool { get }
+    /// The content of its file.
+    ///
+    /// - Parameter files: the files that are made already.
+    func bytes(of edit: FinishedEdit, after files: [ResultFile]) throws(Failure) -> [UInt8]
 }
 
-/// An output that a spec requests under `output.extras`. Its file is a PNG.
+extension ResultOutput {
+    var isLast: Bool { false }
+    func bytes(of edit: FinishedEdit, after files: [ResultFile]) throws(Failure) -> [UInt8] {
+        try bytes(of: edit)
+    }
+}
+
+/// An output that a spec requests under `output.extras`. Its file is a PNG unless the output says otherwise.
 protocol ExtraOutput: ResultOutput {
     /// Its name in specs.
     var extra: OutputOptions.Extra { get }
@@ -42,7 +55,9 @@ struct FinishedEdit {
     let identity: JobIdentity
     /// When the job began.
     let started: Date
-    /// The job's plan.
+    /// The same moment by a clock that nobody sets.
+    let began: ContinuousClock.Instant
+    /// What was asked for.
     let plan: JobPlan
     /// The upright source and the edited picture, of the same size.
     let source, edited: Image
@@ -65,7 +80,10 @@ struct FinishedEdit {
 /// The registry of outputs.
 enum ResultOutputs {
     /// Outputs that a spec can request.
-    static let extras: [any ExtraOutput] = [OverlayOutput(), ComparisonOutput(), AnimationOutput()]
+    static let extras: [any ExtraOutput] = [
+        OverlayOutput(), ComparisonOutput(), AnimationOutput(), PreviewOutput(),
+        ReportOutput(),
+    ]
 
     /// Makes the files of a result. The trajectory is the last: it has the digests of all others.
     ///
@@ -73,13 +91,15 @@ enum ResultOutputs {
     static func files(of edit: FinishedEdit) throws(Failure) -> [ResultFile] {
         let wanted = edit.plan.output.extras
         let asked: [any ResultOutput] = extras.filter { wanted.contains($0.extra) }
-        let outputs: [any ResultOutput] = [PictureOutput()] + asked + [SpecOutput()]
+        let outputs: [any ResultOutput] =
+            [PictureOutput()] + asked.filter { !$0.isLast } + [SpecOutput()] + asked.filter(\.isLast)
         var files: [ResultFile] = []
         for output in outputs {
             do {
                 files.append(
                     ResultFile(
-                        key: output.key, name: output.fileName(of: edit), bytes: try output.bytes(of: edit)))
+                        key: output.key, name: output.fileName(of: edit),
+                        bytes: try output.bytes(of: edit, after: files)))
             } catch { throw error.inFile(edit.plan.imageName) }
         }
         return files + [Trajectory(of: edit, files: files).file]

@@ -1,12 +1,13 @@
 import DragEditing
 import JSON
 import JobFiles
+import Verdicts
 
 /// trajectory.json: everything that is known of an edit (schemas/trajectory.schema.json). Points and distances are pixels of the
 /// upright input picture, times are seconds, memory is bytes.
 public struct Trajectory: Record {
     /// The record's name and version.
-    public static let schema = "clipdrag-trajectory/1"
+    public static let schema = "clipdrag-trajectory/2"
 
     /// Which job it is, and what it took.
     public struct Job: Codable, Sendable {
@@ -65,21 +66,30 @@ public struct Trajectory: Record {
         }
     }
 
-    /// Mean absolute changes, 0…1: see `Verdict`.
-    public struct Change: Codable, Sendable {
-        /// Inside the edited region, outside it, and the reconstruction's own.
-        public var inside, outside, noise: Double
+    /// What the answers about text and damage rest on; what the answer about the drags rests on stands with each handle.
+    public struct Evidence: Codable, Sendable {
+        /// nil: the job has no edit prompt, or the model no CLIP.
+        public var text: Verdict.Text?
+        /// Against the source.
+        public var damage: Verdict.Damage
+    }
+
+    /// The stretch before the first iteration (`warp`). Where it put each handle point stands with the handle.
+    public struct Stretch: Codable, Sendable {
+        /// Time that it took.
+        public var seconds: Double
     }
 
     /// Figures that the spec asks for.
     public struct Figures: Codable, Sendable {
-        /// CLIP scores of source and result against P_e.
-        public var clipScoreSource, clipScoreResult: Double?
+        /// CLIP scores of source, reconstruction and result against P_e.
+        public var clipScoreSource, clipScoreReconstruction, clipScoreResult: Double?
         /// Mean distance (docs/algorithm.md section 6).
         public var meanDistance: Double?
 
         enum CodingKeys: String, CodingKey {
             case clipScoreSource = "clip_score_source"
+            case clipScoreReconstruction = "clip_score_reconstruction"
             case clipScoreResult = "clip_score_result"
             case meanDistance = "mean_distance"
         }
@@ -103,8 +113,14 @@ public struct Trajectory: Record {
     public var settings: RecordedSettings
     /// Why the edit of the latent ended.
     public var outcome: EditRecord.Outcome
-    /// Whether the edit did what was asked.
-    public var verdict: Verdict.Answer
+    /// What the edit did.
+    public var verdict: EditVerdict
+    /// The verdict in one word.
+    public var summary: EditVerdict.Movement
+    /// What the verdict rests on.
+    public var evidence: Evidence
+    /// The stretch; nil: there was none.
+    public var stretch: Stretch?
     /// Updates of the latent.
     public var steps: Int
     /// The drags.
@@ -112,7 +128,7 @@ public struct Trajectory: Record {
     /// Iterations of the edit.
     public var iterations: [RecordedIteration]
     /// How much changed where.
-    public var change: Change
+    public var change: Verdict.Change
     /// Figures of merit.
     public var metrics: Figures
     /// Losses of fine-tuning; empty where it was not done.
@@ -129,10 +145,8 @@ public struct Trajectory: Record {
     public var duplicateOf: String?
 
     enum CodingKeys: String, OmittingKey {
-        case job, model, image, prompt, preset, method, seed, settings, outcome, verdict, steps, handles,
-            iterations,
-            change
-        case metrics
+        case job, model, image, prompt, preset, method, seed, settings, outcome, verdict, summary,
+            evidence, stretch, steps, handles, iterations, change, metrics
         case fineTuningLosses = "fine_tuning_losses"
         case notes, files, sha256, forecast
         case duplicateOf = "duplicate_of"

@@ -8,6 +8,7 @@ import JobFiles
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 extension Trajectory {
     /// The file of the record.
@@ -32,33 +33,37 @@ extension Trajectory {
         seed = Int(edit.plan.parsed.spec.seed)
         settings = RecordedSettings(edit.plan.settings)
         outcome = result.record.outcome
-        self.verdict = verdict.answer
+        self.verdict = verdict.answers
+        summary = verdict.answers.summary
+        evidence = Evidence(text: verdict.text, damage: verdict.damage)
+        stretch = result.record.stretch.map { Stretch(seconds: $0.seconds) }
         steps = result.record.steps
         handles = edit.plan.drags.indices.map { RecordedHandle(edit, drag: $0) }
         iterations = result.record.iterations.map { RecordedIteration($0, result.record) }
-        change = Change(
-            inside: verdict.changeInside, outside: verdict.changeOutside, noise: verdict.noise)
+        change = verdict.change
         metrics = Figures(
-            clipScoreSource: edit.judgement.clipScoreSource, clipScoreResult: edit.judgement.clipScoreResult,
-            meanDistance: edit.judgement.meanDistance)
+            clipScoreSource: edit.judgement.clipScoreSource,
+            clipScoreReconstruction: edit.judgement.clipScoreReconstruction,
+            clipScoreResult: edit.judgement.clipScoreResult, meanDistance: edit.judgement.meanDistance)
         fineTuningLosses = result.fineTuningLosses
-        notes = edit.plan.notes + Self.notes(edit)
+        notes = edit.notes
         self.files = OrderedFields(
             files.map { ($0.key, $0.name) } + [("trajectory", ResultRecord.fileName)])
         sha256 = OrderedFields(files.map { ($0.name, Digest.sha256($0.bytes)) })
         forecast = edit.forecast.map { ForecastRecord($0) }
         duplicateOf = edit.identity.duplicateOf
     }
+}
 
-    /// Notes that only the finished edit can give.
-    private static func notes(_ edit: FinishedEdit) -> [String] {
-        let result = edit.result
+extension FinishedEdit {
+    /// The plan's notes, and those that only the finished edit can give.
+    var notes: [String] {
         let vanished =
             result.maskVanished ? ["the mask has no cell left at latent size: everything could change"] : []
-        let planned = edit.request.lora == nil ? edit.plan.settings.lora.steps : 0
+        let planned = request.lora == nil ? plan.settings.lora.steps : 0
         let done = result.fineTuningLosses.count
         let cut = done < planned ? ["the budget ended fine-tuning after \(done) of \(planned) steps"] : []
-        return vanished + cut
+        return plan.notes + vanished + cut
     }
 }
 
@@ -72,7 +77,7 @@ extension Trajectory.Job {
         version = Version.current
         started = Self.timestamp(edit.started)
         finished = Self.timestamp(now)
-        seconds = stageSeconds(edit.result.seconds, total: now.timeIntervalSince(edit.started))
+        seconds = stageSeconds(edit.result.seconds, total: edit.began.secondsUntilNow)
         restored = edit.result.restored
         peakMemory = EditJobs.peakMemory()
     }
@@ -87,13 +92,16 @@ extension RecordedHandle {
     init(_ edit: FinishedEdit, drag index: Int) {
         let (record, drag) = (edit.result.record, edit.plan.drags[index])
         let final = record.grid.point(of: record.handles[index].position)
-        let pair = edit.judgement.verdict.pairs[index]
+        let movement = edit.judgement.verdict.movements[index]
         self.init(
             from: RecordedPoint(drag.handle), to: RecordedPoint(drag.target), final: RecordedPoint(final),
-            distance: final.distance(to: drag.target), verdict: pair.answer,
-            similarityBefore: pair.similarityBefore, similarityAfter: pair.similarityAfter,
-            similarityPossible: pair.similarityPossible,
-            path: record.path(ofDrag: index).map { RecordedPoint(record.grid.point(of: $0)) })
+            distance: final.distance(to: drag.target),
+            stretched: record.stretch.map { RecordedPoint(record.grid.point(of: $0.positions[index])) },
+            verdict: movement.answer, part: movement.part, mismatch: movement.mismatch,
+            similarityBefore: movement.similarityBefore,
+            similarityAfter: movement.similarityAfter, similarityPossible: movement.similarityPossible,
+            path: [RecordedPoint(drag.handle)]
+                + record.path(ofDrag: index).dropFirst().map { RecordedPoint(record.grid.point(of: $0)) })
     }
 }
 

@@ -1,6 +1,7 @@
 import DragEditing
 import JSON
 import Settings
+import Verdicts
 
 /// A point in pixels: `[x, y]`.
 public struct RecordedPoint: Codable, Sendable, Equatable {
@@ -30,15 +31,19 @@ public struct RecordedHandle: Codable, Sendable {
     public var from, to, final: RecordedPoint
     /// From `final` to `to`.
     public var distance: Double
+    /// Where the stretch put the handle point before the first iteration; nil: there was no stretch.
+    public var stretched: RecordedPoint?
     /// Whether the content moved.
-    public var verdict: Verdict.Answer
-    /// See `Verdict.Pair`.
+    public var verdict: EditVerdict.Movement
+    /// See `Verdict.Movement`.
+    public var part, mismatch: Double
+    /// See `Verdict.Movement`.
     public var similarityBefore, similarityAfter, similarityPossible: Double
-    /// The handle point after each iteration.
+    /// The handle point at its start, after the stretch if there was one, and after each iteration.
     public var path: [RecordedPoint]
 
     enum CodingKeys: String, CodingKey {
-        case from, to, final, distance, verdict
+        case from, to, final, distance, stretched, verdict, part, mismatch
         case similarityBefore = "similarity_before"
         case similarityAfter = "similarity_after"
         case similarityPossible = "similarity_possible"

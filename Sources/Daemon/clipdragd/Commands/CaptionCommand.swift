@@ -31,7 +31,8 @@ struct CaptionCommand: ParsableCommand {
             model.apply(folder)
             let loaded = try ModelStore.load(folder)
             let pixels = Tensor([1, picture.height, picture.width, 3], picture.normalised)
-            let caption = CaptionChain(loaded, configuration.captions).caption(
+            let cache = JobCache(places.cache(configuration))
+            let caption = CaptionChain(loaded, configuration.captions, cache: cache).caption(
                 pixels, path: absolutePath(image), warn: OutputOptions.warn)
             print(
                 output.json

@@ -18,10 +18,12 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check specs and show what an edit would do.")
 
-    @Argument(help: "The specs.")
+    @Argument(help: "The specs.", completion: Completions.spec)
     var specs: [String]
 
-    @Option(help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"))
+    @Option(
+        help: ArgumentHelp("The picture, if it does not lie beside the spec.", valueName: "IMAGE"),
+        completion: Completions.picture)
     var image: String?
 
     @Flag(
@@ -62,7 +64,8 @@ struct CheckCommand: ParsableCommand {
                         options: method.jobOptions(configuration))
                     let forecast = try forecast(
                         plan, folder, JobCache(places.cache(configuration)), &loaded)
-                    explain(path, plan, model: lastComponent(folder), forecast)
+                    explain(
+                        path, plan, model: lastComponent(folder), latent: plan.latentSize(folder), forecast)
                 } catch let failure as Failure {
                     output.say(failure)
                     worst = worst ?? failure
@@ -85,10 +88,28 @@ struct CheckCommand: ParsableCommand {
             loaded = model
             known = try RememberedPace(of: model, size: size, plan: plan, cache: cache)
         }
-        return known?.pace.forecast(plan.cost, budget: plan.settings.budget)
+        return known?.pace.forecast(plan.cost(latent: size), budget: plan.settings.budget)
     }
 
-    private func explain(_ path: String, _ plan: JobPlan, model: String, _ forecast: EditPace.Forecast?) {
+    /// What the stages do.
+    private func work(_ plan: JobPlan, latent: Size?) -> String {
+        let cost = plan.cost(latent: latent)
+        let needs = plan.method.needs(plan.settings)
+        let steps = cost.stages[.dragging]?.steps ?? 0
+        let parts = [
+            needs.fineTuning ? "\(plan.settings.lora.steps) fine-tuning steps" : nil,
+            needs.inversion ? "inversion" : nil,
+            steps > 0 ? "at most \(steps) drag steps" : nil,
+            needs.sampling ? "sampling" : nil,
+        ].compactMap { $0 }
+        let passes = [EditProgress.Stage.inverting, .dragging, .sampling]
+            .reduce(0) { $0 + (cost.stages[$1]?.fixed.passes ?? 0) }
+        return (parts + (steps > 0 ? [] : ["\(passes) U-Net passes"])).joined(separator: ", ")
+    }
+
+    private func explain(
+        _ path: String, _ plan: JobPlan, model: String, latent: Size?, _ forecast: EditPace.Forecast?
+    ) {
         let spec = plan.parsed.spec
         let settings = plan.settings
         var lines = ["\(path): good"]
@@ -101,15 +122,15 @@ struct CheckCommand: ParsableCommand {
         lines.append("  edit       \(spec.editPrompt ?? "(none: only the drags)")")
         for drag in plan.drags where plan.image != nil || spec.units == .pixels {
             lines.append(
-                "  drag       (\(drag.handle.x), \(drag.handle.y)) → (\(drag.target.x), \(drag.target.y))")
+                "  drag       (\(drag.handle.x), \(drag.handle.y)) → (\(drag.target.x), \(drag.target.y))"
+                    + (drag.regions.map { ", \($0.from.count) pixels to \($0.to.count)" } ?? ""))
         }
         let mask =
             plan.mask != nil || !spec.mask.isEmpty
             ? "as given" : settings.autoMask && !spec.drags.isEmpty ? "the drags' surroundings" : "none"
         lines.append("  mask       \(mask)")
-        lines.append(
-            "  work       \(settings.lora.steps) fine-tuning steps, inversion, at most \(settings.dragStepLimit) drag steps, sampling"
-        )
+        if let region = plan.regionText { lines.append("  region     \(region)") }
+        lines.append("  work       \(work(plan, latent: latent))")
         lines.append(
             "  forecast   \(forecast?.text ?? "(after the first edit with this model on this machine, or now with --measure)")"
         )

@@ -47,7 +47,7 @@ struct MethodOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The drag method; it overrides the spec's: \(MethodRow.names.joined(separator: ", ")).",
-            valueName: "NAME"))
+            valueName: "NAME"), completion: Completions.method)
     var method: String?
 
     func validate() throws {
@@ -67,7 +67,7 @@ struct MethodOption: ParsableArguments {
 
 /// Options of commands that run a model.
 struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"))
+    @Option(help: ArgumentHelp("The model's folder or name.", valueName: "DIR|NAME"), completion: .directory)
     var model: String?
 
     @Option(help: "Threads to compute with (default: all cores). Results do not depend on it.")
@@ -111,10 +111,14 @@ struct ModelOptions: ParsableArguments {
 
 /// Where the daemon's set-up and state are.
 struct PlaceOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+    @Option(
+        help: ArgumentHelp("The configuration file.", valueName: "FILE"),
+        completion: Completions.configuration)
     var config: String?
 
-    @Option(help: ArgumentHelp("The state folder: history, caches and imported models.", valueName: "DIR"))
+    @Option(
+        help: ArgumentHelp("The state folder: history, caches and imported models.", valueName: "DIR"),
+        completion: .directory)
     var state: String?
 
     /// The state folder: as given, `$STATE_DIRECTORY`, root's own, or the user's.

@@ -13,6 +13,7 @@ import ServiceConfiguration
 import Settings
 import SpecParser
 import TensorCore
+import Verdicts
 
 /// `clipdragd edit`: one job, without a daemon.
 struct EditCommand: ParsableCommand {
@@ -22,11 +23,16 @@ struct EditCommand: ParsableCommand {
     @Argument(help: "The picture.")
     var image: String
 
-    @Argument(help: "The spec.")
-    var spec: String
+    @Argument(help: "The spec; none is needed with --drag or --prompt.")
+    var spec: String?
 
-    @Option(help: ArgumentHelp("The folder to write; it must be empty or absent.", valueName: "DIR"))
-    var out: String
+    @Option(
+        help: ArgumentHelp(
+            "The folder to write; it must be empty or absent (default: PICTURE-edit in the working folder, with a number if that is there).",
+            valueName: "DIR"))
+    var out: String?
+
+    @OptionGroup var wish: SpecOptions
 
     @Option(
         help: ArgumentHelp(
@@ -38,7 +44,8 @@ struct EditCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"))
+        help: ArgumentHelp("A setting that overrides the spec's.", valueName: "KEY=VALUE"),
+        completion: Completions.setting)
     var settings: [String] = []
 
     @Option(
@@ -55,6 +62,9 @@ struct EditCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        guard spec != nil || wish.hasWork else {
+            throw ValidationError("Give a spec, --drag X,Y:X,Y, or --prompt TEXT: there is nothing to do.")
+        }
         guard (-10...10).contains(loraScale) else {
             throw ValidationError("--lora-scale takes a number from -10 to 10.")
         }
@@ -64,26 +74,31 @@ struct EditCommand: ParsableCommand {
         try output.report {
             let configuration = try places.configuration()
             var options = method.jobOptions(configuration)
+            options.spec = wish.overrides
             options.overrides = try settings.map { try parseSetting($0) }
             options.lora = lora
             options.loraScale = loraScale
-            for path in [image, spec] + (lora.map { [$0] } ?? [])
+            for path in [image, spec, lora].compactMap({ $0 })
             where !FileManager.default.fileExists(atPath: path) {
                 throw Failure(
                     .missingInput, code: "file.missing", message: "\(path) is not there", file: path,
                     hint: "Check the path.")
             }
             let files = PosixFileSystem()
-            try checkOut(files)
+            let out = try freeOut(files)
             let folder = try model.folder(configuration, state: places.stateFolder)
             let plan = try JobPlan(
                 spec: spec, image: image, isImageNeeded: true,
                 recommended: try ModelStore.recommended(folder), model: folder,
                 options: options)
+            let isNew = !FileManager.default.fileExists(atPath: out)
+            try create(out, files)
+            // What fails from here on leaves no empty folder.
+            defer { if isNew { rmdir(PathCoding.cString(out)) } }
             // A trace is compared with the reference, which computes in f32.
             model.apply(folder, automatic: trace == nil ? nil : .f32)
             let loaded = try ModelStore.load(folder)
-            let name = stem(lastComponent(spec))
+            let name = stem(lastComponent(spec ?? image))
             let recorder = trace == nil && saveLora == nil ? nil : TraceRecorder(wantsTensors: trace != nil)
             let progress = ProgressPrinter(json: output.json)
             let products = try EditJob(loaded, options).run(
@@ -94,14 +109,16 @@ struct EditCommand: ParsableCommand {
                 trace: recorder, announce: progress.announce, warn: OutputOptions.warn,
                 report: progress.report)
             progress.finish()
-            try write(products, recorder, files)
-            let result = "\(out)/\(products.first?.name ?? "")"
-            print(output.json ? EditLine(result: result).oneLine : result)
+            try write(products.files, into: out, recorder, files)
+            products.settle()
+            EditSummary(products, in: out).print(json: output.json)
         }
     }
 
-    private func checkOut(_ files: PosixFileSystem) throws(Failure) {
+    /// The folder to write: absent, or there and empty.
+    private func freeOut(_ files: PosixFileSystem) throws(Failure) -> String {
         do {
+            let out = try out ?? "./" + files.freeName("\(stem(lastComponent(image)))-edit", in: ".")
             if let status = try files.status(out) {
                 let entries = status.kind == .directory ? try files.list(out) : nil
                 guard entries?.isEmpty == true else {
@@ -111,7 +128,7 @@ struct EditCommand: ParsableCommand {
                         hint: "Give a new folder, or empty this one.")
                 }
             }
-            try files.createDirectory(out)
+            return out
         } catch let error as FileError {
             throw Failure(error, .badOutput)
         } catch let failure as Failure {
@@ -121,9 +138,13 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    private func write(_ products: [ResultFile], _ recorder: TraceRecorder?, _ files: PosixFileSystem)
-        throws(Failure)
-    {
+    private func create(_ out: String, _ files: PosixFileSystem) throws(Failure) {
+        do { try files.createDirectory(out) } catch { throw Failure(error, .badOutput) }
+    }
+
+    private func write(
+        _ products: [ResultFile], into out: String, _ recorder: TraceRecorder?, _ files: PosixFileSystem
+    ) throws(Failure) {
         do {
             for product in products { try files.create("\(out)/\(product.name)", product.bytes, mode: 0o644) }
             if let recorder, let trace { try recorder.save(as: trace, files) }
@@ -132,73 +153,4 @@ struct EditCommand: ParsableCommand {
             }
         } catch { throw Failure(error, .badOutput) }
     }
-}
-
-/// The line of `edit --json` that names the edited picture.
-private struct EditLine: Record {
-    static let schema = "clipdrag-edit/1"
-    /// The picture's path.
-    let result: String
-}
-
-/// The line of `edit --json` at the beginning of a stage.
-private struct StageLine: Record {
-    static let schema = "clipdrag-stage/1"
-    let stage: EditProgress.Stage
-    /// Steps of the stage.
-    let total: Int
-    /// Whether it comes from the cache of an earlier edit.
-    let restored: Bool
-}
-
-/// The line of `edit --json` before the edit.
-private struct ForecastLine: Record {
-    static let schema = "clipdrag-forecast/1"
-    let forecast: ForecastRecord
-}
-
-/// Progress of an edit on standard error: a bar on a terminal, else a line per stage.
-final class ProgressPrinter {
-    private let json: Bool
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-    private var stage: EditProgress.Stage?
-
-    init(json: Bool) { self.json = json }
-
-    /// Reports one step.
-    func report(_ progress: EditProgress) {
-        if json {
-            if progress.stage != stage {
-                let line = StageLine(
-                    stage: progress.stage, total: progress.total, restored: progress.isRestored)
-                print(line.oneLine)
-            }
-        } else if isTerminal {
-            let width = 30
-            let filled = progress.total > 0 ? width * progress.step / progress.total : 0
-            let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
-            let name = progress.stage.rawValue
-            write(
-                "\r\(name)\(String(repeating: " ", count: max(0, 10 - name.count)))\(bar) \(progress.step)/\(progress.total)   "
-            )
-        } else if progress.stage != stage {
-            let how = progress.isRestored ? "restored from the cache" : "\(progress.total) steps"
-            write("\(progress.stage.rawValue): \(how)\n")
-        }
-        stage = progress.stage
-    }
-
-    /// Reports the forecast.
-    func announce(_ forecast: EditPace.Forecast) {
-        if json {
-            print(ForecastLine(forecast: ForecastRecord(forecast)).oneLine)
-        } else {
-            write("forecast: \(forecast.text)\n")
-        }
-    }
-
-    /// Ends the bar's line.
-    func finish() { if isTerminal && !json { write("\n") } }
-
-    private func write(_ text: String) { StandardStream.errors.write(text) }
 }

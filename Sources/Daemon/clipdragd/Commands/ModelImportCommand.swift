@@ -2,6 +2,7 @@ import ArgumentParser
 import Diffusion
 import DurableFiles
 import EditJobs
+import Evaluation
 import Foundation
 import JobFiles
 import JSON
@@ -29,10 +30,23 @@ extension ModelsCommand {
         var modelConfig: String?
         @Option(help: "What the network of a checkpoint file predicts: epsilon or v_prediction.")
         var prediction: String?
+        @Option(
+            name: .customLong("as"),
+            help: ArgumentHelp(
+                "lpips: the file holds LPIPS's weights, for `clipdragd evaluate`.", valueName: "KIND"))
+        var kind: Kind?
         @OptionGroup var places: PlaceOptions
         @OptionGroup var output: OutputOptions
 
+        /// What else than a model can be imported.
+        enum Kind: String, ExpressibleByArgument, CaseIterable { case lpips }
+
         func validate() throws {
+            if kind == .lpips,
+                name != nil || clip != nil || vae != nil || modelConfig != nil || prediction != nil
+            {
+                throw ValidationError("--as lpips takes no other option of a model.")
+            }
             if let prediction, NoiseSchedule.Prediction(rawValue: prediction) == nil {
                 throw ValidationError("--prediction takes epsilon or v_prediction.")
             }
@@ -40,13 +54,20 @@ extension ModelsCommand {
 
         func run() throws {
             try output.report {
+                let models = StateLayout(places.stateFolder).models
+                guard kind == nil else {
+                    let file = try LPIPS.importing(absolutePath(path), into: models)
+                    return print(
+                        output.json
+                            ? JSONValue.object([("file", .string(file))]).line : PathCoding.onOneLine(file))
+                }
                 var work = ModelImport(source: absolutePath(path))
                 work.name = name
                 work.clip = clip.map(absolutePath)
                 work.vae = vae.map(absolutePath)
                 work.config = modelConfig.map(absolutePath)
                 work.prediction = prediction.flatMap { NoiseSchedule.Prediction(rawValue: $0) }
-                let made = try work.run(into: StateLayout(places.stateFolder).models)
+                let made = try work.run(into: models)
                 guard !output.json else {
                     let line = ImportedModel(
                         name: made.name, folder: made.folder, notes: made.notes,

@@ -10,6 +10,7 @@ import ModelManagement
 import Processes
 import ServiceConfiguration
 import Settings
+import Verdicts
 
 extension PlaceOptions {
     /// What the daemon has written into its state folder.
@@ -20,30 +21,22 @@ extension PlaceOptions {
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show what the daemon does now.")
-    @Flag(help: "Show each change until interrupted.") var watch = false
+    @Flag(
+        help:
+            "Follow the daemon until interrupted: a live screen, or a line for each change without a terminal."
+    )
+    var watch = false
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         try output.report {
-            var last = ""
-            repeat {
-                let daemon = places.daemon
-                guard let status = daemon.status else {
-                    throw Failure(
-                        .tryLater, code: "status.none",
-                        message: "no daemon has written to \(places.stateFolder)",
-                        hint: "Start it with `clipdragd run`, or give its --state.")
-                }
-                let text = output.json ? line(status, daemon) : text(status, daemon)
-                // A terminal shows the present state; other outputs get each change once.
-                if watch && !output.json && isatty(STDOUT_FILENO) == 1 {
-                    print("\u{1B}[H\u{1B}[2J", terminator: "")
-                }
-                if text != last || isatty(STDOUT_FILENO) == 1 { print(text) }
-                last = text
-                if watch { Thread.sleep(forTimeInterval: 1) }
-            } while watch
+            if watch {
+                try StatusWatch(stateFolder: places.stateFolder, json: output.json, line: line).run()
+            }
+            let daemon = places.daemon
+            guard let status = daemon.status else { throw StatusWatch.none(places.stateFolder) }
+            print(output.json ? line(status, daemon) : StatusText(status, daemon).text)
         }
     }
 
@@ -51,69 +44,25 @@ struct StatusCommand: ParsableCommand {
         guard case .object(let fields) = status.json.shown else { return "" }
         return JSONValue.object([("alive", .bool(daemon.isAlive))] + fields).line
     }
-
-    private func text(_ status: DaemonStatus, _ daemon: StateReader) -> String {
-        var lines: [String] = []
-        func row(_ title: String, _ words: String?...) {
-            let words = words.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
-            lines.append(
-                title.padding(toLength: 11, withPad: " ", startingAt: 0) + PathCoding.onOneLine(words))
-        }
-        row(
-            "daemon", daemon.isAlive ? "running, process \(status.pid)" : "not running",
-            daemon.obstacle.map { "(\($0))" })
-        for inbox in status.inboxes { row("inbox", "\(inbox.path), \(inbox.watch)") }
-        for job in status.running {
-            row("running", job.name, job.stage.map { "\($0) \(job.step ?? 0)/\(job.total ?? 0)" }, job.id)
-        }
-        for job in status.waiting { row("waiting", job.name, job.id, job.state == .held ? "(held)" : nil) }
-        for half in status.loneHalves { row("lone half", half.file, half.orphan ? "(orphan)" : nil) }
-        return lines.joined(separator: "\n")
-    }
 }
 
-/// `clipdragd list`
-struct ListCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List running, waiting, published and failed jobs.")
-    @OptionGroup var places: PlaceOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() throws {
-        // A job that was requeued has a record of its failure, and waits under a new id.
-        let daemon = places.daemon
-        for id in daemon.ended {
-            guard let job = daemon.record(id) else { continue }
-            show(job.json, job.id, job.state.rawValue, job.publishedAs ?? job.name, job.code)
-        }
-        for job in daemon.status?.running ?? [] {
-            show(job.json, job.id, job.state, job.name)
-        }
-        for job in daemon.status?.waiting ?? [] {
-            show(job.json, job.id, job.state.rawValue, job.name)
-        }
-    }
-
-    private func show(_ json: JSONValue, _ words: String?...) {
-        let line = words.compactMap { $0 }.map { PathCoding.onOneLine($0) }.joined(separator: "\t")
-        print(output.json ? json.shown.line : line)
-    }
-}
-
-/// `clipdragd show ID`
+/// `clipdragd show JOB`
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show a job's record.")
-    @Argument(help: "The job's id.") var id: String
+    @Argument(help: "The job's id, or its name if no other job has it.") var job: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         try output.report {
-            let daemon = places.daemon
-            let found =
-                daemon.record(id)?.json ?? daemon.running(id)?.json ?? daemon.waiting(id)?.json
-            guard let found = found?.shown else { throw unknownJob(id) }
+            let json =
+                switch try places.daemon.job(job) {
+                case .running(let job): job.json
+                case .waiting(let job): job.json
+                case .ended(let job): job.json
+                }
+            let found = json.shown
             print(output.json ? found.line : found.lines, terminator: output.json ? "\n" : "")
         }
     }
@@ -170,12 +119,6 @@ private struct RequestLine: Record {
     }
 }
 
-private func unknownJob(_ id: String) -> Failure {
-    Failure(
-        .missingInput, code: "job.unknown", message: "there is no job \(id)",
-        hint: "`clipdragd list` shows all.")
-}
-
 /// Says that a request has to wait for a daemon.
 private func noteIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
     guard !daemon.isAlive, !output.json else { return }
@@ -185,17 +128,16 @@ private func noteIfAlone(_ daemon: StateReader, _ output: OutputOptions) {
 
 /// A job, and what is asked of the daemon about it.
 struct JobArguments: ParsableArguments {
-    @Argument(help: "The job's id.") var id: String
+    @Argument(help: "The job's id, or its name if no other such job has it.") var job: String
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
 
     func ask(_ action: ControlRequest.Action) throws {
         try output.report {
             let daemon = places.daemon
-            let ended = daemon.record(id)
-            let isRunning = daemon.running(id) != nil
-            guard ended != nil || isRunning || daemon.waiting(id) != nil else { throw unknownJob(id) }
-            if let why = refusal(action, id, ended: ended, isRunning: isRunning) {
+            let found = try daemon.job(job) { refusal(action, $0) == nil }
+            let id = found.id
+            if let why = refusal(action, found) {
                 throw Failure(
                     .usage, code: "job.state", message: "the job \(id) \(why.0)", hint: why.1)
             }
@@ -211,19 +153,17 @@ struct JobArguments: ParsableArguments {
 }
 
 /// Why a request does not fit a job's state, and what to do instead.
-private func refusal(_ action: ControlRequest.Action, _ id: String, ended: EndedJob?, isRunning: Bool) -> (
-    String, String
-)? {
-    if let ended {
+private func refusal(_ action: ControlRequest.Action, _ job: KnownJob) -> (String, String)? {
+    if case .ended(let ended) = job {
         guard ended.state == .failed, let folder = ended.folder else {
             return ("was published", "To run it again, drop its picture and spec again.")
         }
         guard action == .requeue else { return ("has failed", "`clipdragd requeue` runs it again.") }
-        let isThere = FailedFolder.isOf(id, folder, PosixFileSystem())
+        let isThere = FailedFolder.isOf(ended.id, folder, PosixFileSystem())
         return isThere ? nil : ("is not in \(folder) any more", "Someone requeued or removed it.")
     }
     if action == .requeue { return ("has not failed", "The daemon runs it in its turn.") }
-    if isRunning, action != .cancel {
+    if case .running = job, action != .cancel {
         return (
             "is running",
             "`clipdragd cancel` stops it; `clipdragd drain` lets it end and starts no other job."
@@ -251,7 +191,7 @@ private func set(
     }
 }
 
-/// `clipdragd hold ID`
+/// `clipdragd hold JOB`
 struct HoldCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hold", abstract: "Keep a waiting job from starting.")
@@ -259,14 +199,14 @@ struct HoldCommand: ParsableCommand {
     func run() throws { try job.ask(.hold) }
 }
 
-/// `clipdragd release ID`
+/// `clipdragd release JOB`
 struct ReleaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "release", abstract: "Let a held job start.")
     @OptionGroup var job: JobArguments
     func run() throws { try job.ask(.release) }
 }
 
-/// `clipdragd requeue ID`
+/// `clipdragd requeue JOB`
 struct RequeueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "requeue", abstract: "Run a failed job again.")
@@ -274,10 +214,10 @@ struct RequeueCommand: ParsableCommand {
     func run() throws { try job.ask(.requeue) }
 }
 
-/// `clipdragd cancel ID`
+/// `clipdragd cancel JOB`
 struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cancel", abstract: "Stop a job and quarantine it.")
+        commandName: "cancel", abstract: "Stop a job; it fails as job.cancelled.")
     @OptionGroup var job: JobArguments
     func run() throws { try job.ask(.cancel) }
 }
@@ -374,7 +314,12 @@ struct CheckConfigCommand: ParsableCommand {
         if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
             missing.append(("hook", "\(hook): \(why)"))
         }
-        for case .command(let words) in configuration.captions {
+        if let vocabulary = configuration.captions.vocabulary,
+            access(PathCoding.cString(vocabulary), R_OK) != 0
+        {
+            missing.append(("vocabulary", "\(vocabulary): \(String(cString: strerror(errno)))"))
+        }
+        for case .command(let words, _) in configuration.captions.captioners {
             if let why = whyNotRunnable(words[0], isSocketGood: false) {
                 missing.append(("captioner", "\(words[0]): \(why)"))
             }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonCore
+import DurableFiles
 import EditJobs
 import Failures
 import Foundation
@@ -26,6 +27,9 @@ struct RunCommand: ParsableCommand {
     )
     var once = false
 
+    @Flag(help: "Make the folders of --inbox that are not there.")
+    var makeInboxes = false
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var places: PlaceOptions
     @OptionGroup var output: OutputOptions
@@ -33,16 +37,33 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try output.report {
             let configuration = try merged()
+            if let clash = configuration.folderClash { throw clash }
+            try checkInboxes()
             // A missing model is one error now, not an error of every job.
             let folder = try model.folder(configuration, state: places.stateFolder)
             let isJSON = output.json
             LoggingSystem.bootstrap { JournalLog(label: $0, isJSON: isJSON) }
-            let setup = DaemonSetup(
+            var setup = DaemonSetup(
                 configuration: configuration, stateFolder: places.stateFolder, once: once,
                 workerCommand: workerCommand(folder),
                 version: Version.current, isComplete: pictureCompleteness, reload: reload())
+            setup.galleryCommand = [program, "gallery-update"]
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
+        }
+    }
+
+    /// An inbox of the command line that is not there is a slip of the pen, unless it is asked for.
+    private func checkInboxes() throws(Failure) {
+        let files = PosixFileSystem()
+        for path in inbox.map({ absolutePath($0) }) {
+            do {
+                if makeInboxes { try files.createDirectory(path) }
+                guard try files.status(path) == nil else { continue }
+            } catch { throw Failure(error, .badOutput) }
+            throw Failure(
+                .missingInput, code: "inbox.missing", message: "the inbox is not there", file: path,
+                hint: "Check the path, or have it made: --make-inboxes.")
         }
     }
 
@@ -59,12 +80,15 @@ struct RunCommand: ParsableCommand {
     private func workerCommand(_ folder: String) -> [String] {
         // Tests put a stand-in worker here.
         if let stand = ProcessInfo.processInfo.environment["CLIPDRAGD_WORKER"] { return [stand] }
-        let program =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
         var words = [program, "edit-worker", "--model", folder, "--precision", model.precision.rawValue]
         if let threads = model.threads { words += ["--threads", String(threads)] }
         if let file = places.configurationFile { words += ["--config", absolutePath(file)] }
         return words
+    }
+
+    /// This program's file.
+    private var program: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     }
 
     private func reload() -> (@Sendable () throws(Failure) -> Configuration)? {

@@ -84,8 +84,11 @@ public struct CLIP: Sendable {
     }
 
     /// E_T, `(1, embeddingWidth)`, not normalised.
-    public func embedding(ofText ids: [Int]) -> Tensor {
-        apply(textProjection, Variable(text.pooled(ids))).value
+    public func embedding(ofText ids: [Int]) -> Tensor { embeddings(ofTexts: [ids]) }
+
+    /// E_T of several texts, `(texts, embeddingWidth)`, not normalised.
+    public func embeddings(ofTexts texts: [[Int]]) -> Tensor {
+        apply(textProjection, Variable(text.pooled(texts))).value
     }
 }
 

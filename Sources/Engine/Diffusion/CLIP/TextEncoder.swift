@@ -42,14 +42,17 @@ public struct TextEncoder: Sendable {
     }
 
     /// The states after the final norm, `(1, ids, width)`.
-    public func states(_ ids: [Int]) -> Tensor {
-        let width = width
-        let embedded = Tensor([1, ids.count, width]) { out in
+    public func states(_ ids: [Int]) -> Tensor { states(ofEqualLength: [ids]) }
+
+    /// The states of several texts of one length, `(texts, ids, width)`.
+    private func states(ofEqualLength texts: [[Int]]) -> Tensor {
+        let (width, count) = (width, texts[0].count)
+        let embedded = Tensor([texts.count, count, width]) { out in
             tokens.withUnsafeValues { tokens in
                 positions.withUnsafeValues { positions in
-                    for (i, id) in ids.enumerated() {
+                    for (i, id) in texts.joined().enumerated() {
                         for c in 0..<width {
-                            out[i * width + c] = tokens[id * width + c] + positions[i * width + c]
+                            out[i * width + c] = tokens[id * width + c] + positions[i % count * width + c]
                         }
                     }
                 }
@@ -76,12 +79,35 @@ public struct TextEncoder: Sendable {
         return found
     }
 
-    /// The state at the end of the text, `(1, width)`: at the first end token. Openai's published configuration has the
+    /// The states at the ends of texts, `(texts, width)`: at the first end token. Openai's published configuration has the
     /// `eos_token_id` 2, which is no end token; with it, the state at the largest id.
-    func pooled(_ ids: [Int]) -> Tensor {
+    ///
+    /// Attention is causal, so nothing after the end is computed. Texts of one length go through together.
+    func pooled(_ texts: [[Int]]) -> Tensor {
+        let width = width
+        var states = [Float](repeating: 0, count: texts.count * width)
+        let byLength = Dictionary(grouping: texts.indices) { end(of: texts[$0]) }
+        for (end, indices) in byLength.sorted(by: { $0.key < $1.key }) {
+            for start in stride(from: 0, to: indices.count, by: Self.textsAtOnce) {
+                let group = indices[start..<min(start + Self.textsAtOnce, indices.count)]
+                let found = self.states(ofEqualLength: group.map { Array(texts[$0][...end]) })
+                let last = apply(Slice(axis: 1, end..<end + 1), Variable(found)).value
+                last.withUnsafeValues { last in
+                    for (row, text) in group.enumerated() {
+                        for c in 0..<width { states[text * width + c] = last[row * width + c] }
+                    }
+                }
+            }
+        }
+        return Tensor([texts.count, width], states)
+    }
+
+    /// Enough for the products to be worth their weights' way from memory.
+    private static let textsAtOnce = 32
+
+    /// The index of the state that stands for a text.
+    private func end(of ids: [Int]) -> Int {
         let largest = ids.indices.max { ids[$0] < ids[$1] || (ids[$0] == ids[$1] && $0 > $1) } ?? 0
-        let end = endToken == 2 ? largest : ids.firstIndex(of: endToken) ?? 0
-        let states = states(ids)
-        return apply(Slice(axis: 1, end..<end + 1), Variable(states)).value.reshaped([1, width])
+        return endToken == 2 ? largest : ids.firstIndex(of: endToken) ?? 0
     }
 }

@@ -24,7 +24,8 @@ struct ModelLayout {
         guard checkpoints.count == 1 else {
             throw Failure(
                 .badModel, code: "model.config",
-                message: "\(folder) has several checkpoints: \(checkpoints.joined(separator: ", "))",
+                message:
+                    "\(folder) has several checkpoints: \(checkpoints.prefix(8).joined(separator: ", "))\(checkpoints.count > 8 ? " and \(checkpoints.count - 8) more" : "")",
                 hint: "Leave the one to be used; make a model of each with `clipdragd models import FILE`.")
         }
         single = try SingleFile(path: "\(folder)/\(checkpoints[0])")

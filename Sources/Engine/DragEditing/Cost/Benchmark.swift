@@ -172,13 +172,16 @@ public struct Benchmark {
         ).record.steps
     }
 
-    private func drag(_ settings: EditSettings) throws -> Int {
+    /// nil for a method whose steps are not timed.
+    private func drag(_ settings: EditSettings) throws -> Int? {
+        guard method.cost(settings).isTimed else { return nil }
         let grid = FeatureGrid(working: size, image: size)
         let guide = method.needs(settings).guide ? model.guide : nil
-        let task = DragTask(
+        var task = DragTask(
             inverted: latent, timestep: 681, text: text,
             wish: guide.map { Tensor([1, $0.clip.embeddingWidth], repeating: 1) }, hasEditPrompt: false,
             handles: drags.map { HandlePoint($0, on: grid) }, grid: grid)
+        task.source = latent
         return try method.edit(task, settings, model, MethodRun()).record.steps
     }
 }

@@ -13,6 +13,17 @@ public struct Work: Sendable, Equatable {
         self.pullBacks = pullBacks
         self.decodes = decodes
     }
+
+    static func += (sum: inout Work, more: Work) {
+        sum.passes += more.passes
+        sum.pullBacks += more.pullBacks
+        sum.decodes += more.decodes
+    }
+
+    static func * (count: Int, work: Work) -> Work {
+        Work(
+            passes: count * work.passes, pullBacks: count * work.pullBacks, decodes: count * work.decodes)
+    }
 }
 
 /// What an edit computes, stage by stage. Forecast, `budget` and `check` all read this one count.
@@ -34,23 +45,46 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step, and a fourth with `text_area`.
+    ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
-        _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false
+        _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
+        longestDrag: Double = 0
     ) {
         let timesteps = settings.invertedStepCount
         let lora = method.adjusted(settings).lora
-        let drag = method.cost(settings)
+        let drag = method.cost(settings, longestDrag: longestDrag)
+        let needs = method.needs(settings)
+        var fixed = Work(passes: isStretched ? timesteps : 0)
+        fixed += drag.fixed
+        if !drag.isCuttable { fixed += drag.steps * drag.step }
         stages = [
             // A sample of training: a pass, and about two more on the way back.
             .fineTuning: Stage(steps: lora.steps, step: Work(passes: lora.batch, pullBacks: 2 * lora.batch)),
-            .inverting: Stage(fixed: Work(passes: timesteps)),
-            .dragging: Stage(
-                fixed: Work(passes: isStretched ? timesteps : 0), steps: drag.steps, step: drag.step),
+            .inverting: Stage(fixed: Work(passes: needs.inversion ? timesteps : 0)),
+            .dragging: Stage(fixed: fixed, steps: drag.isCuttable ? drag.steps : 0, step: drag.step),
             // Reference and edit, and the edit under P_e.
-            .sampling: Stage(fixed: Work(passes: (isWishSampled ? 3 : 2) * timesteps)),
+            .sampling: Stage(
+                fixed: Work(
+                    passes: needs.sampling
+                        ? (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps : 0)),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
+    }
+}
+
+extension [Drag] {
+    /// Cells of the latent that the longest drag spans.
+    ///
+    /// - Parameters:
+    ///   - size: of the picture that the drags are measured in.
+    ///   - latent: the latent's size.
+    public func longest(on latent: Size, of size: Size) -> Double {
+        map { drag in
+            let rows = (drag.target.y - drag.handle.y) * Double(latent.height) / Double(size.height)
+            let columns = (drag.target.x - drag.handle.x) * Double(latent.width) / Double(size.width)
+            return (rows * rows + columns * columns).squareRoot()
+        }.max() ?? 0
     }
 }
 

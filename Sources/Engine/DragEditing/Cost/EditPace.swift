@@ -61,12 +61,15 @@ public struct EditPace: Sendable, Equatable {
         pass = try seconds { try steps.perform(.unetForward) }
         let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
-        dragStep = try seconds { try steps.perform(.dragIteration) }
+        let drag = method.cost(settings)
+        dragStep = 0
+        if drag.isTimed { dragStep = try seconds { try steps.perform(.dragIteration) } }
         dragMemory = peak()
         fineTuningStep =
             try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch)
             / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
+        if !drag.isTimed { dragStep = self.seconds(drag.step) }
         releaseIdleMemory()
     }
 

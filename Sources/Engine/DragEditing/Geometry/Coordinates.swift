@@ -24,16 +24,36 @@ public struct Drag: Sendable, Equatable {
     public var handle: ImagePoint
     /// Where it shall be.
     public var target: ImagePoint
+    /// The regions whose middles `handle` and `target` are; nil for a drag of points.
+    public var regions: RegionPair?
 
     /// A drag from `handle` to `target`.
-    public init(from handle: ImagePoint, to target: ImagePoint) {
+    public init(from handle: ImagePoint, to target: ImagePoint, regions: RegionPair? = nil) {
         self.handle = handle
         self.target = target
+        self.regions = regions
+    }
+}
+
+/// A region whose content is to fill another one.
+public struct RegionPair: Sendable, Equatable {
+    /// Where the content is, and where it shall be; of one size.
+    public var from, to: EditMask
+
+    /// The content of `from` goes to `to`.
+    public init(from: EditMask, to: EditMask) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Both resized by nearest neighbours.
+    public func resized(to size: Size) -> RegionPair {
+        RegionPair(from: from.resized(to: size), to: to.resized(to: size))
     }
 }
 
 /// A height and a width.
-public struct Size: Sendable, Equatable {
+public struct Size: Sendable, Equatable, Codable {
     /// Rows.
     public var height: Int
     /// Columns.
@@ -50,7 +70,7 @@ public struct Size: Sendable, Equatable {
 }
 
 /// A cell of the feature grid.
-public struct GridCell: Sendable, Equatable, Hashable {
+public struct GridCell: Sendable, Equatable, Hashable, Codable {
     /// From the top.
     public var row: Int
     /// From the left.
@@ -74,7 +94,7 @@ public struct GridCell: Sendable, Equatable, Hashable {
 }
 
 /// A handle point on its way to its target point.
-public struct HandlePoint: Sendable, Equatable {
+public struct HandlePoint: Sendable, Equatable, Codable {
     /// Where it is, where it began, and where it is to arrive.
     public var position, start, target: GridCell
 
@@ -95,7 +115,7 @@ extension HandlePoint {
 }
 
 /// The grid on which features are compared: half the working size (docs/algorithm.md section 0).
-public struct FeatureGrid: Sendable, Equatable {
+public struct FeatureGrid: Sendable, Equatable, Codable {
     /// Rows and columns.
     public let size: Size
     /// The input image, in pixels.

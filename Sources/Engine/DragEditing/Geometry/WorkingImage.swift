@@ -61,14 +61,24 @@ public struct EditMask: Sendable, Equatable {
     /// What is left around a drag of any length: 14/128 of the longer side.
     static func margin(_ size: Size) -> Double { 14.0 / 128 * Double(size.longerSide) }
 
-    /// The surroundings of drags (`auto_mask`).
+    /// The surroundings of drags (`auto_mask`), with their regions.
     public static func around(_ drags: [Drag], size: Size) -> EditMask {
         let discs = drags.map { Disc(around: $0, size: size) }
-        return EditMask(
+        let surroundings = EditMask(
             size: size,
             values: (0..<size.height * size.width).map { i in
                 let (x, y) = (Double(i % size.width), Double(i / size.width))
                 return discs.contains { $0.contains(x, y) }
             })
+        return surroundings.union(drags.compactMap(\.regions).flatMap { [$0.from, $0.to] })
     }
+
+    /// What lies in this mask or in one of others of its size.
+    public func union(_ others: [EditMask]) -> EditMask {
+        EditMask(
+            size: size, values: values.indices.map { i in values[i] || others.contains { $0.values[i] } })
+    }
+
+    /// How many values are inside.
+    public var count: Int { values.count { $0 } }
 }

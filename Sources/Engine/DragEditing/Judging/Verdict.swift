@@ -1,119 +1,84 @@
-import Diffusion
-import Foundation
-import TensorCore
+import Verdicts
 
-/// Whether an edit did what was asked (docs/algorithm.md section 7, docs/verdict.md). Arrival of the tracked handle
-/// proves little: fast tracking arrives by construction. The verdict compares content: does the result look at the
-/// target as the source looks at the handle?
+/// What an edit did, with the numbers that its three answers rest on (docs/algorithm.md section 7, docs/verdict.md).
 public struct Verdict: Sendable {
-    /// The three answers.
-    public enum Answer: String, Sendable, Codable { case moved, partly, unchanged }
-
-    /// One pair's numbers.
-    public struct Pair: Sendable {
-        /// Cosine of the source's feature at the handle with the unedited reconstruction's at the target.
+    /// Whether one drag's content moved.
+    public struct Movement: Sendable {
+        /// Where the source's pixels around the handle point are found, as a part of the drag: 1 at the target point.
+        public var part: Double
+        /// Root mean square difference of those pixels there, 0…1.
+        public var mismatch: Double
+        /// Cosine of the source's feature at the handle point with the unedited reconstruction's at the target point.
         public var similarityBefore: Double
         /// The same with the result's.
         public var similarityAfter: Double
-        /// The same with the reconstruction's at the handle itself: what could be reached.
+        /// The same with the reconstruction's at the handle point itself: what could be reached.
         public var similarityPossible: Double
         /// The answer.
-        public var answer: Answer
+        public var answer: EditVerdict.Movement
     }
 
-    /// For the whole job.
-    public var answer: Answer
+    /// How well source, reconstruction and result show the edit prompt, by several views of each.
+    public struct Text: Codable, Sendable {
+        /// CLIP's cosine with the edit prompt, the mean over all views.
+        public var scoreSource, scoreReconstruction, scoreResult: Double
+        /// The score above the mean of other texts' scores, in their standard deviations.
+        public var standingSource, standingReconstruction, standingResult: Double
+        /// The score above the source prompt's, in the same unit.
+        public var leadSource, leadResult: Double
+        /// Part of the views in which the score rose over the source's.
+        public var viewsRisen: Double
+        /// The edit prompt's place among all texts that were compared, from 1.
+        public var rankSource, rankResult: Int
+        /// Texts that were compared, the edit prompt included.
+        public var texts: Int
+
+        enum CodingKeys: String, CodingKey {
+            case scoreSource = "score_source"
+            case scoreReconstruction = "score_reconstruction"
+            case scoreResult = "score_result"
+            case standingSource = "standing_source"
+            case standingReconstruction = "standing_reconstruction"
+            case standingResult = "standing_result"
+            case leadSource = "lead_source"
+            case leadResult = "lead_result"
+            case viewsRisen = "views_risen"
+            case rankSource = "rank_source"
+            case rankResult = "rank_result"
+            case texts
+        }
+    }
+
+    /// What speaks for damage, measured against the source. Parts and differences are 0…1.
+    public struct Damage: Codable, Sendable {
+        /// Part of the picture that changed.
+        public var changed: Double
+        /// Part of the source's changed content that is nowhere near in the result.
+        public var lost: Double
+        /// Part of the result's changed content that is nowhere near in the source.
+        public var new: Double
+        /// How far the colours of the same content went.
+        public var colour: Double
+        /// Energy of the finest detail where something changed, as a part of the source's.
+        public var sharpness: Double
+        /// Mean absolute difference outside what may change.
+        public var outside: Double
+    }
+
+    /// Mean absolute change against the reconstruction inside the edited region and outside, and the reconstruction's own
+    /// difference from the source inside, 0…1.
+    public struct Change: Codable, Sendable {
+        public var inside, outside, noise: Double
+    }
+
+    /// The three answers.
+    public var answers: EditVerdict
     /// One per drag.
-    public var pairs: [Pair]
-    /// Mean absolute change against the reconstruction inside the edited region and outside, 0…1.
-    public var changeInside, changeOutside: Double
-    /// Mean absolute difference of reconstruction and source inside the region: the reconstruction's own noise.
-    public var noise: Double
-}
-
-/// Thresholds and measures of verdicts; how they were chosen is in docs/verdict.md.
-public struct Judge {
-    /// Noised copies whose features are averaged.
-    static let copies = 4
-    /// A rise of similarity below this is none.
-    static let leastRise = 0.02
-
-    private let model: DiffusionModel
-    private let result: EditResult
-
-    /// A judge of one edit.
-    public init(_ model: DiffusionModel, _ result: EditResult) {
-        self.model = model
-        self.result = result
-    }
-
-    /// Compares source, reconstruction and result.
-    ///
-    /// - Parameter clipRise: how much CLIP's score for P_e rose; decides jobs without drags.
-    public func verdict(drags: [Drag], seed: UInt64, clipRise: Double?) -> Verdict {
-        let (inside, outside, noise) = pixelChanges(drags)
-        guard !drags.isEmpty else {
-            let changed = inside > 1.5 * noise + 0.005
-            let rose = (clipRise ?? 0) > 0.01
-            return Verdict(
-                answer: changed && rose ? .moved : changed || rose ? .partly : .unchanged, pairs: [],
-                changeInside: inside,
-                changeOutside: outside, noise: noise)
-        }
-        // The last block but one: coarse enough for meaning, fine enough for place.
-        let blockCount = model.unet.blockFeatureCount
-        let features = ContentFeatures(
-            model: model, result: result, seed: seed, copies: Self.copies, block: max(0, blockCount - 2))
-        let source = features.map(result.working)
-        let before = features.map(result.reconstruction)
-        let after = features.map(result.decoded)
-        let pairs = result.record.handles.map { handle -> Verdict.Pair in
-            let wanted = source.feature(at: handle.start)
-            let pair = (
-                ContentFeatures.similarity(wanted, before.feature(at: handle.target)),
-                ContentFeatures.similarity(wanted, after.feature(at: handle.target)),
-                ContentFeatures.similarity(wanted, before.feature(at: handle.start))
-            )
-            let (rise, possible) = (pair.1 - pair.0, max(pair.2 - pair.0, Self.leastRise))
-            let answer: Verdict.Answer =
-                rise > 0.5 * possible
-                ? .moved : rise < Self.leastRise && inside < 1.5 * noise + 0.005 ? .unchanged : .partly
-            return Verdict.Pair(
-                similarityBefore: pair.0, similarityAfter: pair.1, similarityPossible: pair.2, answer: answer)
-        }
-        let answer: Verdict.Answer =
-            pairs.allSatisfy { $0.answer == .moved }
-            ? .moved : pairs.allSatisfy { $0.answer == .unchanged } ? .unchanged : .partly
-        return Verdict(
-            answer: answer, pairs: pairs, changeInside: inside, changeOutside: outside, noise: noise)
-    }
-
-    private func pixelChanges(_ drags: [Drag]) -> (inside: Double, outside: Double, noise: Double) {
-        let size = Size(height: result.working.shape[1], width: result.working.shape[2])
-        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
-        let region =
-            (result.mask ?? (drags.isEmpty ? nil : .around(drags, size: result.record.grid.image)))?.resized(
-                to: size) ?? everywhere
-        var sums = (inside: 0.0, outside: 0.0, noise: 0.0)
-        result.decoded.withUnsafeValues { edited in
-            result.reconstruction.withUnsafeValues { plain in
-                result.working.withUnsafeValues { source in
-                    for (i, isInside) in region.values.enumerated() {
-                        for c in 3 * i..<3 * i + 3 {
-                            let change = Double(abs(edited[c] - plain[c]))
-                            if isInside {
-                                sums.inside += change
-                                sums.noise += Double(abs(plain[c] - source[c]))
-                            } else {
-                                sums.outside += change
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        let inside = Double(3 * max(region.values.count { $0 }, 1))
-        let outside = Double(3 * max(region.values.count { !$0 }, 1))
-        return (sums.inside / inside, sums.outside / outside, sums.noise / inside)
-    }
+    public var movements: [Movement]
+    /// nil: the job has no edit prompt, or the model no CLIP.
+    public var text: Text?
+    /// What damage rests on.
+    public var damage: Damage
+    /// How much changed where.
+    public var change: Change
 }

@@ -17,6 +17,12 @@ public protocol DragMethod: Sendable {
     func needs(_ settings: EditSettings) -> MethodNeeds
     /// What it computes with these settings.
     func cost(_ settings: EditSettings) -> MethodCost
+    /// What it computes for drags of which the longest spans `cells` of the latent.
+    func cost(_ settings: EditSettings, longestDrag cells: Double) -> MethodCost
+    /// Whether an edit has what the method works on.
+    ///
+    /// - Throws: `edit.no_drags`, `edit.no_mask`, `edit.no_regions` or `edit.no_text`.
+    func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure)
     /// What a person should know before these drags are edited with these settings.
     func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String]
 
@@ -32,11 +38,34 @@ public protocol DragMethod: Sendable {
 extension DragMethod {
     public func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String] { [] }
 
+    public func cost(_ settings: EditSettings, longestDrag cells: Double) -> MethodCost { cost(settings) }
+
+    public func check(_ input: MethodInput, _ settings: EditSettings) throws(Failure) {}
+
     /// The same settings without the work that the method has no need of.
     public func adjusted(_ settings: EditSettings) -> EditSettings {
         var adjusted = settings
-        if !needs(settings).fineTuning { adjusted.lora.steps = 0 }
+        let needs = needs(settings)
+        if !needs.fineTuning { adjusted.lora.steps = 0 }
+        if !needs.stretching { adjusted.warp = 0 }
         return adjusted
+    }
+}
+
+/// What an edit gives a method to work on.
+public struct MethodInput: Sendable {
+    /// What is to move.
+    public var drags: [Drag]
+    /// The given mask.
+    public var mask: EditMask?
+    /// Whether there is a P_e.
+    public var hasEditPrompt: Bool
+
+    /// What an edit gives.
+    public init(drags: [Drag], mask: EditMask?, hasEditPrompt: Bool) {
+        self.drags = drags
+        self.mask = mask
+        self.hasEditPrompt = hasEditPrompt
     }
 }
 
@@ -50,13 +79,28 @@ public struct MethodNeeds: Sendable, Equatable {
     public var fineTuning: Bool
     /// Whether it holds still what the mask excludes.
     public var mask: Bool
+    /// The picture's DDIM inversion (docs/algorithm.md section 2). Without it `DragTask.inverted` is the picture's own latent.
+    public var inversion: Bool
+    /// Sampling beside the reference (docs/algorithm.md section 4). A method without it gives the finished picture's latent.
+    public var sampling: Bool
+    /// Whether it may begin at a picture that `warp` has stretched.
+    public var stretching: Bool
+    /// Whether it reads the regions of drags; other methods move their middles.
+    public var regions: Bool
 
     /// What a method needs.
-    public init(guide: Bool = false, guideHint: String = "", fineTuning: Bool = true, mask: Bool = false) {
+    public init(
+        guide: Bool = false, guideHint: String = "", fineTuning: Bool = true, mask: Bool = false,
+        inversion: Bool = true, sampling: Bool = true, stretching: Bool = true, regions: Bool = false
+    ) {
         self.guide = guide
         self.guideHint = guideHint
         self.fineTuning = fineTuning
         self.mask = mask
+        self.inversion = inversion
+        self.sampling = sampling
+        self.stretching = stretching
+        self.regions = regions
     }
 }
 
@@ -66,20 +110,32 @@ public struct MethodCost: Sendable, Equatable {
     public var steps: Int
     /// One of them.
     public var step: Work
+    /// What it computes besides its steps.
+    public var fixed: Work
+    /// Whether a budget may leave steps out.
+    public var isCuttable: Bool
+    /// Whether a step is timed for a forecast. One that is not, because it is long, is priced by its passes.
+    public var isTimed: Bool
     /// Names of the settings that decide how long a step takes: a measured pace holds where they are equal.
     public var stepSettingNames: [String]
 
     /// `steps` steps at most.
-    public init(steps: Int, step: Work, stepSettingNames: [String] = []) {
+    public init(
+        steps: Int, step: Work, fixed: Work = Work(), isCuttable: Bool = true, isTimed: Bool = true,
+        stepSettingNames: [String] = []
+    ) {
         self.steps = steps
         self.step = step
+        self.fixed = fixed
+        self.isCuttable = isCuttable
+        self.isTimed = isTimed
         self.stepSettingNames = stepSettingNames
     }
 }
 
 /// What a method works on.
 public struct DragTask: Sendable {
-    /// z^0, `(1, h, w, 4)`: the inverted latent of the picture.
+    /// z^0, `(1, h, w, 4)`: the inverted latent of the picture; for a method without inversion its own latent z_0.
     public var inverted: Tensor
     /// The inverted latent of the stretched picture, where `warp` asks for one: the edit begins there.
     public var stretched: Tensor?
@@ -89,25 +145,43 @@ public struct DragTask: Sendable {
     public var text: Tensor
     /// E_T(P_e), `(1, width)`; nil where the method needs no guide.
     public var wish: Tensor?
+    /// E_T(P_o), `(1, width)`; nil like `wish`.
+    public var described: Tensor?
+    /// The source picture at working size, `(1, h, w, 3)` in [0, 1]; nil where nothing compares with it.
+    public var picture: Tensor?
+    /// The seed of what a method draws.
+    public var seed: UInt64
     /// Whether the request has a P_e of its own.
     public var hasEditPrompt: Bool
+    /// P_o and P_e; without a P_e both are P_o.
+    public var prompts: (source: String, edit: String) = ("", "")
     /// Handle points and target points on the grid. A stretched picture has its handle points moved along.
     public var handles: [HandlePoint]
     /// The feature grid.
     public var grid: FeatureGrid
     /// Where the picture may change, at the latent's size; nil: everywhere.
     public var mask: EditMask?
+    /// The regions of each drag at the latent's size; nil for a drag of points.
+    public var regions: [RegionPair?] = []
+    /// z_0, `(1, h, w, 4)`: the picture's own latent.
+    public var source: Tensor?
+    /// The fine-tuned LoRA, which the model's U-Net has already; nil without one.
+    public var lora: LoRA?
 
     /// A task.
     public init(
         inverted: Tensor, stretched: Tensor? = nil, timestep: Timestep, text: Tensor, wish: Tensor?,
-        hasEditPrompt: Bool, handles: [HandlePoint], grid: FeatureGrid, mask: EditMask? = nil
+        described: Tensor? = nil, picture: Tensor? = nil, seed: UInt64 = 42, hasEditPrompt: Bool,
+        handles: [HandlePoint], grid: FeatureGrid, mask: EditMask? = nil
     ) {
         self.inverted = inverted
         self.stretched = stretched
         self.timestep = timestep
         self.text = text
         self.wish = wish
+        self.described = described
+        self.picture = picture
+        self.seed = seed
         self.hasEditPrompt = hasEditPrompt
         self.handles = handles
         self.grid = grid
@@ -124,17 +198,27 @@ public struct MethodRun {
     public var trace: Trace
     /// Asked before every step; true ends the edit with the best so far.
     public var isOutOfTime: () -> Bool
+    /// Standard normal values of a shape, by the name of what they are drawn for.
+    public var draw: (_ name: String, _ shape: [Int]) -> Tensor
     /// Called after every step with its number from 1. What it throws ends the edit.
     public var report: (Int) throws -> Void
 
     /// A run; by default one that nobody watches.
     public init(
         trace: Trace = Trace(), isOutOfTime: @escaping () -> Bool = { false },
+        draw: @escaping (_ name: String, _ shape: [Int]) -> Tensor = MethodRun.draws(seed: 42),
         report: @escaping (Int) throws -> Void = { _ in }
     ) {
         self.trace = trace
         self.isOutOfTime = isOutOfTime
+        self.draw = draw
         self.report = report
+    }
+
+    /// Draws from a seeded generator, in the order in which they are asked for.
+    public static func draws(seed: UInt64) -> (_ name: String, _ shape: [Int]) -> Tensor {
+        var generator = SeededGenerator(seed: seed)
+        return { _, shape in generator.normal(shape) }
     }
 }
 

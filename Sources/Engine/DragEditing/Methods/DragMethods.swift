@@ -5,6 +5,10 @@ public enum DragMethods {
     /// One line a method; the first is the default.
     public static let all: [any DragMethod] = [
         CLIPDrag(),
+        FastDrag(),
+        RegionDrag(),
+        SDEDrag(),
+        DiffCLIP(),
         NoDrag(),
     ]
 
@@ -20,7 +24,7 @@ extension EditSettings {
     public static let stageSettingNames: Set<String> = [
         "num_steps", "inversion_strength", "start_step", "start_layer", "auto_mask", "warp", "budget",
         "lora.steps", "lora.rank", "lora.batch", "lora.lr", "lora.beta1", "lora.beta2", "lora.eps",
-        "lora.weight_decay", "text_sampling", "text_freedom", "region_padding",
+        "lora.weight_decay", "text_sampling", "text_freedom", "text_area", "region_padding",
         "keep_source",
     ]
 }

@@ -11,12 +11,18 @@ struct Inverting {
         self.scene = scene
     }
 
-    /// A known path belongs to a whole fine-tuning, and so does one that is worth remembering.
+    /// A known path belongs to a whole fine-tuning, and so does one that is worth remembering. For a method that does not
+    /// invert the path is z_0 alone.
     func run(
         _ stages: StageRunner, known: KnownStages, memory: (any StageMemory)?, _ trace: Trace
     ) throws -> [Tensor] {
         let steps = scene.inversion.timesteps.count
         let path: [Tensor]
+        guard scene.request.method.needs(scene.settings).inversion else {
+            path = [identity.model.vae.scalingFactor * scene.posterior.value.mean]
+            trace("latent.encoded", path[0])
+            return path
+        }
         if let knownPath = known.path, identity.isWhole {
             try stages.restore(.inverting, of: steps)
             path = knownPath

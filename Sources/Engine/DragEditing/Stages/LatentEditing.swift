@@ -13,27 +13,45 @@ struct LatentEditing {
     }
 
     func run(
-        _ stages: StageRunner, inverted: Tensor, isOutOfTime: @escaping () -> Bool, _ trace: Trace
+        _ stages: StageRunner, source: Tensor, inverted: Tensor, isOutOfTime: @escaping () -> Bool,
+        _ trace: Trace
     ) throws -> EditedLatent {
         let (request, settings) = (scene.request, scene.settings)
+        let guide = request.method.needs(settings).guide ? scene.guide : nil
         var task = DragTask(
             inverted: inverted, timestep: scene.inversion.editedTimestep, text: scene.text,
-            wish: request.method.needs(settings).guide ? scene.guide.map(scene.wish) : nil,
+            wish: guide.map(scene.wish),
+            described: guide.map { $0.embedding(of: request.sourcePrompt) }, picture: scene.working,
+            seed: request.seed,
             hasEditPrompt: request.editPrompt != nil, handles: scene.handles, grid: scene.grid,
             mask: scene.mask.held)
-        let total = request.method.cost(settings).steps
-        let edited = try stages.run(.dragging, of: total) { report in
-            if settings.stretches(request.drags) { try stretch(&task, trace) { try report(0) } }
+        task.prompts = (request.sourcePrompt, request.editPrompt ?? request.sourcePrompt)
+        task.regions = request.drags.map { $0.regions?.resized(to: scene.latentSize) }
+        task.lora = identity.lora
+        task.source = source
+        let longest = request.drags.longest(on: scene.latentSize, of: request.size)
+        let total = request.method.cost(settings, longestDrag: longest).steps
+        var stretch: EditRecord.Stretch?
+        var edited = try stages.run(.dragging, of: total) { report in
+            if settings.stretches(request.drags) {
+                stretch = try self.stretch(&task, trace) { try report(0) }
+            }
             return try request.method.edit(
                 task, settings, identity.model,
-                MethodRun(trace: trace, isOutOfTime: isOutOfTime, report: report))
+                MethodRun(
+                    trace: trace, isOutOfTime: isOutOfTime, draw: MethodRun.draws(seed: request.seed),
+                    report: report))
         }
+        edited.record.stretch = stretch
         trace("latent.dragged", edited.latent)
         return edited
     }
 
     /// Begins the edit at the stretched picture's latent, with the handle points where their content went.
-    private func stretch(_ task: inout DragTask, _ trace: Trace, report: () throws -> Void) throws {
+    private func stretch(_ task: inout DragTask, _ trace: Trace, report: () throws -> Void) throws
+        -> EditRecord.Stretch
+    {
+        let begun = monotonicSeconds()
         let (model, settings) = (identity.model, scene.settings)
         let warp = DragWarp(
             scene.request.drags, part: settings.warp, image: scene.request.size,
@@ -44,5 +62,7 @@ struct LatentEditing {
             from: model.vae.scalingFactor * model.posterior(picture).mean, text: scene.text
         ) { _ in try report() }.last
         for (i, goal) in warp.goals.enumerated() { task.handles[i].position = scene.grid.cell(of: goal) }
+        return EditRecord.Stretch(
+            positions: task.handles.map(\.position), seconds: monotonicSeconds() - begun)
     }
 }

@@ -27,7 +27,8 @@ public struct ReferenceSampling {
     ///
     /// With `wish` and `text_sampling` g the edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)) (classifier-free guidance from P_o to
     /// P_e; ours). Reference control would hold back what the text changes, so it then begins after the part
-    /// `text_freedom` of the steps.
+    /// `text_freedom` of the steps. With `text_area` below 1, a second edit without P_e is sampled under reference control, and
+    /// outside the cells that P_e changes most the first takes the second's values after every step.
     ///
     /// - Parameters:
     ///   - text: states of P_o, `(1, tokens, width)`.
@@ -35,28 +36,75 @@ public struct ReferenceSampling {
     public func sample(
         reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, report: (Int) throws -> Void
     ) rethrows -> (edit: Tensor, reference: Tensor) {
-        let control = ReferenceControl(firstLayer: firstLayer)
         let stride = model.schedule.stride(stepCount: settings.stepCount)
-        let texts = wish.map { Tensor.stacked([text, text, $0]) } ?? text
         let steps = inversion.timesteps.count
         let freeSteps = wish == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
-        var (reference, edit) = (reference, edit)
+        let isLimited = wish != nil && settings.textArea < 1
+        var area = StrongestCells(settings.textArea)
+        var (reference, edit, plain) = (reference, edit, edit)
         for (k, t) in inversion.timesteps.reversed().enumerated() {
-            let isControlled = k >= max(settings.controlStartStep, freeSteps)
-            let noise = model.unet(
-                Variable(.stacked(wish == nil ? [reference, edit] : [reference, edit, edit])),
-                timesteps: [t], text: texts, control: isControlled ? control : nil
-            ).noise.value
-            var editNoise = noise.sample(1)
-            if wish != nil {
-                editNoise = editNoise + Float(settings.textSampling) * (noise.sample(2) - editNoise)
-            }
+            let isControlled = k >= settings.controlStartStep
+            let noise = noise(
+                reference, edit, plain: isLimited ? plain : nil, text, wish, t, isControlled: isControlled,
+                isFree: k < freeSteps)
+            let latents = isLimited ? [reference, edit, plain] : [reference, edit]
             let stepped = model.schedule.step(
-                .stacked([noise.sample(0), editNoise]), sample: .stacked([reference, edit]),
+                .stacked([noise.reference, noise.edit] + (noise.plain.map { [$0] } ?? [])),
+                sample: .stacked(latents),
                 from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
             (reference, edit) = (stepped.sample(0), stepped.sample(1))
+            if isLimited, let change = noise.change {
+                plain = stepped.sample(2)
+                edit = area.blended(edit, plain, afterSeeing: change)
+            }
             try report(k + 1)
         }
         return (edit, reference)
+    }
+
+    /// The noise of one step.
+    private struct Noise {
+        var reference, edit: Tensor
+        /// Of the edit without P_e.
+        var plain: Tensor?
+        /// ε(P_e) − ε(P_o).
+        var change: Tensor?
+    }
+
+    /// - Parameters:
+    ///   - plain: the edit without P_e, where one is sampled too.
+    ///   - isFree: whether the guided edit goes without reference control.
+    private func noise(
+        _ reference: Tensor, _ edit: Tensor, plain: Tensor?, _ text: Tensor, _ wish: Tensor?, _ t: Timestep,
+        isControlled: Bool, isFree: Bool
+    ) -> Noise {
+        let control = isControlled ? ReferenceControl(firstLayer: firstLayer) : nil
+        func pass(_ latents: [Tensor], _ texts: [Tensor], _ control: ReferenceControl?) -> Tensor {
+            let states = texts.count == 1 ? texts[0] : .stacked(texts)
+            return model.unet(Variable(.stacked(latents)), timesteps: [t], text: states, control: control)
+                .noise.value
+        }
+        guard let wish else {
+            let found = pass([reference, edit], [text], control)
+            return Noise(reference: found.sample(0), edit: found.sample(1))
+        }
+        guard let plain else {
+            let found = pass([reference, edit, edit], [text, text, wish], isFree ? nil : control)
+            let change = found.sample(2) - found.sample(1)
+            return Noise(
+                reference: found.sample(0), edit: found.sample(1) + Float(settings.textSampling) * change,
+                change: change)
+        }
+        // Control counts for a whole batch, so a guided edit without it has a batch of its own.
+        let held =
+            isFree
+            ? pass([reference, plain], [text], control)
+            : pass([reference, plain, edit, edit], [text, text, text, wish], control)
+        let guided = isFree ? pass([edit, edit], [text, wish], nil) : held
+        let first = isFree ? 0 : 2
+        let change = guided.sample(first + 1) - guided.sample(first)
+        return Noise(
+            reference: held.sample(0), edit: guided.sample(first) + Float(settings.textSampling) * change,
+            plain: held.sample(1), change: change)
     }
 }

@@ -25,7 +25,8 @@ struct Scene {
 
     /// Prepares a request.
     ///
-    /// - Throws: `edit.settings`, or `edit.no_guide` where the method needs a guide that the model lacks.
+    /// - Throws: `edit.settings`, what the method's `check` throws, or `edit.no_guide` where the method needs a guide that
+    ///   the model lacks.
     init(_ request: EditRequest, _ model: DiffusionModel) throws(Failure) {
         self.request = request
         settings = request.method.adjusted(request.settings)
@@ -38,9 +39,6 @@ struct Scene {
                 message: "the model `\(model.name)` has no CLIP model to guide with",
                 hint: "\(needs.guideHint), or join one: clipdragd models import \(model.folder) --clip PATH.")
         }
-        cost = EditCost(
-            settings, request.method, isStretched: settings.stretches(request.drags),
-            isWishSampled: settings.samplesWish(request.editPrompt))
         let factor = model.vae.downFactor
         let size = WorkingSize.of(request.size, native: model.nativeSize, multiple: factor)
         working = request.image.resizedAntialiased(height: size.height, width: size.width)
@@ -51,6 +49,13 @@ struct Scene {
         text = model.textStates(request.sourcePrompt)
         grid = FeatureGrid(working: size, image: request.size)
         mask = SceneMask(request, settings, latentSize)
+        try request.method.check(
+            MethodInput(
+                drags: request.drags, mask: request.mask, hasEditPrompt: request.editPrompt != nil), settings)
+        cost = EditCost(
+            settings, request.method, isStretched: settings.stretches(request.drags),
+            isWishSampled: settings.samplesWish(request.editPrompt),
+            longestDrag: request.drags.longest(on: latentSize, of: request.size))
     }
 
     /// E_T(P_e), `(1, width)`, by a guide.

@@ -13,6 +13,23 @@ public protocol StageMemory {
     func inverted() -> [Tensor]?
     /// Stores a complete inversion.
     func remember(path: [Tensor])
+    /// What an earlier run of this request gave that failed after its last step, if it is known.
+    func sampled() -> SampledEdit?
+    /// Stores what the run has given, before anything is made of it.
+    func remember(_ result: SampledEdit)
+}
+
+/// What sampling gives to the stages after it.
+public struct SampledEdit: Sendable {
+    /// Latents of the edit and of the unedited reconstruction, `(1, h, w, 4)`.
+    public let edit, reference: Tensor
+    /// How the latent was edited.
+    public let record: EditRecord
+
+    /// A sampled edit.
+    public init(edit: Tensor, reference: Tensor, record: EditRecord) {
+        (self.edit, self.reference, self.record) = (edit, reference, record)
+    }
 }
 
 /// What fine-tuning gives to the stages after it.
@@ -35,6 +52,8 @@ struct KnownStages {
     let fineTuned: FineTuned?
     /// The inversion's path, where its length and shapes are the scene's.
     let path: [Tensor]?
+    /// The sampled edit, where its shapes are the scene's.
+    let sampled: SampledEdit?
 
     init(_ memory: (any StageMemory)?, _ scene: Scene) {
         let isTuning = scene.request.lora == nil && scene.settings.lora.steps > 0
@@ -42,6 +61,9 @@ struct KnownStages {
         path = memory?.inverted().flatMap { path in
             let isWhole = path.count == scene.inversion.timesteps.count + 1
             return isWhole && path.allSatisfy { $0.shape == scene.latentShape } ? path : nil
+        }
+        sampled = memory?.sampled().flatMap { sampled in
+            [sampled.edit, sampled.reference].allSatisfy { $0.shape == scene.latentShape } ? sampled : nil
         }
     }
 }

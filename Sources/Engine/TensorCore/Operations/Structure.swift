@@ -200,6 +200,44 @@ public struct Slice: Operation {
     }
 }
 
+/// The reverse order along one dimension (not the first).
+///
+///     forward   y[…, i, …] = x[…, n − 1 − i, …]
+///     VJP       dx = dy, reversed
+public struct Mirror: Operation {
+    let axis: Int
+
+    /// - Parameter axis: which dimension; 0, the samples, is not one.
+    public init(axis: Int) {
+        precondition(axis > 0, "samples are not mirrored")
+        self.axis = axis
+    }
+
+    /// Nothing.
+    public struct Saved {}
+
+    public func forward(_ inputs: [Tensor]) -> (output: Tensor, saved: Saved) {
+        (reversed(inputs[0]), Saved())
+    }
+
+    public func vjp(_ dy: Tensor, saved: Saved, needs: [Bool]) -> [Tensor?] {
+        [needs[0] ? reversed(dy) : nil]
+    }
+
+    private func reversed(_ x: Tensor) -> Tensor {
+        let (size, width) = (x.shape[axis], blockWidth(x.shape, from: axis + 1))
+        return Tensor(x.shape) { y in
+            x.withUnsafeValues { x in
+                for block in 0..<x.count / width {
+                    let (outer, i) = (block / size, block % size)
+                    let source = (outer * size + size - 1 - i) * width
+                    for c in 0..<width { y[block * width + c] = x[source + c] }
+                }
+            }
+        }
+    }
+}
+
 private func blockWidth(_ shape: [Int], from axis: Int) -> Int { shape[axis...].reduce(1, *) }
 
 private func slice(_ x: Tensor, axis: Int, _ range: Range<Int>) -> Tensor {

@@ -42,6 +42,9 @@ public struct Sandbox: Sendable, Equatable {
         self.writable = writable + Self.system.writable
     }
 
+    /// Whether this process runs inside a sandbox already.
+    public static var isInside: Bool { getenv(marker) != nil }
+
     /// Why this kernel has no sandbox; nil if it has one.
     public static var whyUnavailable: String? {
         cl_landlock_version() > 0 ? nil : String(cString: strerror(errno))
@@ -52,7 +55,7 @@ public struct Sandbox: Sendable, Equatable {
     ///
     /// - Throws: `worker.sandbox` when the kernel has Landlock but refuses.
     public func enter() throws(Failure) {
-        guard getenv(Self.marker) == nil else { return }
+        guard !Self.isInside else { return }
         // A kernel without Landlock: the daemon has logged that at its start.
         if Self.whyUnavailable == nil { try denyFiles() }
         guard cl_deny_sockets() == 0 || errno == ENOSYS || errno == EINVAL else {

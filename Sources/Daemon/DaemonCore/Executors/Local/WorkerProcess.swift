@@ -80,7 +80,9 @@ final class WorkerProcess {
             buffer.removeSubrange(...end)
             if let record = WorkerFailure(line) { failure = record.failure }
             guard let record = try? WorkerProgress(reading: line) else { continue }
-            let news = RunProgress(stage: record.stage, step: record.step, total: record.total)
+            let news = RunProgress(
+                stage: record.stage, step: record.step, total: record.total,
+                forecast: record.forecast ?? progress?.forecast)
             if news != progress { lastProgress = .now }
             progress = news
         }

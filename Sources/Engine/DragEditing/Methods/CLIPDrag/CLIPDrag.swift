@@ -8,7 +8,7 @@ public struct CLIPDrag: DragMethod {
     public let settingNames: Set<String> = [
         "max_steps", "latent_lr", "beta1", "beta2", "eps", "r1", "r2", "reach", "lambda", "clip_weight",
         "mask_weight", "fusion", "fusion_conflict", "tracking", "step_length", "mask_term", "clip_range",
-        "feature_block", "text_steps", "patience", "guidance_decoder",
+        "clip_loss", "clip_views", "clip_area", "feature_block", "text_steps", "patience", "guidance_decoder",
     ]
     public let numberNames = DragLoop.numberNames
 
@@ -25,7 +25,7 @@ public struct CLIPDrag: DragMethod {
         return MethodCost(
             steps: settings.dragStepLimit,
             step: Work(passes: 1, pullBacks: isGuided ? 2 : 1, decodes: isGuided ? 2 : 0),
-            stepSettingNames: ["fusion", "guidance_decoder", "feature_block"])
+            stepSettingNames: ["fusion", "guidance_decoder", "feature_block", "clip_views", "clip_loss"])
     }
 
     public func notes(_ handles: [HandlePoint], _ settings: EditSettings) -> [String] {
@@ -40,20 +40,28 @@ public struct CLIPDrag: DragMethod {
     public func edit(
         _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel, _ run: MethodRun
     ) throws -> EditedLatent {
-        let guidance = model.guide.flatMap { guide in
-            task.wish.map { wish in
-                ClipGuidance(
-                    guide.clip, target: wish, weight: settings.clipWeight,
-                    shifted: settings.clipRange == .shifted)
-            }
-        }
         let mask = task.mask.map { mask in
             MaskTerm(
                 mask: mask.values, size: mask.size, channels: task.inverted.shape[3],
                 weight: settings.maskWeight)
         }
-        let input = DragLoop.Input(task: task, guidance: guidance, mask: mask)
+        let input = DragLoop.Input(task: task, guidance: guidance(task, settings, model), mask: mask)
         return try DragLoop(model, settings, input, run).edit()
+    }
+
+    /// Guidance by the model's CLIP; nil where none is wished. Without an edit prompt there is no direction.
+    private func guidance(
+        _ task: DragTask, _ settings: EditSettings, _ model: DiffusionModel
+    ) -> TextGuidance? {
+        guard let guide = model.guide, let wish = task.wish else { return nil }
+        var origin: TextGuidance.Origin?
+        if settings.clipLoss == .direction {
+            guard task.hasEditPrompt, let picture = task.picture, let text = task.described else {
+                return nil
+            }
+            origin = TextGuidance.Origin(picture: picture, text: text)
+        }
+        return TextGuidance(guide.clip, wish: wish, settings, seed: task.seed, origin: origin)
     }
 }
 

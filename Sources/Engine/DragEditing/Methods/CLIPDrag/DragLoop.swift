@@ -17,7 +17,7 @@ struct DragLoop {
     struct Input {
         let task: DragTask
         /// Guidance towards P_e; nil for `fusion: drag`.
-        let guidance: ClipGuidance?
+        let guidance: TextGuidance?
         /// What may not change; nil without a mask.
         let mask: MaskTerm?
     }
@@ -54,9 +54,10 @@ struct DragLoop {
             constants: ["radii": [radii.supervision, radii.tracking]])
         var z = task.start
         var adam = Adam(adamSettings, shape: z.shape)
+        var area = StrongestCells(settings.clipArea)
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
-        var patience = Patience(limit: settings.patience)
+        var patience = Patience(limit: settings.patience, reach: settings.reach)
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
@@ -75,7 +76,7 @@ struct DragLoop {
                 record.iterations.append(row)
                 break
             }
-            try update(&z, &adam, &row, pass, record.handles, first)
+            try update(&z, &adam, &area, &row, pass, record.handles, first)
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -107,15 +108,18 @@ struct DragLoop {
     private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
         guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
         if row.distances.allSatisfy({ $0 < settings.reach }) { return .reached }
-        return patience.isExhausted(by: row.distances.reduce(0, +)) ? .stalled : nil
+        return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
     /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
     private func update(
-        _ z: inout Tensor, _ adam: inout Adam, _ row: inout EditRecord.Iteration, _ pass: Pass,
-        _ handles: [HandlePoint], _ first: Pass.Snapshot
+        _ z: inout Tensor, _ adam: inout Adam, _ area: inout StrongestCells,
+        _ row: inout EditRecord.Iteration,
+        _ pass: Pass, _ handles: [HandlePoint], _ first: Pass.Snapshot
     ) throws(Failure) {
-        let gradients = pass.gradients(handles: handles, initial: first, radius: radii.supervision)
+        var gradients = pass.gradients(
+            handles: handles, initial: first, radius: radii.supervision, step: row.k)
+        gradients.text = gradients.text.map { area.limited($0) }
         let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
         z = adam.step(z, gradient: fused)
         guard z.isFinite else {
@@ -142,21 +146,25 @@ struct DragLoop {
     }
 }
 
-/// Counts iterations in which the handles came no nearer.
-private struct Patience {
-    let limit: Int?
-    private var best = Double.infinity
+/// Counts iterations in which no handle on its way came nearer to its target than it ever was.
+struct Patience {
+    private let limit: Int?
+    private let reach: Double
+    private var best: [Double] = []
     private var waited = 0
 
-    init(limit: Int?) { self.limit = limit }
+    /// - Parameter reach: a handle nearer to its target has arrived, and is no longer waited for.
+    init(limit: Int?, reach: Double) {
+        self.limit = limit
+        self.reach = reach
+    }
 
-    mutating func isExhausted(by distance: Double) -> Bool {
-        if distance < best {
-            best = distance
-            waited = 0
-        } else {
-            waited += 1
-        }
+    /// Takes the next distances; whether more than `limit` iterations have passed without progress.
+    mutating func isExhausted(by distances: [Double]) -> Bool {
+        if best.isEmpty { best = distances.map { _ in .infinity } }
+        let isProgress = zip(distances, best).contains { $0 >= reach && $0 < $1 || $0 < reach && $1 >= reach }
+        best = zip(best, distances).map { min($0, $1) }
+        waited = isProgress ? 0 : waited + 1
         return limit.map { waited > $0 } ?? false
     }
 }

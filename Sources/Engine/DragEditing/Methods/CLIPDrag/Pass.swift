@@ -65,7 +65,9 @@ struct Pass {
     }
 
     /// G_l and G_g. Parts that reach the latent past the U-Net (`direct`) are added to what comes back through it.
-    func gradients(handles: [HandlePoint], initial: Snapshot, radius: Int) -> Gradients {
+    ///
+    /// - Parameter step: the iteration's number, which decides CLIP's views.
+    func gradients(handles: [HandlePoint], initial: Snapshot, radius: Int, step: Int) -> Gradients {
         let zero = Tensor.zeros(latent.shape)
         var (dragNoise, dragDirect): (Tensor?, Tensor) = (nil, zero)
         let supervision = MotionSupervision(
@@ -85,7 +87,7 @@ struct Pass {
                 dragNoise = sample.ofNoise * gradient
             }
         }
-        guard let (clipLoss, slopeX0) = clipGradient() else {
+        guard let (clipLoss, slopeX0) = clipGradient(step) else {
             let pulled = TensorCore.gradients(
                 of: [(block, slope)] + (dragNoise.map { [(noise, $0)] } ?? []), withRespectTo: [latent])[0]
             return Gradients(drag: pulled + dragDirect, text: nil, motionLoss: loss, clipLoss: nil)
@@ -103,12 +105,12 @@ struct Pass {
     }
 
     /// L_g, and its gradient to x0 (eq. 4).
-    private func clipGradient() -> (loss: Double, slope: Tensor)? {
+    private func clipGradient(_ step: Int) -> (loss: Double, slope: Tensor)? {
         guard let guidance = input.guidance else { return nil }
         defer { WeightPages.release() }
         let x0 = Variable(trainable: prediction)
-        let (loss, embedding, cotangent) = guidance.loss(model.decode(seenByGuide(x0)))
-        return (loss, TensorCore.gradients(of: [(embedding, cotangent)], withRespectTo: [x0])[0])
+        let (loss, seeds) = guidance.loss(model.decode(seenByGuide(x0)), step: step)
+        return (loss, TensorCore.gradients(of: seeds, withRespectTo: [x0])[0])
     }
 
     /// The latent whose picture CLIP sees: the whole one, or with `guidance_decoder: small` one resized so that its

@@ -1,0 +1,61 @@
+import TensorCore
+
+/// Source and result at one small size, where changes are measured on pixels alone: no network that guided or judged the edit
+/// has a part in it.
+struct Comparison {
+    /// Longer side of the pictures, pixels.
+    static let side = 128
+    /// A pixel counts as changed above this mean absolute difference over its neighbourhood.
+    private static let leastChange: Float = 0.03
+
+    /// `(1, h, w, 3)` in [0, 1].
+    let source, result: Tensor
+    /// Where the result may differ.
+    let region: EditMask
+    /// The mean absolute difference of both pictures over three by three pixels, row by row.
+    let difference: [Float]
+    /// Pixels that changed, row · width + column.
+    let changed: [Int]
+
+    /// - Parameters:
+    ///   - source: of any size.
+    ///   - result: of the same shape.
+    ///   - region: of the same size.
+    init(source: Tensor, result: Tensor, region: EditMask) {
+        let longer = max(source.shape[1], source.shape[2])
+        let scale = min(1, Double(Self.side) / Double(longer))
+        let size = Size(
+            height: max(8, Int((scale * Double(source.shape[1])).rounded())),
+            width: max(8, Int((scale * Double(source.shape[2])).rounded())))
+        let (small, edited) = (
+            source.resizedAntialiased(height: size.height, width: size.width),
+            result.resizedAntialiased(height: size.height, width: size.width)
+        )
+        let (difference, part) = (Self.difference(small, edited), region.resized(to: size))
+        (self.source, self.result, self.region, self.difference) = (small, edited, part, difference)
+        changed = difference.indices.filter { difference[$0] > Self.leastChange }
+    }
+
+    var size: Size { region.size }
+
+    private static func difference(_ a: Tensor, _ b: Tensor) -> [Float] {
+        let (height, width) = (a.shape[1], a.shape[2])
+        let (first, second) = (a.values, b.values)
+        let each = (0..<height * width).map { i -> Float in
+            var sum: Float = 0
+            for c in 3 * i..<3 * i + 3 { sum += abs(first[c] - second[c]) }
+            return sum / 3
+        }
+        return each.indices.map { i in
+            let (row, column) = (i / width, i % width)
+            var (sum, count): (Float, Float) = (0, 0)
+            for y in max(0, row - 1)...min(height - 1, row + 1) {
+                for x in max(0, column - 1)...min(width - 1, column + 1) {
+                    sum += each[y * width + x]
+                    count += 1
+                }
+            }
+            return sum / count
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Diffusion
+import TensorCore
+import Verdicts
+
+extension Judge {
+    /// How well source, reconstruction and result show a text, among other texts; nil without a CLIP model.
+    ///
+    /// A picture that was optimised against CLIP scores high in the view that was optimised. So several views are averaged, and
+    /// the text must win against other texts.
+    ///
+    /// - Parameter others: P_o first, then texts that have nothing to do with the edit.
+    func textEvidence(of wish: String, among others: [String]) -> Verdict.Text? {
+        guard let guide = model.guide, let own = others.first else { return nil }
+        let texts = [wish, own] + others.dropFirst().filter { $0 != wish && $0 != own }
+        let embeddings = texts.map { guide.embedding(of: $0) }
+        func seen(_ picture: Tensor) -> TextScores {
+            TextScores(
+                PictureViews.of(picture).map { view in
+                    let embedding = guide.clip.embedding(of: Variable(view)).value
+                    return embeddings.map { Double(cosineSimilarity(embedding, $0).value) }
+                })
+        }
+        let (source, plain, edited) = (seen(result.working), seen(result.reconstruction), seen(shown))
+        return Verdict.Text(
+            scoreSource: source.means[0], scoreReconstruction: plain.means[0], scoreResult: edited.means[0],
+            standingSource: source.standing, standingReconstruction: plain.standing,
+            standingResult: edited.standing, leadSource: source.lead, leadResult: edited.lead,
+            viewsRisen: edited.partOfViews(above: source), rankSource: source.rank, rankResult: edited.rank,
+            texts: texts.count)
+    }
+}
+
+/// Scores of texts in views of one picture: the edit prompt first, then P_o, then others.
+private struct TextScores {
+    private let views: [[Double]]
+    /// Of each text, over the views.
+    let means: [Double]
+    private let middle, deviation: Double
+
+    init(_ views: [[Double]]) {
+        self.views = views
+        let means = views[0].indices.map { text in
+            views.reduce(0) { $0 + $1[text] } / Double(views.count)
+        }
+        let others = means.dropFirst(2)
+        let middle = others.isEmpty ? means[1] : others.reduce(0, +) / Double(others.count)
+        let variance = others.reduce(0) { $0 + ($1 - middle) * ($1 - middle) } / Double(max(others.count, 1))
+        (self.means, self.middle) = (means, middle)
+        // Without other texts: a fifth, as CLIP's scores of unlike texts spread at most.
+        deviation = others.count > 1 ? max(variance.squareRoot(), 1e-3) : 0.2
+    }
+
+    /// The edit prompt's score above the others' mean, in their standard deviations.
+    var standing: Double { (means[0] - middle) / deviation }
+    /// The edit prompt's score above P_o's, in the same unit.
+    var lead: Double { (means[0] - means[1]) / deviation }
+    /// The edit prompt's place among all texts, from 1.
+    var rank: Int { 1 + means.count { $0 > means[0] } }
+
+    /// The part of the views in which the edit prompt scores higher than in another picture's.
+    func partOfViews(above other: TextScores) -> Double {
+        Double(zip(views, other.views).count { $0[0] > $1[0] }) / Double(views.count)
+    }
+}
+
+extension Verdict.Text {
+    /// The least rise of standing or lead that counts.
+    private static let least = 0.3
+
+    /// The answer.
+    ///
+    /// - Parameter isChanged: whether the picture differs from the source to the eye.
+    func answer(isChanged: Bool) -> EditVerdict.TextAnswer {
+        guard isChanged else { return .none }
+        let rise = standingResult - max(standingSource, standingReconstruction)
+        let gain = leadResult - leadSource
+        if rankResult == 1 && leadResult > Self.least && min(rise, gain) > Self.least && viewsRisen >= 0.75 {
+            return .visible
+        }
+        // CLIP cannot tell a text from P_o that the source shows as well as P_o.
+        let isSame = abs(leadSource) < 0.2
+        let isHigh = 10 * rankResult <= texts
+        return isHigh && (isSame || max(rise, gain) > Self.least) ? .unclear : .none
+    }
+}
+
+/// Views of a picture: the whole and nine tenths of it at each corner, the same mirrored, and the whole without its finest detail.
+enum PictureViews {
+    static func of(_ picture: Tensor) -> [Tensor] {
+        let (height, width) = (picture.shape[1], picture.shape[2])
+        let (rows, columns) = (height * 9 / 10, width * 9 / 10)
+        let windows =
+            [(0..<height, 0..<width)]
+            + [(0, 0), (height - rows, 0), (0, width - columns), (height - rows, width - columns)].map {
+                ($0..<$0 + rows, $1..<$1 + columns)
+            }
+        let coarse = picture.resizedAntialiased(height: max(1, height / 2), width: max(1, width / 2))
+        return [false, true].flatMap { mirrored in
+            windows.map { picture.window(rows: $0, columns: $1, mirrored: mirrored) }
+                + [coarse.window(rows: 0..<coarse.shape[1], columns: 0..<coarse.shape[2], mirrored: mirrored)]
+        }
+    }
+}
+
+extension Tensor {
+    /// A part of a picture `(1, h, w, c)`, mirrored if asked for.
+    fileprivate func window(rows: Range<Int>, columns: Range<Int>, mirrored: Bool) -> Tensor {
+        let (width, channels) = (shape[2], shape[3])
+        return Tensor([1, rows.count, columns.count, channels]) { out in
+            withUnsafeValues { from in
+                for (i, row) in rows.enumerated() {
+                    for j in 0..<columns.count {
+                        let column = mirrored ? columns.upperBound - 1 - j : columns.lowerBound + j
+                        for c in 0..<channels {
+                            out[(i * columns.count + j) * channels + c] =
+                                from[(row * width + column) * channels + c]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

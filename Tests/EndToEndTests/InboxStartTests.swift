@@ -1,0 +1,101 @@
+import DurableFiles
+import Foundation
+import JSON
+import Testing
+
+/// Inboxes that are not there, and what the daemon says of what it cannot do.
+@Suite struct InboxStartTests {
+    @Test func `an inbox that is missing at the start does not stop the others`() throws {
+        let place = try Place()
+        let missing = "\(place.folder.path)/disk/in"
+        let config = try String(contentsOfFile: place.config, encoding: .utf8)
+        try config.replacingOccurrences(
+            of: "inboxes: [{", with: "inboxes: [{path: \(missing)}, {"
+        ).write(toFile: place.config, atomically: true, encoding: .utf8)
+        try place.drop(picture: "a.png")
+        try place.drop(spec: "a.yaml")
+        let log = "\(place.folder.path)/log"
+        try Data().write(to: URL(filePath: log))
+        let daemon = try place.start(errors: FileHandle(forWritingTo: URL(filePath: log)))
+        defer { daemon.terminate() }
+        place.wait("the other inbox's job") { place.names(place.outbox) == ["a"] }
+        #expect(!FileManager.default.fileExists(atPath: missing))
+        #expect(place.json("\(place.state)/status.json")?["inboxes"]?.line.contains("\"away\"") == true)
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        #expect(text.contains("an inbox cannot be used: open failed: No such file or directory"))
+        #expect(text.contains("inbox=\(missing)"))
+        // Its disk comes.
+        try FileManager.default.createDirectory(atPath: missing, withIntermediateDirectories: true)
+        try Data(Place.picture).write(to: URL(filePath: "\(missing)/b.png"))
+        try Data("prompt: x\n".utf8).write(to: URL(filePath: "\(missing)/b.yaml"))
+        place.wait("its job") { place.names(place.outbox) == ["a", "b"] }
+    }
+
+    @Test func `an inbox of the command line that is not there is an error, unless it is to be made`() throws
+    {
+        let place = try Place()
+        let typo = "\(place.folder.path)/inbx"
+        let words = ["run", "--once", "--inbox", typo, "--outbox", place.outbox, "--state", place.state]
+        let refused = try Program.run(words)
+        #expect(refused.code == 66)
+        #expect(
+            refused.errors
+                == "\(typo): error: the inbox is not there\nCheck the path, or have it made: --make-inboxes.\n"
+        )
+        #expect(!FileManager.default.fileExists(atPath: typo))
+        #expect(try Program.run(words + ["--make-inboxes"]).code == 0)
+        #expect(FileManager.default.fileExists(atPath: typo))
+    }
+
+    @Test func `with --once what is left undone is named`() throws {
+        let place = try Place()
+        for name in ["a.png", "m\u{e4}d.png", "bad.png"] { try place.drop(picture: name) }
+        try place.drop(Array("prompt: x\n".utf8), as: Array("ma\u{308}d.yaml".utf8))
+        try place.drop(spec: "bad.yaml", "promt: x\n")
+        let run = try Program.run(place.arguments + ["--once"])
+        #expect(run.code == 75)
+        #expect(run.errors.contains("not all is done: a job failed"), "\(run.errors)")
+        #expect(run.errors.contains("not all is done: \(place.inbox)/a.png has no spec"))
+        #expect(
+            run.errors.contains(
+                "has no picture: m\u{e4}d.png lies beside it, and its name differs only in Unicode"))
+    }
+
+    @Test func `thousands of orphans take few lines of the log and of the status`() throws {
+        let place = try Place(limits: ", orphan_after: 0.5s")
+        for i in 0..<3000 { try Data(Place.picture).write(to: URL(filePath: "\(place.inbox)/p\(i).png")) }
+        let log = "\(place.folder.path)/log"
+        try Data().write(to: URL(filePath: log))
+        let daemon = try place.start(errors: FileHandle(forWritingTo: URL(filePath: log)))
+        defer { daemon.terminate() }
+        func status() -> JSONValue? { place.json("\(place.state)/status.json") }
+        place.wait("the count") { status()?["overdue_count"]?.integer == 3000 }
+        guard case .array(let named)? = status()?["orphans"] else { return }
+        #expect(named.count == 100 && status()?["orphan_count"]?.integer == 3000)
+        let text = try Program.run(["status", "--state", place.state]).output
+        #expect(text.split(separator: "\n").count < 20)
+        #expect(text.contains("and 2990 more: 3000 orphans in all, 3000 overdue"))
+        place.wait("the log's count") {
+            (try? String(contentsOfFile: log, encoding: .utf8).contains(
+                "more orphans; `clipdragd status` counts them"))
+                == true
+        }
+        let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count { $0.contains("orphan") } < 25)
+    }
+
+    @Test func `without /proc a command says so, in one line and a remedy`() throws {
+        for words in [["--version"], ["check", "x.yaml"], []] {
+            let run = try Program.run(
+                words,
+                launcher: [
+                    "unshare", "-Urm", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" \"$@\"",
+                ])
+            #expect(run.code == 74 && run.output.isEmpty)
+            #expect(
+                run.errors
+                    == "error: /proc is not there, and clipdragd needs it\nMount it: mount -t proc proc /proc.\n"
+            )
+        }
+    }
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Makes the pictures of README.md and docs/pages.md: a preview, a report and a gallery of the examples, in Chromium.
+
+    page_pictures.py --binary .build/release/clipdragd --out docs/pictures
+
+Runs the daemon once on the examples, with a gallery. Needs Playwright and Pillow (pip) and Chromium (Debian).
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Edits of examples/bench that the gallery shows besides the examples themselves.
+BENCH = ["warp-tropical-fish", "warp-mushroom", "expression-cat-face-to-grinning-cat", "expression-winking-face-to-grinning-face"]
+BROKEN = "prompt: {source: penguin, edit: penguin with a hat}\nsettings: {max_step: 10}\n"
+
+
+def fill(inbox):
+    """Drops the examples, some edits of the bench, and one mistake."""
+    for spec in sorted((ROOT / "examples").glob("*.yaml")):
+        text = spec.read_text()
+        if "image:" in text:
+            shutil.copy(spec, inbox)
+    for picture in (ROOT / "examples").glob("*.png"):
+        shutil.copy(picture, inbox)
+    for name in BENCH:
+        folder = ROOT / "examples/bench" / name
+        if not (folder / "spec.yaml").exists():
+            continue
+        text = (folder / "spec.yaml").read_text().replace("image.png", f"{name}.png")
+        (inbox / f"{name}.yaml").write_text(text)
+        shutil.copy(folder / "image.png", inbox / f"{name}.png")
+    (inbox / "hat.yaml").write_text("image: penguin.png\n" + BROKEN)
+
+
+def small(path, width):
+    """A PNG of few colours and at most this width."""
+    picture = Image.open(path).convert("RGB")
+    if picture.width > width:
+        picture = picture.resize((width, round(picture.height * width / picture.width)), Image.LANCZOS)
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def shoot(playwright, page, path, scheme, height, prepare=lambda page: None):
+    browser = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
+    view = browser.new_context(color_scheme=scheme, viewport={"width": 1240, "height": height}).new_page()
+    view.goto(page.as_uri())
+    view.wait_for_timeout(1000)
+    prepare(view)
+    view.wait_for_timeout(300)
+    view.screenshot(path=path)
+    browser.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=str(ROOT / ".build/release/clipdragd"))
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs/pictures")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        place = pathlib.Path(place)
+        inbox, outbox, gallery = place / "in", place / "out", place / "gallery"
+        inbox.mkdir()
+        outbox.mkdir()
+        fill(inbox)
+        preview = options.out / "preview.png"
+        subprocess.run([options.binary, "preview", inbox / "rabbit-ear.yaml", "--out", preview], check=True)
+        config = place / "config.yaml"
+        config.write_text(
+            f"inboxes: [{{path: {inbox}}}]\noutbox: {outbox}\ngallery: {gallery}\n"
+            "defaults: {output: {extras: [report]}}\n")
+        for spec in inbox.glob("*.yaml"):
+            spec.write_text("".join(line for line in spec.read_text().splitlines(True) if not line.startswith("output:")))
+        # One job fails, on purpose.
+        subprocess.run([options.binary, "run", "--once", "--config", config, "--state", place / "state"])
+        report = options.out / "report.png"
+        shoot(playwright, outbox / "rabbit-ear/report.html", report, "light", 1180)
+        small(report, 1000)
+        picture = options.out / "gallery.png"
+        shoot(playwright, gallery / "index.html", picture, "dark", 700)
+        small(picture, 1000)
+    for path in sorted(options.out.glob("*.png")):
+        print(path, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()
