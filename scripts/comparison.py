@@ -95,8 +95,9 @@ def main():
     if not a.docs:
         return
     page = ["# Comparison of the methods", "",
-            f"`make comparison` wrote this page: every case of `{os.path.relpath(a.cases, ROOT)}`, seeds {a.seeds}. Figures are means ± the "
-            "standard deviation of the seeds' means. [evaluation.md](evaluation.md) says what each column is, and by which features MD is taken."]
+            f"`make comparison` wrote this page: every case of `{os.path.relpath(a.cases, ROOT)}`, seeds {a.seeds}. Figures are "
+            "means ± the standard deviation of the seeds' means. [evaluation.md](evaluation.md) says what each column is, and by "
+            "which features MD is taken."]
     for name, heading, settings, folder in done:
         page += ["", f"## {heading}", ""]
         if settings:
