@@ -146,7 +146,7 @@ import Testing
             contentsOf: Program.root.appending(path: "docs/errors.md"), encoding: .utf8)
         let codes = documented.matches(
             of:
-                /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|gallery|report)\.[a-z_]+)`/
+                /`((spec|config|image|model|edit|worker|hook|job|inbox|out|status|state|command|gallery|report|proc)\.[a-z_]+)`/
         )
         .map { String($0.1) }
         #expect(codes.count >= 66 && Set(codes).count == codes.count)

@@ -43,6 +43,8 @@ import Testing
                 == "\(typo): error: the inbox is not there\nCheck the path, or have it made: --make-inboxes.\n"
         )
         #expect(!FileManager.default.fileExists(atPath: typo))
+        let json = try Program.run(words + ["--json"]).output
+        #expect(JSONValue(parsing: Array(json.utf8))?["code"]?.string == "inbox.missing")
         #expect(try Program.run(words + ["--make-inboxes"]).code == 0)
         #expect(FileManager.default.fileExists(atPath: typo))
     }
@@ -84,6 +86,7 @@ import Testing
         #expect(lines.count { $0.contains("orphan") } < 25)
     }
 
+    /// Its code is "proc.missing", which no output has: without arguments there is no `--json`.
     @Test func `without /proc a command says so, in one line and a remedy`() throws {
         for words in [["--version"], ["check", "x.yaml"], []] {
             let run = try Program.run(

@@ -39,8 +39,9 @@ extension StateReader {
     public func job(_ word: String, where fits: (KnownJob) -> Bool = { _ in true }) throws(Failure)
         -> KnownJob
     {
-        if let exact = running(word).map(KnownJob.running) ?? waiting(word).map(KnownJob.waiting)
-            ?? record(word).map(KnownJob.ended)
+        // The record first: the status may lag behind.
+        if let exact = record(word).map(KnownJob.ended) ?? running(word).map(KnownJob.running)
+            ?? waiting(word).map(KnownJob.waiting)
         {
             return exact
         }
@@ -69,8 +70,9 @@ extension StateReader {
         }
         // Of jobs that have not ended the status has the name alone, which is the spec's stem.
         let name = PathCoding.shown(InboxNames.isSpec(name) ? stem(name) : name)
-        return ended.map(KnownJob.ended)
-            + (status?.running ?? []).filter { PathCoding.shown($0.name) == name }.map(KnownJob.running)
+        let active =
+            (status?.running ?? []).filter { PathCoding.shown($0.name) == name }.map(KnownJob.running)
             + (status?.waiting ?? []).filter { PathCoding.shown($0.name) == name }.map(KnownJob.waiting)
+        return ended.map(KnownJob.ended) + active.filter { record($0.id) == nil }
     }
 }
