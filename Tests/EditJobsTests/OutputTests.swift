@@ -7,11 +7,6 @@ import Verdicts
 
 @testable import EditJobs
 
-extension OrderedFields {
-    /// The value of a name.
-    fileprivate subscript(_ key: String) -> Value? { all.first { $0.key == key }?.value }
-}
-
 @Suite struct OutputTests {
     @Test func `every extra that a spec can ask for has one output, and no two outputs one name`() {
         let extras = ResultOutputs.extras

@@ -15,6 +15,9 @@ public struct OrderedFields<Value: Codable & Sendable>: Codable, Sendable {
         try self.init(from: decoder) { own.init(stringValue: $0) == nil }
     }
 
+    /// The value of a name.
+    public subscript(_ key: String) -> Value? { all.first { $0.key == key }?.value }
+
     private init(from decoder: any Decoder, where isWanted: (String) -> Bool) throws {
         let container = try decoder.container(keyedBy: TextKey.self)
         all = try container.allKeys.map(\.stringValue).filter(isWanted).sorted().map {
