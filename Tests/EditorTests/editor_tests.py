@@ -140,7 +140,7 @@ class Messages(EditorTest):
                 self.assertEqual(self.editor.messages(), [["error", said["message"]]])
 
     def test_notes_are_those_of_check(self):
-        words = " ".join(["elephant", "wearing", "sunglasses"] * 12)
+        words = " ".join(["elephant", "wearing", "sunglasses"] * 30)
         specs = {
             "handle-outside-mask": "drags: [{from: [10, 20], to: [30, 20]}]\nmask: {circle: [90, 40, 12]}\n",
             "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\n"
@@ -159,6 +159,8 @@ class Messages(EditorTest):
             "too-long": "drags: [{from: [4, 20], to: [120, 50]}]\n",
             "one-short-of-two": "drags: [{from: [90, 40], to: [91, 40]}, {from: [20, 20], to: [30, 20]}]\n",
             "tiny-mask": "drags: [{from: [90, 40], to: [98, 40]}]\nmask: {rect: [89, 39, 11, 3]}\n",
+            "one-cell": "drags: [{from: [90, 40], to: [96, 40]}, {from: [90.4, 40], to: [84, 44]}]\n",
+            "regions": "drags: [{from: {circle: [60, 30, 9]}, to: {circle: [72, 34, 9]}}]\nmask: {circle: [66, 32, 14]}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
         picture = png(128, 64)
@@ -180,6 +182,27 @@ class Messages(EditorTest):
         self.editor.open(("p.png", picture))
         self.page.fill("#yaml", text)
         self.assertEqual([message for kind, message in self.editor.messages()], said["notes"])
+
+    def test_defaults_are_what_check_would_run(self):
+        """For every preset and method, with the starter model: the defaults in the form are the settings of `check`."""
+        picture = png(128, 128)
+        self.editor.open(("p.png", picture))
+        rows = self.editor.run("TABLES.settings.map(({ name }) => name)")
+        presets, methods = self.editor.run("[TABLES.presets, TABLES.methods.map(({ name }) => name)]")
+        for preset in presets:
+            for method in methods:
+                with self.subTest(f"{preset} {method}"):
+                    text = (
+                        f"image: p.png\nprompt: {{source: a cat, edit: a dog}}\ndrags: [{{from: [40, 40], to: [60, 40]}}]\n"
+                        f"mask: {{circle: [50, 40, 30]}}\npreset: {preset}\nmethod: {method}\n")
+                    code, said, errors = self.program.check([("p.png", picture), ("s.yaml", text.encode())], "s.yaml")
+                    self.assertEqual(code, 0, errors)
+                    self.page.fill("#yaml", text)
+                    shown = self.editor.run("(names) => names.map((name) => editorApp.editor.defaultOf(name))", rows)
+                    for name, default in zip(rows, shown):
+                        value = said["settings"][name]
+                        wanted = yaml.safe_load(default)
+                        self.assertEqual(float(wanted) if isinstance(value, float) else wanted, value, name)
 
     def test_a_settings_field_says_what_check_says(self):
         self.editor.open(RABBIT)
