@@ -137,7 +137,7 @@ let package = Package(
             dependencies: [
                 "DragEditing", "Diffusion", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
                 "JobFiles",
-                "ModelManagement", "Settings", "SpecParser", "TensorCore", "Verdicts", "YAMLDocuments",
+                "ModelManagement", "Settings", "SpecParser", "TensorCore", "YAMLDocuments", "Verdicts",
             ],
             path: "Sources/Daemon/Evaluation", swiftSettings: strict),
         .executableTarget(
