@@ -27,7 +27,8 @@ import Testing
         #expect(codes.count > 50)
         for code in codes.sorted()
         where ![
-            "status.json", "spec.yaml", "image.decoded", "image.result", "image.working",
+            "status.json", "spec.json", "spec.yaml", "spec.yml", "image.decoded", "image.result",
+            "image.working",
             "image.warped", "report.html",
         ]
         .contains(code) {

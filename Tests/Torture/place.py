@@ -198,11 +198,11 @@ class Place:
             return False
 
     def snapshot(self):
-        """All files with content and identity, except the status, which describes the present process."""
+        """All files with content and identity, except the status, which describes the present process, and the last time seen."""
         found = {}
         for folder in (self.inbox, self.outbox, self.state, self.other):
             for path, content in contents(folder):
-                if not path.endswith("/status.json"):
+                if not path.endswith(("/status.json", "/clock.json")):
                     status = os.stat(path)
                     found[path] = (hashlib.sha256(content).hexdigest(), status.st_ino, status.st_mtime_ns)
         return found
