@@ -86,7 +86,7 @@ import Testing
             notes.compactMap(\.string) == [
                 "the handle of drag 3 at (18, 32) lies on the picture's plain background: what lies beside the content is dragged",
                 "on the model's grid the handles of drags 1 and 2 are one point: the grid cannot tell them apart",
-                "drag 4 is 0 pixels long, and the model sees none below 2: it counts as arrived before it begins",
+                "drag 4 is 0 pixels long, and the model sees none below 1: it counts as arrived before it begins",
             ])
     }
 
