@@ -24,7 +24,8 @@
 #   make deb           build the Debian package dist/clipdragd_*.deb with the Swift runtime and the starter model
 #   make test-systemd  test the package under a real systemd in a container (needs root; debootstrap, systemd-nspawn)
 #   make check-unit    rate the units with systemd-analyze security
-#   make format lint   swift format
+#   make format        format the Swift sources
+#   make lint          check the format and the line lengths of all sources
 #   make clean
 #
 # These measure and rewrite their section of docs/measurements/performance.md:
@@ -167,6 +168,7 @@ format:
 
 lint:
 	swift format lint -s -r $(SOURCES)
+	scripts/line_lengths.py
 
 clean:
 	rm -rf .build .build-deb dist

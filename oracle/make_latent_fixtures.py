@@ -74,7 +74,8 @@ def regiondrag_cases(fixtures):
     cases = []
     for name, family, size, regions, mask, prompt in [
         ("discs", "sd15", (11, 13), [(disc(11, 13, 4, 4, 2), disc(11, 13, 5, 8, 2.6))], None, "a photo of a cat"),
-        ("two with a mask", "sd15", (11, 13), [(box(11, 13, 1, 1, 4, 5), box(11, 13, 5, 2, 10, 5)), (disc(11, 13, 4, 9, 1.5), disc(11, 13, 8, 9, 2))],
+        ("two with a mask", "sd15", (11, 13), [(box(11, 13, 1, 1, 4, 5), box(11, 13, 5, 2, 10, 5)),
+                                               (disc(11, 13, 4, 9, 1.5), disc(11, 13, 8, 9, 2))],
          box(11, 13, 0, 0, 10, 12), "two birds"),
         ("velocity", "sd21", (9, 12), [(box(9, 12, 2, 2, 6, 6), box(9, 12, 3, 6, 6, 11))], box(9, 12, 1, 1, 8, 11), "a red apple"),
     ]:
@@ -95,10 +96,12 @@ def regiondrag_cases(fixtures):
             out = regiondrag.drag(models, x["clean"], emb, pairs, sources, s, x, mask, keep)
             return dict(out=out, middle=keep[f"regiondrag.{n // 2}.latent"])
         result, moved, rounding = deviations(compute, m, exact, inputs)
-        tensors = inputs | result | {f"region.{i}.{k}": r.to(torch.uint8) for i, (a, b) in enumerate(regions) for k, r in (("from", a), ("to", b))}
+        tensors = inputs | result | {f"region.{i}.{k}": r.to(torch.uint8) for i, (a, b) in enumerate(regions) for k,
+                                     r in (("from", a), ("to", b))}
         if mask is not None:
             tensors["mask"] = mask.to(torch.uint8)
-        cases.append(dict(name=name, family=family, prompt=prompt, middle=n // 2, settings=dict(num_steps=20, inversion_strength=0.5, source_noise=s.source_noise),
+        cases.append(dict(name=name, family=family, prompt=prompt, middle=n // 2,
+                          settings=dict(num_steps=20, inversion_strength=0.5, source_noise=s.source_noise),
                           pairs=[[*a, *b] for a, b in sorted(pairs, key=lambda p: p[1])], noise=moved, rounding=rounding, tensors=tensors))
     return cases
 
@@ -108,7 +111,8 @@ def sdedrag_cases(fixtures):
     cases = []
     for name, family, size, drags, mask, own, lora in [
         ("guided with a LoRA", "sd15", (11, 13), [(4, 3, 5, 8)], None, {}, "lora.safetensors"),
-        ("two with a mask", "sd15", (11, 13), [(2, 2, 4, 3), (8, 9, 8, 12)], box(11, 13, 1, 1, 10, 13), dict(guidance=1.0, paste_radius=3), None),
+        ("two with a mask", "sd15", (11, 13), [(2, 2, 4, 3), (8, 9, 8, 12)], box(11, 13, 1, 1, 10, 13),
+         dict(guidance=1.0, paste_radius=3), None),
         ("velocity", "sd21", (9, 12), [(4, 8, 3, 3)], None, dict(guidance=2.0, lora_scale_least=1.0), None),
     ]:
         m, exact = O.Models(f"{fixtures}/{family}/model"), O.Models(f"{fixtures}/{family}/model", torch.float64)
@@ -138,7 +142,8 @@ def sdedrag_cases(fixtures):
             return dict(out=out, pasted=keep["sdedrag.0.pasted"])
         result, moved, rounding = deviations(compute, m, exact, inputs)
         tensors = inputs | result | ({} if mask is None else {"mask": mask.to(torch.uint8)})
-        cases.append(dict(name=name, family=family, prompt="a small house near the lake", drags=drags, copies=count, settings=values, lora=lora,
+        cases.append(dict(name=name, family=family, prompt="a small house near the lake", drags=drags, copies=count, settings=values,
+                          lora=lora,
                           noise=moved, rounding=rounding, tensors=tensors))
     return cases
 
@@ -166,7 +171,8 @@ def diffclip_cases(fixtures):
             return dict(out=out, losses=torch.tensor(losses, dtype=torch.float64))
         result, moved, rounding = deviations(compute, m, exact, inputs)
         cases.append(dict(name=name, family=family, prompts=prompts, noise=moved, rounding=rounding, losses=values["losses"],
-                          settings={"num_steps": 6, "inversion_strength": 0.5, "max_steps": count, "direction_lr": 1e-3, "direction_keep": 0.3,
+                          settings={"num_steps": 6, "inversion_strength": 0.5, "max_steps": count, "direction_lr": 1e-3,
+                                    "direction_keep": 0.3,
                                     "lora.rank": 2},
                           tensors=inputs | {"out": result["out"]}))
     return cases
@@ -193,7 +199,8 @@ def main():
         save_file(tensors, f"{folder}/{name}.safetensors")
         with open(f"{folder}/{name}.json", "w") as f:
             json.dump(cases, f, indent=1)
-        print(name, [(c["name"], c.get("noise"), c.get("rounding"), c.get("moved"), c.get("holes"), c.get("copies")) for c in cases], flush=True)
+        print(name, [(c["name"], c.get("noise"), c.get("rounding"), c.get("moved"), c.get("holes"), c.get("copies")) for c in cases],
+              flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def main():
     part[10:14, 20:25] = 0
     hwc = lambda t: t[0].permute(1, 2, 0).contiguous()
     u, v, where = hwc(x).double().numpy(), hwc(y).double().numpy(), part.numpy() > 0
-    _, similarity = structural_similarity(u, v, channel_axis=-1, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True)
+    _, similarity = structural_similarity(u, v, channel_axis=-1, data_range=1, gaussian_weights=True, sigma=1.5,
+                                          use_sample_covariance=False, full=True)
     error = ((u - v) ** 2)[where].mean()
     changed = binary_dilation(np.abs(u - v).max(-1) > 8 / 255, np.ones((3, 3)), iterations=6)
 

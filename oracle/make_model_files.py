@@ -98,7 +98,8 @@ def write_schedules(out):
         kind = getattr(diffusers, name)
         add(kind(), f"{name}, its own defaults")
         add(kind.from_config(STABLE), f"{name}, Stable Diffusion's betas")
-    for name in ["DDIMScheduler", "DDPMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler",
+    for name in ["DDIMScheduler", "DDPMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+                 "DPMSolverMultistepScheduler",
                  "UniPCMultistepScheduler", "LCMScheduler", "TCDScheduler"]:
         add(getattr(diffusers, name)(**STABLE, rescale_betas_zero_snr=True, prediction_type="v_prediction"), f"{name}, zero terminal SNR")
     json.dump(dict(places=PLACES, schedules=rows), open(f"{out}/schedules.json", "w"), separators=(",", ":"))
@@ -128,7 +129,8 @@ LORAS = {
     "rslora": dict(r=4, lora_alpha=3, use_rslora=True, target_modules=Q),
     "patterns": dict(r=2, lora_alpha=2, target_modules=r".*mid_block.*attn[12]\.to_(q|k)", rank_pattern={"attn2.to_k": 4},
                      alpha_pattern={"attn2.to_k": 1, "to_k": 6, r"mid_block\..*attn1\.to_q": 8}),
-    "convolutions": dict(r=2, lora_alpha=4, target_modules=r"(.*resnets\.0\.(conv1|time_emb_proj|conv_shortcut)|.*samplers\.0\.conv|conv_in)"),
+    "convolutions": dict(r=2, lora_alpha=4,
+                         target_modules=r"(.*resnets\.0\.(conv1|time_emb_proj|conv_shortcut)|.*samplers\.0\.conv|conv_in)"),
 }
 
 
@@ -193,7 +195,8 @@ def write_loras(out):
         state[f"{key}.alpha"] = torch.tensor(float(alpha))
 
     modules = dict(unet.named_modules())
-    for name, alpha in [("down_blocks.0.resnets.0.conv1", 1), ("down_blocks.0.resnets.0.time_emb_proj", 3), ("down_blocks.1.resnets.0.conv_shortcut", 2),
+    for name, alpha in [("down_blocks.0.resnets.0.conv1", 1), ("down_blocks.0.resnets.0.time_emb_proj", 3),
+                        ("down_blocks.1.resnets.0.conv_shortcut", 2),
                         ("down_blocks.0.downsamplers.0.conv", 2), ("up_blocks.0.upsamplers.0.conv", 4),
                         ("mid_block.attentions.0.proj_in", 1), ("mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj", 2)]:
         weight = modules[name].weight
@@ -204,10 +207,12 @@ def write_loras(out):
     # With a core between the factors (CP decomposition), which diffusers does not read: joined by hand.
     name = "down_blocks.0.resnets.0.conv2"
     weight = modules[name].weight
-    down, up = 0.3 * torch.randn(3, weight.shape[1], 1, 1, generator=generator), 0.3 * torch.randn(weight.shape[0], 3, 1, 1, generator=generator)
+    down = 0.3 * torch.randn(3, weight.shape[1], 1, 1, generator=generator)
+    up = 0.3 * torch.randn(weight.shape[0], 3, 1, 1, generator=generator)
     core = 0.3 * torch.randn(3, 3, 3, 3, generator=generator)
     key = "lora_unet_" + name.replace(".", "_")
-    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up, f"{key}.lora_mid.weight": core, f"{key}.alpha": torch.tensor(6.0)},
+    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up, f"{key}.lora_mid.weight": core,
+               f"{key}.alpha": torch.tensor(6.0)},
               f"{out}/lora/core.safetensors")
     with torch.no_grad():
         weight += 2 * torch.einsum("or,rjhw,ji->oihw", up[:, :, 0, 0], core, down[:, :, 0, 0])

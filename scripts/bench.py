@@ -18,11 +18,13 @@ WISHES = dict(f32=dict(unet_forward=0.55, vae_decode_vjp=0.60, drag_iteration=0.
 
 def measured(a, torch, precision):
     def ours(step):
-        return lines([a.binary, "bench", "--synthetic", "sd15", "--precision", precision, "--json", "--runs", str(a.runs), "--only", step])[0]
+        return lines([a.binary, "bench", "--synthetic", "sd15", "--precision", precision, "--json", "--runs", str(a.runs), "--only",
+                      step])[0]
 
     def row(o, t=None):
         wish = f"≤ {WISHES[precision][o['what']]:.2f}" if o["what"] in WISHES[precision] else ""
-        return [o["what"], f"{o['seconds']:.2f} s", *([f"{t['seconds']:.2f} s", f"{o['seconds'] / t['seconds']:.2f}"] if t else ["", ""]), wish,
+        return [o["what"], f"{o['seconds']:.2f} s", *([f"{t['seconds']:.2f} s", f"{o['seconds'] / t['seconds']:.2f}"] if t
+                                                      else ["", ""]), wish,
                 f"{o['gflops']:.0f}", f"{100 * o['fraction_of_peak']:.0f} %", f"{o['peak_rss_mb'] / 1024:.1f} GB",
                 f"{t['peak_rss_mb'] / 1024:.1f} GB" if t else ""]
 
@@ -35,8 +37,10 @@ def measured(a, torch, precision):
     for step in OURS_ALONE if a.only == STEPS else ():
         rows.append(row(ours(step)))
     head = (f"**{precision}**: {o['cpu']}, {o['threads']} threads, {o['instruction_set']}; {o['pixels']}x{o['pixels']}; "
-            f"measured {precision} peak {o['peak_gflops']:.0f} GFLOP/s; best of {a.runs}; {t['engine']}; load average at the end {load_average()}.")
-    return [head, "", table(["", "ours", "PyTorch", "ratio", "wanted", "GFLOP/s", "of the peak", "peak memory, ours", "PyTorch's"], rows), ""]
+            f"measured {precision} peak {o['peak_gflops']:.0f} GFLOP/s; best of {a.runs}; {t['engine']}; "
+            f"load average at the end {load_average()}.")
+    return [head, "", table(["", "ours", "PyTorch", "ratio", "wanted", "GFLOP/s", "of the peak", "peak memory, ours", "PyTorch's"],
+                            rows), ""]
 
 
 def main():
@@ -45,7 +49,8 @@ def main():
     p.add_argument("--docs", required=True)
     p.add_argument("--runs", type=int, default=3)
     p.add_argument("--only", nargs="*", choices=STEPS, default=STEPS)
-    p.add_argument("--precision", nargs="*", choices=("f32", "bf16"), default=("f32", "bf16"), help="bf16 only where the CPU computes in it")
+    p.add_argument("--precision", nargs="*", choices=("f32", "bf16"), default=("f32", "bf16"),
+                   help="bf16 only where the CPU computes in it")
     a = p.parse_args()
     torch = os.path.join(ROOT, "oracle", "bench_torch.py")
     computes_bf16 = "avx512_bf16" in open("/proc/cpuinfo", encoding="utf-8").read()

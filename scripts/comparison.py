@@ -3,8 +3,8 @@
 
     comparison.py --out DIR [--docs FILE.md] [--cases FOLDER] [--seeds 42,43,44] [--steps 10,20,40,80,160] [--only PART …]
 
-Each part is one `clipdragd evaluate` in a folder of its own below DIR, which goes on where it stopped: an interrupted comparison is simply started
-again. Hours on two cores. The page has the table of every part, as its README.md has it, and where the paper's order holds.
+Each part is one `clipdragd evaluate` in a folder of its own below DIR, which goes on where it stopped: an interrupted comparison is
+simply started again. Hours on two cores. The page has the table of every part, as its README.md has it, and where the paper's order holds.
 """
 import argparse
 import json
@@ -95,8 +95,9 @@ def main():
     if not a.docs:
         return
     page = ["# Comparison of the methods", "",
-            f"`make comparison` wrote this page: every case of `{os.path.relpath(a.cases, ROOT)}`, seeds {a.seeds}. Figures are means ± the standard deviation of "
-            "the seeds' means. [evaluation.md](evaluation.md) says what each column is, and by which features MD is taken."]
+            f"`make comparison` wrote this page: every case of `{os.path.relpath(a.cases, ROOT)}`, seeds {a.seeds}. Figures are "
+            "means ± the standard deviation of the seeds' means. [evaluation.md](evaluation.md) says what each column is, and by "
+            "which features MD is taken."]
     for name, heading, settings, folder in done:
         page += ["", f"## {heading}", ""]
         if settings:

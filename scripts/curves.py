@@ -76,7 +76,8 @@ def text(measured):
     usual = max(rows, key=lambda r: r["threads"])
     parts = [f"{machine(usual)}; load average at the end {measured['load']}. One drag iteration with text guidance, f32, "
              f"{measured['side']}x{measured['side']}, one drag, {usual['threads']} threads, unless the table says otherwise. A run "
-             "to warm up precedes each measurement, except those of several iterations.", "", "![seconds and peak memory over size, pairs, threads and iterations](curves.svg)", ""]
+             "to warm up precedes each measurement, except those of several iterations.", "",
+             "![seconds and peak memory over size, pairs, threads and iterations](curves.svg)", ""]
     head = ["what varies", "", "seconds", "GFLOP/s", "peak memory"]
     parts.append(table(head, [[CURVES[key], r[key], f"{r['seconds']:.2f}", f"{r['gflops']:.0f}", f"{r['peak_rss_mb'] / 1024:.2f} GB"]
                               for key in CURVES for r in curve(measured, key)]))
@@ -89,11 +90,12 @@ def text(measured):
                          f"peak memory times {last['peak_rss_mb'] / first['peak_rss_mb']:.2f}.")
     found = forecast(measured)
     if not found:
-        parts.append("- threads: no forecast. Either there is only one thread, or more threads were no faster because the machine was not idle.")
+        parts.append("- threads: no forecast. Either there is only one thread, or more threads were no faster because the machine "
+                     "was not idle.")
     else:
         serial, seconds = found
-        parts += [f"- threads: {100 * serial:.1f} % of one thread's time does not shrink with a second. If that share stays (Amdahl's law), "
-                  "an iteration takes " + ", ".join(f"{s:.2f} s on {n} cores" for n, s in seconds.items() if n > usual["threads"]) +
+        parts += [f"- threads: {100 * serial:.1f} % of one thread's time does not shrink with a second. If that share stays (Amdahl's "
+                  "law), an iteration takes " + ", ".join(f"{s:.2f} s on {n} cores" for n, s in seconds.items() if n > usual["threads"]) +
                   ". A forecast, not a measurement: it assumes that every core is as fast as these and brings its own memory bandwidth. "
                   "Cores share that bandwidth, and all-core clocks are lower, so real machines will be slower than this."]
     if measured["missing"]:
@@ -116,7 +118,8 @@ def svg(measured):
             along = [r[key] / end if key == "pixels" else (i + 1) / len(rows) for i, r in enumerate(rows)]
             points = [(x0 + wide * part, y0 - high * v / top) for part, v in zip(along, values)]
             out.append(f'<path d="M{x0} {y0 - high}V{y0}H{x0 + wide}" fill="none" stroke="#888"/>')
-            out.append('<polyline points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) + '" fill="none" stroke="#1668b4" stroke-width="2"/>')
+            corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            out.append(f'<polyline points="{corners}" fill="none" stroke="#1668b4" stroke-width="2"/>')
             for (x, y), r, v in zip(points, rows, values):
                 out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1668b4"/>')
                 out.append(f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{v:.2f}</text>')

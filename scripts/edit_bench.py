@@ -181,7 +181,8 @@ def main():
                 rows.append(row)
                 with open(book, "a") as f:
                     f.write(json.dumps(row) + "\n")
-                print(f"{case:50} {variant:8} {seed}  in {row['psnr_in']:5.2f} dB {row['ssim_in']:.3f}  out {row['psnr_out']:5.1f} dB", flush=True)
+                print(f"{case:50} {variant:8} {seed}  in {row['psnr_in']:5.2f} dB {row['ssim_in']:.3f}  out {row['psnr_out']:5.1f} dB",
+                      flush=True)
     lines = table(rows, ("warp", "expression")) + comparisons(rows)
     print("\n".join(lines))
     if a.docs:

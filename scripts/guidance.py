@@ -91,9 +91,9 @@ def times(runs):
     full, small = (bench(["--synthetic", "sd15", "--runs", runs, "--only", name])[0]
                    for name in ("drag_iteration", "drag_iteration_small_guidance"))
     ratio = small["seconds"] / full["seconds"]
-    return (f"Time, {machine(full)}, {full['pixels']}x{full['pixels']}, f32, best of {runs}, load average {load_average()}: a drag iteration takes "
-            f"{full['seconds']:.2f} s with the whole picture decoded and {small['seconds']:.2f} s with the small one ({ratio:.2f}); peak memory "
-            f"{full['peak_rss_mb'] / 1024:.1f} and {small['peak_rss_mb'] / 1024:.1f} GB.")
+    return (f"Time, {machine(full)}, {full['pixels']}x{full['pixels']}, f32, best of {runs}, load average {load_average()}: "
+            f"a drag iteration takes {full['seconds']:.2f} s with the whole picture decoded and {small['seconds']:.2f} s with the small "
+            f"one ({ratio:.2f}); peak memory {full['peak_rss_mb'] / 1024:.1f} and {small['peak_rss_mb'] / 1024:.1f} GB.")
 
 
 def main():

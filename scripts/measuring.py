@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import subprocess
+import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.environ.get("CLIPDRAGD", os.path.join(ROOT, ".build/release/clipdragd"))
@@ -44,12 +45,22 @@ def edit(image, spec, out, *arguments):
         return json.load(f)
 
 
+def wrapped(text):
+    """Markdown with lines of prose of at most 133 characters, as .editorconfig wants them. Tables stay as they are."""
+    def wrap(line):
+        if line.startswith("|"):
+            return line
+        indent = "  " if line.startswith("- ") else ""
+        return textwrap.fill(line, 133, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrap, text.split("\n")))
+
+
 def write_block(path, name, text):
-    """Puts `text` between a document's marks <!-- name: begin --> and <!-- name: end -->."""
+    """Puts `text`, wrapped, between a document's marks <!-- name: begin --> and <!-- name: end -->."""
     with open(path, encoding="utf-8") as f:
         document = f.read()
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    document, count = re.subn(re.escape(begin) + ".*?" + re.escape(end), lambda _: f"{begin}\n{text}\n{end}", document, flags=re.S)
+    document, count = re.subn(re.escape(begin) + ".*?" + re.escape(end), lambda _: f"{begin}\n{wrapped(text)}\n{end}", document, flags=re.S)
     if count != 1:
         raise SystemExit(f"{path} has no block `{name}`")
     with open(path, "w", encoding="utf-8") as f:

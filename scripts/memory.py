@@ -5,7 +5,8 @@ docs/measurements/performance.md.
     memory.py [--docs FILE] [--steps N …] [--model FOLDER]
 
 The model has Stable Diffusion 1.5's shapes and random weights stored as f16 (synthetic_model.py, unless --model names a folder). The
-edit runs every stage; fine-tuning, inversion and sampling take few steps. The figure is the trajectory's peak_memory (VmHWM). Needs PyTorch, diffusers, Pillow and NumPy.
+edit runs every stage; fine-tuning, inversion and sampling take few steps. The figure is the trajectory's peak_memory (VmHWM). The
+script needs PyTorch, diffusers, Pillow and NumPy.
 """
 import argparse
 import os

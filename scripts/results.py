@@ -3,7 +3,7 @@
 
     results.py run   --out DIR [--variants drag-w0,drag,text,both] [--only NAME …] [--set KEY=VALUE …]   one setting, a table
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
-    results.py all   --out DIR                                            every row of docs/measurements/results.md: rows.json, ablations.json
+    results.py all   --out DIR        every row of docs/measurements/results.md: rows.json, ablations.json
 
 Moved: the script searches the source's 15x15 patch around the handle in the result, in a strip along the drag, so that it does not
 match a similar place elsewhere. The figure is the place of the best match along the drag, as a part of the drag. PSNR: result against
@@ -149,7 +149,8 @@ def show(row):
 
 
 # All without the stretch: it would hide what the method does.
-ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]), ("fusion: drag", ["fusion=drag"]),
+ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]),
+             ("fusion: drag", ["fusion=drag"]),
              ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
 PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_steps=160", "auto_mask=false", "mask_weight=0.1", "r1=1",
          "patience=null", "warp=0", "text_steps=0"]
@@ -201,7 +202,8 @@ def main():
         grid = json.load(f)
     found = []
     for i, settings in enumerate(grid):
-        rows = [run_one(e, "drag-w0", os.path.join(a.out, str(i)), [f"{k}={json.dumps(v).strip(chr(34))}" for k, v in settings.items()]) for e in edits]
+        rows = [run_one(e, "drag-w0", os.path.join(a.out, str(i)),
+                        [f"{k}={json.dumps(v).strip(chr(34))}" for k, v in settings.items()]) for e in edits]
         found.append(dict(settings=settings, **summary(rows), rows=rows))
         print(settings, {k: round(v, 3) for k, v in found[-1].items() if k not in ("settings", "rows")},
               " ".join(f"{min(r['moved']):.2f}/{r['psnr']:.0f}" for r in rows), flush=True)

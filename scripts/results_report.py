@@ -8,6 +8,8 @@ import re
 
 from PIL import Image
 
+from measuring import wrapped
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -57,50 +59,59 @@ def main():
     stretched = lambda test: count("stretch", test)
     says = lambda words: lambda r: any(w in r["verdict"] for w in words)
     whole = says(["damage none", "damage slight"])
+    half, most = (lambda r: least(r) >= 0.5), (lambda r: least(r) >= 0.9)
+    kept, raised = (lambda r: r["psnr"] >= 26), (lambda r: r["clip_after"] > r["clip_before"])
+    higher = sum(b["clip_after"] > w["clip_after"] for b, w in zip(of("both-w0"), of("wish-w0")))
+    slowest = lambda *variants: f"{max(r['seconds'] for v in variants for r in of(v)):.1f}"
     lines = ["# Results on the starter model", "",
              "`make results` wrote this page on " + cpu() + ". The edits are those of examples/results.json.", "",
-             "Each row of pictures shows the source, the drag and its mask, drag with `warp: 0`, drag, text alone, text and drag with `warp: 0`, and",
-             "text and drag. `warp` stretches the picture before the method begins. It is ours, not the paper's.", "",
+             "Each row of pictures shows the source, the drag and its mask, drag with `warp: 0`, drag, text alone, text and drag with "
+             "`warp: 0`, and text and drag. `warp` stretches the picture before the method begins. It is ours, not the paper's.", "",
              "## Targets", "",
              f"Of {len(edits)} edits. Only the column `warp: 0` shows what the method does.", "",
              "| | stretch alone | `warp: 0` | with the stretch |", "| --- | --- | --- | --- |",
-             f"| drag: content at least half-way (the least of a job's drags counts) | {stretched(lambda r: least(r) >= 0.5)} | {both_ways('drag', lambda r: least(r) >= 0.5)} |",
-             f"| drag: content nine tenths of the way | {stretched(lambda r: least(r) >= 0.9)} | {both_ways('drag', lambda r: least(r) >= 0.9)} |",
+             f"| drag: content at least half-way (the least of a job's drags counts) | {stretched(half)} | {both_ways('drag', half)} |",
+             f"| drag: content nine tenths of the way | {stretched(most)} | {both_ways('drag', most)} |",
              f"| drag: verdict `drag moved` | {stretched(says(['drag moved']))} | {both_ways('drag', says(['drag moved']))} |",
              f"| drag: damage none or slight | {stretched(whole)} | {both_ways('drag', whole)} |",
-             f"| drag: the rest at 26 dB or better | {stretched(lambda r: r['psnr'] >= 26)} | {both_ways('drag', lambda r: r['psnr'] >= 26)} |",
+             f"| drag: the rest at 26 dB or better | {stretched(kept)} | {both_ways('drag', kept)} |",
              f"| text + drag: text visible | | {both_ways('both', says(['text visible']))} |",
              f"| text + drag: damage none or slight | | {both_ways('both', whole)} |",
-             f"| text + drag raises CLIP's score for P_e | | {both_ways('both', lambda r: r['clip_after'] > r['clip_before'])} |",
-             f"| text + drag scores higher than `fusion: drag`, both with `warp: 0` | | {sum(rows[e['name'], 'both-w0']['clip_after'] > rows[e['name'], 'wish-w0']['clip_after'] for e in edits)} | |",
+             f"| text + drag raises CLIP's score for P_e | | {both_ways('both', raised)} |",
+             f"| text + drag scores higher than `fusion: drag`, both with `warp: 0` | | {higher} | |",
              f"| text alone: text visible | | {count('text', says(['text visible']))} | |",
              f"| text alone: damage none or slight | | {count('text', whole)} | |",
-             f"| reconstruction at 28 dB or better | | {count('none', lambda r: r['psnr'] >= 28)}, least {min(r['psnr'] for r in of('none')):.1f} dB | |",
-             f"| slowest edit, s | {max(r['seconds'] for r in of('stretch')):.1f} | {max(r['seconds'] for v in ('drag-w0', 'both-w0', 'text') for r in of(v)):.1f} | {max(r['seconds'] for v in ('drag', 'both') for r in of(v)):.1f} |", "",
-             "Moved: the place where the handle's 15×15 patch matches best along the drag, as a part of the drag (1: at the target). PSNR: outside",
-             "discs of 1.5 drag lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), before → after. Settings of",
+             f"| reconstruction at 28 dB or better | | {count('none', lambda r: r['psnr'] >= 28)}, "
+             f"least {min(r['psnr'] for r in of('none')):.1f} dB | |",
+             f"| slowest edit, s | {slowest('stretch')} | {slowest('drag-w0', 'both-w0', 'text')} | {slowest('drag', 'both')} |", "",
+             "Moved: the place where the handle's 15×15 patch matches best along the drag, as a part of the drag (1: at the target). "
+             "PSNR: outside discs of 1.5 drag lengths + 14 pixels around the drags. CLIP: score for P_e (for P_o with a drag alone), "
+             "before → after. Settings of "
              f"`recommended` for this model (Models/starter/clipdrag.json): `{json.dumps(values)}`.", ""]
     for e in edits:
         montage(e, a.out, f"{a.docs}/results/{e['name']}.png")
         held = ", never trained on" if e["held_out"] else ""
         lines += [f"## {e['name']} ({e['kind']}{held})", "", f"![{e['name']}](results/{e['name']}.png)", "",
                   f"“{e['source']}” → “{e['edit']}”, drags {'; '.join(f'{tuple(p)} → {tuple(q)}' for p, q in e['drags'])}", "",
-                  "| | moved | PSNR, dB | CLIP | verdict | steps | seconds | peak MB |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+                  "| | moved | PSNR, dB | CLIP | verdict | steps | seconds | peak MB |",
+                  "| --- | --- | --- | --- | --- | --- | --- | --- |"]
         for v, label in LABELS:
             r = rows[e["name"], v]
-            lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
-                         f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | {number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
+            lines.append(f"| {label} | {' '.join(number(m) for m in r.get('moved', []))} | {number(r['psnr'], 1)} | "
+                         f"{number(r['clip_before'], 3)} → {number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} | "
+                         f"{number(r['seconds'], 1)} | {number(r['memory'], 0)} |")
         lines.append("")
-    lines += ["## Ablations with text and drag, `warp: 0`", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines += ["## Ablations with text and drag, `warp: 0`", "", "| edit | variant | moved | PSNR, dB | CLIP | verdict | steps |",
+              "| --- | --- | --- | --- | --- | --- | --- |"]
     for r in ablations:
-        lines.append(f"| {r['name']} | {r['label']} | {' '.join(number(m) for m in r['moved'])} | {number(r['psnr'], 1)} | {number(r['clip_before'], 3)} → "
-                     f"{number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} |")
+        lines.append(f"| {r['name']} | {r['label']} | {' '.join(number(m) for m in r['moved'])} | {number(r['psnr'], 1)} | "
+                     f"{number(r['clip_before'], 3)} → {number(r['clip_after'], 3)} | {r['verdict']} | {r['steps']} |")
     notes = f"{a.docs}/results-notes.md"
     if os.path.exists(notes):
         with open(notes) as f:
             lines += ["", f.read().strip()]
     with open(f"{a.docs}/results.md", "w") as f:
-        f.write("\n".join(lines) + "\n")
+        f.write(wrapped("\n".join(lines)) + "\n")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ check "is enabled" inside systemctl is-enabled -q clipdragd
 check "runs" wait_for 30 systemctl is-active -q clipdragd
 check "has its own user" inside id clipdragd
 check "the group may drop" inside sh -c "test \"\$(stat -c '%a %U %G' $inbox)\" = '3770 clipdragd clipdragd'"
-check "its configuration is a conffile and good" inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
+check "its configuration is a conffile and good" \
+    inside sh -c "dpkg-query -W -f '\${Conffiles}' clipdragd | grep -q /etc/clipdragd/config.yaml && clipdragd check-config"
 check "finds its model" inside sh -c 'clipdragd models list | grep -q starter'
 
 # --- the example
@@ -56,16 +57,20 @@ check "the inputs are archived" wait_for 20 "test -e $inbox/archive/rabbit-face.
 
 # --- hardening
 check "exposure by systemd-analyze is 1.0 at most" inside systemd-analyze security --threshold=10 --no-pager clipdragd.service
-check "the units verify without a word" inside sh -c 'test -z "$(systemd-analyze verify --man=no clipdragd.service clipdragd@x.service 2>&1 | grep -i clipdragd)"'
-check "workers are in their sandbox" bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "without a sandbox"'
+check "the units verify without a word" \
+    inside sh -c 'test -z "$(systemd-analyze verify --man=no clipdragd.service clipdragd@x.service 2>&1 | grep -i clipdragd)"'
+check "workers are in their sandbox" \
+    bash -c '! nsenter -t $(cat '"$testbed_run/leader"') -m -p -r -- journalctl -u clipdragd -o cat --no-pager | grep "without a sandbox"'
 daemon=$(property MainPID)
-check "sees no one's home and writes nowhere else" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria && ! touch /etc/x && ! touch /usr/x'"
+check "sees no one's home and writes nowhere else" \
+    inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria && ! touch /etc/x && ! touch /usr/x'"
 
 # --- notifications
 check "status text" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 0 waiting"'
 state pause
 inside systemctl stop clipdragd
-inside sh -c "cd $inbox && for i in \$(seq 300); do cp $examples/rabbit-ear.yaml p\$i.yaml; cp $examples/rabbit-face.png p\$i.png; sed -i s/rabbit-face/p\$i/ p\$i.yaml; touch -d '1 minute ago' p\$i.*; done; chown maria:clipdragd *.yaml *.png"
+inside sh -c "cd $inbox && for i in \$(seq 300); do cp $examples/rabbit-ear.yaml p\$i.yaml; cp $examples/rabbit-face.png p\$i.png;
+        sed -i s/rabbit-face/p\$i/ p\$i.yaml; touch -d '1 minute ago' p\$i.*; done; chown maria:clipdragd *.yaml *.png"
 inside systemctl start clipdragd
 check "READY comes after the scan of the inbox" bash -c "test \$(ls $merged$inbox | grep -c yaml) = 0"
 check "the status counts 300" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "0 running, 300 waiting"'
@@ -77,21 +82,26 @@ state resume
 
 inside sh -c 'printf "seconds: 5\n" >>/etc/clipdragd/config.yaml'
 inside systemctl reload clipdragd
-check "a bad configuration keeps the old one, and the service runs" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the old configuration stays' && systemctl is-active -q clipdragd"
+check "a bad configuration keeps the old one, and the service runs" \
+    wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the old configuration stays' && systemctl is-active -q clipdragd"
 inside sed -i '/^seconds/d' /etc/clipdragd/config.yaml
 inside systemctl reload clipdragd
 check "reload reads the configuration again" wait_for 20 "journalctl -u clipdragd -o cat --no-pager | grep -q 'configuration reloaded'"
 
 inside mkdir -p /etc/systemd/system/clipdragd.service.d
-inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload; systemctl restart clipdragd'
+inside sh -c 'printf "[Service]\nWatchdogSec=2\n" >/etc/systemd/system/clipdragd.service.d/test.conf; systemctl daemon-reload;
+        systemctl restart clipdragd'
 sleep 4
 # Its own seed: the cache has nothing for this edit, so it takes long enough.
-inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 5; } >$inbox/.slow && mv $inbox/.slow $inbox/rabbit-ear.yaml"
+inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 5; } >$inbox/.slow &&
+        mv $inbox/.slow $inbox/rabbit-ear.yaml"
 check "an edit runs under it" wait_for 20 'systemctl show -P StatusText clipdragd | grep -q "1 running"'
 sleep 4
-check "the watchdog leaves an idle and a working daemon alone" bash -c "test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
+check "the watchdog leaves an idle and a working daemon alone" \
+    bash -c "test \"\$(nsenter -t \$(cat $testbed_run/leader) -m -p -C -r -- systemctl show -P NRestarts clipdragd)\" = 0"
 inside kill -STOP "$(property MainPID)"
-check "a daemon that hangs is killed and started again" wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
+check "a daemon that hangs is killed and started again" \
+    wait_for 30 'test "$(systemctl show -P NRestarts clipdragd)" = 1 && systemctl is-active -q clipdragd'
 check "the journal says so" journal "Watchdog timeout"
 check "its job is published" wait_for 900 "test -s $outbox/rabbit-ear.2/result.png"
 check "and was not charged" inside grep -q '"attempt" *: *1' $outbox/rabbit-ear.2/trajectory.json
@@ -120,33 +130,42 @@ echo "     $stops stops: median $(echo "$sorted" | sed -n "$((stops / 2 + 1))p")
 check "every stop within 2 s" awk "BEGIN{exit !($(echo "$sorted" | tail -n 1) <= 2)}"
 check "every job returned to its inbox and was not charged" test "$lost" = 0
 # Its own seed: the cache has nothing for this edit.
-inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 7; } >$inbox/.fresh && mv $inbox/.fresh $inbox/fresh.yaml"
+inside sh -c "cp $examples/rabbit-face.png $inbox/ && { cat $examples/rabbit-ear.yaml; echo seed: 7; } >$inbox/.fresh &&
+        mv $inbox/.fresh $inbox/fresh.yaml"
 check "a job reaches its drag" wait_for 900 'grep -q "\"stage\" *: *\"drag\"" /var/lib/clipdragd/status.json'
 inside systemctl stop clipdragd
 check "it returns to the inbox at a stop" test -e "$merged$inbox/fresh.yaml"
 inside systemctl start clipdragd
 check "and is published" wait_for 900 "test -s $outbox/fresh/trajectory.json"
-check "without a second fine-tuning and inversion, and not charged" inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
+check "without a second fine-tuning and inversion, and not charged" \
+    inside sh -c "tr -d ' \n' <$outbox/fresh/trajectory.json | grep -q '\"attempt\":1.*\"restored\":\[\"fine-tune\",\"invert\"\]'"
 
 # --- the hook, outside
 check "the hook's socket is not enabled by itself" inside sh -c '! systemctl is-enabled -q clipdragd-hook.socket'
-inside sh -c 'printf "#!/bin/sh\necho \"in \$(readlink /proc/self/ns/net)\"; cat\n" >/etc/clipdragd/hook; chmod 755 /etc/clipdragd/hook; systemctl enable -q --now clipdragd-hook.socket; printf "hook: /run/clipdragd-hook.sock\n" >>/etc/clipdragd/config.yaml; systemctl reload clipdragd'
+inside sh -c 'printf "#!/bin/sh\necho \"in \$(readlink /proc/self/ns/net)\"; cat\n" >/etc/clipdragd/hook;
+        chmod 755 /etc/clipdragd/hook; systemctl enable -q --now clipdragd-hook.socket;
+        printf "hook: /run/clipdragd-hook.sock\n" >>/etc/clipdragd/config.yaml; systemctl reload clipdragd'
 inside sh -c "echo promt: x >$inbox/misspelt.yaml" # fails at once
-check "the hook gets a job in a unit of its own" wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
-check "which has the machine's network" wait_for 10 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -qF \"\$(readlink /proc/1/ns/net)\""
+check "the hook gets a job in a unit of its own" \
+    wait_for 60 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -q '\"code\": \"spec'"
+check "which has the machine's network" \
+    wait_for 10 "journalctl -u 'clipdragd-hook@*' -o cat --no-pager | grep -qF \"\$(readlink /proc/1/ns/net)\""
 check "and the job counts as delivered" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'
 inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 
 # --- several inboxes
 inside install -d -o clipdragd -g clipdragd -m 3770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
-inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\ndefaults: {preset: quick}\n" >/etc/clipdragd/blue.yaml'
+inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\n" >/etc/clipdragd/blue.yaml
+        echo "defaults: {preset: quick}" >>/etc/clipdragd/blue.yaml'
 check "an instance of the template starts" inside systemctl start clipdragd@blue
 inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml /srv/clipdragd/blue/inbox/
-check "and edits beside the other" wait_for 900 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
+check "and edits beside the other" \
+    wait_for 900 'test -s /srv/clipdragd/blue/outbox/rabbit-ear/result.png && systemctl is-active -q clipdragd'
 
 # --- inboxes in places that the unit hides
 drop() { # FOLDER NAME: maria drops the example there
-    inside runuser -u maria -- sh -c "cp $examples/rabbit-face.png \"\$1/$2.png\" && sed s/rabbit-face/$2/ $examples/rabbit-ear.yaml >\"\$1/$2.yaml\"" sh "$1"
+    inside runuser -u maria -- sh -c "cp $examples/rabbit-face.png \"\$1/$2.png\" &&
+            sed s/rabbit-face/$2/ $examples/rabbit-ear.yaml >\"\$1/$2.yaml\"" sh "$1"
 }
 pieces() { inside sh -c 'cat /etc/clipdragd/*.d/*.yaml /etc/systemd/system/clipdragd*.service.d/inbox-*.conf | sha256sum'; }
 refuses() { # FOLDER WORDS: with 73 and these words; the service runs on, nothing is written
@@ -163,7 +182,9 @@ inside sh -c 'mkdir -p /mnt/studio && mount -t tmpfs studio /mnt/studio'
 check "add-inbox below a closed home" inside clipdragd add-inbox "$home"
 check "on another mount" inside clipdragd add-inbox /mnt/studio/edits
 check "and below /tmp" inside clipdragd add-inbox /tmp/edits
-check "the service says that it watches them" bash -c "nsenter -t \$(cat $testbed_run/leader) -m -p -r -- clipdragd status | grep -c -e 'my edits: 50%, ' -e '/mnt/studio/edits, ' -e '/tmp/edits, ' | grep -qx 3"
+check "the service says that it watches them" \
+    bash -c "nsenter -t \$(cat $testbed_run/leader) -m -p -r -- clipdragd status |
+        grep -c -e 'my edits: 50%, ' -e '/mnt/studio/edits, ' -e '/tmp/edits, ' | grep -qx 3"
 drop "$home" home
 drop /mnt/studio/edits mnt
 drop /tmp/edits tmp
@@ -173,16 +194,20 @@ check "a repeat is harmless" inside clipdragd add-inbox "$home" --json
 check "and restarts nothing" test "$(property MainPID)" = "$daemon"
 check "the rest of the home stays hidden" inside sh -c "nsenter -t $daemon -m -- sh -c '! ls /home/maria/.profile'"
 inside install -d -o maria -g maria -m 755 /mnt/studio/theirs
-check "a folder that its user cannot write is refused" refuses /mnt/studio/theirs "the user clipdragd may not write there (maria:maria, mode 755)"
+check "a folder that its user cannot write is refused" \
+    refuses /mnt/studio/theirs "the user clipdragd may not write there (maria:maria, mode 755)"
 check "without a restart" test "$(property MainPID)" = "$daemon"
 check "what the service refuses is removed again" refuses /srv/clipdragd/blue/inbox "another clipdragd watches this inbox"
-check "an instance gets its own" inside sh -c 'clipdragd add-inbox /mnt/studio/blue --unit clipdragd@blue && test -s /etc/clipdragd/blue.d/blue-*.yaml'
+check "an instance gets its own" \
+    inside sh -c 'clipdragd add-inbox /mnt/studio/blue --unit clipdragd@blue && test -s /etc/clipdragd/blue.d/blue-*.yaml'
 drop /mnt/studio/blue blue
 check "and edits what is dropped there" wait_for 900 'test -s /srv/clipdragd/blue/outbox/blue/result.png'
 
 # --- leaving
 check "removes" inside apt-get remove -y -qq clipdragd
-check "purges, and leaves people's files" inside sh -c "apt-get purge -y -qq clipdragd && test ! -e /var/lib/clipdragd && test ! -e /etc/clipdragd/config.yaml && test ! -e /etc/clipdragd/config.d && test ! -e /etc/systemd/system/clipdragd.service.d && test -e $outbox/rabbit-ear/result.png"
+check "purges, and leaves people's files" \
+    inside sh -c "apt-get purge -y -qq clipdragd && test ! -e /var/lib/clipdragd && test ! -e /etc/clipdragd/config.yaml &&
+        test ! -e /etc/clipdragd/config.d && test ! -e /etc/systemd/system/clipdragd.service.d && test -e $outbox/rabbit-ear/result.png"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -75,7 +75,8 @@ def pipeline(seed, scheduler, second=False, **unet):
         attention_head_dim=(2, 3, 4) if second else 2, use_linear_projection=second,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"), **unet)
-    vae = AutoencoderKL(block_out_channels=(8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+    vae = AutoencoderKL(block_out_channels=(8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 3,
+                        up_block_types=("UpDecoderBlock2D",) * 3,
                         norm_num_groups=8, sample_size=64, scaling_factor=0.3)
     whole = StableDiffusionPipeline(
         vae=vae, text_encoder=CLIPTextModel(CLIPTextConfig(**text)), tokenizer=tokenizer, unet=network, scheduler=scheduler,
@@ -87,7 +88,8 @@ def pipeline(seed, scheduler, second=False, **unet):
 PIPELINES = {
     "DPM++ as diffusers writes it": (lambda: pipeline(1, diffusers.DPMSolverMultistepScheduler(**M.STABLE, use_karras_sigmas=True)), {}),
     "shards, UniPC": (lambda: pipeline(2, diffusers.UniPCMultistepScheduler(**M.STABLE)), dict(max_shard_size="60KB")),
-    "2.x, v-prediction, Euler": (lambda: pipeline(3, diffusers.EulerDiscreteScheduler(**M.STABLE, prediction_type="v_prediction"), second=True), {}),
+    "2.x, v-prediction, Euler": (lambda: pipeline(3, diffusers.EulerDiscreteScheduler(**M.STABLE, prediction_type="v_prediction"),
+                                                  second=True), {}),
     "fp16 variant, PNDM": (lambda: pipeline(4, diffusers.PNDMScheduler(**M.STABLE, skip_prk_steps=True)), dict(variant="fp16")),
 }
 
@@ -101,8 +103,8 @@ def pipelines(check):
             whole.save_pretrained(f"{folder}/model", **options)
             clip.save_pretrained(f"{folder}/clip")
             whole.tokenizer.save_pretrained(f"{folder}/clip")
-            told = run("models", "import", f"{folder}/model", "--name", "made", "--clip", f"{folder}/clip", "--state", f"{folder}/state")
-            check(f"{name}: the added token is told", float("added: <cattu>" not in told), 0)
+            printed = run("models", "import", f"{folder}/model", "--name", "made", "--clip", f"{folder}/clip", "--state", f"{folder}/state")
+            check(f"{name}: the added token is listed", float("added: <cattu>" not in printed), 0)
             found = ours(folder, f"{folder}/state", "made")
             # The reference has one name for weights.
             plain = options.get("variant")

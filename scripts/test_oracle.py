@@ -38,7 +38,8 @@ def relative(x, y):
 
 def our_edit(folder, family, job, lora, *more):
     out, trace = os.path.join(folder, "out"), os.path.join(folder, "trace.safetensors")
-    command = [BINARY, "edit", f"{job}/image.png", f"{job}/job.json", "--model", f"{FIXTURES}/{family}/model", "--out", out, "--trace", trace]
+    command = [BINARY, "edit", f"{job}/image.png", f"{job}/job.json", "--model", f"{FIXTURES}/{family}/model", "--out", out, "--trace",
+               trace]
     subprocess.run(command + (["--lora", lora] if lora else []) + list(more), check=True, capture_output=True)
     return load_file(trace)
 

@@ -153,6 +153,13 @@ static void inks_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t count, int is_
         }
 }
 
+/* libjpeg's errors leave by longjmp to f->escape. */
+static void catch_errors(j_decompress_ptr info, failure *f) {
+    info->err = jpeg_std_error(&f->base);
+    f->base.error_exit = on_error;
+    f->base.emit_message = on_message;
+}
+
 static void prepare(j_decompress_ptr info, failure *f, struct jpeg_progress_mgr *progress, const uint8_t *bytes,
                     size_t size) {
     jpeg_create_decompress(info);
@@ -171,9 +178,7 @@ ci_status ci_read_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, c
     struct jpeg_progress_mgr progress = {0};
     failure f = {.message = message, .status = CI_CORRUPT, .scans_max = SCANS_MAX};
     uint8_t *volatile line = NULL;
-    info.err = jpeg_std_error(&f.base);
-    f.base.error_exit = on_error;
-    f.base.emit_message = on_message;
+    catch_errors(&info, &f);
     if (setjmp(f.escape)) {
         free(line);
         jpeg_destroy_decompress(&info);
@@ -230,9 +235,7 @@ int ci_jpeg_has_all_rows(const uint8_t *bytes, size_t size, uint64_t max_pixels)
     char message[CI_MESSAGE_BYTES];
     failure f = {.message = message, .status = CI_CORRUPT};
     uint8_t *volatile line = NULL;
-    info.err = jpeg_std_error(&f.base);
-    f.base.error_exit = on_error;
-    f.base.emit_message = on_message;
+    catch_errors(&info, &f);
     if (setjmp(f.escape)) {
         free(line);
         jpeg_destroy_decompress(&info);

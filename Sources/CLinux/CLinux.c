@@ -33,7 +33,7 @@ int cl_inotify_watch(int descriptor, const char *path) {
                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ONLYDIR);
 }
 
-int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name)) {
+int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *context, cl_news news, const char *name)) {
     char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
     for (;;) {
         ssize_t size = read(descriptor, buffer, sizeof buffer);
@@ -47,7 +47,7 @@ int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, 
                            : event->mask & (IN_MOVED_FROM | IN_DELETE)                             ? CL_LEFT
                            : event->mask & IN_ATTRIB                                               ? CL_ATTRIBUTES
                                                                                                    : CL_CREATED;
-            tell(context, news, event->len ? event->name : "");
+            receive(context, news, event->len ? event->name : "");
             p += sizeof *event + event->len;
         }
     }

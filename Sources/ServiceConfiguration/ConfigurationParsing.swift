@@ -16,16 +16,10 @@ public struct ConfigurationFile: Sendable, Equatable {
     }
 }
 
-/// Reads a configuration of one file.
-///
-/// - Throws: the first mistake. Its code is that of specs where these have one, else `config.…`.
-public func parseConfiguration(_ bytes: [UInt8], file: String) throws(Failure) -> Configuration {
-    try parseConfiguration([ConfigurationFile(path: file, bytes: bytes)])
-}
-
 /// Reads a configuration of several files in their order. A later file's value replaces an earlier one's; inboxes add up.
 ///
-/// - Throws: the first mistake. Where two files contradict each other, its place is in the later one.
+/// - Throws: the first mistake. Its code is that of specs where these have one, else `config.…`. Where two files contradict
+///   each other, its place is in the later one.
 public func parseConfiguration(_ files: [ConfigurationFile]) throws(Failure) -> Configuration {
     var reading = ConfigurationReading()
     for file in files {

@@ -2,20 +2,18 @@ import DurableFiles
 import Foundation
 import ServiceConfiguration
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
 /// Names that look like options, files that are no jobs yet, and durations.
 @Suite struct ContainmentTests {
-    private let folder: String
+    private let scratch: ScratchFolder
+    private var folder: String { scratch.path }
     private let files = PosixFileSystem()
     private let start = Date().timeIntervalSince1970
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
-            .path(percentEncoded: false)
-        try files.createDirectory(folder)
-    }
+    init() throws { scratch = try ScratchFolder() }
 
     private func scanner() -> InboxScanner {
         InboxScanner(.init(path: folder), quiet: 1) { _ in .complete }
@@ -25,8 +23,7 @@ import Testing
         try files.replace("\(folder)/\(name)", Array(text.utf8), mode: 0o644)
     }
 
-    @Test func `a job's name is never an option of its worker`() throws {
-        defer { try? files.removeTree(folder) }
+    @Test func `a worker never reads a job's name as an option`() throws {
         let worker = "\(folder)/worker"
         try files.create(
             worker, Array("#!/bin/sh\nfor word; do echo \"$word\"; done > \(folder)/words\n".utf8),
@@ -46,8 +43,7 @@ import Testing
         #expect(words.allSatisfy { $0.hasPrefix("--") && $0.contains("=") })
     }
 
-    @Test func `a spec without a byte waits until something is written into it`() throws {
-        defer { try? files.removeTree(folder) }
+    @Test func `an empty spec waits for its content`() throws {
         var scanner = scanner()
         try write("cat.yaml", "")
         try write("cat.png", "!")
@@ -66,8 +62,7 @@ import Testing
         #expect(InboxNames.isIgnored(name))
     }
 
-    @Test func `a clock that is set changes no file's age`() throws {
-        defer { try? files.removeTree(folder) }
+    @Test func `setting the clock changes no file's age`() throws {
         try write("cat.yaml", "prompt: x\n")
         try write("cat.png", "!")
         for jump in [315_360_000.0, -1_209_600] {
@@ -83,7 +78,9 @@ import Testing
         #expect(try scanner.scan(files, now: start + 1.2, clock: start - 1_209_598.8).pairs.count == 1)
     }
 
-    @Test func `the same reason for waiting is told once in ten minutes, and its end too`() {
+    @Test
+    func `the daemon reports the same reason for waiting once in ten minutes, and the end of the wait once`()
+    {
         let scheduler = Scheduler()
         #expect(scheduler.pauseStarts("read-only", 0))
         for time in stride(from: 5.0, to: 600, by: 5) {

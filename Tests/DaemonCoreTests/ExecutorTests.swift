@@ -6,19 +6,20 @@ import JSON
 import Logging
 import ServiceConfiguration
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
 /// The daemon with an executor that is no process: it publishes, retries, cancels and recovers through the protocol only.
 @Suite struct ExecutorTests {
-    private let folder: String
+    private let scratch: ScratchFolder
+    private var folder: String { scratch.path }
     private let files = PosixFileSystem()
     private var inbox: String { "\(folder)/in" }
     private var outbox: String { "\(folder)/out" }
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
-            .path(percentEncoded: false)
+        scratch = try ScratchFolder()
         for name in ["in", "out", "state"] { try files.createDirectory("\(folder)/\(name)") }
     }
 
@@ -65,13 +66,29 @@ import Testing
         return try #require(Job(try files.read("\(inbox)/.clipdragd/\(claim.name)/.job.json"), inbox: inbox))
     }
 
-    @Test func `a run that succeeds is published, and the record names its executor and its ID`() throws {
-        defer { try? files.removeTree(folder) }
-        let cluster = FakeCluster()
-        let (daemon, _) = daemon(cluster)
+    /// Changes the record of the only claim.
+    private func changeRecord(_ change: (inout Job) -> Void) throws -> Job {
+        var job = try record()
+        change(&job)
+        try files.replace("\(job.claim)/.job.json", job.bytes, mode: 0o644)
+        return job
+    }
+
+    /// A daemon that has started the run of the job x.
+    private func daemonWithRun(_ cluster: FakeCluster) throws -> Daemon {
+        let started = daemon(cluster).daemon
         try drop("x")
-        try daemon.begin()
-        try turn(daemon, until: "the run") { cluster.starts == ["x"] }
+        try started.begin()
+        try turn(started, until: "the run") { cluster.starts == ["x"] }
+        return started
+    }
+
+    /// Runs a daemon that starts the run of the job x, and is then killed.
+    private func runEarlierDaemon(_ cluster: FakeCluster) throws { _ = try daemonWithRun(cluster) }
+
+    @Test func `a run that succeeds is published, and the record names its executor and its ID`() throws {
+        let cluster = FakeCluster()
+        let daemon = try daemonWithRun(cluster)
         #expect(try record().run == RunReference(executor: "local", id: "fake-1"))
         cluster.report("x", RunProgress(stage: "drag", step: 3, total: 9))
         try turn(daemon, until: "the status") { try status("running").first?["step"]?.integer == 3 }
@@ -89,7 +106,6 @@ import Testing
     }
 
     @Test func `a crashed run is repeated up to the limit, and a refused job is not`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         var limits = Configuration.Limits()
         limits.attempts = 2
@@ -112,7 +128,6 @@ import Testing
     @Test func `the executor gets the configured limits, and a job that exceeds one fails`()
         throws
     {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         var limits = Configuration.Limits()
         (limits.seconds, limits.memory, limits.stalledAfter) = (7, 1 << 20, 9)
@@ -128,12 +143,8 @@ import Testing
     }
 
     @Test func `cancel stops the run`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
-        let (daemon, _) = daemon(cluster)
-        try drop("x")
-        try daemon.begin()
-        try turn(daemon, until: "the run") { cluster.starts == ["x"] }
+        let daemon = try daemonWithRun(cluster)
         let id = try record().id
         try ControlFiles(stateFolder: "\(folder)/state").add(ControlRequest(action: .cancel, job: id))
         try turn(daemon, until: "the end") { try names("\(inbox)/failed") == ["x"] }
@@ -144,7 +155,6 @@ import Testing
     @Test(arguments: [false, true])
     func `after a restart the daemon takes up a live run and does not start it twice`(_ isAsked: Bool) throws
     {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
             let (first, signals) = daemon(cluster)
@@ -171,7 +181,6 @@ import Testing
     func `after a restart the daemon publishes a finished run and starts a lost run again`()
         throws
     {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         do {
             let (first, _) = daemon(cluster)
@@ -190,14 +199,8 @@ import Testing
 
     /// The daemon neither starts the job again nor fails it, and keeps its unpublished result.
     @Test func `runs wait while their executor does not answer`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
-        do {
-            let (first, _) = daemon(cluster)
-            try drop("x")
-            try first.begin()
-            try turn(first, until: "the run") { cluster.starts == ["x"] }
-        }
+        try runEarlierDaemon(cluster)
         cluster.isReachable = false
         let (second, _) = daemon(cluster)
         try second.begin()
@@ -213,38 +216,18 @@ import Testing
 
     /// A daemon died after the start of the run and before it could store the run's ID.
     @Test func `the executor finds a run without a stored ID by its job`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
-        do {
-            let (first, _) = daemon(cluster)
-            try drop("x")
-            try first.begin()
-            try turn(first, until: "the run") { cluster.starts == ["x"] }
-        }
-        let claim = try #require(try files.list("\(inbox)/.clipdragd").first { $0.kind == .directory }?.name)
-        let path = "\(inbox)/.clipdragd/\(claim)/.job.json"
-        var job = try #require(Job(try files.read(path), inbox: inbox))
-        job.run?.id = nil
-        try files.replace(path, job.bytes, mode: 0o644)
+        try runEarlierDaemon(cluster)
+        _ = try changeRecord { $0.run?.id = nil }
         let (second, _) = daemon(cluster)
         try second.begin()
         #expect(second.runs.count == 1 && cluster.questions == [""] && cluster.starts == ["x"])
     }
 
     @Test func `a job whose executor is unknown is held, and release runs it`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
-        do {
-            let (first, _) = daemon(cluster)
-            try drop("x")
-            try first.begin()
-            try turn(first, until: "the run") { cluster.starts == ["x"] }
-        }
-        let claim = try #require(try files.list("\(inbox)/.clipdragd").first { $0.kind == .directory }?.name)
-        let path = "\(inbox)/.clipdragd/\(claim)/.job.json"
-        var job = try #require(Job(try files.read(path), inbox: inbox))
-        job.run?.executor = "elsewhere"
-        try files.replace(path, job.bytes, mode: 0o644)
+        try runEarlierDaemon(cluster)
+        let job = try changeRecord { $0.run?.executor = "elsewhere" }
         let (second, _) = daemon(cluster)
         try second.begin()
         for _ in 0..<3 { _ = second.turn() }
@@ -254,7 +237,6 @@ import Testing
     }
 
     @Test func `an executor's refusal of a run counts no attempt`() throws {
-        defer { try? files.removeTree(folder) }
         let cluster = FakeCluster()
         cluster.isReachable = false
         let (daemon, _) = daemon(cluster)

@@ -3,20 +3,18 @@ import Foundation
 import ServiceConfiguration
 import SpecParser
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
 /// The scanner with the test's clock.
 @Suite struct InboxScannerTests {
-    private let folder: String
+    private let scratch: ScratchFolder
+    private var folder: String { scratch.path }
     private let files = PosixFileSystem()
     private let start = Date().timeIntervalSince1970
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
-            .path(percentEncoded: false)
-        try files.createDirectory(folder)
-    }
+    init() throws { scratch = try ScratchFolder() }
 
     private func scanner() -> InboxScanner {
         InboxScanner(.init(path: folder, priority: 2), quiet: 1) { bytes in
@@ -33,7 +31,6 @@ import Testing
     }
 
     @Test func `a pair is ready once both files are settled and complete`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\npriority: 3\n")
         try write("a.png", "half")
@@ -50,7 +47,6 @@ import Testing
     }
 
     @Test func `a spec that is still being written keeps the picture that it names`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.png", "!")
         try write("b.yaml", "image: a.png\nprompt: x\n")
@@ -60,7 +56,6 @@ import Testing
 
     @Test(arguments: ["a.png.aria2", "a.png.part", "a.png.!qB", "a.png.lftp-pget-status", "a.yaml.aria2"])
     func `a file with a downloader's control file beside it waits`(_ control: String) throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
         try write("a.png", "whole$")
@@ -77,7 +72,6 @@ import Testing
     }
 
     @Test func `orphans wait, and a file that a spec names is no orphan`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         for (name, text) in [("one.yaml", "prompt: x\n"), ("two.png", "!"), ("m.png", "!"), ("c.png", "!")] {
             try write(name, text)
@@ -120,7 +114,6 @@ import Testing
     func `a spec that does not parse gets three times the quiet time, an incomplete picture thirty times`()
         throws
     {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("bad.yaml", "prompt: [")
         try write("bad.png", "!")
@@ -134,7 +127,6 @@ import Testing
     }
 
     @Test func `a clock behind a file's timestamp does not block the file for ever`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
         try write("a.png", "!")
@@ -143,7 +135,6 @@ import Testing
     }
 
     @Test func `a symbolic link is never followed`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
         try FileManager.default.createSymbolicLink(
@@ -175,14 +166,12 @@ import Testing
     func `a file that was moved in or closed after writing needs no quiet time`(
         _ spec: (String, String), _ picture: String, _ arrival: Arrival, _ count: Int
     ) throws {
-        defer { try? files.removeTree(folder) }
         #expect(try ready(spec, picture, arrival) == count, "\(spec) \(picture) \(arrival)")
     }
 
     @Test func `an event settles neither a file that is open for writing nor one that changed afterwards`()
         throws
     {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.json", "{\"prompt\": \"x\"}")
         try write("a.png", "$")
@@ -204,7 +193,6 @@ import Testing
 
     /// A process may change a mapped file without a change of its timestamp.
     @Test func `a file that stays open settles once its content has not changed for long`() throws {
-        defer { try? files.removeTree(folder) }
         var scanner = scanner()
         try write("a.yaml", "prompt: x\n")
         try write("a.png", "part of it!")

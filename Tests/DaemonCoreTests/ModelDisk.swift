@@ -1,6 +1,7 @@
 import Synchronization
 import SystemPackage
 @testable import DurableFiles
+import TestSupport
 
 /// A disk in memory that fails in every way that POSIX allows. A power cut may lose, keep or trash unsynced data, and names in
 /// different folders in any order. A failed fsync discards the data. A write may write a part of its bytes. A seed decides.
@@ -425,18 +426,12 @@ final class ModelDisk: FileCalls {
     }
 }
 
-/// Chance from a seed: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+/// Chance from a seed.
 struct Chance: Sendable {
-    private var state: UInt64
+    private var generator: SplitMix
 
-    init(_ seed: UInt64) { state = seed }
+    init(_ seed: UInt64) { generator = SplitMix(state: seed) }
 
     /// A number in 0..<bound.
-    mutating func next(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return Int((z ^ z >> 31) % UInt64(max(1, bound)))
-    }
+    mutating func next(_ bound: Int) -> Int { Int(generator.next() % UInt64(max(1, bound))) }
 }

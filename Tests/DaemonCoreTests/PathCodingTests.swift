@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import JobFiles
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
@@ -113,18 +114,5 @@ import Testing
         #expect(place("bound here") == place("in/sub"))
         #expect(place("bound here/not yet there").overlaps(place("in")))
         #expect(!place("apart").overlaps(place("in")) && !place("input").overlaps(place("in")))
-    }
-}
-
-/// A generator with the same numbers in every run.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -96,8 +96,7 @@ import TestSupport
     }
 
     @Test(arguments: ["sd15", "sd21"])
-    func `what is added is scale · alpha/rank · up · down, in U-Net and text encoder`(_ family: String) throws
-    {
+    func `a LoRA adds scale · alpha/rank · up · down, in U-Net and text encoder`(_ family: String) throws {
         // The reference: the same sums, in double precision, written into the weights files of a copy.
         let copy = try ScratchFolder(copying: "\(family)/model")
         let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))

@@ -123,7 +123,8 @@ import TestSupport
     ]
 
     @Test(arguments: others.indices)
-    func `another file under the name of weights is told by what it is, with what to do`(_ index: Int) throws
+    func `the error of another file under the name of weights says what it is and what to do`(_ index: Int)
+        throws
     {
         let other = Self.others[index]
         try Data(other.bytes).write(to: URL(filePath: file))
@@ -135,7 +136,7 @@ import TestSupport
         #expect(error?.code == (isOther ? "model.unsupported" : "model.file"))
     }
 
-    @Test func `a file of metadata alone is none of a model`() throws {
+    @Test func `a file of metadata alone is no model`() throws {
         var empty = CheckpointFile([:])
         empty.metadata = ["format": "pt"]
         try empty.write(file)

@@ -7,14 +7,29 @@ import TestSupport
 
 @Suite struct LoRAFileTests {
     @Test(arguments: Fixtures.families)
-    func `both layouts are read alike and written back to the same bytes`(_ family: String) throws {
-        let sites = try DiffusionModel(folder: Fixtures.path("\(family)/model")).unet.loraSites
-        for (name, layout) in [("lora", LoRA.Layout.peft), ("lora_legacy", .legacy)] {
+    func `both layouts of diffusers are read alike, and written back to the same bytes`(_ family: String)
+        throws
+    {
+        let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
+        let layouts: [(name: String, encoded: (LoRA) -> [UInt8])] = [
+            ("lora", { $0.encoded() }), ("lora_legacy", Self.encodedLegacy),
+        ]
+        for (name, encoded) in layouts {
             let path = Fixtures.path("\(family)/\(name).safetensors")
-            let lora = try LoRA(path: path, sites: sites)
-            #expect(lora.sites.count == sites.count)
-            #expect(Data(lora.encoded(layout)) == (try Data(contentsOf: URL(filePath: path))), "\(name)")
+            let lora = try LoRAFile(path: path, for: model).unet
+            #expect(lora.sites.count == model.unet.loraSites.count)
+            #expect(Data(encoded(lora)) == (try Data(contentsOf: URL(filePath: path))), "\(name)")
         }
+    }
+
+    /// A file in diffusers' former layout, which this program reads only.
+    private static func encodedLegacy(_ lora: LoRA) -> [UInt8] {
+        var tensors: [String: Tensor] = [:]
+        for (site, factors) in lora.sites {
+            tensors["unet.\(site).lora.down.weight"] = factors.down
+            tensors["unet.\(site).lora.up.weight"] = factors.up
+        }
+        return SafeTensors.encoded(tensors, metadata: ["format": "pt"])
     }
 
     @Test func `sites are those of the oracle in execution order`() throws {
@@ -25,16 +40,16 @@ import TestSupport
         }
     }
 
-    @Test func `a key that fits no layer is named`() throws {
+    @Test func `the error names a key that fits no layer`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let sites = try DiffusionModel(folder: Fixtures.path("starter/model")).unet.loraSites
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         let file = folder.appending(path: "x.safetensors")
         for key in ["unet.down_blocks.9.attn1.to_q.lora_A.weight", "something_else"] {
             try Data(SafeTensors.encoded([key: .zeros([4, 4])])).write(to: file)
             let error = #expect(throws: Failure.self) {
-                try LoRA(path: file.path(percentEncoded: false), sites: sites)
+                try LoRAFile(path: file.path(percentEncoded: false), for: model)
             }
             #expect(error?.code == "model.key_unknown")
             #expect(

@@ -110,7 +110,8 @@ import TestSupport
     }
 
     @Test
-    func `what is predicted comes from the metadata, a tensor, the family or the step count, and says so`()
+    func
+        `the prediction comes from the metadata, a tensor, the family or the step count, and the reason names its source`()
         throws
     {
         let folder = try ScratchFolder()
@@ -151,7 +152,7 @@ import TestSupport
     }
 
     @Test(arguments: ["flow", "", "variance_exploding", "sample", "rectified_flow"])
-    func `a prediction that nobody knows is refused by its word, and not taken for one of the two`(
+    func `an unknown prediction is refused, and the error names its word`(
         _ word: String
     )
         throws
@@ -178,7 +179,7 @@ import TestSupport
         #expect(error?.code == "model.config" && error?.message.contains("v_pred") == true)
     }
 
-    @Test func `one value of the metadata that is no text takes none of the others away`() throws {
+    @Test func `a value of the metadata that is no text does not remove the others`() throws {
         let folder = try ScratchFolder()
         let path = "\(folder.path)/x.safetensors"
         var file = try CheckpointFile(path: checkpoint("sd15"))
@@ -216,7 +217,7 @@ import TestSupport
         #expect(plain[999] > 0.004 && rescaled[999] == 0 && abs(rescaled[0] - plain[0]) < 1e-6)
     }
 
-    @Test func `heads are those of the family, whichever shape the projections have`() throws {
+    @Test func `the family decides the heads, whatever the shape of the projections`() throws {
         let folder = try ScratchFolder()
         let path = "\(folder.path)/x.safetensors"
         var file = try CheckpointFile(path: checkpoint("sd21"))
@@ -376,7 +377,7 @@ import TestSupport
     }
 
     @Test(arguments: families)
-    func `a VAE file has diffusers' keys as well, and its attention other names`(_ family: String) throws {
+    func `a VAE file may have diffusers' keys, and other names in its attention`(_ family: String) throws {
         let folder = Fixtures.path("\(family)/model")
         let scratch = try ScratchFolder()
         let x = try Fixtures.tensors("\(family)/modules.safetensors")
@@ -414,7 +415,7 @@ import TestSupport
                 == 0.5)
     }
 
-    @Test func `a part of a VAE, and VAEs of other kinds, are told by what they are`() throws {
+    @Test func `the errors of a part of a VAE and of VAEs of other kinds say what they are`() throws {
         let folder = Fixtures.path("sd15/model")
         let scratch = try ScratchFolder()
         let path = "\(scratch.path)/vae.safetensors"

@@ -183,7 +183,8 @@ import TestSupport
         for row in try #require(json["points"] as? [[String: Any]]) {
             let (image, size) = (try #require(row["image"] as? [Int]), try #require(row["grid"] as? [Int]))
             let grid = FeatureGrid(
-                size: Size(height: size[1], width: size[0]), image: Size(height: image[1], width: image[0]))
+                size: Size(height: size[1], width: size[0]),
+                image: Size(height: image[1], width: image[0]))
             let points = try #require(row["points"] as? [[Double]])
             let cells = try #require(row["cells"] as? [[Int]])
             for (point, expected) in zip(points, cells) {

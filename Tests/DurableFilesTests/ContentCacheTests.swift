@@ -23,7 +23,7 @@ import Testing
             [.modificationDate: Date(timeIntervalSinceNow: -3600 * hours)], ofItemAtPath: path)
     }
 
-    @Test func `what was kept is found by its key alone, and a limit of 0 keeps nothing`() throws {
+    @Test func `an entry is found by its key alone, and a limit of 0 keeps nothing`() throws {
         defer { try? files.removeTree(folder) }
         #expect(cache().entry(keys[0]) == nil)
         try cache().keep([1, 2, 3], as: keys[0])
@@ -34,7 +34,7 @@ import Testing
         #expect(cache().entry(keys[1]) == nil)
     }
 
-    @Test func `an entry that is torn or has one wrong bit is not found, and removed`() throws {
+    @Test func `a cut entry, and one with a wrong bit, are removed and not found`() throws {
         defer { try? files.removeTree(folder) }
         let bytes: [UInt8] = [1, 2, 3, 4]
         for damaged: [UInt8] in [[1, 2], [], [1, 2, 3, 5], [1, 2, 3, 4, 0]] {
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `what was of no use for longest goes first`() throws {
+    @Test func `the entry with the oldest use is removed first`() throws {
         defer { try? files.removeTree(folder) }
         let bytes = [[UInt8]](repeating: [], count: 3).indices.map {
             [UInt8](repeating: UInt8($0), count: 100)
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test
-    func `drawers of two workers are taken over, with the same entry in both, and nothing else of them`()
+    func `the cache takes the entries of two workers' drawers, also equal ones, and nothing else`()
         throws
     {
         defer { try? files.removeTree(folder) }
@@ -106,7 +106,7 @@ import Testing
         #expect(cache().entry(keys[1]) == nil)
     }
 
-    @Test func `workers whose drawers are taken over at once always find the whole entry`() async throws {
+    @Test func `while the cache takes drawers over, workers always find complete entries`() async throws {
         let (cache, key, folder) = (cache(), keys[0], folder)
         let bytes = [UInt8](repeating: 5, count: 300)
         try await withThrowingTaskGroup(of: Int.self) { group in

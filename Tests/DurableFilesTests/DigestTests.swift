@@ -16,7 +16,7 @@ import Testing
         #expect(Digest.sha256([Array(million[..<77]), Array(million[77...])]) == Digest.sha256(million))
     }
 
-    @Test func `the CPU's SHA instructions give what the plain rounds give`() {
+    @Test func `the CPU's SHA instructions and the plain rounds give the same digests`() {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
             let block = (0..<64).map { _ in UInt8.random(in: 0...255, using: &generator) }

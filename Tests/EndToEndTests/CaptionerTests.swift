@@ -63,7 +63,7 @@ import Testing
         #expect(run.errors.contains("captioner: it printed no text"))
     }
 
-    @Test func `a captioner that is not there, cannot be run or fails is told with its path`() throws {
+    @Test func `a warning names the path of a captioner that is missing, cannot be run or fails`() throws {
         let gone = try caption(nil)
         #expect(gone.code == 0 && gone.output == "a picture\n")
         #expect(gone.errors.contains("\(folder.path)/captioner: No such file or directory"))
@@ -75,7 +75,7 @@ import Testing
         #expect(closed.errors.contains("\(folder.path)/captioner: Permission denied"))
     }
 
-    @Test func `check-config looks for the programs and the model that it names`() throws {
+    @Test func `check-config checks that the named programs and model exist`() throws {
         let config = "\(folder.path)/config.yaml"
         try
             "hook: \(folder.path)/tell\ncaptions: [{command: [\(folder.path)/say]}]\nmodel: \(folder.path)/none\n"

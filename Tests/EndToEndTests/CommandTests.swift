@@ -156,7 +156,9 @@ import Testing
     @Test func `editor prints the path of the page`() throws {
         let path = Program.root.appending(path: "share/clipdragd/editor.html").path(percentEncoded: false)
         #expect(try Program.run(["editor"]).output == "\(path)\n")
-        #expect(try Program.run(["editor", "--json"]).output == "{\"path\":\"\(path)\"}\n")
+        #expect(
+            try Program.run(["editor", "--json"]).output
+                == "{\"schema\":\"clipdrag-editor/1\",\"path\":\"\(path)\"}\n")
         #expect(try String(contentsOfFile: path, encoding: .utf8).contains("default-src 'none'"))
     }
 

@@ -77,7 +77,7 @@ import Testing
         "state.locked": "EndToEndTests/OperatingTests.swift",
         "command.usage": "EndToEndTests/OperatingTests.swift",
         "model.file": "DiffusionTests/LoadingErrorTests.swift",
-        "model.values": "DiffusionTests/ModelFilesTests.swift",
+        "model.values": "DiffusionTests/WeightValueTests.swift",
         "model.key_missing": "DiffusionTests/LoadingErrorTests.swift",
         "model.key_unknown": "DiffusionTests/LoadingErrorTests.swift",
         "model.name": "EndToEndTests/ModelFetchTests.swift",

@@ -25,7 +25,8 @@ import Testing
 
     private var logged: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    @Test(.timeLimit(.minutes(2))) func `what a hook prints is bounded in the log, and does not stop it`()
+    @Test(.timeLimit(.minutes(2)))
+    func `the log has a limited part of a hook's output, and the hook goes on`()
         throws
     {
         let place = try place(
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func `a hook that fails or cannot be started is told with its file, the job and the reason`() throws {
+    func `the log of a hook that fails or cannot be started names its file, the job and the reason`() throws {
         let closed = try place("#!/bin/sh\n", mode: 0o644)
         try run(closed, once: true).waitUntilExit()
         let lines = logged.split(separator: "\n").filter { $0.contains("the hook failed") }

@@ -31,7 +31,7 @@ import Testing
         return notes.compactMap(\.string)
     }
 
-    @Test func `a prompt that the model reads in part is told with the first word that is lost`() throws {
+    @Test func `a note names the first word of a prompt that the model does not read`() throws {
         let long = String(repeating: "very detailed ", count: 60)
         // The starter model has `very` as one token, and `detailed` as five.
         #expect(
@@ -48,7 +48,7 @@ import Testing
             ])
     }
 
-    @Test func `words that the model was not trained on are told`() throws {
+    @Test func `a note names the words that the model was not trained on`() throws {
         #expect(
             try notes("prompt: {source: a purring rabbit, edit: \"A Rabbit's quokka, purring purring\"}\n")
                 == [
@@ -58,7 +58,7 @@ import Testing
         #expect(try notes("prompt: {source: a rabbit face, edit: crying rabbit face}\n") == [])
     }
 
-    @Test func `handles that the grid cannot tell apart, and handles on the background, are told`() throws {
+    @Test func `handles in one cell of the grid, and handles on the background, get a note`() throws {
         let folder = try TemporaryFolder()
         let samples = (0..<64 * 64 * 3).map { i -> UInt16 in
             let (x, y) = (i / 3 % 64, i / 3 / 64)
@@ -86,11 +86,11 @@ import Testing
             notes.compactMap(\.string) == [
                 "the handle of drag 3 at (18, 32) lies on the picture's plain background: what lies beside the content is dragged",
                 "on the model's grid the handles of drags 1 and 2 are one point: the grid cannot tell them apart",
-                "drag 4 is 0 pixels long, and the model sees none below 2: it counts as arrived before it begins",
+                "drag 4 is 0 pixels long, and the model sees none below 1: it counts as arrived before it begins",
             ])
     }
 
-    @Test func `a handle outside the mask, or on one colour, is told once a kind`() throws {
+    @Test func `handles outside the mask, and handles on one colour, get one note each`() throws {
         let inside = "drags: [{from: [10, 16], to: [18, 20]}]\n"
         #expect(try notes("prompt: {source: a}\n\(inside)mask: {rect: [4, 4, 40, 40]}\n") == [])
         #expect(
@@ -111,14 +111,14 @@ import Testing
         ("{polygon: [[4, 4], [120, 4], [4, 60]]}", true), ("{circle: [10, 16, 30]}", true),
         ("{circle: [40, 30, 20]}", false), ("{circle: [92, 30, 5]}", true),
     ])
-    func `a region that reaches beyond the picture is told with its line`(_ mask: String, _ isTold: Bool)
+    func `a note names the line of a region that extends beyond the picture`(_ mask: String, _ isNoted: Bool)
         throws
     {
-        let told =
+        let note =
             "a region of the mask (line 3) reaches beyond the picture of 96×64 pixels: the part in the picture counts"
         #expect(
             try notes("prompt: {source: a}\ndrags: [{from: [10, 16], to: [18, 20]}]\nmask: \(mask)\n")
-                .filter { $0.contains("region") } == (isTold ? [told] : []))
+                .filter { $0.contains("region") } == (isNoted ? [note] : []))
     }
 
     @Test func `of many regions beyond the picture five lines are named`() throws {
@@ -183,8 +183,7 @@ import Testing
         }
     }
 
-    @Test func `list, the log and error.txt have a name on one line, and its direction does not turn`() throws
-    {
+    @Test func `list, the log and error.txt show a name on one line, without reversed direction`() throws {
         let place = try Place()
         let stem = Array("a\u{202e}gpj\u{1b}[2J\nb".utf8)
         try place.drop(Place.picture, as: stem + Array(".png".utf8))

@@ -12,7 +12,7 @@ import Testing
         #expect(failure(nil).description == "error: `drags` must be a list\nWrite a list.")
     }
 
-    @Test func `a place is shown as far as it is known`() {
+    @Test func `the known parts of a place are shown`() {
         let file = failure(.init(file: "a.yaml"))
         #expect(file.description == "a.yaml: error: `drags` must be a list\nWrite a list.")
         let line = failure(.init(file: "a.yaml", line: 2, column: 3, excerpt: ""))
@@ -48,7 +48,7 @@ import Testing
     }
 
     /// What the daemon does by the kind, in one table.
-    @Test func `the kind decides`() {
+    @Test func `the kind decides the exit code, the picture and the hint`() {
         func kinds(_ isTrue: (Failure.Kind) -> Bool) -> [Failure.Kind] {
             Failure.Kind.allCases.filter(isTrue)
         }
@@ -60,7 +60,7 @@ import Testing
         #expect(kinds { $0.exit == .tryLater } == [.tryLater, .cancelled])
     }
 
-    @Test func `of a text from outside people see escapes, and the caret stays below its character`() {
+    @Test func `a text from outside shows with escapes, and the caret stays below its character`() {
         let failure = Failure(
             .badSpec, code: "spec.unknown_key", message: "no key `\u{1b}[31mx\nforged: error`",
             at: Failure.Place(file: "a\u{202e}b.yaml", line: 1, column: 5, excerpt: "\t\u{1b}[2J: 猫"),

@@ -107,7 +107,8 @@ def tensors():
 
     sizes = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1}
     for dtype, size in sizes.items():
-        put("safetensors", dtype.lower(), file({"w": {"dtype": dtype, "shape": [2, 3], "data_offsets": [0, 6 * size]}}, bytes(range(6 * size))))
+        put("safetensors", dtype.lower(), file({"w": {"dtype": dtype, "shape": [2, 3], "data_offsets": [0, 6 * size]}},
+                                               bytes(range(6 * size))))
     put("safetensors", "two", file({"__metadata__": {"a": "b"}, "x": {"dtype": "U8", "shape": [3], "data_offsets": [0, 3]},
                                     "y": {"dtype": "F32", "shape": [], "data_offsets": [3, 7]}}, bytes(7)))
     put("safetensors", "empty-tensor", file({"x": {"dtype": "F32", "shape": [0, 5], "data_offsets": [0, 0]}}))

@@ -8,8 +8,9 @@ import Testing
         .appending(path: "../Fuzz/corpus").standardizedFileURL
 
     @Test(arguments: Reader.allCases)
-    func `no input of the corpus does harm, and the reader still knows good from bad`(_ reader: Reader) throws
-    {
+    func `no input of the corpus does harm, and the reader accepts good inputs and refuses bad ones`(
+        _ reader: Reader
+    ) throws {
         let folder = Self.corpus.appending(path: reader.rawValue)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))
         var good = 0

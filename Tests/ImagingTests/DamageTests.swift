@@ -40,13 +40,13 @@ import Testing
                 image.notes.filter { $0 != "the file has no end marker; all of the picture's rows are there" }
                     .count == image.notes.count - 1)
         }
-        // Room that was taken behind the rows and not filled is no end.
+        // Zeros after the rows are no end.
         let zeros = bytes[..<(end - 1)] + [UInt8](repeating: 0, count: 3000)
         #expect(FileSignature.completeness(of: Array(zeros)) == .incomplete)
         #expect(throws: Failure.self) { try Image(decoding: Array(zeros)) }
     }
 
-    @Test(arguments: jpegs) func `room that was taken and not filled is no picture`(_ name: String) throws {
+    @Test(arguments: jpegs) func `a JPEG with zeros instead of its end is incomplete`(_ name: String) throws {
         let bytes = try Pictures.bytes(name)
         let zeros = [UInt8](repeating: 0, count: 3000)
         for cut in [bytes.count - 2, bytes.count - 40, bytes.count * 3 / 4] {
@@ -58,7 +58,7 @@ import Testing
         #expect(nothing == .incomplete)
     }
 
-    @Test func `a hole of zeros in a scan is damage, and waited for`() throws {
+    @Test func `a hole of zeros in a scan is damage, and the daemon waits for its content`() throws {
         let bytes = try Pictures.bytes("baseline.jpg")
         let middle = bytes.count - 300
         let hole = Array(bytes[..<middle]) + [UInt8](repeating: 0, count: 600) + bytes[middle...]
@@ -100,7 +100,7 @@ import Testing
         #expect(#expect(throws: Failure.self) { try Image(decoding: part) }?.code == "image.truncated")
     }
 
-    @Test func `a PNG with a hole is waited for, one with a wrong byte is damaged`() throws {
+    @Test func `a PNG with a hole is incomplete, one with a wrong byte is damaged`() throws {
         var samples = [UInt16](repeating: 0, count: 64 * 64 * 3)
         var state: UInt32 = 1
         for i in samples.indices {
@@ -132,7 +132,7 @@ import Testing
         #expect(image.samples == plain.samples)
     }
 
-    @Test func `inks are read by Adobe's marker: with it inverted, without it plain`() throws {
+    @Test func `inks are inverted with Adobe's marker, and plain without it`() throws {
         let folder = Pictures.folder.deletingLastPathComponent().appending(path: "Cases")
         func read(_ name: String) throws -> Image {
             try Image(decoding: Array(Data(contentsOf: folder.appending(path: name))))

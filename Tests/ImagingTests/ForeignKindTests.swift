@@ -40,7 +40,7 @@ import Testing
         Array("\0\0\0\u{18}ftyp\(brand)\0\0\0\0\(compatible)miaf".utf8)
     }
 
-    @Test(arguments: kinds) func `a file of another kind is named, with what to do`(
+    @Test(arguments: kinds) func `the error of a file of another kind names the kind and says what to do`(
         _ bytes: [UInt8], _ name: String
     ) {
         let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
@@ -50,7 +50,7 @@ import Testing
         #expect(error?.hint.hasSuffix(".") == true)
     }
 
-    @Test func `an XCode PNG is named`() throws {
+    @Test func `the error of an Xcode PNG names its kind`() throws {
         var bytes = try Pictures.bytes("rgba8.png")
         bytes.insert(contentsOf: Handmade.chunk("CgBI", [0x50, 0, 0x20, 2]), at: 8)
         let error = #expect(throws: Failure.self) { try Image(decoding: bytes) }
@@ -63,7 +63,9 @@ import Testing
         (0xc5, 8, "a hierarchical JPEG"),
         (0xf7, 8, "a JPEG-LS picture"), (0xc0, 7, "a JPEG of 7 bits a sample"),
     ])
-    func `a JPEG of a kind that is not decoded is named`(_ marker: UInt8, _ precision: UInt8, _ name: String)
+    func `the error of a JPEG that is not decoded names its kind`(
+        _ marker: UInt8, _ precision: UInt8, _ name: String
+    )
         throws
     {
         var bytes = try Pictures.bytes("baseline.jpg")

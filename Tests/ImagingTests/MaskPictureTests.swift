@@ -21,7 +21,7 @@ import Testing
         #expect(mask.isBlack && mask.largest == 3)
     }
 
-    @Test func `a form that lies in the alpha channel is read there, whatever the paint`() {
+    @Test func `a form in the alpha channel is read from there, whatever the colours`() {
         for paint: UInt16 in [0, 255] {
             let mask = MaskPicture(picture([paint, paint, 0, 255], alpha: [255, 200, 0, 10]))
             #expect(mask.values == [true, true, false, false])
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `where the visible colour has a form it counts, and what is transparent stays`() {
+    @Test func `a form in the visible colours counts, and transparent pixels stay`() {
         let mask = MaskPicture(picture([255, 0, 255], alpha: [255, 255, 0]))
         #expect(mask.values == [true, false, false] && !mask.isFromAlpha)
         let opaque = MaskPicture(picture([255, 255], alpha: [255, 255]))

@@ -146,7 +146,7 @@ import Testing
         #expect(try Image(decoding: try self.jpeg).density == nil)
     }
 
-    @Test func `where JFIF says nothing of the resolution, EXIF does`() throws {
+    @Test func `EXIF gives the resolution where JFIF has none`() throws {
         let exif = Array("Exif\0\0".utf8) + Handmade.exif(orientation: 1, inch: 72)
         let image = try Image(decoding: Handmade.jpeg(try jpeg, [(0xe1, exif)]))
         #expect(image.density == PixelDensity(x: 72, y: 72, unit: .inch))
@@ -220,7 +220,7 @@ import Testing
 
     // MARK: What a result does not carry
 
-    @Test func `an animation is told with its frames`() throws {
+    @Test func `an animation gets a note with its number of frames`() throws {
         let frames = [plain, plain, plain]
         let bytes = try AnimatedPNG.bytes(frames: frames, milliseconds: 10, lastMilliseconds: 10)
         #expect(
@@ -234,7 +234,7 @@ import Testing
             ])
     }
 
-    @Test func `each thing of a file that is not kept has a note`() throws {
+    @Test func `each part of a file that a result does not keep gets a note`() throws {
         let png = try Handmade.png(
             plain,
             [
@@ -262,7 +262,7 @@ import Testing
             ])
     }
 
-    @Test func `depth and transparency that a JPEG has not are told`() throws {
+    @Test func `a note says that a JPEG loses depth and transparency`() throws {
         let deep = try Image(decoding: try Pictures.bytes("rgba16-16bit.png"))
         #expect(deep.notes(writtenAs: .png).isEmpty)
         #expect(

@@ -44,7 +44,7 @@ enum Pictures {
         #expect(image.format == (name.hasSuffix("png") ? .png : .jpeg))
     }
 
-    @Test func `all kinds are there`() { #expect(Pictures.all.count >= 34) }
+    @Test func `the fixtures cover all kinds of pictures`() { #expect(Pictures.all.count >= 34) }
 
     @Test(arguments: Pictures.all)
     func `a file cut off anywhere is an error, and never complete`(_ name: String) throws {
@@ -65,8 +65,7 @@ enum Pictures {
     }
 
     @Test(arguments: Pictures.all.filter { $0.hasSuffix("png") })
-    func `checksums vouch for a whole PNG, and for none with a changed byte or a hole`(_ name: String) throws
-    {
+    func `checksums prove a complete PNG, and none with a changed byte or a hole`(_ name: String) throws {
         let bytes = try Pictures.bytes(name)
         #expect(FileSignature.isVouchedFor(bytes))
         #expect(!FileSignature.isVouchedFor(Array(bytes.dropLast(12))))
@@ -78,7 +77,7 @@ enum Pictures {
     }
 
     @Test(arguments: ["rgb8.png", "rgba16-16bit.png", "baseline.jpg", "progressive.jpg", "cmyk.jpg"])
-    func `a file with broken bytes is read or refused, never more`(_ name: String) throws {
+    func `a file with broken bytes is read or refused, and nothing else happens`(_ name: String) throws {
         let good = try Pictures.bytes(name)
         var state: UInt64 = 3
         for _ in 0..<300 {
@@ -93,7 +92,7 @@ enum Pictures {
         }
     }
 
-    @Test func `what is no PNG or JPEG is named`() {
+    @Test func `the error of a file that is no PNG or JPEG names its kind`() {
         for (bytes, word) in [
             ("GIF89a……", "GIF"), ("RIFFxxxxWEBPVP8 ", "WebP"), ("%PDF-1.7", "PDF"), ("BM......", "BMP"),
             ("", "empty"), ("hello", "another kind"),
@@ -123,7 +122,7 @@ enum Pictures {
         #expect(limited?.code == "image.too_large")
     }
 
-    @Test func `no memory is taken for a chunk that the file cannot hold`() throws {
+    @Test func `the reader allocates no memory for a chunk that the file cannot hold`() throws {
         var bytes = try Pictures.bytes("rgb8-profile.png")
         let profile = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("iCCP".utf8)) })
         bytes.replaceSubrange(profile - 4..<profile, with: [0x3b, 0, 0, 12])  // nearly a gigabyte

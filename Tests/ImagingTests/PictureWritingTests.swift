@@ -22,7 +22,7 @@ import Testing
         #expect(try image.jpegBytes(quality: 10).count < image.jpegBytes(quality: 95).count)
     }
 
-    @Test func `samples are rounded to nearest, and what the edit does not touch stays`() throws {
+    @Test func `samples are rounded to nearest, and the rest of the picture stays`() throws {
         let image = try Image(decoding: try Pictures.bytes("rgba16-16bit.png"))
         #expect(image.replacingSamples(image.normalised) == image)
         let edited = image.replacingSamples(Array(repeating: 0.5, count: image.samples.count))
@@ -74,7 +74,7 @@ import Testing
             ])
     }
 
-    @Test func `marks are drawn where they belong, also at the border, and nowhere else`() {
+    @Test func `marks are drawn at their places, also at the border, and nowhere else`() {
         var image = Image(width: 64, height: 64, samples: Array(repeating: 128, count: 64 * 64 * 3))
         image.drawDisc(x: 0, y: 0, radius: 4, .handle)
         image.drawLine(from: (10, 60), to: (90, 60), width: 2, .path)

@@ -82,7 +82,8 @@ raw("rgb8-interlaced", smooth)
 
 for name, image, options in (("baseline", Image.fromarray(smooth), {}), ("progressive", Image.fromarray(smooth), {"progressive": True}),
                              ("full-colour", Image.fromarray(smooth), {"subsampling": 0}), ("grey", Image.fromarray(smooth[:, :, 0]), {}),
-                             ("cmyk", Image.fromarray(smooth).convert("CMYK"), {}), ("profile", Image.fromarray(smooth), {"icc_profile": profile})):
+                             ("cmyk", Image.fromarray(smooth).convert("CMYK"), {}),
+                             ("profile", Image.fromarray(smooth), {"icc_profile": profile})):
     image.save(f"{out}/{name}.jpg", quality=85, **options)
     raw(name, np.asarray(Image.open(f"{out}/{name}.jpg").convert("RGB")))
 for orientation in range(1, 9):

@@ -45,7 +45,7 @@ import Testing
         #expect(try Picture(reading: finite.bytes) == finite)
     }
 
-    @Test func `another record, another version and damage are told apart`() {
+    @Test func `another record, another version and damage are different errors`() {
         func error(_ text: String) -> RecordError? {
             #expect(throws: RecordError.self) { try Picture(reading: Array(text.utf8)) }
         }

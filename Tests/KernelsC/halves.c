@@ -2,7 +2,9 @@
 
 static double half_value(unsigned bits) {
     int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    double size = exponent == 0 ? ldexp(mantissa, -24) : exponent == 31 ? (mantissa ? NAN : INFINITY) : ldexp(1024 + mantissa, exponent - 25);
+    double size = exponent == 0    ? ldexp(mantissa, -24)
+                  : exponent == 31 ? (mantissa ? NAN : INFINITY)
+                                   : ldexp(1024 + mantissa, exponent - 25);
     return bits & 0x8000 ? -size : size;
 }
 

@@ -11,7 +11,9 @@ import Testing
             wait: code << 8, "curl: (\(code)) \(message)\n\nstatus \(status)\n", received: received)
     }
 
-    @Test func `answers that bring the file, that are beyond its end, and that know no ranges`() throws {
+    @Test func `a complete answer, one beyond the file's end, and one without ranges are distinguished`()
+        throws
+    {
         #expect(try outcome(0, 200) == .complete)
         #expect(try outcome(0, 206) == .complete)
         #expect(try outcome(0, 416) == .atEnd)
@@ -28,12 +30,12 @@ import Testing
         #expect(failure?.isBodyForeign == false)
     }
 
-    @Test func `a failure is in our words and keeps curl's`() {
+    @Test func `a failure has our own words and those of curl`() {
         let failure = #expect(throws: HTTPDownload.Failure.self) { try outcome(6, 0, "Could not resolve: x") }
         #expect(failure?.message == "the server's name is unknown (curl: (6) Could not resolve: x)")
     }
 
-    @Test func `the body of an answer that is no file is no part of it`() {
+    @Test func `the body of an error answer is no part of the file`() {
         let failure = #expect(throws: HTTPDownload.Failure.self) { try outcome(0, 300, received: 7) }
         #expect(failure?.isBodyForeign == true)
     }

@@ -18,7 +18,9 @@ import TestSupport
     }
 
     @Test(arguments: [false, true])
-    func `whichever call fails, the model is whole or not there, and a second import mends it`(_ after: Bool)
+    func `after any failed call the model is complete or absent, and a second import completes it`(
+        _ after: Bool
+    )
         throws
     {
         let scratch = try ScratchFolder()
@@ -49,7 +51,7 @@ import TestSupport
         }
     }
 
-    @Test func `a full disk is told as such`() throws {
+    @Test func `the error of a full disk says so`() throws {
         let scratch = try ScratchFolder()
         var work = ModelImport(source: source)
         work.name = "x"

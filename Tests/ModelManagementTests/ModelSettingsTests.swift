@@ -36,7 +36,7 @@ import TestSupport
         }
     }
 
-    @Test func `a misspelt setting gets the name that was meant`() throws {
+    @Test func `the error of a misspelt setting suggests the intended one`() throws {
         for setting in Setting.all {
             let parts = setting.name.split(separator: ".")
             let inner = "{\"\(parts[parts.count - 1])x\": 1}"
@@ -50,7 +50,7 @@ import TestSupport
     }
 
     @Test(arguments: ["", "[]", "recommended: {r1: 3}", "{\"recommended\": {\"r\": 1}}", "{\"vae\": null}"])
-    func `what is no clipdrag.json is refused`(_ text: String) throws {
+    func `a clipdrag.json with other content is refused`(_ text: String) throws {
         let (failure, path) = try failure(text)
         #expect(failure?.code == "model.config" && failure?.place?.file == path)
         #expect(failure?.exit == .modelUnavailable)

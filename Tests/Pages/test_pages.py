@@ -72,7 +72,8 @@ def job(folder, name, number, **more):
     record = {
         "job": {"id": f"job-{number}", "finished": f"2026-01-{number % 28 + 1:02}T10:00:00Z", "seconds": {"total": number % 300}},
         "model": {"name": "starter"}, "prompt": {"edit": more.get("edit", "a face")},
-        "verdict": {"drag": ["moved", "partly", "unchanged"][number % 3], "text": None, "damage": ["none", "slight", "severe"][number // 3 % 3]},
+        "verdict": {"drag": ["moved", "partly", "unchanged"][number % 3], "text": None,
+                    "damage": ["none", "slight", "severe"][number // 3 % 3]},
         "files": {"result": "result.png"},
     }
     (place / "trajectory.json").write_text(json.dumps(record))
@@ -190,7 +191,8 @@ def test_hostile_gallery(binary, browser, folder, shots):
     page.select_option("#which", "failed")
     check(page.locator(".card").count() == 1 and "spec.unknown_key" in page.inner_text(".card"), "gallery: failures, with their code")
     page.hover(".card a")
-    check(page.evaluate("getComputedStyle(document.querySelector('.card .before')).opacity") == "1", "gallery: a failed job shows its picture")
+    check(page.evaluate("getComputedStyle(document.querySelector('.card .before')).opacity") == "1",
+          "gallery: a failed job shows its picture")
     page.select_option("#which", "all")
     page.fill("#words", "nothing like this")
     check(page.is_visible("#empty") and page.locator(".card").count() == 0, "gallery: an empty search says so")

@@ -11,7 +11,7 @@ import Testing
         ("\u{200b}\u{2060}\u{ad}\u{feff}", "\\u200B\\u2060\\u00AD\\uFEFF"), ("\u{e0041}", "\\U000E0041"),
         ("\u{ffff}", "\\uFFFF"),
     ])
-    func `what moves a cursor, ends a line, turns the direction or is invisible becomes an escape`(
+    func `characters that move a cursor, end a line, reverse the direction or are invisible become escapes`(
         _ text: String, _ shown: String
     ) {
         #expect(text.printable == shown)
@@ -20,11 +20,11 @@ import Testing
     @Test(arguments: [
         "a cat", "Katze 猫 🐈", "👩‍👩‍👧", "می‌خواهم", "e\u{301}", "שלום", "a\u{a0}b", "“quoted” – text…", "\\x1B",
     ])
-    func `what people write stays as it is`(_ text: String) {
+    func `ordinary text stays as it is`(_ text: String) {
         #expect(Array(text.printable.utf8) == Array(text.utf8))
     }
 
-    @Test func `JSON for a terminal holds none of it, and reads back to the same text`() {
+    @Test func `JSON for a terminal has no such characters, and reads back to the same text`() {
         let text = "a\u{1b}[2J\u{7f}\u{9b}\u{202e}b\n\u{2028}\u{e0041}\u{feff}🐈"
         let line = JSONValue.string(text).line
         #expect(line.unicodeScalars.allSatisfy { $0.isPrintable }, "\(line)")

@@ -86,7 +86,7 @@ import Testing
         #expect(composedFit > enlargedFit + 6, "composed \(composedFit) dB, enlarged \(enlargedFit) dB")
     }
 
-    @Test func `what nothing moved keeps its pixels exactly`() {
+    @Test func `content that did not move keeps its pixels exactly`() {
         let source = image(scene(discAt: 100, 120))
         let result = composed(source, edit: scene(discAt: 140, 132))
         var (same, far) = (0, 0)
@@ -148,7 +148,7 @@ import Testing
         #expect(Int(result.samples[0]) > Int(flat.samples[0]) + 60)
     }
 
-    @Test func `a sticker dragged over transparency is seen there whole`() {
+    @Test func `a sticker that is dragged over transparency is completely visible there`() {
         let alpha = { (x: Double, y: Double) in
             (0..<Self.side * Self.side).map { i -> UInt16 in
                 hypot(Double(i % Self.side) - x, Double(i / Self.side) - y) < 36 ? 255 : 0

@@ -49,7 +49,7 @@ import Testing
         #expect(region.cropped(EditMask(size: size, values: values)).values.count { $0 } == 2)
     }
 
-    @Test func `a text without drags and mask edits the whole picture`() {
+    @Test func `an edit by text without drags and mask edits the whole picture`() {
         #expect(automatic([], in: picture) == EditRegion(whole: picture))
     }
 }

@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test func `what is given again counts, key by key, and inboxes are added up`() throws {
+    @Test func `a later value of a key replaces the earlier one, and inboxes add up`() throws {
         let c = try read(
             "inboxes: [{path: /a}]\noutbox: /o\nworkers: 2\nlimits: {attempts: 5, seconds: 60}\nhook: /h\n",
             "",
@@ -33,7 +33,7 @@ import Testing
         #expect((c.output.quality, c.output.format) == (50, .jpeg))
     }
 
-    @Test func `null puts a default back, of a whole mapping too`() throws {
+    @Test func `null restores a default, also of a whole mapping`() throws {
         let c = try read(
             "limits: {attempts: 5}\ndefaults: {preset: quick, method: clipdrag, output: {quality: 50, extras: [overlay]}}\n",
             "limits: null\ndefaults: {output: {extras: null}}\n")
@@ -52,7 +52,7 @@ import Testing
         #expect(error("captions: [{command: [/x], network: 3}]\n")?.code == "spec.type")
     }
 
-    @Test func `folders in one another are told at the later file's place`() throws {
+    @Test func `the error of folders in one another is at the later file's place`() throws {
         let inboxes = error(
             "inboxes: [{path: /srv/in}]\n", "workers: 1\n", "inboxes:\n  - {path: /srv/in/sub}\n")
         #expect(

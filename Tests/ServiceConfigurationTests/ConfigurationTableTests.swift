@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a misspelt key gets the name that was meant`() {
+    @Test func `the error of a misspelt key suggests the intended one`() {
         for key in ConfigurationKey.all {
             let wrong = key.group.map { "\($0): {\(key.key)x: 1}" } ?? "\(key.key)x: 1"
             let failure = #expect(throws: Failure.self) {

@@ -3,7 +3,7 @@ import Testing
 import TestSupport
 
 @Suite struct SettingTableTests {
-    @Test func `every setting has a name of its own, a text, and takes its own default`() throws {
+    @Test func `every setting has a unique name and a text, and accepts its own default`() throws {
         let names = Setting.all.map(\.name)
         #expect(Set(names).count == names.count)
         for setting in Setting.all {
@@ -17,7 +17,7 @@ import TestSupport
         #expect(Set(Setting.ungrouped.map(\.name) + grouped) == Set(Setting.all.map(\.name)))
     }
 
-    @Test func `a row reads and writes a field of its own`() throws {
+    @Test func `each row reads and writes its own field`() throws {
         for setting in Setting.all {
             var settings = EditSettings()
             let other = Self.another(setting)
@@ -47,7 +47,7 @@ import TestSupport
     }
 
     @Test(arguments: BadSetting.all.filter { $0.value != nil })
-    func `no bad value enters the settings`(_ bad: BadSetting) throws {
+    func `the settings refuse every bad value`(_ bad: BadSetting) throws {
         let value = try #require(bad.value)
         var settings = EditSettings()
         let error = #expect(throws: SettingError.self) { try settings.set(bad.setting.name, to: value) }
@@ -60,7 +60,7 @@ import TestSupport
         }
     }
 
-    @Test func `an unknown name gets the known one that is near`() {
+    @Test func `the error of an unknown name suggests the nearest known one`() {
         for setting in Setting.all {
             let error = #expect(throws: SettingError.self) { try Setting.named(setting.name + "x") }
             #expect(error?.kind == .unknownName)

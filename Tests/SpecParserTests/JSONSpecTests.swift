@@ -3,7 +3,7 @@ import SpecParser
 import Testing
 import YAMLDocuments
 
-/// Specs that are JSON: what is JSON is never a mistake of syntax, and what is nearly JSON is told so.
+/// Specs in JSON: valid JSON is never an error of syntax, and the error of almost valid JSON says what is wrong.
 @Suite struct JSONSpecTests {
     private func error(_ text: String, file: String = "s.json") -> Failure? {
         #expect(throws: Failure.self) { try parseSpec(Array(text.utf8), file: file) }
@@ -35,7 +35,7 @@ import YAMLDocuments
     ]
 
     @Test(arguments: good)
-    func `what is JSON may be no spec, but it is no mistake of syntax`(_ text: String) {
+    func `valid JSON is never an error of syntax, even if it is no spec`(_ text: String) {
         let code = error(text)?.code ?? ""
         #expect(
             ["spec.type", "spec.unknown_key", "spec.empty", "spec.nothing_to_do"].contains(code), "\(code)")
@@ -73,7 +73,7 @@ import YAMLDocuments
         ("{\"prompt\": /* c */ \"x\"}", 1, 12), ("{\n/* c\n*/\n\"prompt\": \"x\"}", 2, 1),
         ("{\"prompt\": \"x\"} // c", 1, 17), ("{\"drags\": [// c\n]}", 1, 12), ("\n/* a */ // b\n[1]", 2, 1),
     ])
-    func `JSON with comments is told as such, whatever the file is called`(
+    func `the error of JSON with comments names the comment, whatever the file's name`(
         _ text: String, _ line: Int, _ column: Int
     ) {
         for file in ["s.json", "s.yaml"] {
@@ -92,7 +92,7 @@ import YAMLDocuments
         ("{\"prompt\": \"x\"}}", "`}` stands where the end of the text is expected", 1, 16),
         ("{\"prompt\": \"x\",, \"seed\": 1}", "`,` stands where a key in double quotes is expected", 1, 16),
     ])
-    func `a .json file that is neither JSON nor YAML is told what keeps it from being JSON`(
+    func `the error of a .json file that is neither JSON nor YAML says why it is not JSON`(
         _ text: String, _ message: String, _ line: Int, _ column: Int
     ) {
         let error = error(text, file: "S.JSON")
@@ -101,7 +101,7 @@ import YAMLDocuments
         #expect(error?.place?.line == line && error?.place?.column == column)
     }
 
-    @Test func `what YAML reads of a .json file is read`() throws {
+    @Test func `YAML in a .json file is read`() throws {
         let spec = try parseSpec(Array("{'prompt': \"x\", seed: 3,} # c".utf8), file: "s.json").spec
         #expect(spec.editPrompt == "x" && spec.seed == 3)
     }
@@ -113,7 +113,7 @@ import YAMLDocuments
         }
     }
 
-    @Test func `depth and number of values are bounded as in YAML`() {
+    @Test func `depth and number of values have the same limits as in YAML`() {
         #expect(
             error(String(repeating: "[", count: 70) + String(repeating: "]", count: 70))?.code
                 == "spec.too_deep")

@@ -53,7 +53,7 @@ private let cases = Cases()
         #expect(drags.map { $0.regions == nil } == [false, false, true])
     }
 
-    @Test func `the full spec says what it says`() throws {
+    @Test func `the full spec has all its values`() throws {
         let spec = try parseSpec(try cases.bytes("good", "full.yaml"), file: "full.yaml").spec
         #expect(spec.image?.value == "cat.png")
         #expect(spec.sourcePrompt == "a photo of a cat")
@@ -76,7 +76,7 @@ private let cases = Cases()
         #expect(error?.place?.line == 1 && error?.place?.column == 1)
     }
 
-    @Test func `points and masks outside the picture are found where they are written`() throws {
+    @Test func `points and masks outside the picture are errors at their places`() throws {
         let text = "drags:\n  - {from: [10, 20], to: [128, 20]}\nmask: {rect: [200, 0, 5, 5]}\n"
         let parsed = try parseSpec(Array(text.utf8), file: "p.yaml")
         try parsed.validate(width: 300, height: 100)
@@ -142,7 +142,7 @@ private let cases = Cases()
         }
     }
 
-    @Test func `mutated specs are read or refused, never more`() throws {
+    @Test func `mutated specs are read or refused, and nothing else happens`() throws {
         var state: UInt64 = 11
         func random(_ n: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

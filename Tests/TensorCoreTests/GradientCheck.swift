@@ -1,18 +1,8 @@
 import TensorCore
 import Testing
+import TestSupport
 
-/// A small reproducible generator (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix {
     /// About normal: the sum of twelve uniform values.
     mutating func tensor(_ shape: [Int]) -> Tensor {
         Tensor(
@@ -40,7 +30,7 @@ struct OperationCase: CustomTestStringConvertible, Sendable {
 ///
 /// With h = 0.03 the difference quotient is extrapolated once (Richardson), so its own error is of order h⁴.
 func checkGradient(_ operation: OperationCase, seed: UInt64, tolerance: Double) throws {
-    var random = Seeded(state: seed)
+    var random = SplitMix(state: seed)
     let values = operation.shapes.map { random.tensor($0) }
     let inputs = values.map { Variable(trainable: $0) }
     let output = operation.run(inputs)

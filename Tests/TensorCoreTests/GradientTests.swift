@@ -1,9 +1,10 @@
 import Foundation
 import TensorCore
 import Testing
+import TestSupport
 
 private func random(_ shape: [Int], seed: UInt64 = 7) -> Tensor {
-    var generator = Seeded(state: seed)
+    var generator = SplitMix(state: seed)
     return generator.tensor(shape)
 }
 

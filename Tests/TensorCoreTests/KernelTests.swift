@@ -3,6 +3,7 @@ import Foundation
 import KernelReferences
 import TensorCore
 import Testing
+import TestSupport
 
 /// The fast kernels beside their plain versions, on every vector path that this CPU can run.
 @Suite(.serialized) struct KernelTests {
@@ -11,7 +12,7 @@ import Testing
     }
 
     private func random(_ count: Int, seed: UInt64) -> [Float] {
-        var generator = Seeded(state: seed)
+        var generator = SplitMix(state: seed)
         return generator.tensor([count]).values
     }
 
@@ -274,7 +275,7 @@ import Testing
         let before = Kernels.instructionSet
         defer { _ = Kernels.select(before) }
         #expect(Kernels.select(path))
-        var generator = Seeded(state: 5)
+        var generator = SplitMix(state: 5)
         let x = generator.tensor([1, 40, 9, 8]).mapped { 1000 + $0 }
         let ones = Tensor([8], repeating: 1)
         let norm = GroupNorm(gamma: ones, beta: .zeros([8]), groups: 2, epsilon: 1e-5)
@@ -294,7 +295,7 @@ import Testing
     func `results have the same bytes for one thread and for several, and on a second run`(
         _ precision: Kernels.Precision
     ) {
-        var generator = Seeded(state: 9)
+        var generator = SplitMix(state: 9)
         let (x, picture) = (generator.tensor([2, 33, 31, 24]), generator.tensor([1, 56, 57, 64]))
         let (weight, wide) = (generator.tensor([40, 24, 3, 3]), generator.tensor([64, 64, 3, 3]))
         func convolution(_ weight: Tensor, _ x: Variable) -> Variable {

@@ -151,7 +151,7 @@ def no_watches_left(watched):
     pair(watched, "a")
     published(watched, "a")
     with open(f"{watched.root}/log") as log:
-        demand("max_user_instances" in log.read(), "the log does not tell of it")
+        demand("max_user_instances" in log.read(), "the log does not report it")
 
 
 CASES = {"mounted over": mounted_over, "made anew": made_anew, "removed while working": removed_while_working,

@@ -152,7 +152,7 @@ def drops(chance, count):
         kind, token = chance.choice(KINDS), b"%x" % chance.getrandbits(32)
         for stem in stems(kind, chance, token):
             ending, extension = chance.choice([b".yaml", b".yml", b".json", b".YAML"]), chance.choice([b".png", b".jpg", b".jpeg", b".PNG"])
-            way = chance.choices(["pair", "named", "full name", "two pictures", "other capitals", "lone", "not looked at"],
+            way = chance.choices(["pair", "named", "full name", "two pictures", "other capitals", "lone", "ignored"],
                                  [70, 8, 6, 4, 4, 4, 4])[0]
             if way == "named" and stem.decode(errors="replace").isprintable() and not stem.startswith(b"~"):
                 # A JSON string is a YAML string.
@@ -166,7 +166,7 @@ def drops(chance, count):
                 put(stem.lower() + ending, stem.lower().swapcase() + extension)
             elif way == "lone":
                 put(stem + b"~lone" + ending if len(stem) < 240 else stem[:200] + b"~lone.yml")
-            elif way == "not looked at":
+            elif way == "ignored":
                 put(chance.choice([b".%s.yaml", b"%s.yaml~", b"%s.tmp", b"%s.PART", b"%s.txt"]) % stem[:240])
             else:
                 put(stem + (ending if len(stem + ending) <= LONGEST else b".yml"),
@@ -297,7 +297,7 @@ def ask(place, files, done, refused, left, folders, chance):
     published = Counter(row["published_as"] for row in rows if row["state"] == "published")
     demand(published == Counter(shown(folders[s]) for s, _ in done), "list names other folders")
     for row in chance.sample(rows, 3):
-        demand(command("show", row["id"]) == [row], f"show tells something else than list of {row}")
+        demand(command("show", row["id"]) == [row], f"show and list differ about {row}")
     sample = ([(s, "published") for s, _ in chance.sample(done, 6)] + [(p, "published") for _, p in chance.sample(done, 3)]
               + [(s, "failed") for s in sorted(refused)[:2]] + [(n, None) for n in chance.sample(left, min(4, len(left)))])
     for name, state in sample:

@@ -14,7 +14,9 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
     if (!real) real = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
     struct stat found;
     const char *number = getenv("SHORT_WRITE"), *size = getenv("SHORT_SIZE");
-    if (number && size && !strcmp(program_invocation_short_name, "clipdragd") && fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode) && ++calls == atoi(number)) {
+    int is_file = number && size && !strcmp(program_invocation_short_name, "clipdragd") && fstat(descriptor, &found) == 0 &&
+                  S_ISREG(found.st_mode);
+    if (is_file && ++calls == atoi(number)) {
         if (atoi(size) == 0) {
             errno = EINTR;
             return -1;

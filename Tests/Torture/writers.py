@@ -206,7 +206,8 @@ def writers(torture, count):
         if form == "json":
             spec = json.dumps({"prompt": f"{i} {words}", "drags": [{"from": [10, 10], "to": [20, i % 50 + 21]}]}).encode()
         else:
-            spec = f"prompt: {i} x{words}\nseed: {i}\ndrags:\n  - {{from: [10, 10], to: [20, 21]}}\nsettings:\n  max_steps: 12{i % 10}\n".encode()
+            spec = (f"prompt: {i} x{words}\nseed: {i}\ndrags:\n  - {{from: [10, 10], to: [20, 21]}}\n"
+                    f"settings:\n  max_steps: 12{i % 10}\n").encode()
             if chance.random() < 0.3:
                 spec += b"...\n"  # shows its own end
         name = f"w{i:05}"

@@ -13,11 +13,11 @@ int cl_die_with_parent(void);
 /* inotify_init1(IN_NONBLOCK|IN_CLOEXEC); a watch for what can make a file ready, take it away, or make a folder vanish. */
 int cl_inotify_open(void);
 int cl_inotify_watch(int descriptor, const char *path);
-/* What an event says: a name came by rename, a file of that name was closed after writing, a name was made, a name was
- * removed or moved away, a file's permissions, owner or times were set; or events were lost, or the folder itself went. */
+/* Kinds of events: a file came by rename, a writer closed a file, a file was made, a file was removed or moved away, someone
+ * set a file's permissions, owner or times; events were lost; the folder itself has gone. */
 typedef enum { CL_MOVED_IN, CL_CLOSED, CL_CREATED, CL_LEFT, CL_ATTRIBUTES, CL_OVERFLOW, CL_GONE } cl_news;
-/* Reads all waiting events and tells each, in order. Returns 0, or -1 and errno. */
-int cl_inotify_drain(int descriptor, void *context, void (*tell)(void *context, cl_news news, const char *name));
+/* Reads all waiting events and calls `receive` for each, in order. Returns 0, or -1 and errno. */
+int cl_inotify_drain(int descriptor, void *context, void (*receive)(void *context, cl_news news, const char *name));
 
 /* Whether a path lies on a file system that may change without an inotify event (by another machine, or below an overlay):
  * 0 for file systems that are known not to, else 1; or -1 and errno. */

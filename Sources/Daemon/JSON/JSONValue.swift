@@ -18,10 +18,6 @@ public enum JSONValue: Sendable, Equatable {
     public static func optional(_ value: Double?) -> JSONValue {
         value.map { $0.isFinite ? .number($0) : .null } ?? .null
     }
-    /// A string, or null.
-    public static func optional(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
-    /// A whole number, or null.
-    public static func optional(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
 
     /// The value on one line.
     public var line: String { text(indent: nil, depth: 0) }
@@ -39,6 +35,7 @@ public enum JSONValue: Sendable, Equatable {
     public var string: String? { if case .string(let text) = self { text } else { nil } }
     /// The value of a whole number.
     public var integer: Int? { if case .integer(let n) = self { n } else { nil } }
+
     /// The value of any number.
     public var number: Double? {
         switch self {

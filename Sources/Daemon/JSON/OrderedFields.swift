@@ -6,9 +6,6 @@ public struct OrderedFields<Value: Codable & Sendable>: Codable, Sendable {
     /// Fields in their order.
     public init(_ all: [(key: String, value: Value)] = []) { self.all = all }
 
-    /// The value of a name.
-    public subscript(_ key: String) -> Value? { all.first { $0.key == key }?.value }
-
     /// Reads an object; its fields come in alphabetical order.
     public init(from decoder: any Decoder) throws { try self.init(from: decoder) { _ in true } }
 
@@ -17,6 +14,9 @@ public struct OrderedFields<Value: Codable & Sendable>: Codable, Sendable {
     public init<Key: CodingKey>(from decoder: any Decoder, besides own: Key.Type) throws {
         try self.init(from: decoder) { own.init(stringValue: $0) == nil }
     }
+
+    /// The value of a name.
+    public subscript(_ key: String) -> Value? { all.first { $0.key == key }?.value }
 
     private init(from decoder: any Decoder, where isWanted: (String) -> Bool) throws {
         let container = try decoder.container(keyedBy: TextKey.self)

@@ -4,13 +4,13 @@ import TensorCore
 
 /// Puts an edit of a region back into its picture, at the picture's own resolution.
 ///
-/// The model's picture is small and not quite the source, so the composition takes from it only what the edit changed:
+/// The model's picture is small and differs a little from the source, so the composition takes from it only what the edit changed:
 ///
 ///     result(q) = E(q) + c(q) · (S(q + u) − R(q + u))
 ///
-/// E is the edited picture, R the unedited reconstruction, both enlarged, and S the source. u(q) leads to where the content at q comes
-/// from, and c says how sure that is (`Correspondence`). Where nothing changed, u = 0 and E = R give the source itself; where
-/// content moved, the source's fine detail moves along; where something new appeared, the model's picture shows.
+/// E is the edited picture, R the unedited reconstruction, both enlarged, and S the source. u(q) leads to the origin of the content
+/// at q, and c is the confidence of that (`Correspondence`). Where nothing changed, u = 0 and E = R give the source itself. Where
+/// content moved, the source's fine detail moves along. Where something new appeared, the model's picture shows.
 public struct Composition: Sendable {
     private let picture: Image
     private let region: EditRegion
@@ -19,7 +19,7 @@ public struct Composition: Sendable {
 
     /// - Parameters:
     ///   - picture: the whole source.
-    ///   - mask: what may change, in the region's own pixels; nil: all of it.
+    ///   - mask: the pixels that may change, in the region's own pixels; nil: all of them.
     public init(_ picture: Image, region: EditRegion, mask: EditMask?, matte: Matte) {
         (self.picture, self.region, self.matte) = (picture, region, matte)
         let size = Size(height: picture.height, width: picture.width)
@@ -32,7 +32,7 @@ public struct Composition: Sendable {
     /// - Parameters:
     ///   - edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].
     ///   - reconstruction: the unedited reconstruction of the same shape.
-    ///   - drags: in the region's own pixels.
+    ///   - drags: the drags in the region's own pixels.
     public func result(edit: Tensor, reconstruction: Tensor, drags: [Drag]) -> Image {
         let working = Size(height: edit.shape[1], width: edit.shape[2])
         let (edit, plain) = (
@@ -52,7 +52,7 @@ public struct Composition: Sendable {
         return blended(edit, plain, origin, scale)
     }
 
-    /// The source with the model's own picture in its region, enlarged: nothing of the source's detail is kept.
+    /// The source with the model's own enlarged picture in its region. It keeps none of the source's detail there.
     ///
     /// - Parameter edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].
     public func result(replacedBy edit: Tensor) -> Image {
@@ -75,7 +75,7 @@ public struct Composition: Sendable {
         return result
     }
 
-    /// Change below the first bound is none and shows nothing of the edit; above the second it shows whole.
+    /// A change below the first bound counts as none and shows nothing of the edit; above the second bound the edit shows fully.
     private static let change: (none: Float, whole: Float) = (0.012, 0.03)
 
     private func blended(_ edit: Plane, _ plain: Plane, _ origin: Correspondence, _ scale: SIMD2<Float>)
@@ -123,12 +123,12 @@ public struct Composition: Sendable {
         return result
     }
 
-    /// How plainly a colour differs from the matte, 0…1: new content over transparency is opaque where it does.
+    /// How clearly a colour differs from the matte, 0…1. New content over transparency is opaque where it differs.
     private func difference(from colour: SIMD3<Float>) -> Float {
         smoothStep((0..<3).map { abs(colour[$0] - matte.level) }.max() ?? 0, from: 0.05, to: 0.2)
     }
 
-    /// Takes the matte out of a colour and writes it.
+    /// Removes the matte from a colour and writes the colour.
     private func store(
         _ colour: SIMD3<Float>, _ opacity: Float?, atRow row: Int, column: Int, in image: inout Image
     ) {
@@ -176,7 +176,7 @@ private struct Rim {
 }
 
 extension Correspondence {
-    /// The shift at a place between pixels: bilinear where the four neighbours agree, else the nearest one's.
+    /// The shift at a place between pixels: bilinear where the four neighbours agree, else that of the nearest one.
     fileprivate func shift(atRow row: Float, column: Float) -> SIMD2<Float> {
         let (top, left) = (row.rounded(.down), column.rounded(.down))
         func at(_ y: Int, _ x: Int) -> SIMD2<Float> {
@@ -203,7 +203,7 @@ extension EditRegion {
         }
     }
 
-    /// The region's part of a picture, with all that the picture carries.
+    /// The region's part of a picture, with the picture's tags.
     public func cropped(_ picture: Image) -> Image {
         let indices = indices(in: picture)
         var part = Image(

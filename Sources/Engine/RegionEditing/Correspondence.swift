@@ -1,24 +1,24 @@
 import DragEditing
 
-/// Where the content of an edited picture comes from in the unedited reconstruction.
+/// The origin of each pixel of an edited picture in the unedited reconstruction.
 ///
 /// A nearest-neighbour field over small patches, found by propagation and random search (Barnes et al., PatchMatch, 2009).
-/// Both pictures come from the same decoder, so what moved is found again. Where nothing fits, the picture shows something new.
+/// Both pictures come from the same decoder, so the search finds moved content. Where nothing matches, the picture shows new content.
 struct Correspondence: Sendable {
-    /// The way from a pixel to where its content comes from, pixels of the working size.
+    /// The shift from a pixel to the origin of its content, pixels of the working size.
     var shifts: [SIMD2<Float>]
-    /// How sure the match is, 0 (new content) … 1.
+    /// The confidence of the match, 0 (new content) … 1.
     var confidence: [Float]
-    /// How far edit and reconstruction differ around a pixel: mean absolute difference, 0…1.
+    /// The mean absolute difference of edit and reconstruction around a pixel, 0…1.
     let change: [Float]
     let size: Size
 
     /// Pixels to either side of a patch's middle.
     private static let patchRadius = 2
-    /// Root mean square differences of patches that count as the same, and as different.
+    /// Root mean square differences up to which patches count as the same, and from which they count as different.
     private static let same: Float = 0.03
     private static let different: Float = 0.10
-    /// What a shift of one pixel costs, as a squared difference: equal colours keep their place.
+    /// The cost of a shift of one pixel, as a squared difference. It keeps equal colours in their place.
     private static let costPerPixel: Float = 2e-6
     /// Below this change a pixel counts as unedited.
     private static let leastChange: Float = 0.01
@@ -27,7 +27,7 @@ struct Correspondence: Sendable {
     ///   - edit: the edited picture at working size, `(h, w, 3)`.
     ///   - reconstruction: the unedited one of the same size.
     ///   - reach: the longest shift, pixels of the working size; 0: content stays in its place.
-    ///   - hints: shifts that are likely, as (x, y): the ways back along the drags.
+    ///   - hints: likely shifts, as (x, y): the ways back along the drags.
     init(edit: Plane, reconstruction: Plane, reach: Int, hints: [SIMD2<Float>]) {
         size = edit.size
         change = Self.change(edit, reconstruction)
@@ -56,7 +56,7 @@ struct Correspondence: Sendable {
         }
     }
 
-    /// Shifts averaged over neighbours that agree: parts of a pixel appear, jumps between objects stay.
+    /// Shifts averaged over neighbours that agree. The averages have fractions of a pixel; jumps between objects stay.
     private static func smoothed(_ field: [SIMD2<Int32>], _ size: Size) -> [SIMD2<Float>] {
         (0..<field.count).map { i in
             guard field[i] != .zero else { return .zero }
@@ -127,7 +127,7 @@ struct Correspondence: Sendable {
             if new < costs[i] { (field[i], costs[i]) = (shift, new) }
         }
 
-        /// Mean squared difference of the edit's patch and the reconstruction's at the shifted place, and the way's own cost.
+        /// Mean squared difference of the edit's patch and the reconstruction's at the shifted place, plus the cost of the shift.
         private func cost(_ i: Int, _ shift: SIMD2<Int32>) -> Float {
             let (row, column, r) = (i / width, i % width, Correspondence.patchRadius)
             var (sum, count): (Float, Float) = (0, 0)

@@ -1,12 +1,12 @@
 import DragEditing
 
-/// The part of a picture that an edit works on: a rectangle in pixels of the upright picture.
+/// The part of a picture on which an edit works: a rectangle in pixels of the upright picture.
 ///
-/// The model sees the region alone, at its own resolution. What lies outside keeps its pixels.
+/// The model sees the region alone, at its own resolution. The rest of the picture keeps its pixels.
 public struct EditRegion: Sendable, Equatable {
-    /// Which part of the picture an edit works on (`region` in a spec).
+    /// The choice of the part of the picture (`region` in a spec).
     public enum Choice: Sendable, Equatable {
-        /// The surroundings of drags and mask; the whole picture for a text without either.
+        /// The surroundings of drags and mask; the whole picture for an edit by text without either.
         case auto
         /// The whole picture.
         case whole
@@ -43,7 +43,7 @@ public struct EditRegion: Sendable, Equatable {
         ImagePoint(x: point.x - Double(x), y: point.y - Double(y))
     }
 
-    /// The part of a mask that lies in the region.
+    /// The region's part of a mask.
     public func cropped(_ mask: EditMask) -> EditMask {
         EditMask(
             size: size,
@@ -53,7 +53,7 @@ public struct EditRegion: Sendable, Equatable {
             })
     }
 
-    /// A mask of the region as one of its whole picture; outside the region nothing may change.
+    /// A mask of the region as a mask of the whole picture. Outside the region nothing may change.
     public func embedded(_ mask: EditMask, in picture: Size) -> EditMask {
         var values = [Bool](repeating: false, count: picture.height * picture.width)
         for row in 0..<size.height {
@@ -64,11 +64,11 @@ public struct EditRegion: Sendable, Equatable {
         return EditMask(size: picture, values: values)
     }
 
-    /// The region that `choice` means.
+    /// The region of a choice.
     ///
     /// The automatic region is the bounding box of the mask and of a disc around each drag (radius 1.5 of its length), with
-    /// `padding` of its longer side added on every side. Neither of its sides is shorter than the model's native side, so a
-    /// region is never enlarged for the model, unless the picture itself is smaller.
+    /// `padding` of its longer side added on every side. Neither of its sides is shorter than the model's native side, so the
+    /// model never gets an enlarged region, unless the picture itself is smaller.
     ///
     /// - Parameters:
     ///   - native: longer side of the model's own pictures, pixels.
@@ -109,7 +109,7 @@ public struct EditRegion: Sendable, Equatable {
         self.init(x: x, y: y, width: width, height: height)
     }
 
-    /// A span of at least `least` pixels around the given one, moved and cut to lie within the picture.
+    /// A span of at least `least` pixels around the given one, moved and cut to fit into the picture.
     private static func span(_ low: Double, _ high: Double, least: Int, within side: Int) -> (Int, Int) {
         let length = min(side, max(least, Int((high - low).rounded(.up))))
         let start = Int(((low + high - Double(length)) / 2).rounded(.down))
@@ -131,7 +131,7 @@ public struct EditRegion: Sendable, Equatable {
 }
 
 extension EditMask {
-    /// Every row that has a pixel inside, with the range of columns from the first such pixel to behind the last.
+    /// Every row with a pixel inside, with the range of columns from the first such pixel to the last.
     fileprivate func insideRows() -> [(Int, Range<Int>)] {
         (0..<size.height).compactMap { row in
             let line = values[row * size.width..<(row + 1) * size.width]

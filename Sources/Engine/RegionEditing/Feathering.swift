@@ -1,13 +1,13 @@
 import DragEditing
 
-/// How much of the edit shows at each pixel of a region: 0 on the outermost pixels of what may change, 1 further inside.
+/// The share of the edit at each pixel of a region: 0 on the outermost pixels that may change, 1 further inside.
 enum Feathering {
     /// The share of the edit at each pixel, row by row.
     ///
-    /// Nothing fades at the picture's own border, since no seam lies there.
+    /// The edit does not fade at the picture's own border, because there is no seam.
     ///
     /// - Parameters:
-    ///   - mask: what may change inside the region; nil: all of it.
+    ///   - mask: the pixels that may change inside the region; nil: all of them.
     ///   - width: pixels over which the edit fades in.
     static func weights(_ region: EditRegion, in picture: Size, mask: EditMask?, width: Int) -> [Float] {
         let distance = distanceToFixed(region, in: picture, mask: mask)

@@ -1,9 +1,9 @@
 import DragEditing
 import Imaging
 
-/// What a picture with transparency shows the model: its colours over one plain colour.
+/// The colour behind a picture with transparency. The model sees the picture over this colour.
 ///
-/// The colours that a file keeps under full transparency are no part of the picture, so they never reach the model.
+/// The colours that a file stores under full transparency are no part of the picture, so they never reach the model.
 public struct Matte: Sendable, Equatable {
     /// The colour behind the picture, in [0, 1] for red, green and blue alike.
     public let level: Float

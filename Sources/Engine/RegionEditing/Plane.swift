@@ -16,7 +16,7 @@ struct Plane: Sendable {
         (min(max(row, 0), size.height - 1) * size.width + min(max(column, 0), size.width - 1)) * channels
     }
 
-    /// The value of a channel between four pixels; beyond the border the border's values.
+    /// The value of a channel between four pixels. Beyond the border it uses the border's values.
     func bilinear(_ row: Float, _ column: Float, _ channel: Int) -> Float {
         let (top, left) = (row.rounded(.down), column.rounded(.down))
         let (down, across) = (row - top, column - left)
@@ -26,7 +26,7 @@ struct Plane: Sendable {
         return mix(upper, lower, down)
     }
 
-    /// The value of a channel by Catmull and Rom's cubic, which keeps edges sharp; at a pixel that pixel's own value.
+    /// The value of a channel by Catmull and Rom's cubic, which keeps edges sharp. At a pixel it is that pixel's own value.
     func bicubic(_ row: Float, _ column: Float, _ channel: Int) -> Float {
         let (top, left) = (row.rounded(.down), column.rounded(.down))
         let (y, x) = (Int(top), Int(left))
@@ -44,7 +44,7 @@ struct Plane: Sendable {
 
 private func mix(_ a: Float, _ b: Float, _ part: Float) -> Float { a + part * (b - a) }
 
-/// Weights of the four neighbours of a place that lies `t` behind the second.
+/// Weights of the four neighbours of a place at the distance `t` after the second.
 private func cubicWeights(_ t: Float) -> SIMD4<Float> {
     let (t2, t3) = (t * t, t * t * t)
     return SIMD4(

@@ -29,11 +29,6 @@ public enum Kernels {
         InstructionSet(rawValue: UInt32(ck_current_isa().rawValue)) ?? .portable
     }
 
-    /// Switches this thread to a vector code path; false when this CPU cannot run it.
-    public static func select(_ set: InstructionSet) -> Bool {
-        ck_select_isa(ck_isa(rawValue: set.rawValue)) == 0
-    }
-
     /// The number format of products of activations and weights, and of attention's products. Norms, softmax and the optimiser
     /// always use f32.
     public enum Precision: String, CaseIterable, Sendable {

@@ -162,44 +162,29 @@ public struct SafeTensors: Sendable {
             let bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: entry.range.count))
             bytes.withUnsafeBytes { raw in
                 switch entry.dtype {
-                case .f32:
-                    for i in to.indices { to[i] = raw.loadUnaligned(fromByteOffset: 4 * i, as: Float.self) }
+                case .f32: Self.convert(raw, to) { (x: Float) in x }
                 case .f16: ck_widen_f16(raw.bindMemory(to: UInt16.self).baseAddress, to.baseAddress, count)
                 case .bf16: ck_widen_bf16(raw.bindMemory(to: UInt16.self).baseAddress, to.baseAddress, count)
-                case .i64:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self))
-                    }
-                case .i32:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self))
-                    }
-                case .f64:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: Double.self))
-                    }
-                case .i16:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 2 * i, as: Int16.self))
-                    }
-                case .u16:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self))
-                    }
-                case .u32:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self))
-                    }
-                case .u64:
-                    for i in to.indices {
-                        to[i] = Float(raw.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self))
-                    }
-                case .i8: for i in to.indices { to[i] = Float(Int8(bitPattern: raw[i])) }
-                case .u8, .bool: for i in to.indices { to[i] = Float(raw[i]) }
+                case .f64: Self.convert(raw, to) { (x: Double) in Float(x) }
+                case .i64: Self.convert(raw, to) { (n: Int64) in Float(n) }
+                case .i32: Self.convert(raw, to) { (n: Int32) in Float(n) }
+                case .i16: Self.convert(raw, to) { (n: Int16) in Float(n) }
+                case .u64: Self.convert(raw, to) { (n: UInt64) in Float(n) }
+                case .u32: Self.convert(raw, to) { (n: UInt32) in Float(n) }
+                case .u16: Self.convert(raw, to) { (n: UInt16) in Float(n) }
+                case .i8: Self.convert(raw, to) { (n: Int8) in Float(n) }
+                case .u8, .bool: Self.convert(raw, to) { (n: UInt8) in Float(n) }
                 }
             }
             withExtendedLifetime(map) {}
         }
+    }
+
+    private static func convert<Value: BitwiseCopyable>(
+        _ raw: UnsafeRawBufferPointer, _ to: UnsafeMutableBufferPointer<Float>, _ float: (Value) -> Float
+    ) {
+        let size = MemoryLayout<Value>.size
+        for i in to.indices { to[i] = float(raw.loadUnaligned(fromByteOffset: size * i, as: Value.self)) }
     }
 
     /// A tensor by name in the type in which the file stores it, in place where its bytes are aligned; nil when there is none.

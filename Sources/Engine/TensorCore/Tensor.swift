@@ -112,14 +112,6 @@ public struct Tensor: Sendable {
         }
     }
 
-    /// The value of a tensor that has exactly one.
-    public var scalar: Float {
-        precondition(count == 1, "a tensor of shape \(shape) is no scalar")
-        return storage.base[0]
-    }
-}
-
-extension Tensor {
     /// `(n, c, h, w)` from channels-last `(n, h, w, c)`: the order of files and traces.
     public var channelsFirst: Tensor {
         precondition(shape.count == 4, "not an image batch: \(shape)")

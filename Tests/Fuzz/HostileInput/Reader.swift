@@ -34,7 +34,9 @@ public enum Reader: String, CaseIterable, Sendable {
 }
 
 private func readSpec(_ bytes: [UInt8]) -> Bool {
-    do throws(Failure) { _ = try parseConfiguration(bytes, file: "config.yaml") } catch { check(error) }
+    do throws(Failure) {
+        _ = try parseConfiguration([ConfigurationFile(path: "config.yaml", bytes: bytes)])
+    } catch { check(error) }
     do throws(Failure) {
         let parsed = try parseSpec(bytes, file: "x.yaml")
         checkWriting(parsed.spec)

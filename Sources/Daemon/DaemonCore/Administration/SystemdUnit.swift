@@ -2,7 +2,7 @@ import DurableFiles
 import Foundation
 import Processes
 
-/// A unit that the running systemd knows, as systemctl(1) tells of it.
+/// A unit of the running systemd, from systemctl(1).
 struct SystemdUnit {
     /// Its name, with `.service`.
     let name: String
@@ -13,14 +13,14 @@ struct SystemdUnit {
         "StateDirectory", "ProtectHome", "PrivateTmp",
     ]
 
-    /// The unit of a name; nil where no systemd answers, or it knows none.
+    /// The unit of a name; nil where no systemd answers, or where there is no such unit.
     init?(_ name: String) {
         self.name = name
         refresh()
         guard properties["LoadState"] == "loaded" else { return nil }
     }
 
-    /// Asks again.
+    /// Reads its properties again.
     mutating func refresh() {
         let (isGood, lines) = Self.run([
             "systemctl", "show", "--property=\(Self.asked.joined(separator: ","))", name,
@@ -44,7 +44,7 @@ struct SystemdUnit {
 
     /// Restarts the unit, and waits until it is ready or has failed.
     func restart() -> Bool {
-        // So many starts in a row are not the service's doing.
+        // The many starts in a row are not the service's fault.
         _ = Self.run(["systemctl", "reset-failed", name])
         return Self.run(["systemctl", "restart", name]).isGood
     }

@@ -25,7 +25,7 @@ protocol Executor: AnyObject {
     /// is alive.
     ///
     /// - Parameter id: the run's own ID; nil when the daemon died before it could store one.
-    /// - Throws: when the executor cannot tell now. The daemon asks again.
+    /// - Throws: when the executor has no answer now. The daemon asks again.
     func recover(_ order: RunOrder, id: String?) throws(Failure) -> RecoveredRun
     /// Reads the news of all runs and stops those that exceed a limit.
     ///

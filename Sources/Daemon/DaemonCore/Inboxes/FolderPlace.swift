@@ -3,17 +3,17 @@ import Failures
 import JobFiles
 import ServiceConfiguration
 
-/// Where a folder lies: the device and the path within its file system. Two paths to one folder, by symbolic links or by
-/// bind mounts, have the same place.
+/// The place of a folder: the device, and the path within its file system. Two paths to one folder, by symbolic links or bind
+/// mounts, have the same place.
 struct FolderPlace: Equatable {
     private let device: String
     private let parts: [String]
     /// Where the file system is mounted; nil where that is not known.
     let mountPoint: String?
 
-    /// The place of a folder, or of where it would be made.
+    /// The place of a folder, or of a folder that does not exist yet.
     init(_ path: String, mounts: [UInt8] = FolderPlace.mountTable) {
-        // What is not there yet lies in what is.
+        // Resolve the part of the path that exists.
         var (known, rest) = (path, [String]())
         var real = Self.resolved(known)
         while real == nil && known != "/" && known != "." {
@@ -24,11 +24,11 @@ struct FolderPlace: Equatable {
         let whole = (real ?? []) + rest
         var best: (device: String, root: [String], point: [String])?
         for line in mounts.split(separator: UInt8(ascii: "\n")) {
-            // 36 35 98:0 /mnt1 /mnt2 rw,noatime …: its device, its root in the file system, and where it is mounted
+            // 36 35 98:0 /mnt1 /mnt2 rw,noatime …: the device, the root in the file system, and the mount point.
             let fields = line.split(separator: UInt8(ascii: " "))
             guard fields.count > 4 else { continue }
             let (root, point) = (Self.unescaped(fields[3]), Self.unescaped(fields[4]))
-            // Of mounts at one point the last is on top.
+            // Of several mounts at one point, the last one is visible.
             if whole.starts(with: point), point.count >= best?.point.count ?? 0 {
                 best = (PathCoding.text(fields[2]), root, point)
             }
@@ -40,7 +40,7 @@ struct FolderPlace: Equatable {
 
     static func == (a: FolderPlace, b: FolderPlace) -> Bool { a.device == b.device && a.parts == b.parts }
 
-    /// Whether one of two folders is the other or lies in it.
+    /// Whether two folders are the same, or one lies in the other.
     func overlaps(_ other: FolderPlace) -> Bool {
         device == other.device && (parts.starts(with: other.parts) || other.parts.starts(with: parts))
     }
@@ -55,7 +55,7 @@ struct FolderPlace: Equatable {
         path.split(separator: UInt8(ascii: "/")).map { PathCoding.text($0) }
     }
 
-    /// The components of a path in the table of mounts: some bytes are three octal digits after a backslash there.
+    /// The components of a path in the mount table, where a backslash and three octal digits encode some bytes.
     private static func unescaped(_ path: some Collection<UInt8>) -> [String] {
         var (bytes, rest) = ([UInt8](), Array(path)[...])
         while let byte = rest.popFirst() {
@@ -74,8 +74,8 @@ struct FolderPlace: Equatable {
 }
 
 extension Configuration {
-    /// Why its folders cannot be used together: what is put into one would come back as new work in another. The paths tell
-    /// only some of it; symbolic links and bind mounts are followed.
+    /// Why the daemon cannot use its folders together: files that it puts into one would become new work in another. Paths alone
+    /// do not show every case, so it follows symbolic links and bind mounts.
     public var folderClash: Failure? {
         let mounts = FolderPlace.mountTable
         let places = inboxes.map { (path: $0.path, place: FolderPlace($0.path, mounts: mounts)) }

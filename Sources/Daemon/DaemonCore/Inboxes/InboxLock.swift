@@ -7,9 +7,9 @@ internal import CLinux
     import Glibc
 #endif
 
-/// Binds an inbox to one living daemon: a kernel lock, gone with the process however it ends.
+/// Binds an inbox to one living daemon: a kernel lock, which ends with the process.
 final class InboxLock {
-    /// What the IDs of this inbox's jobs carry. The locked file keeps it: made once, it goes where the inbox goes.
+    /// A part of the IDs of this inbox's jobs. The locked file holds it, so that it moves with the inbox.
     let mark: String
     private let descriptor: Int32
 

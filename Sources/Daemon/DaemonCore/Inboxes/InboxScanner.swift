@@ -6,29 +6,29 @@ import SpecParser
 import SystemPackage
 import YAMLDocuments
 
-/// Finds what is ready in an inbox. A file is ready when its writer is done, by time or by what events told, *and* its
-/// content is whole: a picture up to its end marker, a spec that parses. See `SettlingFile`.
+/// Finds ready files in an inbox. A file is ready when its writer has finished, by time or by events, *and* its content is
+/// complete: a picture up to its end marker, a spec that parses. See `SettlingFile`.
 ///
-/// A value without a clock of its own: the time is an argument.
+/// The scanner is a value without a clock of its own: the time is an argument.
 struct InboxScanner: Sendable {
-    /// Asks whether a picture's bytes are all there.
+    /// Checks whether all of a picture's bytes are there.
     typealias CompletenessCheck = @Sendable ([UInt8]) -> PictureCompleteness
 
-    /// What one look at an inbox found.
+    /// The result of one scan of an inbox.
     struct Findings: Sendable, Equatable {
-        /// Ready pairs, and specs that are ready to fail.
+        /// Ready pairs, and specs whose job will fail.
         var pairs: [Pair] = []
         /// Specs and pictures that wait for their counterpart, and since when.
         var waiting: [String: Double] = [:]
-        /// Of these, specs beside which a picture lies whose name only looks the same.
+        /// Those of them that have a picture beside them whose name only looks the same.
         var lookalikes: [String: Lookalike] = [:]
-        /// Files that are still being written.
+        /// Files whose writers have not finished.
         var settling: [String] = []
-        /// Files that wait because they cannot be read, and the errno of that.
+        /// Files that wait because they cannot be read, with the errno.
         var unreadable: [String: Errno] = [:]
-        /// Files that are still downloaded, and the downloader's control file beside each.
+        /// Unfinished downloads, with the downloader's control file beside each.
         var downloads: [String: String] = [:]
-        /// Specs that wait because nothing has been written into them.
+        /// Specs that wait because they are empty.
         var placeholders: Set<String> = []
         /// Pictures and masks that specs in the inbox name.
         var named = NamedInputs()
@@ -36,12 +36,12 @@ struct InboxScanner: Sendable {
         var lookAgain: Double?
     }
 
-    /// A picture whose name differs from the one that a spec means in its Unicode composition alone.
+    /// A picture whose name differs from the one that a spec means only in its Unicode composition.
     struct Lookalike: Sendable, Equatable {
         /// The picture's name, and the name that the spec means.
         let picture, wanted: String
 
-        /// What is the matter, and how to mend it.
+        /// The mistake and its remedy.
         func sentence(in inbox: String) -> String {
             let (there, meant) = (PathCoding.shown(picture), PathCoding.shown(wanted))
             func word(_ name: String) -> String {
@@ -52,7 +52,7 @@ struct InboxScanner: Sendable {
         }
     }
 
-    /// The files of one look.
+    /// The files of one scan.
     private struct Names {
         var pictures: [String]
         var index: PictureIndex
@@ -60,17 +60,17 @@ struct InboxScanner: Sendable {
     }
 
     let inbox: Configuration.Inbox
-    /// Seconds after which a file that does not change is looked at.
+    /// Seconds without a change after which the scanner examines a file.
     var quiet: Double
     private let isComplete: CompletenessCheck
     private var seen: [String: SettlingFile] = [:]
     private var arrivals: [String: Arrival] = [:]
     private var ownMoves: Set<String> = []
-    /// The system's time at this look, which files' times are by.
+    /// The system's time at this scan. Files' times are by the system's clock.
     private var clock = 0.0
-    /// Files whose writers have said that they are done, by a marker.
+    /// Files whose writers have marked them as complete.
     private var markers: Set<String> = []
-    /// Control files of downloaders, by the file that each belongs to.
+    /// Control files of downloaders, by the file to which each belongs.
     private var downloads: [String: String] = [:]
 
     init(_ inbox: Configuration.Inbox, quiet: Double, isComplete: @escaping CompletenessCheck) {
@@ -79,26 +79,26 @@ struct InboxScanner: Sendable {
         self.isComplete = isComplete
     }
 
-    /// Takes what events told since the last look; of several about a name, the last.
+    /// Notes the events since the last scan; for each name, the last one.
     mutating func note(_ news: [String: Arrival]) {
         for (name, arrival) in news where !(arrival == .moved && ownMoves.remove(name) != nil) {
             arrivals[name] = arrival
         }
     }
 
-    /// A file was moved back by the daemon itself: that is no sign that its writer is done.
+    /// Notes that the daemon itself moved a file back, which does not show that the writer has finished.
     mutating func movedBack(_ name: String) {
         ownMoves.insert(name)
         seen[name] = nil
     }
 
-    /// Looks at the inbox at a time, in seconds since 1970.
+    /// Scans the inbox at a time, in seconds since 1970.
     mutating func scan(_ files: some FileSystem, now: Double, clock: Double? = nil) throws(FileError)
         -> Findings
     {
         self.clock = clock ?? now
         var findings = Findings()
-        // A symbolic link could lead out of the inbox: none is followed.
+        // A symbolic link could lead out of the inbox, so the scanner follows none.
         let all = try files.list(inbox.path).filter { $0.kind == .file }.map(\.name)
         markers = Set(all.filter(InboxNames.isMarker))
         let controls = all.compactMap { name in InboxNames.fileOfDownload(name).map { ($0, name) } }
@@ -139,7 +139,7 @@ struct InboxScanner: Sendable {
         return findings
     }
 
-    /// Pictures that a spec names which may still be written: another job must not take them away meanwhile.
+    /// Pictures that an unfinished spec names. No other job may take them away meanwhile.
     private func picturesNamed(by name: String, _ names: Names, _ files: some FileSystem) -> [String] {
         let bytes = (try? files.read("\(inbox.path)/\(name)")) ?? []
         let spec = (try? parseSpec(bytes, file: name))?.spec
@@ -200,7 +200,7 @@ struct InboxScanner: Sendable {
             since: file.since, heldOpen: file.isHeldOpen ? [spec] : [])
     }
 
-    /// Whether a file can be taken. One that a downloader fills in any order may look whole long before it is.
+    /// Whether a file can be claimed. A downloader may fill a file in any order, so that it looks complete long before it is.
     private func isReady(_ name: String, _ file: SettlingFile, _ now: Double) -> Bool {
         downloads[name] == nil && file.isReady(quiet: quiet, now: now)
     }
@@ -213,7 +213,7 @@ struct InboxScanner: Sendable {
         }
         if let control = downloads[name] {
             findings.downloads[name] = control
-            // A downloader that has given up leaves its control file: the file waits then, and holds nothing up.
+            // A downloader that has given up leaves its control file. The file then waits, and delays nothing else.
             if file.isLong(quiet: quiet, now: now) {
                 findings.waiting[name] = file.stamp.modified
                 return
@@ -229,7 +229,7 @@ struct InboxScanner: Sendable {
         findings.lookAgain = min(findings.lookAgain ?? next, next)
     }
 
-    /// What is known of a file, renewed when it has changed.
+    /// The state of a file; a new one when the file has changed.
     private mutating func look(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
         -> SettlingFile?
     {
@@ -242,7 +242,7 @@ struct InboxScanner: Sendable {
         return file
     }
 
-    /// The same, and its content too if it may be whole.
+    /// The same, and it examines the content if this may be complete.
     private mutating func examine(_ name: String, _ files: some FileSystem, _ now: Double) throws(FileError)
         -> SettlingFile?
     {
@@ -255,19 +255,19 @@ struct InboxScanner: Sendable {
     }
 }
 
-/// Which files the specs of an inbox name. Asking takes no time in proportion to all.
+/// The files that the specs of an inbox name. A query does not take time in proportion to their number.
 struct NamedInputs: Sendable, Equatable {
     private var bySpec: [String: Set<String>] = [:]
     private var counts: [String: Int] = [:]
 
-    /// A spec names these.
+    /// Adds the files that a spec names.
     mutating func add(_ names: [String], of spec: String) {
         for name in names where bySpec[spec, default: []].insert(name).inserted {
             counts[name, default: 0] += 1
         }
     }
 
-    /// A spec is there no more.
+    /// Removes the files of a spec that has gone.
     mutating func remove(of spec: String) {
         for name in bySpec.removeValue(forKey: spec) ?? [] {
             counts[name] = (counts[name] ?? 0) > 1 ? (counts[name] ?? 0) - 1 : nil
@@ -278,13 +278,13 @@ struct NamedInputs: Sendable, Equatable {
     func contains(_ name: String) -> Bool { counts[name] != nil }
 }
 
-/// Whether a picture's bytes are all there.
+/// Whether all of a picture's bytes are there.
 public enum PictureCompleteness: Sendable {
     /// It has its end marker.
     case complete
-    /// It has, and checksums vouch for all before it.
+    /// It has its end marker, and checksums prove all bytes before it.
     case sealed
-    /// More has to come.
+    /// Bytes are missing.
     case incomplete
     /// It is no picture.
     case notAnImage

@@ -5,7 +5,7 @@ import Logging
 import ServiceConfiguration
 import SystemPackage
 
-/// The inboxes of a daemon: which are attached, and what was last found in each.
+/// The inboxes of a daemon: which are attached, and the findings of the last scan of each.
 final class Inboxes {
     private(set) var all: [WatchedInbox] = []
     private let context: DaemonContext
@@ -58,14 +58,13 @@ final class Inboxes {
     /// The inbox of a path.
     subscript(_ path: String) -> WatchedInbox? { all.first { $0.path == path } }
 
-    /// Puts the quiet time of the configuration into force.
+    /// Applies the quiet time of the configuration.
     func applyConfiguration() { for inbox in all { inbox.quiet = context.configuration.limits.quiet } }
 
-    /// Makes the next look at every inbox due.
+    /// Makes the next scan of every inbox due.
     func lookNow() { for inbox in all { inbox.lookNow() } }
 
-    /// The inbox of a path. If events tell that a file has come, it is looked at first: a spec that came since the last look
-    /// may name the files of a job.
+    /// The inbox of a path. If events report new files, this scans it first: a new spec may name the files of a job.
     func upToDate(_ path: String) throws(FileError) -> WatchedInbox? {
         guard let inbox = self[path] else { return nil }
         if inbox.readEvents() {
@@ -75,20 +74,20 @@ final class Inboxes {
         return inbox
     }
 
-    /// Has the next look at an inbox search its claims for what was left half done.
+    /// Makes the next scan of an inbox search for claims that were left half done.
     func lookForLeftovers(_ path: String) {
         self[path]?.hasLeftovers = true
         self[path]?.lookNow()
     }
 
-    /// The mounts have changed: any inbox may be away now, or back.
+    /// Notes that the mounts have changed: any inbox may have gone or come back.
     func mountsChanged() { for inbox in all { inbox.suspectGone() } }
 
     // MARK: - Folders that go and come
 
-    /// Detaches the inboxes that were unmounted, mounted over, removed or made anew.
+    /// Detaches the inboxes that were unmounted, mounted over, removed or replaced.
     ///
-    /// - Returns: their paths. What was claimed in one lies in it, and is found again when it is back.
+    /// - Returns: their paths. Their claims lie in them; the daemon finds the claims again when an inbox comes back.
     func detachLost() -> [String] {
         for inbox in all { inbox.readEvents() }
         var lost: [String] = []
@@ -105,7 +104,7 @@ final class Inboxes {
         return lost
     }
 
-    /// Attaches the inboxes that are back.
+    /// Attaches the inboxes that have come back.
     func attachReturned() {
         let now = ServiceClock.now
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
@@ -123,7 +122,7 @@ final class Inboxes {
         }
     }
 
-    /// Makes an inbox this daemon's own, if no other daemon has it.
+    /// Locks an inbox for this daemon, if no other daemon has it.
     private func attach(_ inbox: WatchedInbox) throws {
         try context.files.createDirectory(InboxLayout(inbox.path).claims)
         try inbox.attach(context.files)
@@ -136,11 +135,11 @@ final class Inboxes {
 
     // MARK: - For the loop
 
-    /// When the next look is due, seconds since 1970.
+    /// When the next scan is due, seconds since 1970.
     var nextLook: Double { all.map(\.nextLook).min() ?? .infinity }
     /// Readable when events wait.
     var descriptors: [Int32] { all.compactMap(\.descriptor) }
-    /// Has an exceptional condition when the mounts have changed; −1 where that cannot be told.
+    /// Has an exceptional condition when the mounts have changed; −1 where the system does not say.
     var mountDescriptor: Int32 { mounts.descriptor }
     /// Whether nothing in any inbox is ready, or about to become so.
     var isIdle: Bool {

@@ -5,8 +5,8 @@ import Logging
 import SpecParser
 import SystemPackage
 
-/// Takes jobs into the queue: ready pairs of the inboxes, and claims that an earlier daemon or a place that failed left
-/// half done.
+/// Takes jobs into the queue: ready pairs of the inboxes, and claims that an earlier daemon or a failed place left half
+/// done.
 final class JobIntake {
     private let context: DaemonContext
     private let inboxes: Inboxes
@@ -31,12 +31,12 @@ final class JobIntake {
 
     private var now: Double { ServiceClock.now }
 
-    /// Looks into each inbox that has news or whose time has come, and claims what is ready.
+    /// Scans each inbox that has news or whose time has come, and claims ready pairs.
     ///
     /// - Parameters:
-    ///   - all: goes on until everything is claimed. Else, of thousands, some: a job that can start does not wait for all
-    ///     the claims.
-    ///   - beforeClaim: is called before each claim; false: claims no more.
+    ///   - all: whether to go on until everything is claimed. Else it claims only some of thousands of pairs, so that a job that
+    ///     can start does not wait for all the claims.
+    ///   - beforeClaim: called before each claim; false ends the claiming.
     func look(all: Bool = false, beforeClaim: () -> Bool) {
         for path in inboxes.detachLost() { forgetJobs(of: path) }
         inboxes.attachReturned()
@@ -60,7 +60,7 @@ final class JobIntake {
             reportPlaceholders(inbox)
             let end = ContinuousClock.now + max(.milliseconds(50), (ContinuousClock.now - start) * 2)
             goesOn = try claim(inbox.findings.pairs, from: inbox, until: all ? nil : end, beforeClaim)
-            // What the inbox needs now: a run may end before the next look, and its picture be archived.
+            // Update the inbox's needs: a run may end before the next scan, and the daemon would archive its picture.
             if !inbox.findings.pairs.isEmpty { try inbox.scan(context.files, now) }
         } while all && goesOn && !inbox.findings.pairs.isEmpty
     }
@@ -78,7 +78,7 @@ final class JobIntake {
         }
     }
 
-    /// Reports once each spec that nothing has been written into.
+    /// Reports each empty spec once.
     private func reportPlaceholders(_ inbox: WatchedInbox) {
         let (shown, untold) = placeholderLines.take(inbox.takeNewPlaceholders(), now)
         for name in shown {
@@ -124,12 +124,12 @@ final class JobIntake {
 
     // MARK: - Leftovers
 
-    /// Goes on with claims that belong to no job of this daemon.
+    /// Continues claims that belong to no job of this daemon.
     func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
         let known = Set((scheduler.queue.all + runs.all.map(\.job)).map(\.id))
         try context.store.finishMoves(from: inbox.path, besides: known)
         let left = try context.store.leftovers(inbox.path, besides: known)
-        // A job whose pictures are put away must know whether a spec that waits in the inbox names them too.
+        // Before it puts a job's pictures away, the daemon must know whether a waiting spec names them too.
         if left.contains(where: { $0.state == .publishing || $0.state == .running }) {
             try inbox.scan(context.files, now)
             inbox.lookNow()
@@ -146,7 +146,7 @@ final class JobIntake {
         inbox.hasLeftovers = false
     }
 
-    /// Nothing of an inbox that is away is known or done; no one is charged for that.
+    /// Forgets the jobs of an inbox that has gone. No attempt is counted.
     private func forgetJobs(of inbox: String) {
         for run in runs.all where run.job.inbox == inbox {
             runs.stop(run.job.id)

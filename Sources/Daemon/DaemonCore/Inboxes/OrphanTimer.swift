@@ -1,16 +1,16 @@
-/// Keeps for how long specs and pictures have waited for their counterpart. A value without a clock of its own.
+/// Remembers how long specs and pictures have waited for their counterpart. It is a value without a clock of its own.
 struct OrphanTimer: Sendable {
     private var firstSeen: [String: Double] = [:]
     private var reported: Set<String> = []
-    /// What waits now.
+    /// The orphans that wait now.
     private(set) var orphans: [Orphan] = []
     /// When the next one is overdue, seconds since 1970.
     private(set) var next: Double?
 
-    /// Takes what waits now.
+    /// Updates the waiting halves.
     ///
-    /// - Parameter after: seconds until an orphan is overdue, counted from when it came: a file that is moved in may be old.
-    /// - Returns: those that are overdue since this call.
+    /// - Parameter after: seconds from an orphan's arrival until it is overdue. (A file that is moved in may itself be old.)
+    /// - Returns: the orphans that have become overdue.
     mutating func update(_ found: [Orphan], now: Double, after: Double) -> [Orphan] {
         var (seen, fresh): ([String: Double], [Orphan]) = ([:], [])
         next = nil

@@ -4,63 +4,63 @@ import ServiceConfiguration
 import SpecParser
 import SystemPackage
 
-/// How a name came into an inbox, as inotify tells it.
+/// How a name came into an inbox, from inotify.
 enum Arrival: Sendable {
-    /// By rename: whoever wrote it had another name for it until then, and is done.
+    /// By rename: the writer used another name before, and has finished.
     case moved
-    /// It was closed after writing; there may be more to come.
+    /// A writer closed it. More may come.
     case closed
 }
 
-/// A file of an inbox, and what is known of whether its writer is done.
+/// A file of an inbox, and the signs that its writer has finished.
 ///
 /// A file is settled when no process is known to have it open for writing *and* one of these holds:
 /// - it has not changed for the quiet time;
-/// - it came by rename, or a marker says that it is whole;
-/// - it was closed after writing, surely no one has it open, and its content itself says that nothing is missing
+/// - it came by rename, or a marker declares it complete;
+/// - a writer has closed it, no process has it open for certain, and its content itself proves that it is complete
 ///   (`isSealed`).
 ///
-/// Settled files are ready once their content is whole; see `isReady`.
+/// Settled files are ready when their content is complete; see `isReady`.
 struct SettlingFile: Sendable {
-    /// A picture without its end is given this many quiet times, then it is a damaged one. As long is a file waited for
-    /// that is held open and does not change: some programs never close.
+    /// After this many quiet times, a picture without its end counts as damaged, and an open file without changes counts as
+    /// complete: some programs never close their files.
     private static let patience = 30.0
-    /// A spec that does not parse is given this many: it may be half written.
+    /// After this many quiet times, a spec that does not parse counts as wrong. Before, it may be half written.
     private static let specPatience = 3.0
-    /// Bytes of a file that are looked at: a spec has at most 1 MiB, and of a picture that is larger than any within the
-    /// pixels of a configuration the worker has to tell. Whatever is dropped, the daemon's memory is its own.
+    /// The largest number of bytes that the daemon reads of a file, so that no file fills its memory. A spec has at most 1 MiB. The
+    /// worker judges a picture that is larger than any within the configuration's limit of pixels.
     static let (specBytes, pictureBytes) = ((1 << 20) + 1, 1 << 30)
 
-    /// A spec as it was read. By reference: of most files there is none, and there may be thousands.
+    /// The result of reading a spec. It is stored by reference, because most of the thousands of files have none.
     indirect enum Reading {
         case parsed(ParsedSpec)
         case broken
-        /// It has no byte yet, or only zeros: a synchronising program or a downloader keeps the name for it.
+        /// It is empty or has only zeros: a synchronising program or a downloader has reserved the name.
         case placeholder
     }
 
     let stamp: FileStamp
-    /// When it was first seen like this, seconds since 1970.
+    /// When it was first seen with this status, seconds since 1970.
     let since: Double
     private(set) var spec: Reading?
     private(set) var completeness: PictureCompleteness?
-    /// Some process has it open for writing.
+    /// Whether some process has it open for writing.
     private(set) var isOpen = false
-    /// Some process has, and has not changed it for so long that it counts as done.
+    /// Whether some process has it open, but has not changed it for so long that the writer counts as finished.
     private(set) var isHeldOpen = false
-    /// Why it cannot be read, though its folder can; 0: it can.
+    /// The errno if it cannot be read although its folder can; nil if it can.
     private var refusal: Errno?
-    /// What was read of it while some process had it open, and since when it reads so: not every change of a mapped file
-    /// shows in its time.
+    /// The digest of its content while some process has it open, and since when it is so: not every change of a mapped file shows
+    /// in its time.
     private var held: (digest: String, since: Double)?
-    /// No process has.
+    /// Whether certainly no process has it open for writing.
     private var isSurelyClosed = false
-    /// Content that no writer could have left half-way.
+    /// Whether its content proves that it is complete.
     private var isSealed = false
     private var arrival: Arrival?
 
-    /// How old it was then by its own time and the system's clock. From there on its age grows by the time that passes:
-    /// the clock may be set.
+    /// Its age at `since`, by its own time and the system's clock. From then on its age grows with the time that passes, because
+    /// someone may set the clock.
     private let ageAtFirst: Double
 
     /// - Parameter clock: the system's time, seconds since 1970.
@@ -72,16 +72,16 @@ struct SettlingFile: Sendable {
 
     private func age(_ now: Double) -> Double { ageAtFirst + now - since }
 
-    /// An event told of the file: what was read of it before may be out of date.
+    /// Notes an event about the file: earlier readings of it may be out of date.
     mutating func arrived(_ arrival: Arrival) {
         self.arrival = arrival
         forget()
     }
 
-    /// Its writer has left a marker: that says as much as a rename.
+    /// Notes a marker of its writer, which means as much as a rename.
     mutating func marked() { if arrival != .moved { arrived(.moved) } }
 
-    /// Looks at the content, if the file may be settled.
+    /// Examines the content, if the file may be settled.
     mutating func examine(
         _ path: String, isSpec: Bool, quiet: Double, now: Double, _ files: some FileSystem,
         _ isComplete: InboxScanner.CompletenessCheck
@@ -94,7 +94,7 @@ struct SettlingFile: Sendable {
                 path, isSpec: isSpec, isBeingWritten: writing, half: Self.patience * quiet / 2, now, files,
                 isComplete)
         } catch {
-            // Its owner keeps it to himself, or has taken it away meanwhile: that is no matter of the place.
+            // Its owner has not allowed reading, or has removed it meanwhile: the place itself works.
             guard
                 [.noSuchFileOrDirectory, .permissionDenied, .tooManySymbolicLinkLevels].contains(error.errno)
             else {
@@ -116,7 +116,7 @@ struct SettlingFile: Sendable {
         }
         isOpen = writing == true && !isHeldOpen
         isSurelyClosed = writing == false
-        // What was read before may change without the file's time telling.
+        // The content may change without a change of the file's time.
         if isOpen { return forget() }
         guard spec == nil && completeness == nil else { return }
         if isSpec {
@@ -137,12 +137,12 @@ struct SettlingFile: Sendable {
 
     private mutating func forget() { (spec, completeness, isSealed) = (nil, nil, false) }
 
-    /// Unchanged for the quiet time, by the file's clock or, where that runs ahead of ours, by what was seen.
+    /// Whether it has not changed for the quiet time, by the file's time or, where that is in the future, since it was first seen.
     private func isQuiet(_ quiet: Double, _ now: Double) -> Bool {
         age(now) >= quiet
     }
 
-    /// Whether it can be taken: settled, and whole or not to become so any more.
+    /// Whether it can be claimed: it is settled, and complete or beyond hope.
     func isReady(quiet: Double, now: Double) -> Bool {
         let isDelivered = arrival == .moved || (arrival == .closed && isSurelyClosed && isSealed)
         guard !isOpen, isDelivered || isQuiet(quiet, now) else { return false }
@@ -156,31 +156,31 @@ struct SettlingFile: Sendable {
         }
     }
 
-    /// Whether it has not changed for so long that no one is about to.
+    /// Whether it has not changed for so long that nobody is likely to change it.
     func isLong(quiet: Double, now: Double) -> Bool {
         age(now) >= Self.patience * quiet
     }
 
-    /// Whether a spec has not changed for so long that no one is about to complete it.
+    /// Whether a spec has not changed for so long that nobody is likely to complete it.
     func isSpecOverdue(quiet: Double, now: Double) -> Bool {
         age(now) >= Self.specPatience * quiet
     }
 
-    /// Whether it is a spec that nothing has been written into.
+    /// Whether it is an empty spec.
     var isPlaceholder: Bool { if case .placeholder? = spec { true } else { false } }
 
-    /// Why it cannot be read (an errno), if that has been so for so long that no one is about to mend it.
+    /// The errno if it cannot be read, and has been so for so long that nobody is likely to change that.
     func lastingRefusal(quiet: Double, now: Double) -> Errno? {
         now - since >= Self.patience * quiet ? refusal : nil
     }
 
-    /// When it may have become ready, if no event tells.
+    /// When it may become ready without an event.
     func next(quiet: Double, now: Double) -> Double {
         isOpen || isQuiet(quiet, now) ? now + quiet : now + max(quiet - age(now), 0.05)
     }
 
-    /// Whether a spec's text shows its own end, so that no beginning of it is a spec: JSON, or a YAML document with its end
-    /// marker.
+    /// Whether a spec's text shows its own end, so that no part of it would be a valid spec: JSON, or a YAML document with its
+    /// end marker.
     private static func endsItself(_ bytes: [UInt8]) -> Bool {
         let spaces = Set(" \t\r\n".utf8)
         guard let first = bytes.first(where: { !spaces.contains($0) }),

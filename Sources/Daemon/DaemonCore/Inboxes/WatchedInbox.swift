@@ -10,18 +10,18 @@ import YAMLDocuments
     import Glibc
 #endif
 
-/// One inbox: its lock, its watcher and what was last found in it. It is attached to one folder, not to a path: what is
-/// mounted there later, or made anew, is another inbox of the same path.
+/// One inbox: its lock, its watcher and the findings of its last scan. It is attached to a folder, not to a path: a folder that
+/// is mounted or made at the path later is another inbox.
 final class WatchedInbox {
     static let rescanSeconds = 60.0
     static let pollSeconds = 2.0
 
-    /// What asked for a look.
+    /// Reasons for a scan.
     enum Reason: String, CaseIterable {
         case start, event, overflow, mounts
-        /// A file that was still being written may be ready.
+        /// An unfinished file may be ready.
         case settling
-        /// Nothing: it is done now and then.
+        /// The regular scan, without news.
         case regular
     }
 
@@ -35,14 +35,14 @@ final class WatchedInbox {
     private(set) var findings = InboxScanner.Findings()
     private(set) var hasScanned = false
     private(set) var nextLook = 0.0
-    /// What asks for the next look.
+    /// The reason for the next scan.
     private(set) var reason = Reason.start
     /// Whether a claim has failed, or another daemon may have left claims half done.
     var hasLeftovers = false
-    /// How often the kernel's queue of events ran over.
+    /// How often the kernel's queue of events overflowed.
     private(set) var overflows = 0
     private let settings: Configuration.Inbox
-    /// Seconds after which a file that does not change is looked at.
+    /// Seconds without a change after which a file is examined.
     var quiet: Double {
         didSet {
             scanner.quiet = quiet
@@ -55,7 +55,7 @@ final class WatchedInbox {
     /// Why its folder cannot be used, as the log has it.
     var absence: Errno?
     private var mayBeGone = false
-    /// Whether the path was another folder, or none, when it was last checked.
+    /// Whether the path led to another folder, or to none, at the last check.
     private(set) var isGone = false
     /// Specs that claims took, until their events come.
     private var ownDepartures: Set<String> = []
@@ -72,24 +72,24 @@ final class WatchedInbox {
         scanner = InboxScanner(inbox, quiet: quiet, isComplete: isComplete)
     }
 
-    /// Whether its folder is there and ours.
+    /// Whether its folder exists and this daemon has locked it.
     var isAttached: Bool { attachment != nil }
-    /// What the IDs of its jobs carry; nil while it is not there.
+    /// The mark in the IDs of its jobs; nil while it is detached.
     var mark: String? { attachment?.lock.mark }
-    /// How it is watched; nil while it is not there.
+    /// How the daemon watches it; nil while it is detached.
     var mode: Watcher.Mode? { attachment?.watcher.mode }
-    /// Why it is polled although that was not asked for.
+    /// Why the daemon polls it although the configuration does not say so.
     var refusal: FileError? { attachment?.watcher.refusal }
     /// Readable when events wait; nil where there are none.
     var descriptor: Int32? { attachment.flatMap { $0.watcher.descriptor < 0 ? nil : $0.watcher.descriptor } }
 
-    /// Takes the folder that is now at the path, which no other daemon may have, and watches it.
+    /// Attaches the folder that is now at the path: locks it against other daemons, and watches it.
     func attach(_ files: some FileSystem) throws {
         guard let real = PathCoding.resolved(path) else { throw FileError(.open, path) }
         guard let status = try files.status(real) else {
             throw FileError(.open, path, .noSuchFileOrDirectory)
         }
-        // Whoever may write into the inbox may have put there what leads elsewhere.
+        // Someone who may write into the inbox may have put a link there.
         guard try files.status(InboxLayout(path).claims)?.kind == .directory else {
             throw FileError(.open, InboxLayout(path).claims, .tooManySymbolicLinkLevels)
         }
@@ -101,20 +101,20 @@ final class WatchedInbox {
         ownDepartures = []
     }
 
-    /// Forgets the folder and what was found in it.
+    /// Forgets the folder and its findings.
     func detach() {
         (attachment, isGone) = (nil, false)
         (findings, nextLook) = (.init(), 0)
     }
 
-    /// The folder may be gone: the mounts have changed.
+    /// Notes that the mounts have changed, so that the folder may have gone.
     func suspectGone() {
         (mayBeGone, reason) = (true, .mounts)
         if !isAttached { nextLook = 0 }
     }
 
-    /// Finds out whether the path still is the folder that was attached. The file system is asked after a sign that it may
-    /// not be, and before each look.
+    /// Checks whether the path still leads to the attached folder. It asks the file system after a sign that it may not, and
+    /// before each scan.
     func checkFolder(_ files: some FileSystem) {
         guard let attachment, mayBeGone || nextLook <= ServiceClock.now else { return }
         mayBeGone = false
@@ -122,7 +122,7 @@ final class WatchedInbox {
         isGone = status?.device != attachment.device || status?.inode != attachment.inode
     }
 
-    /// Reads the events that wait.
+    /// Reads the waiting events.
     ///
     /// - Returns: whether any asks for a look.
     @discardableResult func readEvents() -> Bool {
@@ -138,7 +138,7 @@ final class WatchedInbox {
         return true
     }
 
-    /// A file has left the inbox. A picture that goes changes nothing but the list of orphans; a spec that goes, unless a
+    /// Notes that a file has left the inbox. A picture that goes changes nothing but the list of orphans; a spec that goes, unless a
     /// claim took it, may leave its pictures as orphans.
     private func departed(_ name: String) {
         findings.waiting[name] = nil
@@ -146,36 +146,36 @@ final class WatchedInbox {
         (nextLook, reason) = (0, .event)
     }
 
-    /// Files that a job needed in the inbox may have left it: the job has ended.
+    /// Checks whether files that an ended job needed have left the inbox.
     func checkLeft(_ names: [String], _ files: some FileSystem) {
         for name in names where findings.waiting[name] != nil {
             do { if try files.status("\(path)/\(name)") == nil { findings.waiting[name] = nil } } catch {
-                // The next look tells.
+                // The next scan finds out.
             }
         }
     }
 
-    /// Whether events or the time ask for a look.
+    /// Whether a scan is due.
     func isDue(_ now: Double) -> Bool { isAttached && now >= nextLook }
 
-    /// Makes the next look due at once.
+    /// Makes the next scan due at once.
     func lookNow() { nextLook = 0 }
 
-    /// A spec was moved back by the daemon itself.
+    /// Notes that the daemon itself moved a spec back.
     func movedBack(_ name: String) { scanner.movedBack(name) }
 
-    /// Looks at the inbox.
+    /// Scans the inbox.
     func scan(_ files: some FileSystem, _ now: Double) throws(FileError) {
         findings = try scanner.scan(files, now: now, clock: now + ServiceClock.jump)
         hasScanned = true
         let regular = now + (mode == .inotify ? Self.rescanSeconds : Self.pollSeconds)
         nextLook = min(findings.lookAgain ?? regular, regular)
         reason = nextLook < regular ? .settling : .regular
-        // they are claimed next: look again for what else there is
+        // The daemon claims these next; scan again for more.
         if !findings.pairs.isEmpty { nextLook = now }
     }
 
-    /// Takes the files that cannot be read and were not reported yet.
+    /// Takes the unreadable files that were not reported yet.
     func takeNewlyUnreadable() -> [FileError] {
         defer { reported = Set(findings.unreadable.keys) }
         return findings.unreadable.sorted { $0.key < $1.key }.filter { !reported.contains($0.key) }
@@ -188,12 +188,12 @@ final class WatchedInbox {
         return findings.placeholders.subtracting(reportedPlaceholders).sorted()
     }
 
-    /// A pair has left the inbox: its spec needs nothing there any more.
+    /// Notes that a pair has left the inbox: its spec no longer needs files there.
     func claimed(_ pair: Pair) {
         findings.named.remove(of: pair.spec)
         if mode != .poll { ownDepartures.insert(pair.spec) }
     }
 
-    /// Makes the next look due soon: the inbox could not be read, or is not there.
+    /// Makes the next scan due soon, because the inbox could not be read or is missing.
     func retryLater(_ now: Double) { nextLook = now + Self.pollSeconds }
 }

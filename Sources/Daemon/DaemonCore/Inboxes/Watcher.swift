@@ -4,22 +4,22 @@ import ServiceConfiguration
 import SystemPackage
 internal import CLinux
 
-/// Wakes the daemon when something happens in a folder, by inotify. Where that may be silent (network file systems, FUSE,
-/// overlays) the folder is polled too, and where the kernel has no more watches to give, only polled; by the configuration
-/// it is only polled, or only watched.
+/// Wakes the daemon when something happens in a folder, by inotify. Where inotify may miss changes (network file systems, FUSE,
+/// overlays) the daemon polls the folder too. Where the kernel has no more watches, it only polls. The configuration can choose
+/// polling alone, or inotify alone.
 final class Watcher {
-    /// How a folder is watched.
+    /// Ways to watch a folder.
     enum Mode: String { case inotify, poll, both }
 
-    /// What the events said.
+    /// The news from the events.
     struct News {
         /// Something came, or happened to the folder.
         var isAny = false
-        /// Events were lost: only a look at the whole folder tells what happened.
+        /// Events were lost: only a scan of the whole folder shows the changes.
         var isOverflow = false
         /// The folder was removed, moved or unmounted.
         var isGone = false
-        /// Files that came, and how.
+        /// New files, and how each came.
         var arrivals: [String: Arrival] = [:]
         /// Names that were removed or moved away.
         var departures: Set<String> = []
@@ -28,12 +28,12 @@ final class Watcher {
     }
 
     let mode: Mode
-    /// Readable when events wait; −1 where the folder is only polled.
+    /// Readable when events wait; −1 where the daemon only polls the folder.
     let descriptor: Int32
-    /// Why it is polled although inotify was wished for.
+    /// Why the daemon polls it although the configuration asks for inotify.
     let refusal: FileError?
 
-    /// Watches a folder as asked.
+    /// Watches a folder in the configured way.
     init(_ path: String, _ wish: Configuration.Inbox.Watch) throws(FileError) {
         guard wish != .poll else {
             (mode, descriptor, refusal) = (.poll, -1, nil)
@@ -100,7 +100,7 @@ final class Watcher {
 
 /// Wakes the daemon when anything is mounted or unmounted. A mount over a watched folder gives it no event.
 final class MountWatcher {
-    /// Has POLLPRI when the mounts have changed; −1 where that cannot be told.
+    /// Has POLLPRI when the mounts have changed; −1 where the system does not say.
     let descriptor = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
 
     deinit { if descriptor >= 0 { close(descriptor) } }

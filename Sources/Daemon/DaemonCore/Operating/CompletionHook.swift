@@ -8,17 +8,17 @@ internal import CLinux
     import Glibc
 #endif
 
-/// Gives the hook one event for each job that has ended: a program that the daemon runs, one at a time and beside the queue,
-/// or a socket, where the listener is given the same and answers `told`. The events lie in STATE/hook and outlive the
-/// daemon: each is given at least once, unless the hook fails five times.
+/// Gives the hook one event for each ended job. The hook is a program, which the daemon runs once for each event beside the queue,
+/// or a socket, whose listener gets the same text and answers `told`. The events lie in STATE/hook and outlive the daemon. The
+/// hook gets each at least once, unless it fails five times.
 public final class CompletionHook {
-    /// What may need a word in the log.
+    /// Events for the log.
     enum Event: Equatable {
         /// A run failed, and why; the job's event is given again.
         case failed(job: String, reason: String)
         /// A run failed for the last time.
         case gaveUp(job: String, reason: String)
-        /// What a run printed, line by line, and the bytes of it that are left out.
+        /// The lines that a run printed, and the number of bytes that are left out.
         case said(job: String, lines: [String], leftOut: Int)
     }
 
@@ -45,24 +45,24 @@ public final class CompletionHook {
         waiting = left.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { (stem($0), 0, 0) }
     }
 
-    /// Whether no event is left to be given.
+    /// Whether the hook has received every event.
     var isIdle: Bool { waiting.isEmpty && running == nil }
 
     /// When something is due, seconds since 1970.
     func nextTime(_ now: Double) -> Double {
         guard let running else { return waiting.map(\.due).min() ?? .infinity }
-        // What it prints fills a pipe. That is emptied now and then: one that prints without end gets little of the daemon.
+        // Its output fills a pipe, which the daemon empties now and then: a hook that prints without end costs the daemon little.
         return min(running.until, now + (running.output.isFlowing ? 0.02 : 1))
     }
 
-    /// Takes a job's event, durable when this returns. In it, file names are as people read them.
+    /// Adds a job's event, which is durable when this returns. Its file names are in the form for people.
     func add(_ job: EndedJob) throws(FileError) {
         try files.createDirectory(folder)
         try files.replace("\(folder)/\(job.id).json", Array(job.json.shown.lines.utf8), mode: 0o600)
         if !waiting.contains(where: { $0.id == job.id }) { waiting.append((job.id, 0, 0)) }
     }
 
-    /// Ends, kills or starts runs as they are due.
+    /// Ends, kills and starts runs that are due.
     ///
     /// - Parameter program: the program or socket; nil: the configuration has none.
     func run(_ program: String?, _ now: Double) -> [Event] {
@@ -131,10 +131,10 @@ public final class CompletionHook {
         return .failed(job: id, reason: reason)
     }
 
-    /// Gives a job's event to the listener on a socket.
+    /// Delivers a job's event to the listener on a socket.
     ///
     /// - Returns: whether the listener has taken it.
-    public static func tell(_ json: [UInt8], _ socket: String) -> Bool {
+    public static func deliver(_ json: [UInt8], _ socket: String) -> Bool {
         var answer = [UInt8](repeating: 0, count: 256)
         let count = cl_ask(PathCoding.cString(socket), json, json.count, &answer, answer.count)
         return count > 0 && answer[..<count].elementsEqual("told\n".utf8)
@@ -143,7 +143,7 @@ public final class CompletionHook {
     /// Asks the run to end; the next daemon gives the event again.
     func askToEnd() { if let running { kill(-running.pid, SIGTERM) } }
 
-    /// Ends the run and all that it has started in its group, asked or not.
+    /// Ends the run and all processes of its group.
     ///
     /// - Parameter seconds: how long it may still take by itself.
     func stop(within seconds: Double) {
@@ -163,16 +163,16 @@ public final class CompletionHook {
     }
 }
 
-/// What a run of the hook prints: the first bytes of it.
+/// The first bytes of a hook's output.
 private final class HookOutput {
     private static let (byteLimit, lineLimit, piecesAtOnce) = (4096, 20, 16)
     private let descriptor: Int32
     private var bytes: [UInt8] = []
     private var total = 0
-    /// Whether the last look found something.
+    /// Whether the last reading found bytes.
     private(set) var isFlowing = false
 
-    /// Takes over the reading end of a pipe.
+    /// Takes ownership of the reading end of a pipe.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
@@ -180,7 +180,7 @@ private final class HookOutput {
 
     deinit { close(descriptor) }
 
-    /// Empties the pipe. A child of the hook may hold it open, so that its end tells nothing.
+    /// Empties the pipe. A child of the hook may hold it open, so its end does not show the end of the hook.
     func read() {
         isFlowing = false
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -201,6 +201,6 @@ private final class HookOutput {
         }
     }
 
-    /// Bytes that are not kept.
+    /// The number of bytes that it has not kept.
     var leftOut: Int { total - bytes.count }
 }

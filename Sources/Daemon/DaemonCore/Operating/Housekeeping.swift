@@ -42,7 +42,7 @@ final class Housekeeping {
         }
     }
 
-    /// Goes on with the time of retention, and keeps it.
+    /// Advances the time of retention, and stores it.
     private func advanceTime() {
         let jump = time.advance(to: .now)
         time.save(stateFolder: context.setup.stateFolder, context.files)

@@ -6,7 +6,7 @@ import Verdicts
     import Glibc
 #endif
 
-/// What is at fault; it decides what happens to the job.
+/// Causes of an error, which decide what happens to the job.
 enum ErrorKind: String {
     /// The job: it fails.
     case job
@@ -25,7 +25,7 @@ final class Metrics {
         /// Seconds since the oldest waiting job was dropped.
         var oldest: Double
         var orphans, overdueOrphans: Int
-        /// Jobs that lie below `failed`.
+        /// Jobs below `failed`.
         var failed: Int
         /// Overflows of the kernel's event queue.
         var overflows: Int

@@ -110,7 +110,7 @@ final class Operations {
     private func requeue(failed id: String) {
         guard let record = history.record(id), let folder = record.folder else { return }
         let inbox = record.inbox
-        // What lies at an inbox's path while it is not mounted, say, is not that inbox.
+        // While an inbox is not mounted, for example, the folder at its path is not that inbox.
         guard inboxes[inbox]?.isAttached ?? true else {
             return context.log.write(.warning, "its inbox \(inbox) is not there", ["job": id])
         }

@@ -11,12 +11,12 @@ struct Retention: Sendable {
     /// Whether a check is due.
     func isDue(_ now: Double) -> Bool { now >= next }
 
-    /// Removes what is too old. What cannot be removed is tried again an hour later.
+    /// Removes files that are too old. It tries again an hour later to remove what it could not.
     ///
     /// - Parameters:
-    ///   - now: by the daemon's clock, seconds.
-    ///   - time: tells the ages of files.
-    /// - Returns: what was removed.
+    ///   - now: the time by the daemon's clock, seconds.
+    ///   - time: gives the ages of files.
+    /// - Returns: the removed files.
     mutating func expire(
         _ configuration: Configuration, _ files: some FileSystem, _ now: Double, _ time: TrustedTime
     ) -> [String] {

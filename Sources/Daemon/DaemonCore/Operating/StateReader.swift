@@ -6,7 +6,7 @@ import JobFiles
     import Glibc
 #endif
 
-/// What a daemon has written into its state folder, for the command line. File names are as `PathCoding` has them.
+/// Reads a daemon's state folder for the command line. File names have the form of `PathCoding`.
 public struct StateReader: Sendable {
     /// The state folder.
     public let folder: String
@@ -38,12 +38,6 @@ public struct StateReader: Sendable {
 
     /// The waiting job of an ID.
     public func waiting(_ id: String) -> DaemonStatus.WaitingJob? { status?.waiting.first { $0.id == id } }
-
-    /// Jobs that run or wait, in order.
-    public var active: [JSONValue] {
-        (status?.running ?? []).map { JSONValue(encoding: $0) }
-            + (status?.waiting ?? []).map { JSONValue(encoding: $0) }
-    }
 
     /// IDs of jobs that have ended, oldest first.
     public var ended: [String] {

@@ -1,25 +1,25 @@
 import JSON
 
-/// A file in STATE/control: what an operator asks of the daemon.
+/// A file in STATE/control: an operator's request to the daemon.
 public struct ControlRequest: Record, Equatable {
     public static let schema = "clipdrag-control/1"
 
-    /// What can be asked.
+    /// The kinds of requests.
     public enum Action: String, Codable, Sendable {
         /// Start no job, until `resume` removes the file.
         case pause, drain
-        /// Do something about one job. The daemon removes the file when that is done.
+        /// A change of one job. The daemon removes the file after the change.
         case hold, release, requeue, cancel
     }
 
-    /// What is asked.
+    /// The kind of request.
     public var action: Action
-    /// The ID of the job that it is about; nil for `pause` and `drain`.
+    /// The job's ID; nil for `pause` and `drain`.
     public var job: String?
 
     /// A request.
     public init(action: Action, job: String? = nil) { (self.action, self.job) = (action, job) }
 
-    /// The name of its file: the same request twice is one file.
+    /// The name of its file. Equal requests are one file.
     var fileName: String { [action.rawValue, job].compactMap { $0 }.joined(separator: " ") }
 }

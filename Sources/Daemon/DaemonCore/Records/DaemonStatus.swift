@@ -1,6 +1,6 @@
 import JSON
 
-/// STATE/status.json: what the daemon does now.
+/// STATE/status.json: the daemon's present state.
 public struct DaemonStatus: Record, Equatable {
     public static let schema = "clipdrag-status/1"
     /// The orphans that the status names; it counts the others.
@@ -12,11 +12,11 @@ public struct DaemonStatus: Record, Equatable {
 
         public var id, name: String
         public var state = "running"
-        /// Where it runs.
+        /// The name of its executor.
         public var executor: String
         /// The run's ID there, once there is one.
         public var run: String?
-        /// What the run last told of its progress.
+        /// The run's latest progress.
         public var stage: String?
         public var step, total: Int?
         /// When it started, seconds since 1970; nil: an earlier daemon started it.
@@ -54,18 +54,18 @@ public struct DaemonStatus: Record, Equatable {
         public var published, failed: Int
     }
 
-    /// An inbox, and how it is watched.
+    /// An inbox, and how the daemon watches it.
     public struct Inbox: Codable, Sendable, Equatable {
         public var path, watch: String
     }
 
     /// The daemon's process.
     public var pid: Int
-    /// Whether nothing is started now, and why.
+    /// Whether the daemon starts no jobs now, and why.
     public var paused: Bool
     public var why: String?
     public var running: [RunningJob]
-    /// In the order in which they are to start.
+    /// In the order of their start.
     public var waiting: [WaitingJob]
     /// The first orphans, at most `shownOrphans`.
     public var orphans: [Orphan]

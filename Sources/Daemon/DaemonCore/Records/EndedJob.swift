@@ -2,16 +2,16 @@ import Failures
 import JSON
 import Verdicts
 
-/// How a job ended: STATE/history/ID.json, and what the hook is given.
+/// How a job ended: STATE/history/ID.json, and the hook's input.
 public struct EndedJob: Record, Equatable {
     public static let schema = "clipdrag-ended/1"
 
-    /// How.
+    /// The ways to end.
     public enum State: String, Codable, Sendable { case published, failed }
 
     public var id, name, inbox, spec: String
     public var image: String?
-    /// By which a job that repeats an earlier one is known (`ClaimStore.repeatKey`).
+    /// Equal for jobs that repeat each other (`ClaimStore.repeatKey`).
     public var digest: String
     /// Runs of it that crashed.
     public var crashes: Int

@@ -1,6 +1,6 @@
 import JSON
 
-/// The line by which a worker reports its progress.
+/// The line with a worker's progress.
 public struct WorkerProgress: Record, Equatable {
     public static let schema = "clipdrag-progress/1"
 
@@ -8,7 +8,7 @@ public struct WorkerProgress: Record, Equatable {
     public let stage: String
     /// Steps of the stage that are done, and all of them.
     public let step, total: Int?
-    /// Whether an earlier edit had done the stage.
+    /// Whether the stage comes from the cache of an earlier edit.
     public let restored: Bool?
     /// Seconds that the edit takes at most, about; told once.
     public let forecast: Double?

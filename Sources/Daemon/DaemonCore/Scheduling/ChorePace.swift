@@ -1,12 +1,12 @@
-/// Keeps a chore that grows with the queue to a twentieth of the time.
+/// Limits a chore whose cost grows with the queue to a twentieth of the time.
 struct ChorePace {
     private var due = ContinuousClock.now
     private var isOwed = false
 
-    /// When a chore that was put off is due; nil without one.
+    /// When a postponed chore is due; nil without one.
     var owed: ContinuousClock.Instant? { isOwed ? due : nil }
 
-    /// Does it if there is news or it was put off, unless it was done too recently: then it is put off.
+    /// Does the chore if there is news or if it was postponed. If it was done too recently, this postpones it.
     mutating func run(hasNews: Bool, atOnce: Bool = false, _ chore: () -> Void) {
         let start = ContinuousClock.now
         guard hasNews || isOwed || atOnce else { return }

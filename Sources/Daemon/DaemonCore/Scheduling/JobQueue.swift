@@ -1,5 +1,5 @@
-/// Jobs that wait, in the order in which they are to start. Thousands of them cost little: nothing here takes time in
-/// proportion to all, but where it says so.
+/// Waiting jobs, in the order of their start. Thousands of them cost little: except where stated, no call takes time in
+/// proportion to their number.
 struct JobQueue {
     private struct Rank: Comparable {
         let priority: Int
@@ -20,25 +20,25 @@ struct JobQueue {
     var count: Int { jobs.count }
     var isEmpty: Bool { jobs.isEmpty }
 
-    /// How many are in a state.
+    /// The number of jobs in a state.
     func count(_ state: Job.State) -> Int { states[state] ?? 0 }
 
     /// The job of an id.
     subscript(_ id: String) -> Job? { jobs[id] }
 
-    /// All jobs, in order. Takes time in proportion to all.
+    /// All jobs, in order. Takes time in proportion to their number.
     var all: [Job] { order.compactMap { jobs[$0.id] } }
 
-    /// When the oldest was dropped, seconds since 1970. Takes time in proportion to all.
+    /// When the oldest was dropped, seconds since 1970. Takes time in proportion to the number of jobs.
     var oldest: Double? { order.lazy.map(\.dropped).min() }
 
-    /// The first for which something holds.
+    /// The first job that satisfies a condition.
     func first(where condition: (Job) -> Bool) -> Job? {
         for rank in order { if let job = jobs[rank.id], condition(job) { return job } }
         return nil
     }
 
-    /// Adds a job, or puts it in the place of the one of its id.
+    /// Adds a job, or replaces the one with its ID.
     mutating func add(_ job: Job) {
         remove(job.id)
         jobs[job.id] = job
@@ -47,7 +47,7 @@ struct JobQueue {
         order.insert(rank, at: position(of: rank))
     }
 
-    /// Takes a job out.
+    /// Removes a job.
     @discardableResult mutating func remove(_ id: String) -> Job? {
         guard let job = jobs.removeValue(forKey: id) else { return nil }
         states[job.state, default: 0] -= 1
@@ -55,7 +55,7 @@ struct JobQueue {
         return job
     }
 
-    /// Where a job is, or would be.
+    /// The index of a job, or the index at which it would be inserted.
     private func position(of rank: Rank) -> Int {
         var (low, high) = (0, order.count)
         while low < high {

@@ -1,20 +1,19 @@
-/// The jobs that do not run: which waits, which starts next and when. It also knows which files of the inboxes the jobs need,
-/// those that run included.
+/// The waiting jobs: which starts next, and when. It also knows which files of the inboxes the jobs need, including running jobs.
 ///
 /// It has no clock of its own: times are arguments, in seconds since 1970.
 final class Scheduler {
-    /// Seconds until a place that does not work is tried again.
+    /// Seconds until the daemon tries a place again that did not work.
     static let placeSeconds = 5.0
-    /// Seconds until the same reason for waiting is told again.
-    private static let tellSeconds = 600.0
+    /// Seconds until the daemon reports the same reason for waiting again.
+    private static let reportInterval = 600.0
 
-    /// When a job was claimed, and how long its files had settled by then.
+    /// When a job was claimed, and how long its files had been settled by then.
     struct Claim: Sendable {
         let settled: Double
         let at: ContinuousClock.Instant
     }
 
-    /// Jobs that wait.
+    /// The waiting jobs.
     private(set) var queue = JobQueue()
     private var uses = InputUses()
     private var earliestStarts: [String: Double] = [:]
@@ -22,12 +21,12 @@ final class Scheduler {
     /// The place that does not work, and when to try it again. Nothing starts until then.
     private(set) var obstacle: (reason: String, until: Double)?
 
-    /// The reason for waiting that was told last, and when.
-    private var told: (reason: String, at: Double)?
+    /// The last reported reason for waiting, and the time of the report.
+    private var reported: (reason: String, at: Double)?
 
     // MARK: - Jobs
 
-    /// Makes a job known that is new to this daemon: its inputs are needed.
+    /// Registers a job that is new to this daemon, and its inputs.
     ///
     /// - Parameter claim: nil for the job of an earlier daemon.
     func register(_ job: Job, _ claim: Claim? = nil) {
@@ -35,7 +34,7 @@ final class Scheduler {
         claims[job.id] = claim
     }
 
-    /// Lets a known job wait.
+    /// Puts a registered job into the queue.
     ///
     /// - Parameter earliest: when it may start; nil: at once.
     func enqueue(_ job: Job, earliest: Double? = nil) {
@@ -43,7 +42,7 @@ final class Scheduler {
         if let earliest { earliestStarts[job.id] = earliest }
     }
 
-    /// Takes a job out of the queue, to run or to end it. Its files stay needed.
+    /// Takes a job out of the queue, to run or to end it. The job still needs its files.
     @discardableResult func remove(_ id: String) -> Job? { queue.remove(id) }
 
     /// Forgets a job that has ended, or whose inbox is away.
@@ -54,16 +53,16 @@ final class Scheduler {
         claims[job.id] = nil
     }
 
-    /// Forgets all jobs that wait.
+    /// Forgets all waiting jobs.
     func forgetAll() { for job in queue.all { forget(job) } }
 
-    /// Takes the job that is to start next; nil: none may.
+    /// Takes the next job to start; nil where none may start.
     func takeNext(_ now: Double) -> Job? {
         let next = queue.first { $0.state == .waiting && (earliestStarts[$0.id] ?? 0) <= now }
         return next.flatMap { queue.remove($0.id) }
     }
 
-    /// Takes the jobs whose results are complete, or whose run has ended well: their publishing did not succeed yet.
+    /// Takes the jobs with complete results, and those whose run has succeeded: the daemon could not publish them yet.
     func takeUnpublished() -> [Job] {
         guard queue.count(.publishing) + queue.count(.running) > 0 else { return [] }
         let jobs = queue.all.filter { $0.state == .publishing || $0.state == .running }
@@ -74,41 +73,41 @@ final class Scheduler {
     /// When a job was claimed; nil for the job of an earlier daemon.
     func claim(of job: Job) -> Claim? { claims[job.id] }
 
-    /// Whether any job but this one needs a file of an inbox.
+    /// Whether any job except this one needs a file of an inbox.
     func isNeeded(_ name: String, in inbox: String, besides job: Job? = nil) -> Bool {
         uses.isNeeded(name, in: inbox, besides: job)
     }
 
-    /// A job needs its inputs no more, though it has not ended: it is published.
+    /// Releases the inputs of a job that is published but has not ended.
     func releaseInputs(of job: Job) { uses.remove(job) }
 
     // MARK: - Times
 
-    /// Starts nothing for a while: a place does not work.
+    /// Pauses all starts for a while, because a place does not work.
     ///
-    /// - Returns: whether that is new.
+    /// - Returns: whether to report the reason.
     func pauseStarts(_ reason: String, _ now: Double) -> Bool {
         obstacle = (reason, now + Self.placeSeconds)
-        if let told, told.reason == reason, now - told.at < Self.tellSeconds { return false }
-        told = (reason, now)
+        if let reported, reported.reason == reason, now - reported.at < Self.reportInterval { return false }
+        reported = (reason, now)
         return true
     }
 
-    /// A place worked.
+    /// Ends the wait for a place that works now.
     ///
-    /// - Returns: what the daemon has waited for, if it told of that.
+    /// - Returns: the reported reason for the wait, if the daemon has reported one.
     func placeWorked() -> String? {
-        defer { told = nil }
-        return told?.reason
+        defer { reported = nil }
+        return reported?.reason
     }
 
-    /// Tries a hindered place again once its time has come.
+    /// Ends the pause of starts when its time is over.
     func resumeStarts(_ now: Double) { if let obstacle, now >= obstacle.until { self.obstacle = nil } }
 
-    /// Whether a place does not work, and is not to be tried yet.
+    /// Whether starts are paused because a place does not work.
     func areStartsPaused(_ now: Double) -> Bool { obstacle.map { now < $0.until } ?? false }
 
-    /// When a job that waits for its time may start, or a place is to be tried again.
+    /// The next time at which a postponed job may start, or the pause of starts ends.
     func nextTime(_ now: Double) -> Double {
         min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, obstacle?.until ?? .infinity)
     }

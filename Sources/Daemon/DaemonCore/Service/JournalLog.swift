@@ -6,8 +6,8 @@ import Processes
 internal import CLinux
 
 /// The log. Under systemd each entry goes to the journal with its fields (systemd.journal-fields(7)): MESSAGE, PRIORITY,
-/// MESSAGE_ID, ERRNO, DOCUMENTATION, and CLIPDRAGD_… for what is known of the job. Elsewhere, and where the journal does
-/// not listen, it is one plain line on standard error; if asked for, a JSON object a line on standard output instead.
+/// MESSAGE_ID, ERRNO, DOCUMENTATION, and CLIPDRAGD_… for the job. Elsewhere, and where the journal does not listen, it is one plain
+/// line on standard error. With `--json` it is a JSON object on one line of standard output instead.
 public struct JournalLog: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level = .info
@@ -28,7 +28,7 @@ public struct JournalLog: LogHandler {
         "event", "inbox", "spec", "attempt", "usec", "errno", "error_type", "stage", "verdict",
     ]
 
-    /// A handler for a label, which is not shown: the unit's name says it.
+    /// A handler for a label, which it does not show: the unit's name says it.
     public init(label: String, isJSON: Bool = false) {
         self.isJSON = isJSON
         let environment = ProcessInfo.processInfo.environment

@@ -8,7 +8,7 @@ final class ServiceNotifier {
     private static let (extensionSeconds, extensionInterval) = (30.0, 1.0)
 
     private let socket: String?
-    /// Seconds between two signs of life, half of what the watchdog asks for; nil without one.
+    /// Seconds between two signs of life, half of the watchdog's time; nil without a watchdog.
     let watchdog: Double?
     private var lastStatus = ""
     private var lastBeat: ContinuousClock.Instant?

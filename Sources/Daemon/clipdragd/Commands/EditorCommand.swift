@@ -20,7 +20,7 @@ struct EditorCommand: ParsableCommand {
         try output.report {
             let path = try Self.path()
             if output.json {
-                print(JSONValue.object([("path", .string(path))]).line)
+                print(EditorLine(path: path).oneLine)
             } else {
                 output.printLine(path)
             }
@@ -49,4 +49,11 @@ struct EditorCommand: ParsableCommand {
                 hint: "Open \(path) in a browser.")
         }
     }
+}
+
+/// The line of `editor --json`.
+private struct EditorLine: Record {
+    static let schema = "clipdrag-editor/1"
+    /// The page's path.
+    let path: String
 }

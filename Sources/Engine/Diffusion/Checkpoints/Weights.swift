@@ -106,11 +106,6 @@ public struct Weights: Sendable {
         return found
     }
 
-    /// A tensor of the given shape; nil where there is none of this name.
-    public func optional(_ name: String, _ shape: [Int]) throws(Failure) -> Tensor? {
-        has(name) ? try tensor(name, shape) : nil
-    }
-
     /// The network's files; nil for synthetic weights.
     var files: TensorFiles? { source.contents }
 

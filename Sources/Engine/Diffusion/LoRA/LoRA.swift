@@ -83,23 +83,14 @@ struct LayerVisitor {
     let convolution: (String, inout ConvolutionParameters) -> Void
 }
 
-/// LoRA files as this program writes them, in two layouts of diffusers.
 extension LoRA {
-    /// How a file names its tensors.
-    public enum Layout: Sendable {
-        /// `lora_A`, `lora_B`: what diffusers writes now.
-        case peft
-        /// `lora.down`, `lora.up`.
-        case legacy
-    }
-
-    /// The bytes of a file in the given layout.
-    public func encoded(_ layout: Layout = .peft) -> [UInt8] {
+    /// The bytes of a LoRA file in the layout of diffusers: `unet.SITE.lora_A.weight` and `unet.SITE.lora_B.weight`.
+    public func encoded() -> [UInt8] {
         var tensors: [String: Tensor] = [:]
         for (site, factors) in sites {
             let up = factors.scale == 1 ? factors.up : factors.scale * factors.up
-            tensors["unet.\(site).\(layout == .peft ? "lora_A" : "lora.down").weight"] = factors.down
-            tensors["unet.\(site).\(layout == .peft ? "lora_B" : "lora.up").weight"] = up
+            tensors["unet.\(site).lora_A.weight"] = factors.down
+            tensors["unet.\(site).lora_B.weight"] = up
         }
         return SafeTensors.encoded(tensors, metadata: ["format": "pt"])
     }

@@ -324,10 +324,3 @@ private struct CheckpointLevels {
         return key.map { String($0.dropLast(".weight".count)) }
     }
 }
-
-extension LoRA {
-    /// The U-Net's part of a LoRA file.
-    public init(path: String, sites: [LoRASite]) throws(Failure) {
-        self = try LoRAFile(path: path, unet: sites, text: []).unet
-    }
-}

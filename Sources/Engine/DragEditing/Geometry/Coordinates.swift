@@ -104,12 +104,13 @@ public struct HandlePoint: Sendable, Equatable, Codable {
         self.start = start
         self.target = target
     }
+}
 
+extension HandlePoint {
     /// A drag's handle point at its start.
     public init(_ drag: Drag, on grid: FeatureGrid) {
-        start = grid.cell(of: drag.handle)
-        position = start
-        target = grid.cell(of: drag.target)
+        let start = grid.cell(of: drag.handle)
+        self.init(position: start, start: start, target: grid.cell(of: drag.target))
     }
 }
 
@@ -119,18 +120,12 @@ public struct FeatureGrid: Sendable, Equatable, Codable {
     public let size: Size
     /// The input image, in pixels.
     public let image: Size
-    /// Where the input lies in the picture whose points are given and told: (0, 0) but for a region of a picture.
+    /// The place of the input in the picture to which points refer: (0, 0), except for a region of a picture.
     public var origin = ImagePoint(x: 0, y: 0)
 
     /// The grid for an input of the given size, edited at a working size.
     public init(working: Size, image: Size) {
         size = Size(height: working.height / 2, width: working.width / 2)
-        self.image = image
-    }
-
-    /// The grid of a given size itself.
-    public init(size: Size, image: Size) {
-        self.size = size
         self.image = image
     }
 

@@ -115,11 +115,6 @@ public struct ConvolutionParameters: Sendable {
         self.padding = padding
     }
 
-    /// As above, of weights in f32.
-    public init(weight: Tensor, bias: Tensor?, stride: Int = 1, padding: Padding = .all(0)) {
-        self.init(weight: StoredTensor(weight), bias: bias, stride: stride, padding: padding)
-    }
-
     /// The same convolution with other weights of the same shape.
     public func replacing(weight: StoredTensor) -> ConvolutionParameters {
         precondition(weight.shape == self.weight.shape, "\(weight.shape) for \(self.weight.shape)")

@@ -43,7 +43,7 @@ final class LocalExecutor: Executor {
     }
 
     private func arguments(_ order: RunOrder) -> [String] {
-        // A value in a word of its own would be taken for an option where it begins with a dash.
+        // A value in a word of its own would look like an option if it begins with a dash.
         var words = ["--spec=\(order.spec)", "--out=\(order.results)", "--id=\(order.job)"]
         words += ["--name=\(order.name)", "--attempt=\(order.attempt)", "--state=\(stateFolder)"]
         if let image = order.image { words.append("--image=\(image)") }

@@ -13,8 +13,8 @@ public struct WorkerFailure: Record, Equatable {
 
     /// Reads a line; nil when it is another.
     ///
-    /// The code goes into metrics and logs, so it has no other characters than codes have: a worker that has been taken over
-    /// can write nothing else into them.
+    /// The code goes into metrics and logs, so it may have only the characters of codes: a compromised worker can write nothing
+    /// else there.
     public init?(_ line: [UInt8]) {
         guard let record = try? WorkerFailure(reading: line),
             record.failure.code.wholeMatch(of: /[a-z_0-9.]+/) != nil

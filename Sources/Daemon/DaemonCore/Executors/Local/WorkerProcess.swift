@@ -23,23 +23,23 @@ final class WorkerProcess {
     private(set) var progress: RunProgress?
     /// When it last reported a new stage or step.
     private var lastProgress: ContinuousClock.Instant
-    /// The limit that it was killed at.
+    /// The limit at which the daemon killed it.
     private var exceeded: RunLimit?
     private var started: ContinuousClock.Instant
-    /// When it was last looked at.
-    private var lastLook: ContinuousClock.Instant
-    /// Seconds between two looks beyond which nobody ran: the machine slept, or was frozen with daemon and worker.
+    /// The time of the last check of the limits.
+    private var lastCheck: ContinuousClock.Instant
+    /// If more seconds than these pass between two checks, nobody ran: the machine slept, or froze with daemon and worker.
     private static let longestPause = 5.0
     /// When it was first killed.
     private(set) var killed: ContinuousClock.Instant?
     private var buffer: [UInt8] = []
     private var failure: Failure?
 
-    /// Starts a program with arguments, and a bound on its memory in bytes.
+    /// Starts a program with arguments, and a limit of its memory in bytes.
     init(_ command: [String], job: String, memory: Int? = nil) throws(FileError) {
         self.job = job
         started = .now
-        (lastProgress, lastLook) = (started, started)
+        (lastProgress, lastCheck) = (started, started)
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw FileError(.pipe, command[0]) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -64,7 +64,7 @@ final class WorkerProcess {
 
     deinit { close(descriptor) }
 
-    /// Reads the lines that wait.
+    /// Reads the waiting lines.
     func readLines() {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -72,7 +72,7 @@ final class WorkerProcess {
             if count == 0 { isSilent = true }
             if count <= 0 { break }
             buffer.append(contentsOf: chunk[..<count])
-            // a line without end is useless
+            // A line without an end is useless.
             if buffer.count > 1 << 20 { buffer.removeAll() }
         }
         while let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
@@ -88,12 +88,12 @@ final class WorkerProcess {
         }
     }
 
-    /// Kills it once it exceeds a limit. The daemon looks every second: more time than a few seconds since the last look
-    /// is time in which nobody ran, and does not count.
+    /// Kills it when it exceeds a limit. The daemon checks every second. Where much more time has passed since the last check,
+    /// nobody ran, and that time does not count.
     func enforce(_ limits: RunLimits, now: ContinuousClock.Instant = .now) {
         guard exceeded == nil else { return }
-        let pause = now - lastLook - .seconds(Self.longestPause)
-        lastLook = now
+        let pause = now - lastCheck - .seconds(Self.longestPause)
+        lastCheck = now
         if pause > .zero {
             started += pause
             lastProgress += pause
