@@ -17,7 +17,8 @@ import Testing
         process.standardError = FileHandle.nullDevice
         try process.run()
         defer {
-            process.terminate()
+            // A test's thread may block signals, and its children inherit that.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
         var (text, isBegun) = ("", false)
