@@ -16,7 +16,8 @@ struct EditorTables {
             .object([
                 ("settings", .array(Setting.all.map(Self.row))),
                 ("groups", .array(Setting.groups.map { Self.named($0.name, $0.text) })),
-                ("presets", .object(try Preset.allCases.map { ($0.rawValue, try Self.values(of: $0)) })),
+                ("presets", Self.words(Preset.allCases.map(\.rawValue))),
+                ("defaults", try defaults),
                 ("methods", .array(MethodRow.all.map(Self.method))),
                 ("stageSettings", Self.words(EditSettings.stageSettingNames.sorted())),
                 ("units", Self.words(EditSpec.Units.allCases.map(\.rawValue))),
@@ -47,13 +48,15 @@ struct EditorTables {
         }
         var few = settings
         few.dragStepLimit = 7
-        let steps = method.cost(settings).steps
-        let isLimited = method.cost(few).steps == 7 && steps == settings.dragStepLimit
+        let cost = method.cost(settings)
+        let steps = cost.isCuttable ? cost.steps : 0
+        let isLimited = cost.isCuttable && method.cost(few).steps == 7 && steps == settings.dragStepLimit
         return .object([
             ("name", .string(row.name)), ("text", .string(row.text)),
             ("steps", isLimited ? .string("max_steps") : .integer(steps)),
             ("reads", words(method.settingNames.sorted())),
             ("usesMask", .bool(method.needs(settings).mask)),
+            ("takesRegions", .bool(method.needs(settings).regions)),
             ("notesOfShortDrags", notes(to: cell)), ("notesOfDrags", notes(to: far)),
         ])
     }
@@ -85,23 +88,62 @@ struct EditorTables {
             ])
     }
 
-    /// What a preset sets otherwise than the table's defaults.
-    private static func values(of preset: Preset) throws -> JSONValue {
+    /// What every preset and method set otherwise than the table: without a model's own values, and with the starter model's.
+    private var defaults: JSONValue {
+        get throws {
+            let own = try starterValues
+            return .object(
+                try Preset.allCases.map { preset in
+                    let methods = try MethodRow.all.map { row in
+                        let values = JSONValue.object([
+                            ("standard", try Self.values(of: preset, row, model: [])),
+                            ("starter", try Self.values(of: preset, row, model: own)),
+                        ])
+                        return (key: row.name, value: values)
+                    }
+                    return (preset.rawValue, .object(methods))
+                })
+        }
+    }
+
+    private static func values(
+        of preset: Preset, _ method: MethodRow, model: [(name: String, value: SettingValue)]
+    ) throws -> JSONValue {
         let standard = EditSettings()
-        let settings = try preset.settings()
+        var settings = try preset.settings(of: method, model: model)
+        settings = DragMethods.named(method.name)?.adjusted(settings) ?? settings
         let changed = Setting.all.filter { $0.value(in: settings) != $0.value(in: standard) }
         return .object(
             changed.map { ($0.name, .string(SettingsDocument.shown($0.value(in: settings)))) })
     }
 
-    /// The starter model's own values of `recommended`, and the longer side of its pictures.
+    /// The starter model's own values of `recommended`.
+    private var starterValues: [(name: String, value: SettingValue)] {
+        get throws {
+            struct Own: Decodable { let recommended: [String: SettingValue] }
+            let file = URL(filePath: "\(root)/Models/starter/clipdrag.json")
+            let values = try JSONDecoder().decode(Own.self, from: Data(contentsOf: file)).recommended
+            return values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        }
+    }
+
+    /// The words that the starter model was trained on: the section `[words]` of its vocabulary.
+    private var trainedWords: String {
+        get throws {
+            let text = try String(
+                contentsOfFile: "\(root)/Models/starter/vocabulary.txt", encoding: .utf8)
+            let lines = text.split(whereSeparator: \.isNewline).drop { $0 != "[words]" }.dropFirst()
+            return lines.prefix { !$0.hasPrefix("[") }.filter { !$0.hasPrefix("#") }.joined(separator: " ")
+        }
+    }
+
+    /// The longer side of the starter model's pictures.
     private var starter: JSONValue {
         get throws {
-            let own = try model("clipdrag.json")["recommended"]
             guard let native = try model("vae/config.json")["sample_size"] else {
                 throw MissingPart(description: "the starter model's pictures have no size")
             }
-            return .object([("recommended", own ?? .object([])), ("native", native)])
+            return .object([("native", native), ("words", .string(try trainedWords))])
         }
     }
 

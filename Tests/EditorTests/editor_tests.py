@@ -46,7 +46,8 @@ class EditorTest(unittest.TestCase):
             self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
 
 
-PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true ... --- <<: !x &a *a \\ \\u12 “ а ： ä""".split()
+PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true
+    ... --- <<: !x &a *a \\ \\u12 “ а ： ä""".split()
 
 
 def broken_specs(count):
@@ -133,18 +134,25 @@ class Messages(EditorTest):
                 code, said, _ = self.program.check([("p.png", picture), (f"{name}.yaml", text.encode())], f"{name}.yaml")
                 self.assertEqual(code, 65)
                 self.page.fill("#yaml", text)
-                error = self.editor.run("(({ line, column, message, hint, code }) => ({ line, column, message, hint, code }))(editorApp.editor.state.error)")
+                error = self.editor.run(
+                    "(({ line, column, message, hint, code }) => ({ line, column, message, hint, code }))"
+                    "(editorApp.editor.state.error)")
                 self.assertEqual(error, {key: said[key] for key in ("line", "column", "message", "hint", "code")})
                 self.assertEqual(self.editor.messages(), [["error", said["message"]]])
 
     def test_notes_are_those_of_check(self):
-        words = " ".join(["elephant", "wearing", "sunglasses"] * 12)
+        words = " ".join(["elephant", "wearing", "sunglasses"] * 30)
         specs = {
             "handle-outside-mask": "drags: [{from: [10, 20], to: [30, 20]}]\nmask: {circle: [90, 40, 12]}\n",
-            "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\nmask: {rect: [80, 30, 20, 20]}\n",
-            "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\nmask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
+            "two-handles-outside": (
+                "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\nmask: {rect: [80, 30, 20, 20]}\n"),
+            "mask-beyond": (
+                "drags: [{from: [90, 40], to: [96, 40]}]\n"
+                "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n"),
             "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
-            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\nsettings: {max_steps: 3, warp: 0, lambda: 2}\n",
+            "unread": (
+                "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\n"
+                "settings: {max_steps: 3, warp: 0, lambda: 2}\n"),
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
             "target-outside-mask": "drags: [{from: [90, 40], to: [110, 40]}]\nmask: {circle: [90, 40, 12]}\n",
             "leaves-mask": "drags: [{from: [20, 20], to: [60, 20]}]\nmask: [{rect: [10, 10, 20, 20]}, {rect: [50, 10, 20, 20]}]\n",
@@ -154,6 +162,8 @@ class Messages(EditorTest):
             "too-long": "drags: [{from: [4, 20], to: [120, 50]}]\n",
             "one-short-of-two": "drags: [{from: [90, 40], to: [91, 40]}, {from: [20, 20], to: [30, 20]}]\n",
             "tiny-mask": "drags: [{from: [90, 40], to: [98, 40]}]\nmask: {rect: [89, 39, 11, 3]}\n",
+            "one-cell": "drags: [{from: [90, 40], to: [96, 40]}, {from: [90.4, 40], to: [84, 44]}]\n",
+            "regions": "drags: [{from: {circle: [60, 30, 9]}, to: {circle: [72, 34, 9]}}]\nmask: {circle: [66, 32, 14]}\n",
             "good": "drags: [{from: [90, 40], to: [96, 40]}]\n",
         }
         picture = png(128, 64)
@@ -175,6 +185,27 @@ class Messages(EditorTest):
         self.editor.open(("p.png", picture))
         self.page.fill("#yaml", text)
         self.assertEqual([message for kind, message in self.editor.messages()], said["notes"])
+
+    def test_defaults_are_what_check_would_run(self):
+        """For every preset and method, with the starter model: the defaults in the form are the settings of `check`."""
+        picture = png(128, 128)
+        self.editor.open(("p.png", picture))
+        rows = self.editor.run("TABLES.settings.map(({ name }) => name)")
+        presets, methods = self.editor.run("[TABLES.presets, TABLES.methods.map(({ name }) => name)]")
+        for preset in presets:
+            for method in methods:
+                with self.subTest(f"{preset} {method}"):
+                    text = (
+                        f"image: p.png\nprompt: {{source: a cat, edit: a dog}}\ndrags: [{{from: [40, 40], to: [60, 40]}}]\n"
+                        f"mask: {{circle: [50, 40, 30]}}\npreset: {preset}\nmethod: {method}\n")
+                    code, said, errors = self.program.check([("p.png", picture), ("s.yaml", text.encode())], "s.yaml")
+                    self.assertEqual(code, 0, errors)
+                    self.page.fill("#yaml", text)
+                    shown = self.editor.run("(names) => names.map((name) => editorApp.editor.defaultOf(name))", rows)
+                    for name, default in zip(rows, shown):
+                        value = said["settings"][name]
+                        wanted = yaml.safe_load(default)
+                        self.assertEqual(float(wanted) if isinstance(value, float) else wanted, value, name)
 
     def test_a_settings_field_says_what_check_says(self):
         self.editor.open(RABBIT)
@@ -606,7 +637,8 @@ class Keyboard(EditorTest):
             self.assertGreaterEqual(outline[1], 2)
 
 
-NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, canvas, dialog, fieldset, aside, ol, ul, [role=group], [role=tabpanel], [role=toolbar]')].filter((e) => {
+NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, canvas, dialog, fieldset, aside, ol, ul, '
+  + '[role=group], [role=tabpanel], [role=toolbar]')].filter((e) => {
   if (e.closest('[hidden]') && !e.closest('[role=tabpanel]')) return false;
   const labelled = e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length
     || (e.getAttribute('aria-labelledby') || '').split(' ').some((id) => document.getElementById(id)?.textContent.trim());
@@ -617,7 +649,9 @@ CONTRAST = """() => {
     return [...c.getImageData(0, 0, 1, 1).data]; };
   const luminance = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; } return [255, 255, 255, 255]; };
+  const ground = (e) => {
+    for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; }
+    return [255, 255, 255, 255]; };
   const found = [];
   for (const e of document.querySelectorAll('body *')) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
@@ -662,7 +696,8 @@ class Accessibility(EditorTest):
 
     def test_the_tables_settings_all_have_a_field_with_text_range_and_default(self):
         documented = (ROOT / "docs/spec.md").read_text()
-        rows = re.findall(r"^\| `([a-z_0-9.]+)` \| (\S+) \| ([^|]+) \| ([^|]+) \|$", documented.split("generated: settings")[1].split("end of settings")[0], re.M)
+        table = documented.split("generated: settings")[1].split("end of settings")[0]
+        rows = re.findall(r"^\| `([a-z_0-9.]+)` \| (\S+) \| ([^|]+) \| ([^|]+) \|$", table, re.M)
         self.assertGreater(len(rows), 30)
         self.page.select_option("#model", "sd1")
         for name, default, _, text in rows:

@@ -28,7 +28,10 @@ import Testing
                 atPath: "\(folder.path)/\(part)", withIntermediateDirectories: true)
         }
         for part in ["web"]
-            + ["clipdrag.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "vae/config.json"]
+            + [
+                "clipdrag.json", "vocabulary.txt", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json",
+                "vae/config.json",
+            ]
             .map({ "Models/starter/\($0)" })
         {
             try FileManager.default.copyItem(

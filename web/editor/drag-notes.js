@@ -54,3 +54,41 @@ function methodNotes(drags, grid, spec, setting) {
   const areShort = drags.every(({ from, to }) => distance(grid.cell(from), grid.cell(to)) < reach);
   return areShort ? method.notesOfShortDrags : method.notesOfDrags;
 }
+
+/** Handle points that the model's grid cannot tell apart. */
+function coincidingNotes(drags, grid) {
+  const cells = drags.map(({ from }) => grid.cell(from).join());
+  return cells.flatMap((cell, i) => cells.slice(0, i).flatMap((other, j) => (other === cell
+    ? [`on the model's grid the handles of drags ${j + 1} and ${i + 1} are one point: the grid cannot tell them apart`] : [])));
+}
+
+/** Regions of drags that do less than they say. */
+function dragRegionNotes(spec, picture, mask) {
+  const regions = spec.drags.map((_, i) => i).filter((i) => !Array.isArray(spec.drags[i].from));
+  if (!regions.length) return [];
+  const method = methodNamed(spec.method);
+  const units = new Units(spec, picture);
+  const notes = [];
+  if (!method.takesRegions) {
+    notes.push(`the method \`${method.name}\` moves points: of each region of a drag it takes the middle`);
+  }
+  if (mask.isGiven && mask.isKnown) {
+    const cut = regions.filter((i) => ["from", "to"].some((end) => reachesOut(units.shape(spec.drags[i][end]), picture, mask)));
+    if (cut.length) {
+      const numbers = cut.map((i) => i + 1).join(", ");
+      notes.push(`regions of drag ${numbers} reach out of the mask: what lies outside the mask does not change`);
+    }
+  }
+  return notes;
+}
+
+/** Whether a shape has a pixel of the picture that the mask holds. */
+function reachesOut(shape, { width, height }, mask) {
+  const [left, top, right, bottom] = shapeBounds(shape);
+  for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, Math.ceil(bottom)); y++) {
+    for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, Math.ceil(right)); x++) {
+      if (shapeContains(shape, x, y) && !mask.contains(x, y)) return true;
+    }
+  }
+  return false;
+}

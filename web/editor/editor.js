@@ -86,7 +86,10 @@ class Editor extends EventTarget {
     const isWhole = spec.region === null && ["paper", "released"].includes(spec.preset);
     const choice = isWhole ? "whole" : spec.region?.rect ? units.shape(spec.region) : spec.region ?? "auto";
     const padding = swiftNumber(this.settingText("region_padding")) ?? 0.25;
-    const box = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
+    const held = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
+    const shapes = drags.flatMap(({ from, to }) => [from, to]).filter((end) => !Array.isArray(end))
+      .map((end) => shapeBounds(units.shape(end)));
+    const box = [held, ...shapes].filter(Boolean).reduce(joinedBounds, null);
     return workingRegion(choice, points, box, this.picture, MODEL_SIZES[this.options.model].native(), padding);
   }
 
@@ -96,16 +99,10 @@ class Editor extends EventTarget {
     return spec.settings[name] ?? this.defaultOf(name);
   }
 
-  /** What holds where the spec says nothing: the preset's value, over the starter model's own, over the table's. */
+  /** What holds where the spec says nothing: by preset, method and model. */
   defaultOf(name) {
-    const preset = this.state.spec.preset ?? "recommended";
-    const standard = TABLES.presets[preset]?.[name];
-    const own = TABLES.starter.recommended[name];
-    const isOfModel = this.options.model === "starter" && ["recommended", "quick"].includes(preset);
-    if (isOfModel && own !== undefined && !(preset === "quick" && standard !== undefined)) {
-      return typeof own === "number" ? plainNumber(own) : String(own);
-    }
-    return standard ?? TABLES.settings.find((setting) => setting.name === name)?.default ?? "null";
+    const { preset, method } = this.state.spec;
+    return defaultSetting(name, preset, method, this.options.model === "starter" ? "starter" : "standard");
   }
 
   // Picture
@@ -351,6 +348,14 @@ class Editor extends EventTarget {
     return { from: units.written(from), to: units.written(to) };
   }
 }
+
+/** A setting's default under a preset and a method, with the starter model's own values or without any ("standard"). */
+function defaultSetting(name, preset, method, model) {
+  const defaults = TABLES.defaults[preset ?? "recommended"][method ?? TABLES.methods[0].name][model];
+  return defaults[name] ?? TABLES.settings.find((setting) => setting.name === name)?.default ?? "null";
+}
+
+const joinedBounds = (a, b) => (a === null ? b : b.map((value, i) => (i < 2 ? Math.min(value, a[i]) : Math.max(value, a[i]))));
 
 const joinedBox = (a, b) => {
   const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)];

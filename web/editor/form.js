@@ -87,7 +87,7 @@ class EditForm {
   fillChoices() {
     const options = (id, words, label = (word) => word) => byId(id).append(
       ...words.map((word) => element("option", { value: word }, label(word))));
-    options("preset", Object.keys(TABLES.presets));
+    options("preset", TABLES.presets);
     options("method", TABLES.methods.map(({ name }) => name));
     options("units", TABLES.units);
     options("format", TABLES.formats);

@@ -60,16 +60,8 @@ class Picture {
     return this.flatness.get(key);
   }
 
-  looksFlat([x, y]) {
-    const reach = Math.max(3, Math.floor(Math.max(this.width, this.height) / 32));
-    const [left, top] = [Math.max(0, Math.floor(x) - reach), Math.max(0, Math.floor(y) - reach)];
-    const right = Math.min(this.width - 1, Math.floor(x) + reach);
-    const bottom = Math.min(this.height - 1, Math.floor(y) + reach);
-    const [width, height] = [right - left + 1, bottom - top + 1];
-    if (width < 1 || height < 1) return false;
-    const context = plainCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    context.drawImage(this.levels[0], left, top, width, height, 0, 0, width, height);
-    const { data } = context.getImageData(0, 0, width, height);
+  looksFlat(point) {
+    const data = this.pixelsAround(point, Math.max(3, Math.floor(Math.max(this.width, this.height) / 32)));
     for (let channel = 0; channel < 3; channel++) {
       let [low, high] = [255, 0];
       for (let i = channel; i < data.length; i += 4) {
@@ -81,8 +73,47 @@ class Picture {
     return true;
   }
 
+  /** The pixels of a square around a point, as far as they lie in the picture. */
+  pixelsAround([x, y], reach) {
+    const [left, top] = [Math.max(0, Math.floor(x) - reach), Math.max(0, Math.floor(y) - reach)];
+    const right = Math.min(this.width - 1, Math.floor(x) + reach);
+    const bottom = Math.min(this.height - 1, Math.floor(y) + reach);
+    return this.pixels(left, top, Math.max(1, right - left + 1), Math.max(1, bottom - top + 1));
+  }
+
+  pixels(left, top, width, height) {
+    const context = plainCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.levels[0], left, top, width, height, 0, 0, width, height);
+    return context.getImageData(0, 0, width, height).data;
+  }
+
+  /** The colour of the picture's rim, where nine tenths of the rim have it; null for others. */
+  get ground() {
+    if (this.rimColour === undefined) {
+      const { width, height } = this;
+      const sides = [[0, 0, 1, height], [width - 1, 0, 1, height], [0, 0, width, 1], [0, height - 1, width, 1]];
+      const rim = sides.flatMap((side) => colours(this.pixels(...side)));
+      const middle = [0, 1, 2].map((i) => rim.map((colour) => colour[i]).sort((a, b) => a - b)[rim.length >> 1]);
+      const same = rim.filter((colour) => areNear(colour, middle)).length;
+      this.rimColour = 10 * same >= 9 * rim.length ? middle : null;
+    }
+    return this.rimColour;
+  }
+
+  /** Whether the 3×3 pixels at a point have the colour of the picture's plain background. */
+  isGround(point) {
+    const { ground } = this;
+    return ground !== null && colours(this.pixelsAround(point, 1)).every((colour) => areNear(colour, ground));
+  }
+
   close() { for (const level of this.levels) level.close?.(); }
 }
+
+/** The colours of pixels, [red, green, blue] each. */
+const colours = (data) => Array.from({ length: data.length / 4 }, (_, i) => [data[4 * i], data[4 * i + 1], data[4 * i + 2]]);
+
+/** Whether two colours are equal, but for the noise of a JPEG. */
+const areNear = (a, b) => a.every((value, i) => Math.abs(value - b[i]) <= 6);
 
 /** A file that clipdragd reads: itself, or a PNG of a picture that the browser reads and clipdragd does not (WebP, AVIF, …). */
 async function readableFile(file) {

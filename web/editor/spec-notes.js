@@ -8,13 +8,14 @@ function specNotes({ spec, marks }, editor) {
     const note = spec[key] === null ? null : PromptTokens.noteOfCut(spec[key], name);
     if (note) notes.push(note);
   }
+  if (editor.options.model === "starter") notes.push(...unknownWordNotes(spec));
   if (picture) {
     const units = new Units(spec, picture);
     const drags = spec.drags.map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
     const grid = new FeatureGrid(editor.region, editor.options.model);
     notes.push(
       ...regionNotes(spec, marks, picture), ...handleNotes(spec, picture, mask),
-      ...methodNotes(drags, grid, spec, setting));
+      ...dragRegionNotes(spec, picture, mask), ...coincidingNotes(drags, grid), ...methodNotes(drags, grid, spec, setting));
     const isKnown = mask.isGiven && mask.isKnown;
     const pixel = (value, side) => clamp(Math.floor(value), 0, side - 1);
     const frees = ([x, y]) => mask.contains(pixel(x, picture.width), pixel(y, picture.height));
@@ -22,6 +23,21 @@ function specNotes({ spec, marks }, editor) {
     if (isKnown) notes.push(...maskDoubts(mask, picture, editor.region, editor.options.model));
   }
   return notes.map(printable);
+}
+
+const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{M}]+/gu) ?? [];
+
+/** Words of the prompts that the starter model was never trained on. */
+function unknownWordNotes(spec) {
+  const known = new Set(wordsOf(TABLES.starter.words));
+  if (!known.size) return [];
+  return [["source", "prompt.source"], ["edit", "prompt.edit"]].flatMap(([key, name]) => {
+    const unknown = [...new Set(wordsOf(spec[key] ?? "").filter((word) => Array.from(word).length > 1 && !known.has(word)))];
+    if (!unknown.length) return [];
+    const shown = unknown.slice(0, 5).map((word) => `\`${word}\``).join(", ");
+    const more = unknown.length > 5 ? ` and ${unknown.length - 5} more` : "";
+    return [`the model was not trained on ${unknown.length === 1 ? "a word" : "words"} of \`${name}\`: ${shown}${more}`];
+  });
 }
 
 /** Shapes of the mask that reach beyond the picture. */
@@ -51,6 +67,10 @@ function handleNotes(spec, picture, mask) {
   const notes = [];
   if (outside.length) {
     notes.push(`${named(outside, handles)} outside the mask: what the mask holds still is not dragged`);
+  }
+  const beside = indices.filter((i) => !flat.includes(i) && picture.isGround(handles[i]));
+  if (beside.length) {
+    notes.push(`${named(beside, handles)} on the picture's plain background: what lies beside the content is dragged`);
   }
   if (flat.length) {
     notes.push(`${named(flat, handles)} on a part of the picture that has one colour: nothing is there to be dragged`);

@@ -46,7 +46,7 @@ class SpecReader extends DocumentDecoder {
       spec.region = this.workingRegion(given("region"));
     }
     if (value("preset")) {
-      spec.preset = this.word(value("preset"), "`preset`", Object.keys(TABLES.presets), "spec.unknown_preset");
+      spec.preset = this.word(value("preset"), "`preset`", TABLES.presets, "spec.unknown_preset");
     }
     if (value("method")) {
       spec.method = this.word(

@@ -29,7 +29,8 @@ function verdictWords(verdict) {
 }
 
 function specOfTrajectory(record, handles) {
-  const preset = record.preset && TABLES.presets[record.preset] ? record.preset : null;
+  const preset = TABLES.presets.includes(record.preset) ? record.preset : null;
+  const method = TABLES.methods.some(({ name }) => name === record.method) ? record.method : null;
   return {
     ...EMPTY_SPEC,
     source: record.prompt?.source_origin === "spec" ? record.prompt.source : null,
@@ -37,15 +38,13 @@ function specOfTrajectory(record, handles) {
     drags: handles.map(({ from, to }) => ({ from, to })),
     preset,
     seed: record.seed === undefined ? null : String(record.seed),
-    method: TABLES.methods.some(({ name }) => name === record.method) ? record.method : null,
-    settings: settingsOfTrajectory(record.settings ?? {}, preset),
+    method,
+    settings: settingsOfTrajectory(record.settings ?? {}, preset, method),
   };
 }
 
-/** The recorded settings that a spec must name to run the same: those that its preset alone need not give. */
-function settingsOfTrajectory(recorded, preset) {
-  const standard = TABLES.presets[preset ?? "recommended"];
-  const isOfModel = preset === null || preset === "recommended" || preset === "quick";
+/** The recorded settings that a spec must name to run the same under any model. */
+function settingsOfTrajectory(recorded, preset, method) {
   const found = {};
   for (const setting of TABLES.settings) {
     const [group, member] = setting.name.split(".");
@@ -53,8 +52,9 @@ function settingsOfTrajectory(recorded, preset) {
     if (value === undefined) continue;
     const text = setting.kind === "duration" && value !== null ? `${value}s`
       : typeof value === "number" ? plainNumber(value) : String(value);
-    const isModelsOwn = isOfModel && setting.name in TABLES.starter.recommended;
-    if (isModelsOwn || text !== (standard[setting.name] ?? setting.default)) found[setting.name] = text;
+    const isDefault = ["standard", "starter"]
+      .every((model) => text === defaultSetting(setting.name, preset, method, model));
+    if (!isDefault) found[setting.name] = text;
   }
   return found;
 }
