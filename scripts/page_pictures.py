@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Edits of examples/bench that the gallery shows besides the examples themselves.
-BENCH = ["warp-tropical-fish", "warp-mushroom", "expression-cat-face-to-grinning-cat", "expression-winking-face-to-grinning-face"]
+BENCH = ["warp-tropical-fish", "expression-winking-face-to-grinning-face"]
 BROKEN = "prompt: {source: penguin, edit: penguin with a hat}\nsettings: {max_step: 10}\n"
 
 
@@ -76,7 +76,7 @@ def main():
         config = place / "config.yaml"
         config.write_text(
             f"inboxes: [{{path: {inbox}}}]\noutbox: {outbox}\ngallery: {gallery}\n"
-            "defaults: {output: {extras: [report]}}\n")
+            "defaults: {preset: quick, output: {extras: [report]}}\n")
         for spec in inbox.glob("*.yaml"):
             spec.write_text("".join(line for line in spec.read_text().splitlines(True) if not line.startswith("output:")))
         # One job fails, on purpose.

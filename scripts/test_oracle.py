@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """LoRA files both ways between this engine and the PyTorch reference in oracle/ (make test-oracle).
 
+The methods:          every recorded job of a drag method (Tests/Fixtures/FAMILY/methods.json) is run by both, within the same bound.
 Ours in the oracle:   files that this engine has written again (Tests write the same bytes) and one that it has trained are read
                       by the oracle and change its U-Net as they change ours.
 The oracle's in ours: the oracle writes a LoRA in both layouts; our edit with it is compared with the oracle's own run, within the
@@ -43,10 +44,26 @@ def our_edit(folder, family, job, lora, *more):
     return load_file(trace)
 
 
+def compare_methods(models, family):
+    with open(f"{FIXTURES}/{family}/methods.json") as f:
+        rows = json.load(f)
+    for row in rows:
+        job, lora = f"{FIXTURES}/{family}/methods/{row['name']}", f"{FIXTURES}/{family}/{row['lora']}"
+        with open(f"{job}/job.json") as f:
+            spec = json.load(f)
+        image = O.read_image(f"{job}/image.png")
+        _, _, theirs = O.edit(models, image, spec, O.lora_read(lora, models.unet), O.read_mask(spec, job))
+        with tempfile.TemporaryDirectory() as folder:
+            ours = our_edit(folder, family, job, lora)
+        for key, bound in (("latent.dragged", 3e-4), ("latent.sampled", 4e-3), ("image.decoded", 3e-3)):
+            check(f"{family}: {row['method']}, {row['name']}, {key}", relative(ours[key], theirs[key]), bound)
+
+
 def main():
     O.deterministic(1)
     for family, name in (("sd15", "paper_one_pair"), ("sd21", "released"), ("starter", "paper")):
         models = O.Models(f"{FIXTURES}/{family}/model")
+        compare_methods(models, family)
         job = f"{FIXTURES}/{family}/jobs/{name}"
         with open(f"{job}/job.json") as f:
             spec = json.load(f)

@@ -46,6 +46,9 @@ struct GeneratedFile: Sendable {
         GeneratedFile(path: "docs/configuration.md") { text, _ in
             try text.replacing(between: "keys", with: ConfigurationDocument.table)
         },
+        GeneratedFile(path: "docs/methods/README.md") { text, _ in
+            try text.replacing(between: "published", with: SettingsDocument.published)
+        },
         GeneratedFile(path: "docs/spec.md") { text, _ in
             try text.replacing(between: "settings", with: SettingsDocument.table)
                 .replacing(between: "methods", with: SettingsDocument.methods)

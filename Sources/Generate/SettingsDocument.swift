@@ -7,6 +7,17 @@ enum SettingsDocument {
         return (["| method | what it does |", "| --- | --- |"] + rows).joined(separator: "\n") + "\n"
     }
 
+    /// What each method takes by default, for docs/methods/.
+    static var published: String {
+        let rows = MethodRow.all.map { row in
+            let settings = row.published.map { "`\($0.name): \(shown($0.value))`" }.joined(separator: ", ")
+            let page = row.name == "none" ? "`none`" : "[`\(row.name)`](\(row.name).md)"
+            return "| \(page) | \(settings.isEmpty ? "the preset's" : settings) |"
+        }
+        return (["| method | its published settings |", "| --- | --- |"] + rows).joined(separator: "\n")
+            + "\n"
+    }
+
     static var table: String {
         let rows = Setting.all.map {
             "| `\($0.name)` | \(shown($0.defaultValue)) | \(range($0)) | \($0.text) |"

@@ -3,13 +3,22 @@
 /// The defaults are the preset `recommended`. Names of the job spec in parentheses where they differ.
 public struct EditSettings: Sendable, Equatable {
     /// How the text's gradient joins the drag's (eq. 6 and its ablations).
-    public enum Fusion: String, SettingWord { case clipdrag, add, prograd, drag, text }
+    public enum Fusion: String, SettingWord { case clipdrag, components, add, prograd, drag, text }
     /// What `clipdrag` does with G_g when the gradients disagree: G_l − λ·cos·G_g, or plus.
     public enum FusionConflict: String, SettingWord { case subtract, add }
     /// Which candidates tracking admits (eq. 7).
     public enum Tracking: String, SettingWord { case fast, nearest, guarded }
     /// Length of the step d_i of motion supervision: 1 cell, or min(4, distance).
     public enum StepLength: String, SettingWord { case unit, capped }
+    /// What motion supervision compares the patch ahead of a handle with: F⁰ around its start, F⁰ around its present place, or
+    /// the present features there.
+    public enum MotionTemplate: String, SettingWord { case start, handle, current }
+    /// How motion supervision adds up a patch: (2·r1+1)² · mean, or the sum.
+    public enum MotionReduction: String, SettingWord { case mean, sum }
+    /// What tracking looks for: F⁰ at the handle's start, or at its present place.
+    public enum TrackingTemplate: String, SettingWord { case start, handle }
+    /// How tracking measures the distance of two features.
+    public enum TrackingNorm: String, SettingWord { case l1, l2 }
     /// What the mask keeps unchanged: z_t, or the DDIM step x_{t−1}.
     public enum MaskTerm: String, SettingWord { case latent, previous }
     /// CLIP's input in [0,1], or (x+1)/2 of it.
@@ -51,8 +60,36 @@ public struct EditSettings: Sendable, Equatable {
     public var fusionConflict = FusionConflict.subtract
     /// Point tracking.
     public var tracking = Tracking.guarded
+    /// See `TrackingTemplate` (`tracking_template`).
+    public var trackingTemplate = TrackingTemplate.start
+    /// See `TrackingNorm` (`tracking_norm`).
+    public var trackingNorm = TrackingNorm.l1
+    /// See `MotionTemplate` (`motion_template`).
+    public var motionTemplate = MotionTemplate.start
+    /// See `MotionReduction` (`motion_reduction`).
+    public var motionReduction = MotionReduction.mean
     /// See `StepLength` (`step_length`).
     public var stepLength = StepLength.unit
+    /// Timesteps at which GoodDrag drags (`gooddrag.timesteps`).
+    public var dragTimesteps = 7
+    /// Trackings of GoodDrag at a timestep (`gooddrag.trackings`).
+    public var trackings = 10
+    /// Updates of the latent before each tracking of GoodDrag (`gooddrag.motion_steps`).
+    public var motionSteps = 3
+    /// Trackings of GoodDrag in a row without a moved handle that end the drag (`gooddrag.patience`).
+    public var stillTrackings = 5
+    /// l: the feature difference that FreeDrag takes at once (`freedrag.loss`).
+    public var featureLoss = 1.0
+    /// d_max: how far FreeDrag looks ahead on the line to the target, grid cells (`freedrag.distance`).
+    public var searchDistance = 5.0
+    /// Updates of the latent for one place on FreeDrag's line (`freedrag.place_steps`).
+    public var placeSteps = 5
+    /// Steps by which StableDrag fits a handle's filter (`stabledrag.filter_steps`).
+    public var filterSteps = 10
+    /// Part of the filter's response in StableDrag's tracking score, 0…1 (`stabledrag.filter_share`).
+    public var filterShare = 0.5
+    /// τ: score below which StableDrag supervises with the source's features, 0…1 (`stabledrag.confidence`).
+    public var confidence = 0.8
     /// See `MaskTerm` (`mask_term`).
     public var maskTerm = MaskTerm.latent
     /// See `ClipRange` (`clip_range`).

@@ -1,7 +1,7 @@
 /// One drag method that a spec can name: a row of the table of methods (`MethodRow.all`).
 ///
-/// The spec parser, the command line, the JSON Schemas and docs/spec.md derive from the rows; `DragMethods` of the engine has
-/// the implementation of each.
+/// The spec parser, the command line, the JSON Schemas, docs/spec.md and docs/methods/ derive from the rows; `DragMethods` of
+/// the engine has the implementation of each.
 public struct MethodRow: Sendable {
     /// The name that people write.
     public let name: String
@@ -22,6 +22,55 @@ public struct MethodRow: Sendable {
         MethodRow(
             name: "clipdrag",
             text: "Motion supervision and CLIP's text gradient move the latent together, as the paper says."),
+        MethodRow(
+            name: "dragdiffusion",
+            text:
+                "Motion supervision alone: what lies ahead of a handle shall look like what lies there now; nearest-neighbour tracking.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(80), "latent_lr": .number(0.01),
+                "r1": .integer(1), "r2": .integer(3), "reach": .number(2),
+                "motion_template": .word("current"), "tracking": .word("nearest"),
+                "step_length": .word("unit"), "feature_block": .integer(3),
+                "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(80), "lora.batch": .integer(4),
+            ]),
+        MethodRow(
+            name: "gooddrag",
+            text:
+                "Drags and denoises by turns over several timesteps, and compares with the source's features throughout.",
+            published: [
+                "fusion": .word("drag"), "inversion_strength": .number(0.75), "max_steps": .integer(210),
+                "gooddrag.timesteps": .integer(7), "gooddrag.trackings": .integer(10),
+                "gooddrag.motion_steps": .integer(3),
+                "gooddrag.patience": .integer(5), "latent_lr": .number(0.02), "r1": .none, "r2": .none,
+                "reach": .number(2), "tracking": .word("nearest"), "step_length": .word("capped"),
+                "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(70), "lora.batch": .integer(4),
+            ]),
+        MethodRow(
+            name: "freedrag",
+            text:
+                "Without tracking: a template of features moves along the line to the target and adapts on the way.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(300), "latent_lr": .number(0.01), "r1": .none,
+                "reach": .number(2), "freedrag.loss": .number(1), "freedrag.distance": .number(5),
+                "freedrag.place_steps": .integer(5), "feature_block": .integer(3),
+                "mask_term": .word("previous"),
+                "mask_weight": .number(10), "lora.steps": .integer(200), "lora.batch": .integer(4),
+                "lora.lr": .number(2e-4),
+            ]),
+        MethodRow(
+            name: "stabledrag",
+            text:
+                "DragDiffusion with a tracker that learns each handle against its surroundings, and supervision by its confidence.",
+            published: [
+                "fusion": .word("drag"), "max_steps": .integer(80), "latent_lr": .number(0.01),
+                "r1": .integer(1), "r2": .integer(3), "reach": .number(2), "step_length": .word("unit"),
+                "stabledrag.filter_steps": .integer(10), "stabledrag.filter_share": .number(0.5),
+                "stabledrag.confidence": .number(0.8),
+                "feature_block": .integer(3), "mask_term": .word("previous"), "mask_weight": .number(0.1),
+                "lora.steps": .integer(80), "lora.batch": .integer(4),
+            ]),
         MethodRow(
             name: "fastdrag",
             text:

@@ -16,7 +16,8 @@ public enum Preset: String, Sendable, CaseIterable {
     /// for every method, its other values for the methods without published settings.
     public static let modelSettingNames: Set<String> = [
         "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_sampling",
-        "text_freedom",
+        "text_freedom", "text_area",
+        "clip_loss", "clip_views", "clip_area",
         "start_layer", "region_padding", "keep_source",
     ]
 
@@ -56,6 +57,12 @@ public enum Preset: String, Sendable, CaseIterable {
         case .recommended, .quick: return
         case .paper:
             settings.tracking = .fast
+            settings.trackingTemplate = .handle
+            settings.trackingNorm = .l2
+            settings.motionTemplate = .handle
+            settings.motionReduction = .sum
+            settings.maskWeight = 1
+            settings.clipWeight = 1
             settings.featureBlock = -1
             settings.dragStepLimit = 2000
         case .released:

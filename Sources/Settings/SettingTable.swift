@@ -2,6 +2,9 @@ extension Setting {
     /// The groups, in the order of the documentation.
     public static let groups = [
         Group(name: "lora", text: "Fine-tuning of a LoRA on the source picture, which keeps its identity."),
+        Group(name: "gooddrag", text: "The method `gooddrag`."),
+        Group(name: "freedrag", text: "The method `freedrag`."),
+        Group(name: "stabledrag", text: "The method `stabledrag`."),
         Group(name: "regiondrag", text: "The method `regiondrag`."),
         Group(name: "sdedrag", text: "The method `sdedrag`."),
         Group(name: "diffclip", text: "The method `diffclip`."),
@@ -36,6 +39,20 @@ extension Setting {
             "fusion_conflict", \.fusionConflict,
             "What `fusion: clipdrag` does with the text gradient where the two gradients disagree."),
         Setting("tracking", \.tracking, "Which cells point tracking admits as a handle's new position."),
+        Setting(
+            "tracking_template", \.trackingTemplate,
+            "What point tracking looks for: the source's feature at the handle's start, or at the handle's present place."
+        ),
+        Setting(
+            "tracking_norm", \.trackingNorm, "Norm by which point tracking compares two features."),
+        Setting(
+            "motion_template", \.motionTemplate,
+            "What motion supervision wants to see ahead of a handle: the source's features around its start, those around its present place (handle), or the present features (current)."
+        ),
+        Setting(
+            "motion_reduction", \.motionReduction,
+            "How motion supervision adds up a patch: the patch's area times the mean over patch and channels, or the sum."
+        ),
         Setting(
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
@@ -111,6 +128,37 @@ extension Setting {
             "lora.beta2", \.lora.beta2, .number(0...0.9999999), "AdamW's decay rate of the second moment."),
         Setting("lora.eps", \.lora.epsilon, .number(1e-12...1), "AdamW's epsilon."),
         Setting("lora.weight_decay", \.lora.weightDecay, .number(0...1), "AdamW's weight decay."),
+        Setting(
+            "gooddrag.timesteps", \.dragTimesteps, .integer(1...1000),
+            "Number of timesteps at which GoodDrag drags."),
+        Setting(
+            "gooddrag.trackings", \.trackings, .integer(1...1000),
+            "Number of GoodDrag's trackings at a timestep."),
+        Setting(
+            "gooddrag.motion_steps", \.motionSteps, .integer(1...1000),
+            "Number of GoodDrag's updates of the latent before each tracking."),
+        Setting(
+            "gooddrag.patience", \.stillTrackings, .integer(1...10000),
+            "Number of GoodDrag's trackings in a row without a moved handle that ends the drag."),
+        Setting(
+            "freedrag.loss", \.featureLoss, .number(1e-6...1e6),
+            "Mean feature difference that FreeDrag asks for at once; half of it counts as done."),
+        Setting(
+            "freedrag.distance", \.searchDistance, .number(0.1...1000),
+            "How far FreeDrag looks ahead on the line to the target, in grid cells."),
+        Setting(
+            "freedrag.place_steps", \.placeSteps, .integer(1...1000),
+            "Largest number of FreeDrag's updates of the latent for one place on the line."),
+        Setting(
+            "stabledrag.filter_steps", \.filterSteps, .integer(0...1000),
+            "Number of steps by which StableDrag fits a handle's filter."),
+        Setting(
+            "stabledrag.filter_share", \.filterShare, .number(0...1),
+            "Part of the filter's response in StableDrag's tracking score; the feature difference has the rest."
+        ),
+        Setting(
+            "stabledrag.confidence", \.confidence, .number(0...1),
+            "Tracking score below which StableDrag supervises with the source's features."),
         Setting(
             "regiondrag.source_noise", \.sourceNoise, .number(0...1),
             "Part of noise that the method mixes into the cells that content leaves."),

@@ -59,6 +59,54 @@ import TestSupport
         #expect(gradientsCompared == 18)
     }
 
+    @Test(arguments: [EditSettings.MotionTemplate.handle, .current])
+    func `other templates and the sum give the oracle's losses and gradients`(
+        _ template: EditSettings.MotionTemplate
+    ) throws {
+        for (name, row, handle) in try cases() where name != "tie" {
+            for reduction in EditSettings.MotionReduction.allCases {
+                let supervision = MotionSupervision(
+                    radius: 2, reach: 2, stepLength: .unit, template: template,
+                    reduction: reduction == .sum ? .sum : nil)
+                let (loss, gradient) = supervision.loss(f1, initial: f0, handles: [handle])
+                let key = "motion.\(template.rawValue).\(reduction.rawValue)"
+                let expected = try #require(row[key] as? Double)
+                #expect(abs(loss - expected) <= 1e-5 * expected, "\(name) \(key)")
+                guard reduction == .sum, expected > 0 else { continue }
+                let recorded = try file.image("motion.\(name).\(template.rawValue).sum.gradient")
+                #expect(relativeError(gradient, recorded) < 1e-5, "\(name) \(key)")
+            }
+        }
+    }
+
+    @Test(arguments: EditSettings.MotionTemplate.allCases, EditSettings.MotionReduction.allCases)
+    func `each form of motion supervision has the gradient that finite differences give`(
+        _ template: EditSettings.MotionTemplate, _ reduction: EditSettings.MotionReduction
+    ) throws {
+        let handle = HandlePoint(
+            position: GridCell(row: 14, column: 15), start: GridCell(row: 12, column: 12),
+            target: GridCell(row: 20, column: 25))
+        var settings = EditSettings()
+        (settings.motionTemplate, settings.motionReduction) = (template, reduction)
+        let supervision = MotionSupervision(settings, radius: 2)
+        let gradient = supervision.loss(f1, initial: f0, handles: [handle]).gradient
+        var generator = SeededGenerator(seed: 6)
+        let direction = generator.normal(f1.features.shape)
+        // The template is a constant: `current` keeps the features of the middle.
+        var fixed = supervision
+        if template == .current {
+            settings.motionTemplate = .handle
+            fixed = MotionSupervision(settings, radius: 2)
+        }
+        let reference = template == .current ? f1 : f0
+        func loss(_ h: Float) -> Double {
+            let moved = FeatureMap(.combination(1, f1.features, h, direction), grid: grid)
+            return fixed.loss(moved, initial: reference, handles: [handle]).value
+        }
+        let expected = (loss(1e-4) - loss(-1e-4)) / 2e-4
+        #expect(abs(gradient.dot(direction) - expected) < 0.02 * abs(expected))
+    }
+
     @Test
     func `motion supervision's gradient agrees with finite differences on a finer grid than the features`()
         throws
@@ -95,6 +143,9 @@ import TestSupport
                         found == (try cell(row, "track.\(mode.rawValue).r\(radius)")),
                         "\(name) \(mode) r\(radius)")
                 }
+                let found = PointTracking(radius: 3, mode: mode, template: .handle, norm: .l2)
+                    .track(handle, in: f1, initial: f0)
+                #expect(found == (try cell(row, "track.\(mode.rawValue).handle.l2")), "\(name) \(mode)")
             }
         }
     }

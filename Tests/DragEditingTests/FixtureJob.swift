@@ -10,16 +10,28 @@ struct FixtureJob: CustomStringConvertible, Sendable {
     let family: String
     let name: String
     let lora: String?
+    /// The folder of the family that has it: `jobs`, or `methods` for those that prove a method.
+    var group = "jobs"
 
     var description: String { "\(family)/\(name)" }
-    var folder: String { "\(family)/jobs/\(name)" }
+    var folder: String { "\(family)/\(group)/\(name)" }
 
     /// Every job of every family.
-    static let all: [FixtureJob] = Fixtures.families.flatMap { family in
-        let rows = (try? Fixtures.json("\(family)/jobs.json") as? [[String: Any]]) ?? []
-        return rows.compactMap { row in
-            (row["name"] as? String).map {
-                FixtureJob(family: family, name: $0, lora: row["lora"] as? String)
+    static let all = jobs(in: "jobs").map(\.job)
+
+    /// The jobs that prove the methods, by method.
+    static let ofMethods = Dictionary(grouping: jobs(in: "methods"), by: \.method).mapValues { $0.map(\.job) }
+
+    private static func jobs(in group: String) -> [(job: FixtureJob, method: String)] {
+        Fixtures.families.flatMap { family in
+            let rows = (try? Fixtures.json("\(family)/\(group).json") as? [[String: Any]]) ?? []
+            return rows.compactMap { row in
+                (row["name"] as? String).map {
+                    (
+                        FixtureJob(family: family, name: $0, lora: row["lora"] as? String, group: group),
+                        row["method"] as? String ?? MethodRow.standard
+                    )
+                }
             }
         }
     }
@@ -29,16 +41,14 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         let spec = try Fixtures.json("\(folder)/job.json") as? [String: Any] ?? [:]
         let prompt = spec["prompt"] as? [String: Any] ?? [:]
         let preset = Preset(rawValue: spec["preset"] as? String ?? "recommended") ?? .recommended
-        var settings = try preset.settings()
-        for (key, value) in spec["settings"] as? [String: Any] ?? [:] {
-            guard key != "lora" else { continue }
-            if let text = value as? String {
-                try settings.set(key, to: .word(text))
-            } else if let whole = value as? Int {
-                try settings.set(key, to: .integer(whole))
-            } else if let number = value as? Double {
-                try settings.set(key, to: .number(number))
+        let row = MethodRow.named(spec["method"] as? String ?? MethodRow.standard)
+        var settings = try preset.settings(of: row ?? .standardRow)
+        for (key, value) in spec["settings"] as? [String: Any] ?? [:] where key != "lora" {
+            guard let group = value as? [String: Any] else {
+                try Self.set(key, to: value, in: &settings)
+                continue
             }
+            for (member, value) in group { try Self.set("\(key).\(member)", to: value, in: &settings) }
         }
         settings.lora.steps = 0
         let drags = (spec["drags"] as? [[String: [Double]]] ?? []).compactMap { row -> Drag? in
@@ -51,6 +61,17 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         return EditRequest(
             image: image, sourcePrompt: prompt["source"] as? String ?? "",
             editPrompt: prompt["edit"] as? String,
-            drags: drags, mask: mask, settings: settings, lora: factors)
+            drags: drags, mask: mask, settings: settings,
+            method: row.flatMap { DragMethods.named($0.name) } ?? DragMethods.standard, lora: factors)
+    }
+
+    private static func set(_ name: String, to value: Any, in settings: inout EditSettings) throws {
+        if let text = value as? String {
+            try settings.set(name, to: .word(text))
+        } else if let whole = value as? Int {
+            try settings.set(name, to: .integer(whole))
+        } else if let number = value as? Double {
+            try settings.set(name, to: .number(number))
+        }
     }
 }

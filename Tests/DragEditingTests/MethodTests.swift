@@ -26,6 +26,54 @@ import Testing
     }
 
     @Test
+    func
+        `a method's published settings hold in every preset, and a model's own values of what depends on it`()
+        throws
+    {
+        let row = try #require(MethodRow.named("dragdiffusion"))
+        let model: [(name: String, value: SettingValue)] = [
+            ("feature_block", .integer(2)), ("tracking", .word("fast")), ("warp", .integer(1)),
+            ("max_steps", .integer(7)),
+        ]
+        for preset in Preset.allCases {
+            let settings = try preset.settings(of: row, model: model)
+            let isPlain = preset == .paper || preset == .released
+            #expect(
+                settings.tracking == .nearest && settings.motionTemplate == .current && settings.warp == 0)
+            #expect(settings.featureBlock == (isPlain ? 3 : 2))
+            #expect(settings.dragStepLimit == (preset == .quick ? 40 : 80))
+            #expect(settings.keepsSource == !isPlain)
+        }
+        // A bad value of the model is an error even where the method's own holds.
+        #expect(throws: SettingError.self) {
+            try Preset.recommended.settings(of: row, model: [("tracking", .word("slow"))])
+        }
+    }
+
+    @Test func `what a method publishes are settings that it or a stage reads`() throws {
+        for row in MethodRow.all {
+            let method = try #require(DragMethods.named(row.name))
+            let read = method.settingNames.union(EditSettings.stageSettingNames)
+            for (name, value) in row.published {
+                #expect(read.contains(name), "\(row.name): \(name)")
+                try Setting.named(name).check(value)
+            }
+        }
+    }
+
+    @Test func `every method that follows a gradient takes the text's gradient where fusion asks for it`() {
+        var settings = EditSettings()
+        for method in DragMethods.all.compactMap({ $0 as? any GradientMethod }) {
+            settings.fusion = .drag
+            #expect(!method.needs(settings).guide, "\(method.name)")
+            let plain = method.cost(settings).step
+            settings.fusion = .clipdrag
+            #expect(method.needs(settings).guide, "\(method.name)")
+            #expect(method.cost(settings).step.pullBacks > plain.pullBacks, "\(method.name)")
+        }
+    }
+
+    @Test
     func `with fusion drag, CLIPDrag needs no guide and its step costs less`() {
         var settings = EditSettings()
         #expect(CLIPDrag().needs(settings).guide)

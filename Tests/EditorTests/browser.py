@@ -100,8 +100,8 @@ class EditorPage:
         """The files that saving writes, in their order: [(name, bytes)]."""
         files = self.run("""async () => {
             const encode = async (blob) => { const bytes = new Uint8Array(await blob.arrayBuffer()); let text = '';
-              for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-              return btoa(text); };
+              for (let i = 0; i < bytes.length; i += 8192) {
+                text += String.fromCharCode(...bytes.subarray(i, i + 8192)); } return btoa(text); };
             const files = await editorApp.saving.files();
             return Promise.all(files.map(async ({ name, blob }) => [name, await encode(blob)])); }""")
         return [(name, base64.b64decode(content)) for name, content in files]

@@ -46,8 +46,8 @@ class EditorTest(unittest.TestCase):
             self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
 
 
-PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true ... --- <<: !x &a *a \\ \\u12
-“ а ： ä""".split()
+PIECES = """' " [ ] { } : # , - | > % @ ! & * ? ~ .5 5. +1 -0 nan 0x1 1e3 0b1 5% 1_0 1,5 null true
+    ... --- <<: !x &a *a \\ \\u12 “ а ： ä""".split()
 
 
 def broken_specs(count):
@@ -134,8 +134,9 @@ class Messages(EditorTest):
                 code, said, _ = self.program.check([("p.png", picture), (f"{name}.yaml", text.encode())], f"{name}.yaml")
                 self.assertEqual(code, 65)
                 self.page.fill("#yaml", text)
-                error = self.editor.run("(({ line, column, message, hint, code }) => ({ line, column, message, hint, code }))"
-                                        "(editorApp.editor.state.error)")
+                error = self.editor.run(
+                    "(({ line, column, message, hint, code }) => ({ line, column, message, hint, code }))"
+                    "(editorApp.editor.state.error)")
                 self.assertEqual(error, {key: said[key] for key in ("line", "column", "message", "hint", "code")})
                 self.assertEqual(self.editor.messages(), [["error", said["message"]]])
 
@@ -143,13 +144,15 @@ class Messages(EditorTest):
         words = " ".join(["elephant", "wearing", "sunglasses"] * 30)
         specs = {
             "handle-outside-mask": "drags: [{from: [10, 20], to: [30, 20]}]\nmask: {circle: [90, 40, 12]}\n",
-            "two-handles-outside": "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\n"
-                                   "mask: {rect: [80, 30, 20, 20]}\n",
-            "mask-beyond": "drags: [{from: [90, 40], to: [96, 40]}]\n"
-                           "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n",
+            "two-handles-outside": (
+                "drags: [{from: [10, 20], to: [30, 20]}, {from: [11, 40], to: [30, 44]}]\nmask: {rect: [80, 30, 20, 20]}\n"),
+            "mask-beyond": (
+                "drags: [{from: [90, 40], to: [96, 40]}]\n"
+                "mask: [{rect: [60, 20, 100, 100]}, {polygon: [[-3, 0], [20, 0], [20, 20]]}]\n"),
             "long-prompt": f"prompt: {{source: a cat, edit: {words}}}\n",
-            "unread": "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\n"
-                      "settings: {max_steps: 3, warp: 0, lambda: 2}\n",
+            "unread": (
+                "method: none\ndrags: [{from: [90, 40], to: [96, 40]}]\nmask: {circle: [90, 40, 20]}\n"
+                "settings: {max_steps: 3, warp: 0, lambda: 2}\n"),
             "too-short": "drags: [{from: [90, 40], to: [91, 40]}]\nsettings: {reach: 2}\n",
             "target-outside-mask": "drags: [{from: [90, 40], to: [110, 40]}]\nmask: {circle: [90, 40, 12]}\n",
             "leaves-mask": "drags: [{from: [20, 20], to: [60, 20]}]\nmask: [{rect: [10, 10, 20, 20]}, {rect: [50, 10, 20, 20]}]\n",
@@ -635,7 +638,7 @@ class Keyboard(EditorTest):
 
 
 NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, canvas, dialog, fieldset, aside, ol, ul, '
-    + '[role=group], [role=tabpanel], [role=toolbar]')].filter((e) => {
+  + '[role=group], [role=tabpanel], [role=toolbar]')].filter((e) => {
   if (e.closest('[hidden]') && !e.closest('[role=tabpanel]')) return false;
   const labelled = e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length
     || (e.getAttribute('aria-labelledby') || '').split(' ').some((id) => document.getElementById(id)?.textContent.trim());
@@ -648,8 +651,7 @@ CONTRAST = """() => {
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const ground = (e) => {
     for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; }
-    return [255, 255, 255, 255];
-  };
+    return [255, 255, 255, 255]; };
   const found = [];
   for (const e of document.querySelectorAll('body *')) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
@@ -694,8 +696,8 @@ class Accessibility(EditorTest):
 
     def test_the_tables_settings_all_have_a_field_with_text_range_and_default(self):
         documented = (ROOT / "docs/spec.md").read_text()
-        rows = re.findall(r"^\| `([a-z_0-9.]+)` \| (\S+) \| ([^|]+) \| ([^|]+) \|$",
-                          documented.split("generated: settings")[1].split("end of settings")[0], re.M)
+        table = documented.split("generated: settings")[1].split("end of settings")[0]
+        rows = re.findall(r"^\| `([a-z_0-9.]+)` \| (\S+) \| ([^|]+) \| ([^|]+) \|$", table, re.M)
         self.assertGreater(len(rows), 30)
         self.page.select_option("#model", "sd1")
         for name, default, _, text in rows:

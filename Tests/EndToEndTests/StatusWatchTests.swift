@@ -20,12 +20,14 @@ import Testing
             process.terminate()
             process.waitUntilExit()
         }
-        try then()
-        var text = ""
+        var (text, isBegun) = ("", false)
         while !isThere(text) {
             let data = pipe.fileHandleForReading.availableData
             guard !data.isEmpty else { break }
             text += String(decoding: data, as: UTF8.self)
+            // What happens before the command looks for the first time is no change.
+            if !isBegun { try then() }
+            isBegun = true
         }
         return text
     }

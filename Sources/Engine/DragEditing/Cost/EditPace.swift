@@ -61,7 +61,7 @@ public struct EditPace: Sendable, Equatable {
         pass = try seconds { try steps.perform(.unetForward) }
         let latent = Tensor.zeros([1, size.height, size.width, model.vae.latentChannels])
         decode = seconds { _ = model.decode(Variable(latent)) }
-        let drag = method.cost(settings)
+        let drag = method.cost(oneStep)
         dragStep = 0
         if drag.isTimed { dragStep = try seconds { try steps.perform(.dragIteration) } }
         dragMemory = peak()
@@ -69,7 +69,7 @@ public struct EditPace: Sendable, Equatable {
             try seconds { try steps.perform(.loraStep) } * Double(settings.lora.batch)
             / Double(oneStep.lora.batch)
         fineTuningMemory = peak()
-        if !drag.isTimed { dragStep = self.seconds(drag.step) }
+        dragStep = drag.isTimed ? stepSeconds(of: dragStep, drag) : self.seconds(drag.step)
         releaseIdleMemory()
     }
 
@@ -78,6 +78,11 @@ public struct EditPace: Sendable, Equatable {
         let names = Set(["lora.batch", "lora.rank"] + method.cost(settings).stepSettingNames)
         let values = settings.values.filter { names.contains($0.name) }.map { "\($0.name)=\($0.value)" }
         return ([method.name] + values).joined(separator: " ")
+    }
+
+    /// Seconds of a step, from those of a run of one step; a step takes a pass at least.
+    func stepSeconds(of run: Double, _ cost: MethodCost) -> Double {
+        cost.fixed == Work() ? run : max(run - seconds(cost.fixed), pass)
     }
 
     /// Seconds that work takes.

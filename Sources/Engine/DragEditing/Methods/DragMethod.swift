@@ -110,7 +110,7 @@ public struct MethodCost: Sendable, Equatable {
     public var steps: Int
     /// One of them.
     public var step: Work
-    /// What it computes besides its steps.
+    /// What it computes besides its steps, in a run of one step too.
     public var fixed: Work
     /// Whether a budget may leave steps out.
     public var isCuttable: Bool
@@ -226,12 +226,23 @@ public struct MethodRun {
 public struct EditedLatent: Sendable {
     /// z^K, `(1, h, w, 4)`.
     public var latent: Tensor
+    /// What the source's latent has become where the method has denoised both on the way; nil: the inverted latent. Its keys and
+    /// values control the sampling.
+    public var reference: Tensor?
+    /// How many of the sampling steps the method has done.
+    public var sampledSteps: Int
     /// How it came about.
     public var record: EditRecord
 
     /// An edited latent.
-    public init(latent: Tensor, record: EditRecord) {
+    ///
+    /// - Parameters:
+    ///   - reference: nil: the inverted latent.
+    ///   - sampledSteps: the sampling steps that are done.
+    public init(latent: Tensor, reference: Tensor? = nil, sampledSteps: Int = 0, record: EditRecord) {
         self.latent = latent
+        self.reference = reference
+        self.sampledSteps = sampledSteps
         self.record = record
     }
 }

@@ -5,6 +5,10 @@ public enum DragMethods {
     /// One line a method; the first is the default.
     public static let all: [any DragMethod] = [
         CLIPDrag(),
+        DragDiffusion(),
+        GoodDrag(),
+        FreeDrag(),
+        StableDrag(),
         FastDrag(),
         RegionDrag(),
         SDEDrag(),

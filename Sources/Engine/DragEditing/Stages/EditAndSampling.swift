@@ -27,7 +27,10 @@ struct EditAndSampling {
         // A method that samples by itself has the picture's own latent as its reconstruction.
         let latents =
             try scene.request.method.needs(scene.settings).sampling
-            ? Sampling(identity, scene).run(stages, reference: inverted, edit: edited.latent, trace)
+            ? Sampling(identity, scene).run(
+                stages, reference: edited.reference ?? inverted, edit: edited.latent,
+                from: edited.sampledSteps,
+                trace)
             : (edit: edited.latent, reference: path[0])
         let sampled = SampledEdit(
             edit: latents.edit, reference: latents.reference, record: edited.record)

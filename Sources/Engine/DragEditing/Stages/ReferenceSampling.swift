@@ -33,8 +33,10 @@ public struct ReferenceSampling {
     /// - Parameters:
     ///   - text: states of P_o, `(1, tokens, width)`.
     ///   - wish: states of P_e; nil: the edit prompt does not guide the sampling.
+    ///   - first: the steps before this one are done.
     public func sample(
-        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, report: (Int) throws -> Void
+        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, from first: Int = 0,
+        report: (Int) throws -> Void
     ) rethrows -> (edit: Tensor, reference: Tensor) {
         let stride = model.schedule.stride(stepCount: settings.stepCount)
         let steps = inversion.timesteps.count
@@ -42,7 +44,7 @@ public struct ReferenceSampling {
         let isLimited = wish != nil && settings.textArea < 1
         var area = StrongestCells(settings.textArea)
         var (reference, edit, plain) = (reference, edit, edit)
-        for (k, t) in inversion.timesteps.reversed().enumerated() {
+        for (k, t) in inversion.timesteps.reversed().enumerated() where k >= first {
             let isControlled = k >= settings.controlStartStep
             let noise = noise(
                 reference, edit, plain: isLimited ? plain : nil, text, wish, t, isControlled: isControlled,

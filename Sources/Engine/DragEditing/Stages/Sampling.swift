@@ -18,11 +18,11 @@ struct Sampling {
     }
 
     func run(
-        _ stages: StageRunner, reference: Tensor, edit: Tensor, _ trace: Trace
+        _ stages: StageRunner, reference: Tensor, edit: Tensor, from first: Int, _ trace: Trace
     ) throws -> (edit: Tensor, reference: Tensor) {
         let sampled = try stages.run(.sampling, of: scene.inversion.timesteps.count) { report in
             try ReferenceSampling(identity.model, scene.inversion, scene.settings).sample(
-                reference: reference, edit: edit, text: scene.text, wish: wish, report: report)
+                reference: reference, edit: edit, text: scene.text, wish: wish, from: first, report: report)
         }
         trace("latent.sampled", sampled.edit)
         trace("latent.sampled_reference", sampled.reference)

@@ -2,7 +2,7 @@ import Diffusion
 import Settings
 import TensorCore
 
-/// One forward pass of the loop, and the gradients that come out of it.
+/// One forward pass over a latent, and the gradients that come out of it.
 struct Pass {
     /// What later iterations compare with.
     struct Snapshot {
@@ -12,33 +12,42 @@ struct Pass {
 
     private let model: DiffusionModel
     private let settings: EditSettings
-    private let input: DragLoop.Input
+    private let timestep: Timestep
+    private let grid: Size
     private let latent: Variable
     private let noise: Variable
     private let block: Variable
     let features: FeatureMap
 
-    init(_ model: DiffusionModel, _ settings: EditSettings, _ z: Tensor, _ input: DragLoop.Input) {
+    /// A pass over `z`, `(1, h, w, 4)`.
+    ///
+    /// - Parameters:
+    ///   - timestep: nil: the task's.
+    ///   - isDifferentiable: whether gradients are asked for; without them the pass keeps nothing for a way back.
+    init(
+        _ model: DiffusionModel, _ settings: EditSettings, _ z: Tensor, _ task: DragTask,
+        at timestep: Timestep? = nil, isDifferentiable: Bool = true
+    ) {
         self.model = model
         self.settings = settings
-        self.input = input
-        latent = Variable(trainable: z)
-        let output = model.unet(latent, timesteps: [input.task.timestep], text: input.task.text)
+        self.timestep = timestep ?? task.timestep
+        grid = task.grid.size
+        latent = isDifferentiable ? Variable(trainable: z) : Variable(z)
+        let output = model.unet(latent, timesteps: [self.timestep], text: task.text)
         noise = output.noise
         let last = output.blockFeatures.count - 1
         block = output.blockFeatures[settings.featureBlock < 0 ? last : min(settings.featureBlock, last)]
-        features = FeatureMap(block.value, grid: input.task.grid.size)
+        features = FeatureMap(block.value, grid: grid)
     }
 
     /// The whole grid's features, `(1, H, W, channels)`: for the trace.
     var gridFeatures: Tensor {
         apply(
-            Resize(height: input.task.grid.size.height, width: input.task.grid.size.width, .bilinear),
-            Variable(block.value)
+            Resize(height: grid.height, width: grid.width, .bilinear), Variable(block.value)
         ).value
     }
 
-    private var alphaBar: Float { model.schedule.alphaBar(input.task.timestep) }
+    private var alphaBar: Float { model.schedule.alphaBar(timestep) }
 
     /// x0 as predicted from here, scaled.
     var prediction: Tensor { model.schedule.split(noise.value, sample: latent.value, alphaBar: alphaBar).x0 }
@@ -47,10 +56,13 @@ struct Pass {
         Snapshot(features: features, previous: settings.maskTerm == .previous ? previousSample.value : nil)
     }
 
+    /// x_{t−1}: the latent after one DDIM step from here, `(1, h, w, 4)`.
+    var denoised: Tensor { previousSample.value }
+
     /// x_{t−1} = ofLatent·z + ofNoise·(the network's output), and the factors.
     private var previousSample: (value: Tensor, ofLatent: Float, ofNoise: Float) {
         let next = model.schedule.alphaBar(
-            input.task.timestep - model.schedule.stride(stepCount: settings.stepCount))
+            timestep - model.schedule.stride(stepCount: settings.stepCount))
         let f = model.schedule.factors(alphaBar)
         let (a, b) = (next.squareRoot(), (1 - next).squareRoot())
         let value = model.schedule.step(noise.value, sample: latent.value, from: alphaBar, to: next)
@@ -64,30 +76,45 @@ struct Pass {
         var clipLoss: Double?
     }
 
+    /// What the mask holds still, and what it was.
+    struct Held {
+        let mask: MaskTerm
+        /// z^0.
+        let latent: Tensor
+        /// x_{t−1}^0; nil: the present one.
+        let previous: Tensor?
+    }
+
     /// G_l and G_g. Parts that reach the latent past the U-Net (`direct`) are added to what comes back through it.
     ///
-    /// - Parameter step: the iteration's number, which decides CLIP's views.
-    func gradients(handles: [HandlePoint], initial: Snapshot, radius: Int, step: Int) -> Gradients {
+    /// - Parameters:
+    ///   - motion: the loss on the features, and its gradient to them at the block's resolution.
+    ///   - guidance: towards P_e; nil: no G_g.
+    ///   - step: the iteration, by which the guidance draws its views.
+    func gradients(
+        of motion: (value: Double, gradient: Tensor), holding held: Held?, towards guidance: TextGuidance?,
+        step: Int
+    ) -> Gradients {
         let zero = Tensor.zeros(latent.shape)
         var (dragNoise, dragDirect): (Tensor?, Tensor) = (nil, zero)
-        let supervision = MotionSupervision(
-            radius: radius, reach: settings.reach, stepLength: settings.stepLength)
-        var (loss, slope) = supervision.loss(features, initial: initial.features, handles: handles)
-        if let mask = input.mask {
+        let slope = motion.gradient
+        var loss = motion.value
+        if let held {
             switch settings.maskTerm {
             case .latent:
-                let (value, gradient) = mask.loss(latent.value, initial: input.task.inverted)
+                let (value, gradient) = held.mask.loss(latent.value, initial: held.latent)
                 loss += value
                 dragDirect = gradient
             case .previous:
                 let sample = previousSample
-                let (value, gradient) = mask.loss(sample.value, initial: initial.previous ?? sample.value)
+                let (value, gradient) = held.mask.loss(
+                    sample.value, initial: held.previous ?? sample.value)
                 loss += value
                 dragDirect = sample.ofLatent * gradient
                 dragNoise = sample.ofNoise * gradient
             }
         }
-        guard let (clipLoss, slopeX0) = clipGradient(step) else {
+        guard let (clipLoss, slopeX0) = guidance.map({ clipGradient($0, step) }) else {
             let pulled = TensorCore.gradients(
                 of: [(block, slope)] + (dragNoise.map { [(noise, $0)] } ?? []), withRespectTo: [latent])[0]
             return Gradients(drag: pulled + dragDirect, text: nil, motionLoss: loss, clipLoss: nil)
@@ -105,8 +132,7 @@ struct Pass {
     }
 
     /// L_g, and its gradient to x0 (eq. 4).
-    private func clipGradient(_ step: Int) -> (loss: Double, slope: Tensor)? {
-        guard let guidance = input.guidance else { return nil }
+    private func clipGradient(_ guidance: TextGuidance, _ step: Int) -> (loss: Double, slope: Tensor) {
         defer { WeightPages.release() }
         let x0 = Variable(trainable: prediction)
         let (loss, seeds) = guidance.loss(model.decode(seenByGuide(x0)), step: step)

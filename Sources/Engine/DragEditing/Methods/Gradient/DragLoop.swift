@@ -26,6 +26,7 @@ struct DragLoop {
     private let settings: EditSettings
     private let input: Input
     private let run: MethodRun
+    private let tracking: any HandleTracking
     private let radii: (supervision: Int, tracking: Int)
     /// Updates before which neither arrival nor patience ends the loop.
     private let leastSteps: Int
@@ -33,12 +34,17 @@ struct DragLoop {
     private let stepLimit: Int
     private let clock = ContinuousClock()
 
-    init(_ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun) {
+    /// - Parameter tracking: nil: point tracking as the settings name it.
+    init(
+        _ model: DiffusionModel, _ settings: EditSettings, _ input: Input, _ run: MethodRun,
+        tracking: (any HandleTracking)? = nil
+    ) {
         self.model = model
         self.settings = settings
         self.input = input
         self.run = run
         radii = input.task.grid.radii(settings)
+        self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
@@ -50,33 +56,39 @@ struct DragLoop {
     func edit() throws -> EditedLatent {
         let task = input.task
         var record = EditRecord(
-            grid: task.grid, handles: task.handles, numberNames: Self.numberNames,
+            grid: task.grid, handles: task.handles, numberNames: Self.numberNames + tracking.numberNames,
             constants: ["radii": [radii.supervision, radii.tracking]])
         var z = task.start
-        var adam = Adam(adamSettings, shape: z.shape)
-        var area = StrongestCells(settings.clipArea)
+        var adam = Adam(.init(settings), shape: z.shape)
         // F⁰ is the picture's own: the first pass gives it, unless the loop starts at a stretched picture.
-        var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, input)) }
+        var tracking = tracking
+        var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
+        var updates = LatentUpdates(settings, run.trace)
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
                 break
             }
             let start = clock.now
-            let pass = Pass(model, settings, z, input)
+            let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
-            if k > 0 || task.stretched != nil { track(&record.handles, in: pass, from: first) }
+            if k == 0 { tracking.begin(first.features, record.handles) }
+            if k > 0 || task.stretched != nil {
+                tracking.track(&record.handles, in: pass.features, from: first.features)
+            }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
-            run.trace(name(k, "latent"), z)
+            row.numbers = tracking.numbers
+            run.trace(traceName(k, "latent"), z)
             if let outcome = end(row, &patience) {
                 record.outcome = outcome
                 row.seconds = seconds(since: start, clock)
                 record.iterations.append(row)
                 break
             }
-            try update(&z, &adam, &area, &row, pass, record.handles, first)
+            try updates.update(
+                &z, &adam, &row, gradients(pass, k, record.handles, first, tracking.templates))
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -85,23 +97,9 @@ struct DragLoop {
         return EditedLatent(latent: z, record: record)
     }
 
-    private var adamSettings: Adam.Settings {
-        Adam.Settings(
-            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
-            epsilon: settings.epsilon)
-    }
-
     private func begin(with pass: Pass) -> Pass.Snapshot {
         run.trace("features.initial", pass.gridFeatures)
         return pass.snapshot
-    }
-
-    /// Step 2: where the content of the handle points is now.
-    private func track(_ handles: inout [HandlePoint], in pass: Pass, from first: Pass.Snapshot) {
-        let tracking = PointTracking(radius: radii.tracking, mode: settings.tracking)
-        for i in handles.indices {
-            handles[i].position = tracking.track(handles[i], in: pass.features, initial: first.features)
-        }
     }
 
     /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
@@ -111,38 +109,26 @@ struct DragLoop {
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
-    /// Steps 4 to 7: both gradients, their fusion, and Adam's update.
-    private func update(
-        _ z: inout Tensor, _ adam: inout Adam, _ area: inout StrongestCells,
-        _ row: inout EditRecord.Iteration,
-        _ pass: Pass, _ handles: [HandlePoint], _ first: Pass.Snapshot
-    ) throws(Failure) {
-        var gradients = pass.gradients(
-            handles: handles, initial: first, radius: radii.supervision, step: row.k)
-        gradients.text = gradients.text.map { area.limited($0) }
-        let (fused, cosine) = GradientFusion(settings).fuse(drag: gradients.drag, text: gradients.text)
-        z = adam.step(z, gradient: fused)
-        guard z.isFinite else {
-            throw Failure(
-                .badJob, code: "edit.not_finite",
-                message: "the latent is no longer finite after \(row.k + 1) drag steps",
-                hint: "Lower latent_lr, clip_weight or lambda.")
+    /// Steps 4 and 5: both gradients.
+    private func gradients(
+        _ pass: Pass, _ k: Int, _ handles: [HandlePoint], _ first: Pass.Snapshot,
+        _ templates: [EditSettings.MotionTemplate]?
+    ) -> Pass.Gradients {
+        let motion = MotionSupervision(settings, radius: radii.supervision)
+            .loss(pass.features, initial: first.features, handles: handles, templates: templates)
+        let held = input.mask.map {
+            Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
         }
-        row.numbers["motion_loss"] = gradients.motionLoss
-        row.numbers["clip_loss"] = gradients.clipLoss
-        row.numbers["cosine"] = cosine
-        row.numbers["local_norm"] = gradients.drag.norm
-        row.numbers["global_norm"] = gradients.text?.norm
-        row.updateNorm = fused.norm
-        run.trace(name(row.k, "grad_local"), gradients.drag)
-        if let text = gradients.text { run.trace(name(row.k, "grad_global"), text) }
-        run.trace(name(row.k, "grad"), fused)
+        return pass.gradients(of: motion, holding: held, towards: input.guidance, step: k)
     }
+}
 
-    /// A tensor's name in the trace.
-    private func name(_ k: Int, _ what: String) -> String {
-        let number = String(repeating: "0", count: max(0, 4 - String(k).count)) + String(k)
-        return "iter.\(number).\(what)"
+extension Adam.Settings {
+    /// Adam on the latent.
+    init(_ settings: EditSettings) {
+        self.init(
+            learningRate: settings.latentLearningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon)
     }
 }
 

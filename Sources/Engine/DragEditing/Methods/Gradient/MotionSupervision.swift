@@ -7,27 +7,56 @@ import TensorCore
 ///     L = Σ_i (2·r1+1)² · mean over patch and channels of |F(q + d_i) − F0(q⁰)|
 ///
 /// `q` runs over the patch around the handle, `q⁰` over the same offsets around the handle's start; `d_i` points to the
-/// target. Source: docs/algorithm.md section 3, step 4; oracle `motion_loss`.
+/// target. `Template` names what else F0(q⁰) can be, and `Reduction` how a patch adds up.
+/// Source: docs/algorithm.md section 3, step 4; oracle `motion_loss`.
 struct MotionSupervision: Sendable {
+    typealias Template = EditSettings.MotionTemplate
+
+    /// How a patch adds up: a factor times the mean over patch and channels, or the sum.
+    enum Reduction: Sendable, Equatable {
+        case mean(times: Double)
+        case sum
+    }
+
     let radius: Int
     let reach: Double
     let stepLength: EditSettings.StepLength
+    let template: Template
+    let reduction: Reduction
 
     /// Supervision over patches of `2·radius+1` cells, for handles at least `reach` cells from their targets.
-    init(radius: Int, reach: Double, stepLength: EditSettings.StepLength) {
+    ///
+    /// - Parameter reduction: nil: (2·radius+1)² times the mean.
+    init(
+        radius: Int, reach: Double, stepLength: EditSettings.StepLength, template: Template = .start,
+        reduction: Reduction? = nil
+    ) {
         self.radius = radius
         self.reach = reach
         self.stepLength = stepLength
+        self.template = template
+        self.reduction = reduction ?? .mean(times: Double((2 * radius + 1) * (2 * radius + 1)))
     }
 
-    /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`).
+    /// What the settings name.
+    init(_ settings: EditSettings, radius: Int) {
+        self.init(
+            radius: radius, reach: settings.reach, stepLength: settings.stepLength,
+            template: settings.motionTemplate, reduction: settings.motionReduction == .sum ? .sum : nil)
+    }
+
+    /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`). What the features are
+    /// compared with is a constant.
+    ///
+    /// - Parameter templates: one a handle where they differ; nil: `template` for all.
     func loss(
-        _ features: FeatureMap, initial: FeatureMap, handles: [HandlePoint]
+        _ features: FeatureMap, initial: FeatureMap, handles: [HandlePoint], templates: [Template]? = nil
     ) -> (value: Double, gradient: Tensor) {
         var gradient = [Float](repeating: 0, count: features.features.count)
-        let total = handles.reduce(0.0) { sum, handle in
-            guard handle.position.distance(to: handle.target) >= reach else { return sum }
-            return sum + add(handle, features, initial, to: &gradient)
+        var total = 0.0
+        for (i, handle) in handles.enumerated()
+        where handle.position.distance(to: handle.target) >= reach {
+            total += add(handle, templates?[i] ?? template, features, initial, to: &gradient)
         }
         return (total, Tensor(features.features.shape, gradient))
     }
@@ -43,23 +72,28 @@ struct MotionSupervision: Sendable {
     }
 
     private func add(
-        _ handle: HandlePoint, _ features: FeatureMap, _ initial: FeatureMap, to gradient: inout [Float]
+        _ handle: HandlePoint, _ template: Template, _ features: FeatureMap, _ initial: FeatureMap,
+        to gradient: inout [Float]
     ) -> Double {
         let d = step(handle)
-        let rows = offsets(handle.position.row, handle.start.row, below: features.size.height)
-        let columns = offsets(handle.position.column, handle.start.column, below: features.size.width)
+        let origin = template == .start ? handle.start : handle.position
+        let wanted = template == .current ? features : initial
+        let rows = offsets(handle.position.row, origin.row, below: features.size.height)
+        let columns = offsets(handle.position.column, origin.column, below: features.size.width)
         let count = rows.count * columns.count * features.channels
-        let area = Double((2 * radius + 1) * (2 * radius + 1))
-        let slope = Float(area / Double(count))
+        let slope: Float =
+            switch reduction {
+            case .mean(let factor): Float(factor / Double(count))
+            case .sum: 1
+            }
         var sum = 0.0
         for dr in rows {
             for dc in columns {
-                let sample = ShiftedSample(
+                let sample = PlacedSample(
                     row: handle.position.row + dr, column: handle.position.column + dc, by: d,
                     grid: features.size)
                 let moved = sample.value(features)
-                let fixed = initial.feature(
-                    at: GridCell(row: handle.start.row + dr, column: handle.start.column + dc))
+                let fixed = wanted.feature(at: GridCell(row: origin.row + dr, column: origin.column + dc))
                 var sign = [Float](repeating: 0, count: moved.count)
                 for i in moved.indices {
                     let difference = moved[i] - fixed[i]
@@ -69,10 +103,13 @@ struct MotionSupervision: Sendable {
                 sample.addPullBack(sign, features, to: &gradient)
             }
         }
-        return area * sum / Double(count)
+        switch reduction {
+        case .mean(let factor): return factor * sum / Double(count)
+        case .sum: return sum
+        }
     }
 
-    /// Offsets for which both the patch around the handle and the one around its start are in the grid.
+    /// Offsets for which both the patch around the handle and the one that it is compared with are in the grid.
     private func offsets(_ position: Int, _ start: Int, below end: Int) -> ClosedRange<Int> {
         let low = max(-radius, -position, -start)
         return low...min(radius, end - 1 - position, end - 1 - start)
@@ -80,7 +117,7 @@ struct MotionSupervision: Sendable {
 }
 
 /// A place between four cells; outside the grid the border's value is taken.
-private struct ShiftedSample {
+struct PlacedSample {
     let top, bottom, left, right: Int
     let rowFraction, columnFraction: Float
 
