@@ -328,8 +328,8 @@ import Testing
         #expect(try Program.run(["release", id] + state).code == 0)
         place.wait("publishing") { place.names(place.outbox) == ["x"] }
         place.wait("the record") {
-            (try? Program.run(["list"] + state).output.contains("published  x  drag moved, damage slight "))
-                == true
+            let row = try? Program.run(["list"] + state).output.split(separator: "\n").last
+            return row?.hasPrefix("published  x ") == true && row?.contains("drag moved, damage slight") == true
         }
         let record = try #require(
             JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))

@@ -111,7 +111,8 @@ import Testing
             #expect(report?["code"]?.string == code && report?["attempts"]?.integer == 1)
             #expect(try PosixFileSystem().status("\(place.inbox)/\(name).png") != nil)
         }
-        #expect(place.started.isEmpty && count(place, "waiting") == 2)
+        place.wait("the status") { count(place, "waiting") == 2 }
+        #expect(place.started.isEmpty)
     }
 
     @Test func `a failed job's folder goes when its corrected spec is published`() throws {

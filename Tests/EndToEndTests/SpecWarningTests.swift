@@ -140,7 +140,7 @@ import Testing
             "prompt: {source: \"\(long)blue\"}\ndrags: [{from: [70, 30], to: [60, 30]}]\nmask: {rect: [4, 4, 200, 20]}\n"
         try (text + Self.quick).write(toFile: spec, atomically: true, encoding: .utf8)
         let checked = try notes(text + Self.quick)
-        #expect(checked.count == 5, "\(checked)")
+        #expect(checked.count == 6, "\(checked)")
         let run = try Program.run(["edit", picture, spec, "--out", "\(folder.path)/out"])
         #expect(run.code == 0, "\(run.errors)")
         let bytes = try Data(contentsOf: URL(filePath: "\(folder.path)/out/trajectory.json"))

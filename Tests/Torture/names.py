@@ -302,7 +302,7 @@ def ask(place, files, done, refused, left, folders, chance):
               + [(s, "failed") for s in sorted(refused)[:2]] + [(n, None) for n in chance.sample(left, min(4, len(left)))])
     for name, state in sample:
         if state is None:
-            state = "ignored" if is_ignored(name) or split(name)[1] not in SPECS + PICTURES else "waiting"
+            state = "ignored" if is_ignored(name) or split(name)[1] not in SPECS + PICTURES else "orphan"
         [answer] = command("explain", os.path.join(os.fsencode(place.inbox), name))
         demand(answer["state"] == state, f"explain takes {name} for {answer['state']}, not {state}: {answer['explanation']}")
         demand(not re.search(r"[\x00-\x1f\x7f-\x9f]", answer["explanation"]), f"control characters in {answer['explanation']!r}")

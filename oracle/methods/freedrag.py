@@ -6,8 +6,9 @@ import torch
 
 import oracle as O
 
-PUBLISHED = dict(fusion="drag", max_steps=300, latent_lr=0.01, r1=None, reach=2.0, feature_block=3, freedrag_loss=1.0, freedrag_distance=5.0,
-                 freedrag_place_steps=5, mask_term="previous", mask_weight=10.0, lora=dict(steps=200, batch=4, lr=2e-4))
+PUBLISHED = dict(fusion="drag", max_steps=300, latent_lr=0.01, r1=None, reach=2.0, feature_block=3, freedrag_loss=1.0,
+                 freedrag_distance=5.0, freedrag_place_steps=5, mask_term="previous", mask_weight=10.0,
+                 lora=dict(steps=200, batch=4, lr=2e-4))
 CANDIDATES = 10
 
 

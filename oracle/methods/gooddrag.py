@@ -4,8 +4,9 @@ import torch
 
 import oracle as O
 
-PUBLISHED = dict(fusion="drag", inversion_strength=0.75, max_steps=210, gooddrag_timesteps=7, gooddrag_trackings=10, gooddrag_motion_steps=3, gooddrag_patience=5,
-                 latent_lr=0.02, r1=None, r2=None, reach=2.0, tracking="nearest", step_length="capped", feature_block=3,
+PUBLISHED = dict(fusion="drag", inversion_strength=0.75, max_steps=210, gooddrag_timesteps=7, gooddrag_trackings=10,
+                 gooddrag_motion_steps=3, gooddrag_patience=5, latent_lr=0.02, r1=None, r2=None, reach=2.0, tracking="nearest",
+                 step_length="capped", feature_block=3,
                  mask_term="previous", mask_weight=0.1, lora=dict(steps=70, batch=4))
 
 

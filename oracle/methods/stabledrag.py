@@ -1,5 +1,5 @@
-"""StableDrag (docs/methods/stabledrag.md): DragDiffusion's loop with a tracker that learns each handle against its surroundings. The score of
-the place that it finds decides whether the source's features or the present ones supervise the handle."""
+"""StableDrag (docs/methods/stabledrag.md): DragDiffusion's loop with a tracker that learns each handle against its surroundings. The score
+of the place that it finds decides whether the source's features or the present ones supervise the handle."""
 import torch
 
 import oracle as O
