@@ -329,7 +329,8 @@ import Testing
         place.wait("publishing") { place.names(place.outbox) == ["x"] }
         place.wait("the record") {
             let row = try? Program.run(["list"] + state).output.split(separator: "\n").last
-            return row?.hasPrefix("published  x ") == true && row?.contains("drag moved, damage slight") == true
+            return row?.hasPrefix("published  x ") == true
+                && row?.contains("drag moved, damage slight") == true
         }
         let record = try #require(
             JSONValue(parsing: Array(Program.run(["show", id, "--json"] + state).output.utf8)))

@@ -23,7 +23,9 @@ import Testing
 
     @Test func `a stale part is found and named`() throws {
         let folder = try TemporaryFolder()
-        for part in ["schemas", "docs", "share/clipdragd", "Models/starter/tokenizer", "Models/starter/vae"] {
+        for part in [
+            "schemas", "docs/methods", "share/clipdragd", "Models/starter/tokenizer", "Models/starter/vae",
+        ] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder.path)/\(part)", withIntermediateDirectories: true)
         }
@@ -47,6 +49,7 @@ import Testing
             "schemas/configuration.schema.json": ("\"released\"", "\"published\""),
             "docs/configuration.md": ("| `workers` | 1 |", "| `workers` | 2 |"),
             "docs/spec.md": ("| `max_steps` | 160 |", "| `max_steps` | 161 |"),
+            "docs/methods/README.md": ("`latent_lr: 0.02`", "`latent_lr: 0.03`"),
             "share/clipdragd/editor.html": ("\"name\":\"max_steps\"", "\"name\":\"max_step\""),
             "\(pages)/ReportPage.swift": ("default-src 'none'", "default-src *"),
             "\(pages)/GalleryPage.swift": ("default-src 'none'", "default-src *"),
