@@ -36,8 +36,13 @@ public final class Daemon {
     private let signals: any SignalSource
     private var stop = Stop.no
     private var stateLock: FolderLock?
-    /// Whether something may have changed since the last turn; if not, the loop turns for a delayed chore.
-    private var hasNews = true
+    /// Whether a descriptor has woken the loop, or a scan was made outside a turn.
+    private var isWoken = true
+    /// When the loop had to turn if nothing woke it, seconds since 1970.
+    private var due = 0.0
+    /// Whether something may have changed since the last turn; if not, the loop turns for a delayed chore. The clock counts and not what the
+    /// loop woke for: a turn for a chore that begins late also does what has come due meanwhile.
+    private var hasNews: Bool { isWoken || ServiceClock.now >= due }
 
     /// A daemon; it takes over signal handling of the process.
     public convenience init(_ setup: DaemonSetup, log: Logger) {
@@ -83,7 +88,8 @@ public final class Daemon {
                 inboxes.lookNow()
                 look()
                 if isIdle { break }
-                continue  // no event announces what that scan has found
+                isWoken = true  // no event announces what that scan has found
+                continue
             }
             try sleep()
         }
@@ -271,7 +277,8 @@ public final class Daemon {
                 message: "poll failed: \(String(cString: strerror(ready < 0 ? number : EBADF)))",
                 hint: "Please report this.")
         }
-        hasNews = ready != 0 || choreTime >= next
+        isWoken = ready != 0 || choreTime >= next
+        due = next
         if descriptors.last?.revents != 0 { inboxes.mountsChanged() }
     }
 
