@@ -16,7 +16,7 @@ struct StatusWatch {
     /// The status as one line of JSON.
     let line: (DaemonStatus, StateReader) -> String
 
-    /// Follows the daemon until it is interrupted.
+    /// Follows the daemon until it is interrupted, or nobody can read what it prints any more.
     ///
     /// - Throws: `status.none` where no daemon has run.
     func run() throws(Failure) -> Never {
@@ -49,7 +49,14 @@ struct StatusWatch {
             }
             fflush(nil)
             Thread.sleep(forTimeInterval: Self.interval)
+            guard Self.hasReader else { exit(0) }
         }
+    }
+
+    /// Whether the terminal, or the pipe's reader, is still there. A hang-up signal may be blocked.
+    private static var hasReader: Bool {
+        var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&output, 1, 0) <= 0 || output.revents & Int16(POLLERR | POLLHUP | POLLNVAL) == 0
     }
 
     /// No daemon has run with a state folder.
