@@ -52,6 +52,19 @@ import Testing
         #expect(!text.contains("\u{1B}"))
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a reader that goes ends it`() throws {
+        let place = try Place()
+        let daemon = try place.start()
+        defer { daemon.terminate() }
+        place.wait("the start") { place.json("\(place.state)/status.json") != nil }
+        let pipe = Pipe()
+        let watch = try Program.start(["status", "--watch", "--state", place.state], output: pipe)
+        _ = pipe.fileHandleForReading.availableData
+        try pipe.fileHandleForReading.close()
+        watch.waitUntilExit()
+        #expect(watch.terminationStatus == 0)
+    }
+
     @Test(.timeLimit(.minutes(3))) func `on a terminal one screen follows the daemon`() throws {
         let place = try Place()
         let daemon = try place.start()

@@ -48,6 +48,8 @@ struct StatusWatch {
                 for line in log.lines(status, isAlive: daemon.isAlive, news: recent, now: now) { print(line) }
             }
             fflush(nil)
+            // A terminal that was closed, or a reader that has gone, ends the watch even where signals are blocked.
+            if Self.isOutputGone { exit(0) }
             Thread.sleep(forTimeInterval: Self.interval)
             guard Self.hasReader else { exit(0) }
         }
@@ -64,6 +66,12 @@ struct StatusWatch {
         Failure(
             .tryLater, code: "status.none", message: "no daemon has written to \(stateFolder)",
             hint: "Start it with `clipdragd run`, or give its --state.")
+    }
+
+    /// Whether nobody can read the standard output any more.
+    private static var isOutputGone: Bool {
+        var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&output, 1, 0) > 0 && output.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
     }
 
     /// The terminal's width.
