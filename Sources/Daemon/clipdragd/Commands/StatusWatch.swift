@@ -51,14 +51,7 @@ struct StatusWatch {
             // A terminal that was closed, or a reader that has gone, ends the watch even where signals are blocked.
             if Self.isOutputGone { exit(0) }
             Thread.sleep(forTimeInterval: Self.interval)
-            guard Self.hasReader else { exit(0) }
         }
-    }
-
-    /// Whether the terminal, or the pipe's reader, is still there. A hang-up signal may be blocked.
-    private static var hasReader: Bool {
-        var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
-        return poll(&output, 1, 0) <= 0 || output.revents & Int16(POLLERR | POLLHUP | POLLNVAL) == 0
     }
 
     /// No daemon has run with a state folder.
