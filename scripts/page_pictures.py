@@ -40,11 +40,11 @@ def fill(inbox):
 
 
 def small(path, width):
-    """A PNG of few colours and at most this width."""
+    """A PNG of 256 colours and at most this width."""
     picture = Image.open(path).convert("RGB")
     if picture.width > width:
         picture = picture.resize((width, round(picture.height * width / picture.width)), Image.LANCZOS)
-    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def shoot(playwright, page, path, scheme, height, prepare=lambda page: None):

@@ -15,8 +15,8 @@ function makeCard(entry) {
     element(
       "span", { class: "caption" },
       element(
-        "span", { class: "top" }, element("bdi", {}, entry.name),
-        element("span", { class: `badge ${isFailed ? "bad" : entry.answer ?? ""}` }, words)),
+        "span", { class: "top" }, element("bdi", {}, entry.name)),
+      element("span", {}, words ? badge(isFailed ? "bad" : entry.answer, words) : ""),
       element("span", { class: "when" }, when.filter((part) => part).join(" · ")),
       element("span", { class: "text" }, entry.text)));
   return element("li", { class: `card ${entry.state}` }, link);

@@ -52,7 +52,7 @@ function part(answer) {
 function number({ name, value, meaning }) {
   const words = element("span", {}, name);
   if (meaning) words.append(element("br"), element("span", { class: "hint" }, meaning));
-  return element("li", {}, element("b", {}, plain(value)), words);
+  return element("li", {}, element("b", {}, Number.isInteger(value) ? plain(value) : value.toFixed(3)), words);
 }
 
 /** Names with their texts. */

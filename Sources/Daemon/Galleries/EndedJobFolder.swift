@@ -6,6 +6,7 @@ import Foundation
 import Imaging
 import JSON
 import JobFiles
+import SystemPackage
 
 /// The folder of a published or a failed job, as a gallery shows it.
 public struct EndedJobFolder {
@@ -80,6 +81,14 @@ public struct EndedJobFolder {
             text: Self.shown("\(report.message). \(report.hint)"), code: Self.shown(report.code),
             finished: finished ?? Date(timeIntervalSince1970: written).formatted(.iso8601),
             link: relativeURL(of: "\(path)/\(ErrorReport.textFileName)", from: gallery))
+    }
+
+    /// Whether this process may not read the error report of a failed job's folder.
+    public static func isClosed(_ folder: String, _ files: any FileSystem = PosixFileSystem()) -> Bool {
+        do {
+            _ = try files.read("\(folder)/\(ErrorReport.fileName)")
+            return false
+        } catch { return error.errno == .permissionDenied }
     }
 
     /// Small copies of the job's pictures; of one that cannot be read there is none.

@@ -114,12 +114,16 @@ public struct ModelStore: Sendable {
 
     /// Locks a folder of models against other imports and fetches.
     static func lock(_ models: String) throws(Failure) -> FolderLock {
-        do { return try FolderLock(models) } catch {
-            guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
-            throw Failure(
-                .tryLater, code: "model.busy", message: "another import or fetch into \(models) is under way",
-                hint: "Wait for it to end.", isRetryable: true)
+        // A child holds a copy of each lock of this process until it runs its own program: that is no import.
+        for _ in 0..<25 {
+            do { return try FolderLock(models) } catch {
+                guard error.errno == .wouldBlock else { throw Failure(error, .badOutput) }
+                usleep(20_000)
+            }
         }
+        throw Failure(
+            .tryLater, code: "model.busy", message: "another import or fetch into \(models) is under way",
+            hint: "Wait for it to end.", isRetryable: true)
     }
 
     /// Loads a model, with the VAE and the LoRAs that its clipdrag.json names.

@@ -7,7 +7,7 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-5TD1UP9PEizHWvH/IGWctmV+gyG6msv53chDZl3Z/84='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-EDAnoYEytIIMeVc2UxZfJrjZqNwSPL3TljaOSFyPOdI=' 'sha256-7qbhAhGLrF9qVMVyEuEdqDD8QdWbVnmnlii/JIqmXYg=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-1dA12iWLRXgmtpWJjdoHFlHpEZF6x9s/1rqtoCGGQYA='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-dOFdBAzdKfOe0y3G4Nc8EazzxaB2cYhahuWgcxrSgKc=' 'sha256-QvV/03J1zVOZhsZ80OJqZkH67PmV1q6mX9M6f3tWsNI=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>Gallery of edits</title>
@@ -235,10 +235,10 @@ main { padding: 1rem 1.2rem 2rem; }
 .card a:hover .which, .card a:focus-visible .which, .all-before .which { opacity: 1; }
 .pictures .none { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); font-size: 0.87rem; }
 
-.caption { flex: none; height: 6.1rem; padding: 0.5rem 0.7rem; display: grid; grid-template-rows: auto auto 1fr; gap: 0.15rem; }
+.caption { flex: none; height: 7.4rem; padding: 0.5rem 0.7rem; display: grid; grid-template-rows: auto auto auto 1fr; gap: 0.15rem; }
 .caption .top { display: flex; gap: 0.5rem; align-items: baseline; min-width: 0; }
 .caption bdi { flex: 1 1 auto; min-width: 0; font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.caption .badge { flex: none; font-size: 0.78rem; padding: 0 0.5rem; max-width: 65%; overflow: hidden; text-overflow: ellipsis; }
+.caption .badge { flex: none; font-size: 0.78rem; padding: 0 0.5rem; }
 .caption .when { font-size: 0.8rem; color: var(--muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .caption .text {
   font-size: 0.84rem;
@@ -396,7 +396,7 @@ function keepFresh() {
 
 /** The least width of a card, its height, and the gap between cards, pixels. */
 const cardWidth = 230;
-const cardHeight = 300;
+const cardHeight = 320;
 const gap = 14;
 
 /** A grid that holds only the cards in sight: ten thousand jobs scroll as well as ten. */
@@ -505,8 +505,8 @@ function makeCard(entry) {
     element(
       "span", { class: "caption" },
       element(
-        "span", { class: "top" }, element("bdi", {}, entry.name),
-        element("span", { class: `badge ${isFailed ? "bad" : entry.answer ?? ""}` }, words)),
+        "span", { class: "top" }, element("bdi", {}, entry.name)),
+      element("span", {}, words ? badge(isFailed ? "bad" : entry.answer, words) : ""),
       element("span", { class: "when" }, when.filter((part) => part).join(" · ")),
       element("span", { class: "text" }, entry.text)));
   return element("li", { class: `card ${entry.state}` }, link);

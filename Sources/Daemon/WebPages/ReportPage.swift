@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-jvhorXRxXuKh5UfqNlWklF4mCJMJUhc1Z6aTEZRPU8U='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-23EHQFQLlaZCWuhMj/TCI4K0swi/wUBErSBU7hoTg5M='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-jvhorXRxXuKh5UfqNlWklF4mCJMJUhc1Z6aTEZRPU8U='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-TNrxjpw7U06fgv1sCn+TFUGg0hDttioLKyf6A9DbZjg='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Report of an edit</title>
 <link rel="icon" href="data:,">
@@ -685,7 +685,7 @@ function part(answer) {
 function number({ name, value, meaning }) {
   const words = element("span", {}, name);
   if (meaning) words.append(element("br"), element("span", { class: "hint" }, meaning));
-  return element("li", {}, element("b", {}, plain(value)), words);
+  return element("li", {}, element("b", {}, Number.isInteger(value) ? plain(value) : value.toFixed(3)), words);
 }
 
 /** Names with their texts. */

@@ -140,6 +140,8 @@ struct GalleryUpdateCommand: ParsableCommand {
         throws(FileError)
     {
         let stem = "\(events)/\(DurableFiles.stem(name))"
+        // The job failed after the sandbox had its list of folders: the next run shows it.
+        if let folder = job?.folder, EndedJobFolder.isClosed(folder, files) { return }
         if let job, let folder = folder(of: job, gallery, files), folder.entry.id == job.id {
             // A picture that ends this process is left out the next time.
             let isSecondTry = try files.status("\(stem).begun") != nil

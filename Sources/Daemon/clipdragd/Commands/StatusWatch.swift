@@ -16,7 +16,7 @@ struct StatusWatch {
     /// The status as one line of JSON.
     let line: (DaemonStatus, StateReader) -> String
 
-    /// Follows the daemon until it is interrupted.
+    /// Follows the daemon until it is interrupted, or nobody can read what it prints any more.
     ///
     /// - Throws: `status.none` where no daemon has run.
     func run() throws(Failure) -> Never {
