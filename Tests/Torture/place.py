@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = (ROOT / "examples/rabbit-face.png").read_bytes()
 HOUR_AGO = 3600
+# On another file system than the places; each user has one.
+ELSEWHERE = f"/dev/shm/clipdragd-torture-{os.getuid()}"
 # The files that worker.c writes.
 RESULT = ["result.png", "spec", "trajectory.json"]
 
@@ -73,7 +75,7 @@ class Place:
     def __init__(self, root, scenario, make=True):
         self.root, self.scenario = str(root), scenario
         self.inbox, self.outbox, self.state = (f"{self.root}/{n}" for n in ("in", "out", "state"))
-        self.other = f"/dev/shm/clipdragd-torture/{self.root.strip('/').replace('/', '-')}"
+        self.other = f"{ELSEWHERE}/{self.root.strip('/').replace('/', '-')}"
         self.met = f"{self.other}.met"  # a letter for each injected fault, see inject.c
         self.archive = f"{self.inbox}/archive" if scenario.inputs != "keep" else f"{self.inbox}/done"
         self.failed = f"{self.inbox}/failed"

@@ -26,7 +26,7 @@ import power
 import torn
 import watching
 import writers
-from place import Broken, Place, ROOT, SCENARIOS
+from place import Broken, ELSEWHERE, Place, ROOT, SCENARIOS
 
 
 class Torture:
@@ -82,7 +82,7 @@ def main():
     options = parser.parse_args()
     Place.program = os.path.abspath(options.program)
     calls.need("strace")
-    os.makedirs("/dev/shm/clipdragd-torture", exist_ok=True)
+    os.makedirs(ELSEWHERE, exist_ok=True)
     torture = Torture(options)
     Place.worker, calls.fault.program = calls.compiled(torture, "worker.c"), calls.compiled(torture, "inject.c")
     wanted = set(options.only) or {"kills", "errors", "short-writes", "torn", "writers", "overflow", "mounts", "neighbours", "names"} | (

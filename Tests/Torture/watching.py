@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from place import PICTURE, Place, Scenario, Broken, demand, visible
+from place import ELSEWHERE, PICTURE, Place, Scenario, Broken, demand, visible
 from writers import wait_until
 
 
@@ -88,7 +88,7 @@ def overflow(torture, count):
 
     The folders are in memory. This proves that the daemon overlooks and repeats nothing, not that the work survives a power cut.
     """
-    shm = f"/dev/shm/clipdragd-torture/{os.getpid()}-overflow"
+    shm = f"{ELSEWHERE}/{os.getpid()}-overflow"
     watched = Watched(torture, shm, extra="workers: 4\n")
 
     def one(_):
@@ -157,7 +157,7 @@ def idle(torture, count):
 
     `pause` keeps the jobs waiting. The test counts voluntary context switches: one for each time the daemon was awake.
     """
-    watched = Watched(torture, f"/dev/shm/clipdragd-torture/{os.getpid()}-idle")
+    watched = Watched(torture, f"{ELSEWHERE}/{os.getpid()}-idle")
 
     def one(_):
         subprocess.run([Place.program, "pause", "--state", watched.place.state], check=True)
