@@ -17,7 +17,8 @@
 #   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
-#   make comparison    all methods and ablations on examples/bench into docs/comparison.md; hours, and it goes on where it stopped
+#   make comparison    all methods and ablations into docs/comparison.md; about 100 minutes of one core, and it goes on where it stopped.
+#                      COMPARISON="--whole" takes all cases and three seeds; "--minutes N" ends it after a time
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make parity-full   two drag steps at 512x512 in Stable Diffusion 1.5's shapes against the PyTorch reference (12 GB, ten minutes or more)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
@@ -99,7 +100,8 @@ photographs: build
 	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
 
 comparison: build
-	python3 scripts/comparison.py --out .results/comparison --docs docs/comparison.md
+	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
+	.edit-bench-venv/bin/python scripts/comparison.py --out .results/comparison --docs docs/comparison.md $(COMPARISON)
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
