@@ -34,12 +34,13 @@
 #   make curves        growth of time and memory with size, drags, threads and iterations; at most ten minutes
 #   make guidance      the small guidance decoder against the exact one (makes a Python environment)
 #   make memory        peak memory of a whole edit at 512x512 (makes a Python environment)
+#   make method-costs  time and memory of a default edit by each method at that size, for docs/methods/README.md; about 15 minutes
 #   make cost-table    time and memory of edits with Stable Diffusion 1.5 at 512x512, for README.md
 #   make precision     differences between bf16 and f32 on the examples (makes a Python environment)
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table comparison
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table method-costs comparison
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -120,6 +121,10 @@ parity-full: build
 cost-table: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/cost_table.py --docs README.md
+
+method-costs: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/method_costs.py --docs docs/methods/README.md
 
 curves forecasts: build
 	python3 scripts/$@.py
