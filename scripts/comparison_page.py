@@ -264,9 +264,9 @@ def ablations(out, page, states, facts):
     yield ablation(out, states, "Appendix C: the text first, the drags first, or both together",
                    [("both together", "fusion-clipdrag"), ("text, then drags", "text-first"), ("drags, then text", "drag-first"),
                     ("drags alone", "fusion-drag"), ("text alone", "fusion-text")],
-                   "Text first: the picture that `fusion: text` gives is dragged with `fusion: drag`. Drags first: the picture that `fusion: "
-                   "drag` gives is edited by the text alone. MD and SSIM of a second edit compare with the first one's result, not with the "
-                   "source; PSNR compares with the true result everywhere.")
+                   "Text first: the picture that `fusion: text` gives is dragged with `fusion: drag`. Drags first: the picture that "
+                   "`fusion: drag` gives is edited by the text alone. MD and SSIM of a second edit compare with the first one's result, "
+                   "not with the source; PSNR compares with the true result everywhere.")
     yield three_texts(out, page, states, facts["texts"], facts["drag"], facts["seed"])
     yield ablation(out, states, "The stretch of the starter model", [("`clipdrag` with `warp: 1`", "stretch"),
                                                                       ("`clipdrag` with `warp: 0`, 80 steps", "methods@clipdrag")],
