@@ -1,4 +1,5 @@
 import DragEditing
+import Settings
 import TensorCore
 import TestSupport
 import Testing
