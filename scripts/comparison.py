@@ -7,7 +7,7 @@ Each part is one `clipdragd evaluate` in a folder of its own below DIR, the most
 goes on when it is started again. The page is written after each part, from what is there, and says what is missing. All parts share
 the state folder DIR/state, so a fine-tuning counts once.
 
-    --whole      every case of examples/bench and three seeds everywhere: many hours. Without it: N cases of each kind (4) of the
+    --whole      every case of examples/bench and three seeds everywhere: many hours. Without it: N cases of each kind (8) of the
                  half that nobody tuned on, and three seeds at 80 steps on half of them
     --minutes    ends after that time and writes the page; the next start goes on
     --forecast   says how many edits each part has to do and how long they take at most, and edits nothing
@@ -226,7 +226,7 @@ def main():
     p.add_argument("--docs")
     p.add_argument("--model")
     p.add_argument("--whole", action="store_true")
-    p.add_argument("--cases", type=int, default=4)
+    p.add_argument("--cases", type=int, default=8)
     p.add_argument("--minutes", type=float)
     p.add_argument("--threads", type=int)
     p.add_argument("--only", nargs="*")
