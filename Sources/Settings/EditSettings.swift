@@ -138,6 +138,9 @@ public struct EditSettings: Sendable, Equatable {
     /// Part of the latent's cells that a guiding P_e may change while sampling, the ones that it changes most; 1: all
     /// (`text_area`; ours).
     public var textArea = 1.0
+    /// Ever weaker strengths of a guiding P_e that are tried until one leaves the picture whole; 1: the full strength is taken
+    /// unjudged (`text_tries`; ours).
+    public var textTries = 1
     /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).

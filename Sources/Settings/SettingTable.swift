@@ -102,6 +102,10 @@ extension Setting {
             "text_area", \.textArea, .number(0.01...1),
             "Part of the latent that the edit prompt may change while sampling: where it changes most."),
         Setting(
+            "text_tries", \.textTries, .integer(1...8),
+            "Number of ever weaker strengths of text_sampling that are tried until one does not damage the picture; 1 takes the full strength unjudged."
+        ),
+        Setting(
             "region_padding", \.regionPadding, .number(0...4),
             "Part of the edited region's box that is added on every side."),
         Setting(

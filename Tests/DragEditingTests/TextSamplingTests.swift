@@ -19,16 +19,28 @@ import Testing
     }
 
     private func sample(_ text: String, wish: String?, guidance: Double, freedom: Double, area: Double = 1)
-        throws -> (
-            edit: Tensor, reference: Tensor
-        )
+        throws -> (edit: Tensor, reference: Tensor)
     {
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength) = (10, 0.5)
         (settings.textSampling, settings.textFreedom, settings.textArea) = (guidance, freedom, area)
-        return try ReferenceSampling(model, Inversion(model, settings), settings).sample(
-            reference: latents.reference, edit: latents.edit, text: model.textStates(text),
-            wish: wish.map(model.textStates), report: { _ in })
+        return try sample(text, wish: wish, settings)
+    }
+
+    private func sample(_ text: String, wish: String?, _ settings: EditSettings)
+        throws -> (edit: Tensor, reference: Tensor)
+    {
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let states = model.textStates(text)
+        let path = sampler.sample(
+            reference: latents.reference, edit: latents.edit, text: states, report: { _ in })
+        #expect(path.edit.count == 6 && path.reference.count == 6)
+        let edit = wish.map {
+            sampler.guided(
+                beside: path, text: states, wish: model.textStates($0), WishStrength(settings),
+                report: { _ in })
+        }
+        return (edit ?? path.edit[5], path.reference[5])
     }
 
     private func distance(_ a: Tensor, _ b: Tensor) -> Float {
@@ -43,9 +55,7 @@ import Testing
         #expect(distance(free.edit, guided.edit) > 1e-4)
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength, settings.controlStartStep) = (10, 0.5, 1000)
-        let alone = try ReferenceSampling(model, Inversion(model, settings), settings).sample(
-            reference: latents.reference, edit: latents.edit, text: model.textStates("a lemon"),
-            report: { _ in })
+        let alone = try sample("a lemon", wish: nil, settings)
         #expect(distance(free.edit, alone.edit) < 1e-4)
         #expect(distance(plain.reference, alone.reference) == 0)
     }
@@ -85,15 +95,83 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts a third pass at every step`() {
+    @Test func `a guided sampling counts three passes more at every step of each try, and what judges the tries`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
-        let cost = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
-        #expect(cost.stages[.sampling]?.fixed == Work(passes: 3 * settings.invertedStepCount))
-        settings.textArea = 0.5
-        let limited = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
-        #expect(limited.stages[.sampling]?.fixed == Work(passes: 4 * settings.invertedStepCount))
+        func work(isWishSampled: Bool) -> Work? {
+            EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: isWishSampled)
+                .stages[.sampling]?.fixed
+        }
+        let steps = settings.invertedStepCount
+        #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
+        #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
+        settings.textTries = 2
+        #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
+        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 3))
+    }
+
+    @Test func `sampling may begin in the middle of a path`() throws {
+        var settings = EditSettings()
+        (settings.stepCount, settings.inversionStrength, settings.textSampling) = (10, 0.5, 3)
+        (settings.textFreedom, settings.textArea) = (0.4, 0.25)
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let (text, wish) = (model.textStates("a red apple"), model.textStates("a lemon"))
+        let whole = sampler.sample(
+            reference: latents.reference, edit: latents.edit, text: text, report: { _ in })
+        var steps: [Int] = []
+        let rest = sampler.sample(
+            reference: whole.reference[2], edit: whole.edit[2], text: text, from: 2,
+            report: { steps.append($0) })
+        #expect(steps == [3, 4, 5])
+        #expect(distance(rest.edit[3], whole.edit[5]) < 1e-5)
+        let edit = sampler.guided(
+            beside: rest, text: text, wish: wish, WishStrength(settings), from: 2,
+            report: { steps.append($0) })
+        #expect(steps == [3, 4, 5, 3, 4, 5])
+        #expect(distance(edit, rest.edit[3]) > 1e-3)
+    }
+}
+
+/// `text_tries`: the strongest of several edits that is whole.
+@Suite struct TextTriesTests {
+    private func edit(guidance: Double, tries: Int) throws -> (result: EditResult, steps: [Int]) {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
+        (settings.textSampling, settings.textFreedom, settings.textTries) = (guidance, 1, tries)
+        let request = EditRequest(
+            image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
+            editPrompt: "a red face", drags: [], settings: settings)
+        var steps: [Int] = []
+        let result = try DragEditor(model).edit(request) { progress in
+            if progress.stage == .sampling { steps.append(progress.step) }
+            #expect(progress.step <= progress.total)
+        }
+        return (result, steps)
+    }
+
+    private func distance(_ a: Tensor, _ b: Tensor) -> Float {
+        zip(a.values, b.values).map { abs($0 - $1) }.max() ?? 0
+    }
+
+    @Test func `the first try stays where it leaves the picture whole`() throws {
+        let (one, three) = (try edit(guidance: 0.01, tries: 1), try edit(guidance: 0.01, tries: 3))
+        #expect(three.result.record.guidance == EditRecord.Guidance(part: 1, tries: 1))
+        #expect(distance(one.result.decoded, three.result.decoded) == 0)
+        #expect(three.steps.last == 4 * 7 && !three.steps.contains(20))
+    }
+
+    @Test func `a text that wrecks the picture at every strength guides nothing`() throws {
+        let (none, three) = (try edit(guidance: 0, tries: 3), try edit(guidance: 20, tries: 3))
+        #expect(none.result.record.guidance == nil)
+        #expect(three.result.record.guidance == EditRecord.Guidance(part: 0, tries: 3))
+        #expect(distance(none.result.decoded, three.result.decoded) == 0)
+        #expect(three.steps == Array(0...28) + [28])
+        // A single try is taken as it is.
+        let one = try edit(guidance: 20, tries: 1)
+        #expect(one.result.record.guidance == EditRecord.Guidance(part: 1, tries: 1))
+        #expect(distance(none.result.decoded, one.result.decoded) > 0.1)
     }
 }
 

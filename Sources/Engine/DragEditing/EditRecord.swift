@@ -46,6 +46,14 @@ public struct EditRecord: Sendable, Codable {
         public var seconds: Double
     }
 
+    /// How strongly P_e guided the sampling (settings `text_sampling` and `text_tries`).
+    public struct Guidance: Sendable, Codable, Equatable {
+        /// Part of the settings' strength; 0: every try damaged the picture, so P_e does not guide.
+        public var part: Double
+        /// Strengths that were tried.
+        public var tries: Int
+    }
+
     /// The grid of handle points and target points.
     public var grid: FeatureGrid
     /// The handle points as the edit left them, one for each drag.
@@ -62,10 +70,12 @@ public struct EditRecord: Sendable, Codable {
     public var outcome = Outcome.maxSteps
     /// The stretch before the first iteration; nil: there was none.
     public var stretch: Stretch?
+    /// P_e's part in the sampling; nil: it has none.
+    public var guidance: Guidance?
 
     /// All but the previews, which are tensors.
     private enum CodingKeys: String, CodingKey {
-        case grid, handles, numberNames, constants, iterations, outcome, stretch
+        case grid, handles, numberNames, constants, iterations, outcome, stretch, guidance
     }
 
     /// The record of an edit that has not begun.

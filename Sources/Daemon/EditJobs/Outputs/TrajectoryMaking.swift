@@ -63,7 +63,20 @@ extension FinishedEdit {
         let planned = request.lora == nil ? plan.settings.lora.steps : 0
         let done = result.fineTuningLosses.count
         let cut = done < planned ? ["the budget ended fine-tuning after \(done) of \(planned) steps"] : []
-        return plan.notes + vanished + cut
+        return plan.notes + vanished + cut + (result.record.guidance?.notes ?? [])
+    }
+}
+
+extension EditRecord.Guidance {
+    /// What it says where the full strength was too much.
+    fileprivate var notes: [String] {
+        if part == 1 { return [] }
+        let tried = "the edit prompt damaged the picture in \(part == 0 ? tries : tries - 1) of \(tries) tries"
+        return [
+            part == 0
+                ? "\(tried): it does not guide the sampling"
+                : "\(tried): it guides the sampling at \(Int((100 * part).rounded())) % of `text_sampling`"
+        ]
     }
 }
 

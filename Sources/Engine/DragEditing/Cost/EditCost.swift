@@ -45,7 +45,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step, and a fourth with `text_area`.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs up to three passes more at every step of each try.
     ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
@@ -63,13 +63,16 @@ public struct EditCost: Sendable, Equatable {
             .fineTuning: Stage(steps: lora.steps, step: Work(passes: lora.batch, pullBacks: 2 * lora.batch)),
             .inverting: Stage(fixed: Work(passes: needs.inversion ? timesteps : 0)),
             .dragging: Stage(fixed: fixed, steps: drag.isCuttable ? drag.steps : 0, step: drag.step),
-            // Reference and edit, and the edit under P_e.
             .sampling: Stage(
-                fixed: Work(
-                    passes: needs.sampling
-                        ? (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps : 0)),
+                fixed: needs.sampling
+                    ? Self.sampling(timesteps, tries: isWishSampled ? settings.textTries : 0) : Work()),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
+    }
+
+    /// Reference and edit, and each try of the edit under P_e. Tries are judged where there may be several.
+    private static func sampling(_ timesteps: Int, tries: Int) -> Work {
+        Work(passes: (2 + 3 * tries) * timesteps, decodes: tries > 1 ? 1 + tries : 0)
     }
 }
 
