@@ -95,7 +95,7 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts three passes more at every step of each try, and what judges the tries`() {
+    @Test func `a guided sampling counts three passes a step for each try, and what judges the tries`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))

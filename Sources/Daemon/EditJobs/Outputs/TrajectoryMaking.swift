@@ -71,12 +71,12 @@ extension EditRecord.Guidance {
     /// What it says where the full strength was too much.
     fileprivate var notes: [String] {
         if part == 1 { return [] }
-        let tried = "the edit prompt damaged the picture in \(part == 0 ? tries : tries - 1) of \(tries) tries"
-        return [
+        let failed = part == 0 ? tries : tries - 1
+        let taken =
             part == 0
-                ? "\(tried): it does not guide the sampling"
-                : "\(tried): it guides the sampling at \(Int((100 * part).rounded())) % of `text_sampling`"
-        ]
+            ? "it does not guide the sampling"
+            : "it guides the sampling at \(Int((100 * part).rounded())) % of `text_sampling`"
+        return ["the edit prompt damaged the picture in \(failed) of \(tries) tries: \(taken)"]
     }
 }
 
