@@ -16,7 +16,7 @@ public enum Preset: String, Sendable, CaseIterable {
     /// for every method, its other values for the methods without published settings.
     public static let modelSettingNames: Set<String> = [
         "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_sampling",
-        "text_freedom", "text_area", "text_tries", "clip_loss", "clip_views", "clip_area", "start_layer",
+        "text_freedom", "text_area", "text_layout", "clip_loss", "clip_views", "clip_area", "start_layer",
         "region_padding", "keep_source",
     ]
 

@@ -102,8 +102,8 @@ extension Setting {
             "text_area", \.textArea, .number(0.01...1),
             "Part of the latent that the edit prompt may change while sampling: where it changes most."),
         Setting(
-            "text_tries", \.textTries, .integer(1...8),
-            "Number of ever weaker strengths of text_sampling that are tried until one does not damage the picture; 1 takes the full strength unjudged."
+            "text_layout", \.textLayout,
+            "Whether the edit prompt may change the layout while sampling (free), or only what fills it (kept); auto keeps the layout where the edit prompt would replace much of the picture."
         ),
         Setting(
             "region_padding", \.regionPadding, .number(0...4),

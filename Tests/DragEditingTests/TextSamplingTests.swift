@@ -37,7 +37,8 @@ import Testing
         #expect(path.edit.count == 6 && path.reference.count == 6)
         let edit = wish.map {
             sampler.guided(
-                beside: path, text: states, wish: model.textStates($0), WishStrength(settings),
+                beside: path, text: states, wish: model.textStates($0),
+                keepsLayout: settings.textLayout == .kept,
                 report: { _ in })
         }
         return (edit ?? path.edit[5], path.reference[5])
@@ -95,7 +96,7 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts three passes a step for each try, and what judges the tries`() {
+    @Test func `a guided sampling counts three passes more a step, and auto twice that and two pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
@@ -106,9 +107,9 @@ import Testing
         let steps = settings.invertedStepCount
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
         #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
-        settings.textTries = 2
+        settings.textLayout = .auto
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
-        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 3))
+        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 2))
     }
 
     @Test func `sampling may begin in the middle of a path`() throws {
@@ -126,23 +127,28 @@ import Testing
         #expect(steps == [3, 4, 5])
         #expect(distance(rest.edit[3], whole.edit[5]) < 1e-5)
         let edit = sampler.guided(
-            beside: rest, text: text, wish: wish, WishStrength(settings), from: 2,
+            beside: rest, text: text, wish: wish, keepsLayout: false, from: 2,
             report: { steps.append($0) })
         #expect(steps == [3, 4, 5, 3, 4, 5])
         #expect(distance(edit, rest.edit[3]) > 1e-3)
     }
 }
 
-/// `text_tries`: the strongest of several edits that is whole.
-@Suite struct TextTriesTests {
-    private func edit(guidance: Double, tries: Int) throws -> (result: EditResult, steps: [Int]) {
+/// `text_layout`: whether the edit prompt may change the layout.
+@Suite struct TextLayoutTests {
+    private func edit(
+        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false
+    ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
         (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
-        (settings.textSampling, settings.textFreedom, settings.textTries) = (guidance, 1, tries)
+        (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
+        settings.autoMask = true
+        let image = try workingPicture("starter/lora_training.png", model)
+        let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
-            image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
-            editPrompt: "a red face", drags: [], settings: settings)
+            image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: drags,
+            mask: mask ? EditMask.around(drags, size: size) : nil, settings: settings)
         var steps: [Int] = []
         let result = try DragEditor(model).edit(request) { progress in
             if progress.stage == .sampling { steps.append(progress.step) }
@@ -155,23 +161,38 @@ import Testing
         zip(a.values, b.values).map { abs($0 - $1) }.max() ?? 0
     }
 
-    @Test func `the first try stays where it leaves the picture whole`() throws {
-        let (one, three) = (try edit(guidance: 0.01, tries: 1), try edit(guidance: 0.01, tries: 3))
-        #expect(three.result.record.guidance == EditRecord.Guidance(part: 1, tries: 1))
-        #expect(distance(one.result.decoded, three.result.decoded) == 0)
-        #expect(three.steps.last == 4 * 7 && !three.steps.contains(20))
+    @Test func `auto leaves the layout free where the edit prompt replaces little`() throws {
+        let (free, auto) = (try edit(guidance: 0.01, .free), try edit(guidance: 0.01, .auto))
+        #expect(free.result.record.guidance == EditRecord.Guidance(keepsLayout: false))
+        #expect(auto.result.record.guidance?.keepsLayout == false)
+        #expect(try #require(auto.result.record.guidance?.replaced) < 0.045)
+        #expect(distance(free.result.decoded, auto.result.decoded) == 0)
+        #expect(free.steps == Array(0...14))
+        #expect(auto.steps == Array(0...14) + [21])
     }
 
-    @Test func `a text that wrecks the picture at every strength guides nothing`() throws {
-        let (none, three) = (try edit(guidance: 0, tries: 3), try edit(guidance: 20, tries: 3))
-        #expect(none.result.record.guidance == nil)
-        #expect(three.result.record.guidance == EditRecord.Guidance(part: 0, tries: 3))
-        #expect(distance(none.result.decoded, three.result.decoded) == 0)
-        #expect(three.steps == Array(0...28) + [28])
-        // A single try is taken as it is.
-        let one = try edit(guidance: 20, tries: 1)
-        #expect(one.result.record.guidance == EditRecord.Guidance(part: 1, tries: 1))
-        #expect(distance(none.result.decoded, one.result.decoded) > 0.1)
+    @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
+        let (kept, auto) = (try edit(guidance: 20, .kept), try edit(guidance: 20, .auto))
+        #expect(kept.result.record.guidance == EditRecord.Guidance(keepsLayout: true))
+        #expect(auto.result.record.guidance?.keepsLayout == true)
+        #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
+        #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
+        #expect(kept.steps == Array(0...14))
+        #expect(auto.steps == Array(0...21))
+    }
+
+    @Test
+    func `a text that keeps the layout shows outside the drags' surroundings, not outside a given mask`()
+        throws
+    {
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 24, y: 20))
+        func part(_ result: EditResult) throws -> Double {
+            let mask = try #require(result.mask)
+            return Double(mask.values.count { $0 }) / Double(mask.values.count)
+        }
+        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) < 0.9)
+        #expect(try part(edit(guidance: 3, .kept, drags: [drag]).result) == 1)
+        #expect(try part(edit(guidance: 3, .kept, drags: [drag], mask: true).result) < 0.9)
     }
 }
 

@@ -46,12 +46,12 @@ public struct EditRecord: Sendable, Codable {
         public var seconds: Double
     }
 
-    /// How strongly P_e guided the sampling (settings `text_sampling` and `text_tries`).
+    /// How P_e guided the sampling (setting `text_layout`).
     public struct Guidance: Sendable, Codable, Equatable {
-        /// Part of the settings' strength; 0: every try damaged the picture, so P_e does not guide.
-        public var part: Double
-        /// Strengths that were tried.
-        public var tries: Int
+        /// Whether the edit kept its layout.
+        public var keepsLayout: Bool
+        /// Part of the picture whose content the edit would have replaced with a free layout; nil: it was not measured.
+        public var replaced: Double?
     }
 
     /// The grid of handle points and target points.

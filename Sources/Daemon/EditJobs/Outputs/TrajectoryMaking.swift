@@ -68,15 +68,11 @@ extension FinishedEdit {
 }
 
 extension EditRecord.Guidance {
-    /// What it says where the full strength was too much.
+    /// What `text_layout: auto` chose, where that is not the free layout.
     fileprivate var notes: [String] {
-        if part == 1 { return [] }
-        let failed = part == 0 ? tries : tries - 1
-        let taken =
-            part == 0
-            ? "it does not guide the sampling"
-            : "it guides the sampling at \(Int((100 * part).rounded())) % of `text_sampling`"
-        return ["the edit prompt damaged the picture in \(failed) of \(tries) tries: \(taken)"]
+        guard keepsLayout, let replaced else { return [] }
+        let part = Int((100 * replaced).rounded())
+        return ["the edit prompt would replace \(part) % of the picture: the edit keeps its layout instead"]
     }
 }
 

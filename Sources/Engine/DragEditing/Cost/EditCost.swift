@@ -45,7 +45,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs up to three passes more at every step of each try.
+    ///   - isWishSampled: whether P_e guides the sampling, which needs up to three passes more at every step of each sampling of it.
     ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
@@ -65,14 +65,18 @@ public struct EditCost: Sendable, Equatable {
             .dragging: Stage(fixed: fixed, steps: drag.isCuttable ? drag.steps : 0, step: drag.step),
             .sampling: Stage(
                 fixed: needs.sampling
-                    ? Self.sampling(timesteps, tries: isWishSampled ? settings.textTries : 0) : Work()),
+                    ? Self.sampling(timesteps, isWishSampled ? settings.textLayout : nil) : Work()),
             .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
         ]
     }
 
-    /// Reference and edit, and each try of the edit under P_e. Tries are judged where there may be several.
-    private static func sampling(_ timesteps: Int, tries: Int) -> Work {
-        Work(passes: (2 + 3 * tries) * timesteps, decodes: tries > 1 ? 1 + tries : 0)
+    /// Reference and edit, then the edit under P_e. `auto` compares two pictures, and may sample the edit a second time.
+    private static func sampling(_ timesteps: Int, _ layout: EditSettings.TextLayout?) -> Work {
+        switch layout {
+        case nil: Work(passes: 2 * timesteps)
+        case .free, .kept: Work(passes: 5 * timesteps)
+        case .auto: Work(passes: 8 * timesteps, decodes: 2)
+        }
     }
 }
 

@@ -42,35 +42,38 @@ public struct ReferenceSampling {
         return path
     }
 
-    /// Denoises the edit towards P_e (ours).
-    ///
-    /// The edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance from P_o to P_e. Reference control would hold back
-    /// what the text changes, so it begins after a part of the steps. With `text_area` below 1 the edit takes the values of the
-    /// edit without P_e after every step, outside the cells that P_e changes most.
+    /// Denoises the edit towards P_e (ours). It follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance from P_o to P_e.
     ///
     /// - Parameters:
     ///   - path: of reference and edit without P_e.
     ///   - text: states of P_o, `(1, tokens, width)`.
     ///   - wish: states of P_e.
+    ///   - keepsLayout: whether every self-attention takes its queries and keys from the edit without P_e. Otherwise reference
+    ///     control begins after the part `text_freedom` of the steps, because it would hold back what the text changes, and
+    ///     after every step the edit takes the values of the edit without P_e outside the cells that P_e changes most
+    ///     (`text_area`).
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
-        beside path: SampledPath, text: Tensor, wish: Tensor, _ strength: WishStrength, from first: Int = 0,
+        beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, from first: Int = 0,
         report: (Int) throws -> Void
     ) rethrows -> Tensor {
-        let freeSteps = Int((strength.freedom * Double(inversion.timesteps.count)).rounded())
-        var area = StrongestCells(settings.textArea)
+        let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
+        var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
         var edit = path.edit[0]
         for (k, t) in timesteps(from: first) {
-            let isFree = k < freeSteps
-            // Without control the reference has no part in the pass.
-            let reference = isFree ? [] : [path.reference[k - first]]
+            let control =
+                keepsLayout
+                ? ReferenceControl(firstLayer: 0, of: .layout) : k < freeSteps ? nil : control(at: k)
+            let shown = keepsLayout ? path.edit[k - first] : path.reference[k - first]
+            // Without control what is shown has no part in the pass.
+            let others = control == nil ? [] : [shown]
             let found = noise(
-                .stacked(reference + [edit, edit]), .stacked(reference.map { _ in text } + [text, wish]), t,
-                isFree ? nil : control(at: k))
-            let plain = found.sample(reference.count)
-            let change = found.sample(reference.count + 1) - plain
-            let stepped = step(edit, plain + Float(strength.guidance) * change, t)
+                .stacked(others + [edit, edit]), .stacked(others.map { _ in text } + [text, wish]), t, control
+            )
+            let plain = found.sample(others.count)
+            let change = found.sample(others.count + 1) - plain
+            let stepped = step(edit, plain + Float(settings.textSampling) * change, t)
             edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
             try report(k + 1)
         }
@@ -106,17 +109,4 @@ public struct SampledPath {
     public fileprivate(set) var reference: [Tensor]
     /// Of the edit, by P_o alone.
     public fileprivate(set) var edit: [Tensor]
-}
-
-/// How strongly P_e guides the sampling.
-public struct WishStrength: Sendable, Equatable {
-    /// g (`text_sampling`).
-    public var guidance: Double
-    /// Part of the steps without reference control (`text_freedom`).
-    public var freedom: Double
-
-    /// A part of the strength that the settings name, 0…1.
-    public init(_ settings: EditSettings, part: Double = 1) {
-        (guidance, freedom) = (part * settings.textSampling, part * settings.textFreedom)
-    }
 }

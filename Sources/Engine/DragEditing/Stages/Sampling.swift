@@ -29,7 +29,7 @@ struct Sampling {
         _ stages: StageRunner, reference: Tensor, edit: Tensor, from first: Int, _ trace: Trace
     ) throws -> Sampled {
         let (wish, steps) = (wish, scene.inversion.timesteps.count)
-        let total = steps * (wish == nil ? 1 : 1 + scene.settings.textTries)
+        let total = steps * (wish == nil ? 1 : scene.settings.textLayout == .auto ? 3 : 2)
         let sampled = try stages.run(.sampling, of: total) { report in
             let sampler = ReferenceSampling(identity.model, scene.inversion, scene.settings)
             let path = try sampler.sample(
@@ -37,12 +37,14 @@ struct Sampling {
             let plain = path.edit[path.edit.count - 1]
             var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
             guard let wish else { return sampled }
-            (sampled.edit, sampled.guidance) = try guided(plain) { n, strength in
-                try sampler.guided(beside: path, text: scene.text, wish: wish, strength, from: first) {
-                    try report(n * steps + $0)
-                }
+            var runs = 0
+            (sampled.edit, sampled.guidance) = try guided(plain) { keepsLayout in
+                runs += 1
+                return try sampler.guided(
+                    beside: path, text: scene.text, wish: wish, keepsLayout: keepsLayout, from: first
+                ) { try report(runs * steps + $0) }
             }
-            try report(total)
+            if (1 + runs) * steps < total { try report(total) }
             return sampled
         }
         trace("latent.sampled", sampled.edit)
@@ -50,36 +52,38 @@ struct Sampling {
         return sampled
     }
 
-    /// The first of `text_tries` ever weaker edits towards P_e that is whole; without one, `plain`. A single try is not judged.
+    /// The edit under P_e as `text_layout` has it.
     ///
     /// - Parameters:
     ///   - plain: the edit without P_e.
-    ///   - sample: gives the n-th try, from 1, with its strength.
-    private func guided(_ plain: Tensor, sample: (_ n: Int, WishStrength) throws -> Tensor) rethrows -> (
+    ///   - sample: gives the edit under P_e, with its layout kept or not.
+    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> Tensor) rethrows -> (
         Tensor, EditRecord.Guidance
     ) {
-        let (settings, tries) = (scene.settings, scene.settings.textTries)
-        let before = tries > 1 ? decoded(plain) : nil
-        for n in 1...tries {
-            let part = 1 - Double(n - 1) / Double(tries)
-            let edit = try sample(n, WishStrength(settings, part: part))
-            if before.map({ isWhole(decoded(edit), beside: $0) }) ?? true {
-                return (edit, EditRecord.Guidance(part: part, tries: n))
-            }
-        }
-        return (plain, EditRecord.Guidance(part: 0, tries: tries))
+        if scene.settings.textLayout == .kept { return (try sample(true), .init(keepsLayout: true)) }
+        let free = try sample(false)
+        if scene.settings.textLayout == .free { return (free, .init(keepsLayout: false)) }
+        let replaced = replaced(decoded(free), for: decoded(plain))
+        let keepsLayout = replaced > Self.mostReplaced
+        return (
+            keepsLayout ? try sample(true) : free,
+            EditRecord.Guidance(keepsLayout: keepsLayout, replaced: replaced)
+        )
+    }
+
+    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
+    private static let mostReplaced = 0.045
+
+    /// Part of the picture whose content is in one of two pictures alone, as the verdict measures it (`lost`, `new`).
+    private func replaced(_ edit: Tensor, for plain: Tensor) -> Double {
+        let size = Size(height: plain.shape[1], width: plain.shape[2])
+        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+        let found = Comparison(source: plain, result: edit, region: everywhere).damage(reach: 0.03)
+        return max(found.lost, found.new) * found.changed
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {
         releaseIdleMemory()
         return identity.model.decode(Variable(latent)).value
-    }
-
-    /// Whether an edit is not severely damaged, measured as the verdict measures it, against the edit without P_e.
-    private func isWhole(_ edit: Tensor, beside plain: Tensor) -> Bool {
-        let size = Size(height: plain.shape[1], width: plain.shape[2])
-        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
-        let comparison = Comparison(source: plain, result: edit, region: everywhere)
-        return comparison.damage(reach: 0.03).answer(nil) != .severe
     }
 }
