@@ -45,7 +45,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs up to three passes more at every step of each sampling of it.
+    ///   - isWishSampled: whether P_e guides the sampling, which samples the edit again.
     ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
@@ -66,7 +66,8 @@ public struct EditCost: Sendable, Equatable {
             .sampling: Stage(
                 fixed: needs.sampling
                     ? Self.sampling(timesteps, isWishSampled ? settings.textLayout : nil) : Work()),
-            .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
+            // Four noised copies each of source, reconstruction and result.
+            .judging: Stage(fixed: Work(passes: 12, decodes: 2)),
         ]
     }
 
