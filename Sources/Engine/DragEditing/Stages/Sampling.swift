@@ -1,6 +1,6 @@
 import Diffusion
+import Settings
 import TensorCore
-import Verdicts
 
 /// Stage 4 (docs/algorithm.md section 4): denoises the edit beside its reference.
 struct Sampling {
