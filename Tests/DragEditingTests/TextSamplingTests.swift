@@ -150,10 +150,12 @@ import Testing
             image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: drags,
             mask: mask ? EditMask.around(drags, size: size) : nil, settings: settings)
         var steps: [Int] = []
-        let result = try DragEditor(model).edit(request) { progress in
-            if progress.stage == .sampling { steps.append(progress.step) }
-            #expect(progress.step <= progress.total)
-        }
+        let result = try DragEditor(model).edit(
+            request,
+            report: { progress in
+                if progress.stage == .sampling { steps.append(progress.step) }
+                #expect(progress.step <= progress.total)
+            })
         return (result, steps)
     }
 
