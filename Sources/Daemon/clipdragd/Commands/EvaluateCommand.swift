@@ -83,10 +83,7 @@ struct EvaluateCommand: ParsableCommand {
         Evaluation.Reports(
             forecast: { edits, seconds in
                 if output.json {
-                    print(
-                        JSONValue.object([
-                            ("edits", .integer(edits)), ("forecast_seconds", .optional(seconds)),
-                        ]).line)
+                    print(EvaluationForecast(edits: edits, forecastSeconds: seconds).oneLine)
                 } else {
                     let time = seconds.map { ", at most about \(Self.time($0))" } ?? ""
                     StandardStream.errors.write("\(edits) edits to do\(time)\n")
@@ -117,5 +114,19 @@ struct EvaluateCommand: ParsableCommand {
     private static func numbers<T: FixedWidthInteger>(_ text: String) -> [T]? {
         let parts = text.split(separator: ",").map { T($0) }
         return parts.contains(nil) || parts.isEmpty ? nil : parts.compactMap { $0 }
+    }
+}
+
+/// The first line of `evaluate --json`.
+private struct EvaluationForecast: Record {
+    static let schema = "clipdrag-evaluation-forecast/1"
+    /// Edits to do.
+    let edits: Int
+    /// At most about so many seconds; nil: not known.
+    let forecastSeconds: Double?
+
+    private enum CodingKeys: String, CodingKey {
+        case edits
+        case forecastSeconds = "forecast_seconds"
     }
 }
