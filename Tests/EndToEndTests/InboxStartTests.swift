@@ -88,6 +88,46 @@ import Testing
         #expect(linked.names(linked.outbox) == ["a"])
     }
 
+    @Test func `an inbox on a full disk holds its own jobs, and no others`() throws {
+        let place = try place { "\($0.folder.path)/full" }
+        let full = "\(place.folder.path)/full"
+        try FileManager.default.createDirectory(atPath: full, withIntermediateDirectories: true)
+        let log = "\(place.folder.path)/log"
+        try Data().write(to: URL(filePath: log))
+        let daemon = Process()
+        daemon.executableURL = URL(filePath: "/usr/bin/env")
+        // The disk has its pair, a claim with a record, and no room for more.
+        let script = """
+            mount -t tmpfs -o size=256k none "$1" && cp "$2" "$1/b.png" && mkdir "$1/.clipdragd" && \
+            printf abcdef >"$1/.clipdragd/lock" && printf 'prompt: x\npriority: 9\n' >"$1/b.yaml" && \
+            { cat /dev/zero >"$1/filler.tmp" 2>/dev/null; shift 2; exec "$@"; }
+            """
+        daemon.arguments =
+            [
+                "unshare", "-Urm", "sh", "-c", script, "sh", full, "\(place.inbox)/a.png", Program.path,
+            ] + place.arguments
+        daemon.environment = ProcessInfo.processInfo.environment.merging(
+            ["CLIPDRAGD_WORKER": "\(place.folder.path)/worker"]) { $1 }
+        daemon.standardError = try FileHandle(forWritingTo: URL(filePath: log))
+        daemon.standardOutput = FileHandle.nullDevice
+        try daemon.run()
+        defer { daemon.terminate() }
+        func text() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+        place.wait("the failing claim") { text().contains("waiting: \(full)/.clipdragd/") }
+        place.wait("the other inbox's job") { place.names(place.outbox) == ["a"] }
+        // A second one, while the daemon tries the full disk again and again.
+        Thread.sleep(forTimeInterval: 3)
+        try place.drop(picture: "c.png")
+        try place.drop(spec: "c.yaml")
+        place.wait("a later job") { place.names(place.outbox) == ["a", "c"] }
+        let said = text()
+        #expect(said.ranges(of: "No space left on device").count == 1, "\(said)")
+        try FileManager.default.removeItem(
+            atPath: "/proc/\(daemon.processIdentifier)/root\(full)/filler.tmp")
+        place.wait("its own job") { place.names(place.outbox) == ["a", "b", "c"] }
+        #expect(text().contains("waiting no more: \(full)/"))
+    }
+
     @Test func `an inbox of the command line that is not there is an error, unless it is to be made`() throws
     {
         let place = try Place()

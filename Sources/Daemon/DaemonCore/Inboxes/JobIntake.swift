@@ -41,7 +41,11 @@ final class JobIntake {
         for path in inboxes.detachLost() { forgetJobs(of: path) }
         inboxes.attachReturned()
         for inbox in inboxes.all where inbox.isDue(now) {
-            do { try look(into: inbox, all: all, beforeClaim) } catch { tryLater(inbox, error) }
+            do {
+                try look(into: inbox, all: all, beforeClaim)
+                if inbox.hasFailed { lifecycle.placeWorked(inbox.path) }
+                inbox.hasFailed = false
+            } catch { tryLater(inbox, error) }
         }
     }
 
@@ -136,9 +140,9 @@ final class JobIntake {
 
     /// Looks into an inbox again later, because its place does not work.
     private func tryLater(_ inbox: WatchedInbox, _ error: FileError) {
-        inbox.hasLeftovers = true
+        (inbox.hasLeftovers, inbox.hasFailed) = (true, true)
         inbox.retryLater(now)
-        lifecycle.pauseStarts(error)
+        lifecycle.pauseStarts(error, of: inbox.path)
     }
 
     /// Continues claims that belong to no job of this daemon.

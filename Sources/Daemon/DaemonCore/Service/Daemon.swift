@@ -132,6 +132,8 @@ public final class Daemon {
         ChildProcesses.collectOrphans()
         operations.carryOutRequests()
         look()
+        // Also while no job may start: the time of a pause that is over must not wake the loop.
+        scheduler.resumeStarts(ServiceClock.now)
         if operations.order == nil { dispatcher.startRuns() }
         housekeeping.run(hasNews: hasNews)
         status.update(order: operations.order, hasNews: hasNews)
