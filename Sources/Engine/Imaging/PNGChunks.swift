@@ -54,20 +54,20 @@ struct PNGChunks: Sequence, IteratorProtocol {
             case "eXIf": found.setOwn(exif: chunk.data)
             case "tEXt", "zTXt", "iTXt":
                 guard let (keyword, packed) = text(of: chunk) else { continue }
-                func text() -> [UInt8]? { texts.read(packed) }
+                func unpacked() -> [UInt8]? { texts.read(packed) }
                 switch keyword.lowercased() {
                 case "raw profile type exif", "raw profile type app1":
-                    guard let raw = text().flatMap({ rawProfileBytes($0[...]) }) else { continue }
+                    guard let raw = unpacked().flatMap({ rawProfileBytes($0[...]) }) else { continue }
                     if let packet = raw[...].afterXMPHeader {
                         found.xmp = packet
                     } else {
                         found.add(exif: raw[...])
                     }
                 case "raw profile type icc", "raw profile type icm":
-                    rawProfile = text().flatMap { rawProfileBytes($0[...]) }
-                case "xml:com.adobe.xmp": found.xmp = text().map { $0[...] }
+                    rawProfile = unpacked().flatMap { rawProfileBytes($0[...]) }
+                case "xml:com.adobe.xmp": found.xmp = unpacked().map { $0[...] }
                 case "raw profile type xmp":
-                    found.xmp = text().flatMap { rawProfileBytes($0[...]) }.map { $0[...] }
+                    found.xmp = unpacked().flatMap { rawProfileBytes($0[...]) }.map { $0[...] }
                 default: found.texts.append(keyword)
                 }
             case "acTL": found.frames = chunk.data.number(at: 0, count: 4) ?? 1
