@@ -47,5 +47,9 @@ import Testing
         #expect(scheduler.placeWorked() == "no outbox")
         #expect(scheduler.isPaused("/bad", 106) && !scheduler.isPaused("/worse", 106))
         #expect(scheduler.pauseStarts(of: "/bad", "no space", 701), "it is told again after ten minutes")
+        // The reasons of one kind name another file each time.
+        #expect(scheduler.pauseStarts(of: "/bad", "x/1: full", kind: "full", 702))
+        #expect(!scheduler.pauseStarts(of: "/bad", "x/2: full", kind: "full", 703))
+        #expect(scheduler.pauseStarts(of: "/bad", "x/2: broken", kind: "broken", 704))
     }
 }

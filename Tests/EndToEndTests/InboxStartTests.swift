@@ -32,7 +32,7 @@ import Testing
     }
 
     /// A place whose configuration has another inbox before the usual one.
-    private func place(withFirst inbox: (Place) -> String) throws -> Place {
+    private func makePlace(withFirst inbox: (Place) -> String) throws -> Place {
         let place = try Place()
         let config = try String(contentsOfFile: place.config, encoding: .utf8)
         try config.replacingOccurrences(of: "inboxes: [{", with: "inboxes: [{path: \(inbox(place))}, {")
@@ -54,7 +54,7 @@ import Testing
     @Test func `with --once the other inboxes are served, the missing one is named, and the code is 75`()
         throws
     {
-        let place = try place { "\($0.folder.path)/disk/in" }
+        let place = try makePlace { "\($0.folder.path)/disk/in" }
         let run = try once(place)
         #expect(run.code == 75 && run.left == ["the inbox \(place.folder.path)/disk/in is not there"])
         #expect(place.names(place.outbox) == ["a"])
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `an inbox that is a file, or whose own folder is a link, does not stop the others`() throws {
-        let file = try place { place in
+        let file = try makePlace { place in
             try? Data().write(to: URL(filePath: "\(place.folder.path)/file"))
             return "\(place.folder.path)/file"
         }
@@ -75,7 +75,7 @@ import Testing
         #expect(run.left.first?.hasSuffix("/file cannot be used: Not a directory") == true)
         #expect(file.names(file.outbox) == ["a"])
         // Whoever may write into one inbox must not stop the service of all.
-        let linked = try place { place in
+        let linked = try makePlace { place in
             let folder = "\(place.folder.path)/theirs"
             try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try? FileManager.default.createSymbolicLink(
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func `an inbox on a full disk holds its own jobs, and no others`() throws {
-        let place = try place { "\($0.folder.path)/full" }
+        let place = try makePlace { "\($0.folder.path)/full" }
         let full = "\(place.folder.path)/full"
         try FileManager.default.createDirectory(atPath: full, withIntermediateDirectories: true)
         let log = "\(place.folder.path)/log"

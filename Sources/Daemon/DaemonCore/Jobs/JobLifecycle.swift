@@ -271,7 +271,7 @@ final class JobLifecycle {
         let isOwn = error.path == inbox || error.path.hasPrefix("\(inbox)/")
         let fields = EventLog.fields(error.code, .place)
         pauseStarts(
-            of: isOwn ? inbox : nil, error.description,
+            of: isOwn ? inbox : nil, error.description, kind: error.reason,
             fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
@@ -290,8 +290,10 @@ final class JobLifecycle {
         context.log.write(.notice, "waiting no more: \(reason)")
     }
 
-    private func pauseStarts(of inbox: String? = nil, _ reason: String, _ fields: [String: String] = [:]) {
-        guard scheduler.pauseStarts(of: inbox, reason, now) else { return }
+    private func pauseStarts(
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, _ fields: [String: String] = [:]
+    ) {
+        guard scheduler.pauseStarts(of: inbox, reason, kind: kind, now) else { return }
         context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
     }
 }

@@ -29,8 +29,8 @@ final class Scheduler {
     /// Inboxes that do not work, by their paths. None of their jobs starts until the inbox is tried again; others do.
     private var inboxObstacles: [String: Obstacle] = [:]
 
-    /// The last reported reason for waiting of each inbox, of nil for all, and the time of the report.
-    private var reported: [String?: (reason: String, at: Double)] = [:]
+    /// The last reported reason for waiting of each inbox, of nil for all, with its kind, and the time of the report.
+    private var reported: [String?: (reason: String, kind: String, at: Double)] = [:]
 
     // MARK: - Jobs
 
@@ -95,15 +95,18 @@ final class Scheduler {
 
     /// Pauses the starts for a while, because a place does not work.
     ///
-    /// - Parameter inbox: the inbox that does not work: only its jobs pause; nil: all do.
+    /// - Parameters:
+    ///   - inbox: the inbox that does not work: only its jobs pause; nil: all do.
+    ///   - kind: reasons of one kind are reported once; the reason itself may name another file each time.
     /// - Returns: whether to report the reason.
-    func pauseStarts(of inbox: String? = nil, _ reason: String, _ now: Double) -> Bool {
+    func pauseStarts(of inbox: String? = nil, _ reason: String, kind: String? = nil, _ now: Double) -> Bool {
         let pause = Obstacle(reason: reason, until: now + Self.placeSeconds)
         if let inbox { inboxObstacles[inbox] = pause } else { obstacle = pause }
-        if let last = reported[inbox], last.reason == reason, now - last.at < Self.reportInterval {
+        let kind = kind ?? reason
+        if let last = reported[inbox], last.kind == kind, now - last.at < Self.reportInterval {
             return false
         }
-        reported[inbox] = (reason, now)
+        reported[inbox] = (reason, kind, now)
         return true
     }
 
