@@ -330,9 +330,7 @@ struct CheckConfigCommand: ParsableCommand {
 
     /// Why a program cannot be run by this user; nil where it can.
     private static func whyNotRunnable(_ path: String, isSocketGood: Bool) -> String? {
-        let kind = (try? PosixFileSystem().status(path))?.kind
-        if kind == .directory { return String(cString: strerror(EISDIR)) }
-        if kind == .other && isSocketGood { return nil }
-        return access(PathCoding.cString(path), X_OK) == 0 ? nil : String(cString: strerror(errno))
+        if isSocketGood, (try? PosixFileSystem().status(path))?.kind == .other { return nil }
+        return ProgramFile.fault(path)
     }
 }
