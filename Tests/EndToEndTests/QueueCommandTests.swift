@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Imaging
 import JSON
 import Testing
 
@@ -110,6 +111,53 @@ import Testing
             let report = place.json("\(place.inbox)/failed/\(name)/error.json")
             #expect(report?["code"]?.string == code && report?["attempts"]?.integer == 1)
             #expect(try PosixFileSystem().status("\(place.inbox)/\(name).png") != nil)
+        }
+        place.wait("the status") { count(place, "waiting") == 2 }
+        #expect(place.started.isEmpty)
+    }
+
+    @Test func `a mistake that shows in a picture's header fails with the claim, in the worker's words`()
+        throws
+    {
+        let place = try Place()
+        #expect(try Program.run(["pause", "--state", place.state]).code == 0)
+        let other = Image(width: 64, height: 96, samples: [UInt16](repeating: 0, count: 64 * 96 * 3))
+        try Data(other.pngBytes()).write(to: URL(filePath: "\(place.inbox)/m.png"))
+        let whole = try Image(decoding: Place.picture)
+        try Data(whole.pngBytes()).write(to: URL(filePath: "\(place.inbox)/same.png"))
+        let mistakes = [
+            ("point", "drags: [{from: [5, 6], to: [5, 4000]}]\n", "spec.point_outside"),
+            (
+                "shape", "prompt: x\nmask: [{rect: [1, 1, 9, 9]}, {circle: [4000, 9, 5]}]\n",
+                "spec.mask_outside"
+            ),
+            ("mask", "prompt: x\nmask: m.png\n", "spec.mask_size"),
+            ("region", "prompt: x\nregion: {rect: [4000, 0, 64, 64]}\n", "spec.region"),
+            (
+                "handle", "drags: [{from: [5, 6], to: [50, 50]}]\nregion: {rect: [20, 20, 64, 64]}\n",
+                "spec.region"
+            ),
+        ]
+        try place.drop(spec: "good.yaml", "drags: [{from: [5, 6], to: [50, 50]}]\nmask: same.png\n")
+        try place.drop(spec: "damaged.yaml", mistakes[0].1)
+        try place.drop(picture: "good.png")
+        try place.drop(Array("not a picture".utf8), as: Array("damaged.png".utf8))
+        var said: [String: JSONValue] = [:]
+        for (name, text, _) in mistakes {
+            try place.drop(picture: "\(name).png")
+            try place.drop(spec: "\(name).yaml", text)
+            let check = try Program.run(["check", "\(place.inbox)/\(name).yaml", "--json"])
+            said[name] = JSONValue(parsing: Array(check.output.utf8))
+        }
+        let daemon = try place.start()
+        defer { daemon.terminate() }
+        place.wait("the failures") { place.names("\(place.inbox)/failed").count == mistakes.count }
+        for (name, _, code) in mistakes {
+            let report = place.json("\(place.inbox)/failed/\(name)/error.json")
+            #expect(report?["code"]?.string == code, "\(name)")
+            for key in ["code", "message", "hint", "line", "column"] {
+                #expect(report?[key] == said[name]?[key], "\(name): \(key)")
+            }
         }
         place.wait("the status") { count(place, "waiting") == 2 }
         #expect(place.started.isEmpty)

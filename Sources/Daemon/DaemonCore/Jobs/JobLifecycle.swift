@@ -114,7 +114,7 @@ final class JobLifecycle {
             retry(job, failure, run)
         } catch {
             scheduler.enqueue(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
         }
     }
 
@@ -147,7 +147,7 @@ final class JobLifecycle {
             // A published job no longer needs its inputs: another job may put them away.
             if job.state == .publishing { scheduler.releaseInputs(of: job) }
             scheduler.enqueue(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
         }
     }
 
@@ -249,7 +249,7 @@ final class JobLifecycle {
             var job = job
             if job.state == .running { job.state = .waiting }
             enqueueIfThere(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
             return false
         }
     }
@@ -265,27 +265,35 @@ final class JobLifecycle {
 
     // MARK: - Places
 
-    /// Pauses all starts for a while after a failed file call.
-    func pauseStarts(_ error: FileError) {
+    /// Pauses starts for a while after a failed file call: of the inbox's jobs if the file lies in the inbox, else of all jobs.
+    func pauseStarts(_ error: FileError, of inbox: String) {
         context.metrics.countError(error.code, .place)
+        let isOwn = error.path == inbox || error.path.hasPrefix("\(inbox)/")
         let fields = EventLog.fields(error.code, .place)
-        pauseStarts(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
+        pauseStarts(
+            of: isOwn ? inbox : nil, error.description, kind: error.reason,
+            fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
     /// Pauses all starts for a while because an executor cannot take a run.
     func pauseStarts(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
-        pauseStarts(Self.reason(failure), EventLog.fields(failure.code, .place))
+        pauseStarts(of: nil, Self.reason(failure), EventLog.fields(failure.code, .place))
     }
 
-    /// A run has started: the place that the daemon waited for works.
-    func placeWorked() {
-        guard let reason = scheduler.placeWorked() else { return }
+    /// A run has started: the places that the daemon waited for work.
+    func placesWorked(for job: Job) { for place in [nil, job.inbox] { placeWorked(place) } }
+
+    /// An inbox that the daemon waited for works; nil: what every job needs.
+    func placeWorked(_ inbox: String?) {
+        guard let reason = scheduler.placeWorked(inbox) else { return }
         context.log.write(.notice, "waiting no more: \(reason)")
     }
 
-    private func pauseStarts(_ reason: String, _ fields: [String: String] = [:]) {
-        guard scheduler.pauseStarts(reason, now) else { return }
+    private func pauseStarts(
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, _ fields: [String: String] = [:]
+    ) {
+        guard scheduler.pauseStarts(of: inbox, reason, kind: kind, now) else { return }
         context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
     }
 }

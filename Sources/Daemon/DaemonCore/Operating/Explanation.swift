@@ -84,6 +84,8 @@ public struct Explanation: Sendable {
                 default:
                     if InboxNames.isIgnored(name) {
                         "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
+                    } else if InboxNames.isHiddenSpec(name) {
+                        "is no spec: it ends in .\(fileExtension(name)), which some systems do not show. Rename it to \(stem(name))."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
                         "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg .jpe .jfif)."
                     } else {
@@ -138,8 +140,8 @@ public struct Explanation: Sendable {
                 return Explanation(
                     .orphan,
                     InboxNames.isSpec(name)
-                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(composition(found))\(putAwayPictures)\(lookalikes)"
-                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.\(lastFailure)"
+                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(lookalike(found))\(putAwayPictures)\(lookalikes)"
+                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.\(lookalike(found))\(lastFailure)"
                 )
             }
             return Explanation(
@@ -149,8 +151,8 @@ public struct Explanation: Sendable {
                     : "\(name) is named by a spec that is not ready yet.")
         }
 
-        /// A picture whose name only looks like the one that is meant.
-        private func composition(_ found: InboxScanner.Findings) -> String {
+        /// A file that its author may take for the one that is missing.
+        private func lookalike(_ found: InboxScanner.Findings) -> String {
             found.lookalikes[name].map { " \($0.sentence(in: folder))." } ?? ""
         }
 

@@ -22,7 +22,8 @@ enum CaptioningProgram {
         case .exited(let status): throw failure("it ended with status \(status)", end.errors)
         case .signalled(let signal): throw failure("signal \(signal) ended it", end.errors)
         case .tookTooLong: throw failure("it took longer than \(Int(seconds)) seconds", end.errors)
-        case .notStarted(let number): throw CaptioningProgramError(reason: String(cString: strerror(number)))
+        case .notStarted(let number):
+            throw CaptioningProgramError(reason: ProgramFile.reason(words[0], errno: number))
         }
         guard let text = String(validating: firstLine(end), as: UTF8.self) else {
             throw CaptioningProgramError(reason: "it printed no text in UTF-8")
