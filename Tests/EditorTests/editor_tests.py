@@ -140,6 +140,60 @@ class Messages(EditorTest):
                 self.assertEqual(error, {key: said[key] for key in ("line", "column", "message", "hint", "code")})
                 self.assertEqual(self.editor.messages(), [["error", said["message"]]])
 
+    def test_what_does_not_go_together_is_refused_as_check_refuses_it(self):
+        drag, far = "drags: [{from: [10, 20], to: [30, 20]}]\n", "drags: [{from: [100, 20], to: [120, 20]}]\n"
+        regions = "drags: [{from: {circle: [20, 20, 6]}, to: {circle: [40, 20, 6]}}]\n"
+        mask = "mask: {circle: [20, 20, 15]}\n"
+        good = {
+            "fastdrag-masked": f"{drag}{mask}method: fastdrag\n",
+            "fastdrag-regions": f"{regions}method: fastdrag\n",
+            "regiondrag-masked": f"{drag}{mask}method: regiondrag\n",
+            "diffclip": "prompt: {source: a cat, edit: a dog}\nmethod: diffclip\n",
+        }
+        bad = {
+            "no-drags": "prompt: a\nmethod: fastdrag\n",
+            "no-drags-sde": "prompt: a\nmethod: sdedrag\n",
+            "no-drags-regions": f"prompt: a\n{mask}method: regiondrag\n",
+            "no-mask": f"{drag}method: fastdrag\nsettings: {{auto_mask: false}}\n",
+            "no-regions": f"{drag}method: regiondrag\n",
+            "one-region": regions.replace("}}]", "}}, {from: [1, 1], to: [9, 9]}]") + "method: regiondrag\n",
+            "no-text": f"{drag}method: diffclip\n",
+            "empty-region": "drags: [{from: {rect: [1, 1, 0.2, 0.2]}, to: {circle: [9, 9, 5]}}]\n",
+            "empty-mask": f"{drag}mask: {{rect: [20.1, 20.1, 0.2, 0.2]}}\n",
+            "small-region": f"{drag}region: {{rect: [0, 50, 60, 40]}}\n",
+            "outside-region": f"{far}region: {{rect: [0, 0, 60, 60]}}\n",
+            "no-step": f"{drag}settings: {{num_steps: 3, inversion_strength: 0.1}}\n",
+            "no-step-by-default": f"{drag}settings: {{num_steps: 1, inversion_strength: 0.5}}\n",
+        }
+        picture = png(128, 64)
+        self.editor.open(("p.png", picture))
+        for name, text in {**good, **bad}.items():
+            with self.subTest(name):
+                text = "image: p.png\n" + text
+                code, said, errors = self.program.check([("p.png", picture), (f"{name}.yaml", text.encode())], f"{name}.yaml")
+                self.assertEqual(code == 0, name in good, errors)
+                self.page.fill("#yaml", text)
+                error = self.editor.run("editorApp.editor.state.error && (({ line, column, message, hint, code }) =>"
+                                        " ({ line, column, message, hint, code }))(editorApp.editor.state.error)")
+                if name in good:
+                    self.assertIsNone(error)
+                    continue
+                self.assertEqual(error, {key: said.get(key) for key in ("line", "column", "message", "hint", "code")})
+                self.assertEqual(self.editor.messages(), [["error", said["message"]]])
+
+    def test_a_mask_that_is_rubbed_out_is_refused_as_check_refuses_it(self):
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        for tool in ("brush", "eraser"):
+            self.editor.tool(tool)
+            self.page.mouse.click(*self.editor.place(70, 24))
+        code, said, _ = self.program.check(self.editor.saved(), "rabbit-face.yaml")
+        self.assertEqual((code, said["code"]), (65, "spec.empty_mask"))
+        self.assertEqual(self.editor.messages(), [["error", said["message"]]])
+        self.page.keyboard.press("Control+z")
+        self.assertEqual(self.editor.messages(), [["good", "check has nothing to say against it."]])
+
     def test_notes_are_those_of_check(self):
         words = " ".join(["elephant", "wearing", "sunglasses"] * 30)
         specs = {
@@ -348,6 +402,61 @@ class Clicks(EditorTest):
             self.page.mouse.move(*self.editor.corner(*end), steps=4)
             self.page.mouse.up()
         self.assertEqual(self.editor.spec()["mask"], [{"rect": [44, 42, 36, 48]}])
+
+    def pull(self, start, end):
+        self.page.mouse.move(*self.editor.corner(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.editor.corner(*end), steps=4)
+        self.page.mouse.up()
+
+    def test_a_region_is_drawn_and_taken_to_where_its_middle_is_clicked(self):
+        self.editor.open(RABBIT)
+        self.editor.tool("region")
+        self.pull((74, 10), (94, 30))
+        self.page.mouse.move(*self.editor.place(104, 26))
+        goal = self.editor.run("editorApp.editor.stretch.drawn.goals.at(-1)")
+        self.assertLess(math.dist(goal, (104, 26)), 1)
+        self.shot("region-target")
+        self.editor.click(104, 26)
+        self.page.click("[name=drag-shape][value=circle]")
+        self.pull((40, 40), (50, 40))
+        self.pull((40, 60), (54, 60))
+        self.page.click("[name=drag-shape][value=polygon]")
+        for x, y in ((20, 90), (40, 90), (30, 110), (20, 90)):
+            self.page.mouse.click(*self.editor.corner(x, y))
+        self.editor.click(50, 100)
+        drags = [
+            {"from": {"rect": [74, 10, 20, 20]}, "to": {"rect": [94, 16, 20, 20]}},
+            {"from": {"circle": [40, 40, 10]}, "to": {"circle": [40, 60, 14]}},
+            {"from": {"polygon": [[20, 90], [40, 90], [30, 110]]}, "to": {"polygon": [[40, 90], [60, 90], [50, 110]]}},
+        ]
+        files = self.editor.saved()
+        self.assertEqual(yaml.safe_load(files[-1][1])["drags"], drags)
+        code, said, errors = self.program.check(files, files[-1][0])
+        self.assertEqual(code, 0, errors)
+        self.assertEqual([m for kind, m in self.editor.messages() if kind == "note"], said["notes"])
+        self.shot("region-drags")
+        self.page.keyboard.press("Control+z")
+        self.assertEqual(self.editor.spec()["drags"], drags[:2])
+        self.editor.tool("select")
+        self.pull((50, 40), (53, 40))
+        self.pull((40, 66), (44, 70))
+        self.assertEqual(self.editor.spec()["drags"][1], {"from": {"circle": [40, 40, 13]}, "to": {"circle": [44, 64, 14]}})
+
+    def test_a_spec_with_region_drags_is_opened_changed_and_saved_as_it_was(self):
+        text = (
+            "image: p.png\ndrags:\n  - {from: {circle: [20, 20, 6]}, to: {circle: [40.5, 20, 9]}}\n"
+            "  - {from: {polygon: [[60, 30], [80, 30], [70, 50]]}, to: {polygon: [[70, 30], [90, 30], [80, 50]]}}\n"
+            "  - {from: {rect: [90, 5, 10, 10]}, to: {circle: [110, 30, 7]}}\nmethod: regiondrag\n...\n")
+        self.editor.open(("p.png", png(128, 64)), ("s.yaml", text.encode()))
+        self.assertEqual(self.editor.saved()[-1][1].decode(), text)
+        self.page.fill("#seed", "7") if self.page.is_visible("#seed") else self.editor.run("editorApp.editor.change({ seed: '7' })")
+        self.assertEqual(yaml.safe_load(self.editor.yaml()), {**yaml.safe_load(text), "seed": 7})
+        self.page.select_option("#units", "relative")
+        self.page.select_option("#units", "")
+        self.assertEqual(yaml.safe_load(self.editor.yaml()), {**yaml.safe_load(text), "seed": 7})
+        files = self.editor.saved()
+        self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
 
     def test_a_painted_mask_is_the_picture_that_is_saved(self):
         self.editor.open(RABBIT)
@@ -623,6 +732,34 @@ class Keyboard(EditorTest):
         self.page.focus("#tab-edit")
         press("ArrowRight")
         self.assertTrue(self.page.is_visible("#setting-max_steps"))
+        files = self.editor.saved()
+        self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
+
+    def test_the_keyboard_alone_drags_a_region_and_changes_its_size(self):
+        self.editor.open(RABBIT)
+        press = self.page.keyboard.press
+        self.page.focus("#canvas")
+        press("g")
+        press("g")
+        self.assertTrue(self.page.is_checked("[name=drag-shape][value=circle]"))
+        press("ArrowRight")
+        x, y = self.editor.run("editorApp.editor.cursor")
+        press("Enter")
+        press("Shift+ArrowRight")
+        press("Enter")
+        press("Shift+ArrowUp")
+        press("Enter")
+        self.assertEqual(
+            self.editor.spec()["drags"], [{"from": {"circle": [x + 1, y + 1, 10]}, "to": {"circle": [x + 10, y - 10, 10]}}])
+        press("v")
+        press("Escape")
+        press("]")
+        press("]")
+        press("ArrowLeft")
+        self.assertEqual(self.editor.spec()["drags"][0]["to"], {"circle": [x + 9, y - 10, 12]})
+        press("Shift+N")
+        press("[")
+        self.assertEqual(self.editor.spec()["drags"][0]["from"], {"circle": [x + 1, y + 1, 9]})
         files = self.editor.saved()
         self.assertEqual(self.program.check(files, files[-1][0])[0], 0)
 

@@ -47,7 +47,7 @@ class EditForm {
     }
     byId("model").addEventListener("change", (event) => {
       editor.options.model = event.target.value;
-      editor.refresh();
+      editor.checkAgain();
     });
     byId("settings-filter").addEventListener("input", () => this.filterSettings());
     byId("settings-changed").addEventListener("change", () => this.filterSettings());
@@ -326,7 +326,7 @@ function settingError(setting, value) {
       .setting({ kind: "scalar", text: value, isPlain: isWord, mark: { line: 1, column: 1 } }, setting);
     return "";
   } catch (error) {
-    return `${error.message}. ${error.hint}`;
+    return sentences(error);
   }
 }
 
