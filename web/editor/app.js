@@ -70,9 +70,12 @@ class App {
     window.addEventListener("paste", (event) => this.paste(event));
     window.addEventListener("beforeunload", (event) => { if (editor.history.canUndo && !this.isSaved) event.preventDefault(); });
     this.listenToDrops();
-    editor.zoomChanged = (zoom) => { byId("zoom-level").textContent = `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`; };
+    editor.zoomChanged = (zoom) => {
+      byId("zoom-level").textContent = `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`;
+      editor.setZoom(zoom * view.ratio);
+    };
     editor.addEventListener("picture", () => view.fit());
-    for (const name of ["change", "pending", "paint", "selection"]) editor.addEventListener(name, () => view.draw());
+    for (const name of ["change", "pending", "paint", "selection", "stretch"]) editor.addEventListener(name, () => view.draw());
     editor.addEventListener("change", () => {
       this.isSaved = false;
       this.update();

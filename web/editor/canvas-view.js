@@ -126,8 +126,8 @@ class CanvasView {
     context.drawImage(level, left * sx, top * sy, width * sx, height * sy, px, py, width * zoom, height * zoom);
     const stretch = editor.stretch?.drawn;
     if (stretch) {
-      const [kx, ky] = [picture.width / picture.preview.width, picture.height / picture.preview.height];
-      const { box, canvas } = stretch;
+      const { box, canvas, preview } = stretch;
+      const [kx, ky] = [picture.width / preview.width, picture.height / preview.height];
       const [bx, by] = this.toCanvas([box.x * kx, box.y * ky]);
       context.drawImage(
         canvas, 0, 0, box.width, box.height, bx, by, box.width * kx * zoom, box.height * ky * zoom);

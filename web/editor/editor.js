@@ -11,6 +11,7 @@ class Editor extends EventTarget {
     this.overlays = new Map();
     this.options = { brush: 24, mask: true, region: true, stretch: false, model: "starter", dragShape: "rectangle" };
     this.tool = "drag";
+    this.zoom = 1;
     this.resetState(EMPTY_SPEC);
   }
 
@@ -346,8 +347,10 @@ class Editor extends EventTarget {
     return isPlaced ? [...this.drags(), this.writtenDrag(pending.from, pending.to)] : this.drags();
   }
 
-  updateStretch() {
+  /** Stretches anew. While a target moves, frames may be coarse; when it rests, the picture becomes whole. */
+  updateStretch({ isResting = false } = {}) {
     if (!this.stretch) return;
+    clearTimeout(this.resting);
     const drawn = this.drawnDrags();
     const isDragging = drawn !== this.state.spec.drags;
     const units = new Units(this.state.spec, this.picture);
@@ -362,9 +365,26 @@ class Editor extends EventTarget {
     const box = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
     const region = isDragging ? this.workingRegion(drawn) : this.region;
     this.stretch.show(drags, {
-      part: part > 0 ? part : 1, region, model: this.options.model, mask: this.mask,
+      part: part > 0 ? part : 1, region, model: this.options.model, mask: this.mask, zoom: this.zoom,
+      isMoving: isDragging && !isResting,
       maskKey: JSON.stringify([this.state.spec.mask, this.paintVersion ?? 0, box]),
     });
+    if (this.stretch.drawn?.isCoarse) this.stretchAtRest();
+  }
+
+  stretchAtRest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.updateStretch({ isResting: true });
+      this.tell("stretch");
+    }, 120);
+  }
+
+  /** Device pixels to one of the picture. The stretch has as many pixels as they show. */
+  setZoom(zoom) {
+    if (zoom === this.zoom) return;
+    this.zoom = zoom;
+    if (this.stretch?.drawn) this.stretchAtRest();
   }
 
   /** A drag as the spec writes it. */
