@@ -94,7 +94,8 @@ import Testing
         let report = ErrorReport(
             Failure(
                 .badSpec, code: "spec.unknown_key",
-                message: "`settings` has no key `max_step`; did you mean `max_steps`?", hint: "Known keys: a."))
+                message: "`settings` has no key `max_step`; did you mean `max_steps`?", hint: "Known keys: a."
+            ))
         try PosixFileSystem().create("\(folder.path)/error.json", Array(report.oneLine.utf8), mode: 0o644)
         let job = try #require(EndedJobFolder(failed: folder.path, gallery: "/gallery"))
         #expect(
