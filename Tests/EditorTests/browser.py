@@ -20,8 +20,8 @@ from watched import WatchedPage, faults_for_people, launch  # noqa: E402, F401
 class EditorPage(WatchedPage):
     """The editor, ready for clicks."""
 
-    def __init__(self, browser, width=1280, height=800, **options):
-        super().__init__(browser, PAGE.as_uri(), width, height, **options)
+    def __init__(self, browser, width=1280, height=800, address=PAGE.as_uri(), **options):
+        super().__init__(browser, address, width, height, **options)
         self.page.wait_for_selector("body.is-ready")
 
     def open(self, *files):

@@ -20,7 +20,7 @@ import yaml
 from PIL import Image, ImageChops, PngImagePlugin
 from playwright.sync_api import sync_playwright
 
-from browser import ROOT, EditorPage, Program, faults_for_people, launch, png
+from browser import PAGE, ROOT, EditorPage, Program, faults_for_people, launch, png
 
 CASES = ROOT / "Tests/SpecParserTests/Cases"
 RABBIT = ROOT / "examples/rabbit-face.png"
@@ -579,6 +579,63 @@ units: relative
         self.assertEqual([name for name, *_ in written], ["rabbit-face.png", "rabbit-face.yaml"])
         self.assertTrue(written[1][2].endswith("\n...\n"))
 
+    def test_a_real_folder_gets_the_picture_first_and_each_file_whole(self):
+        """The origin's private file system has the handles that a folder of the disk has."""
+        self.editor.close()
+        self.editor = EditorPage(self.browser, address="https://editor.test/", content=PAGE.read_text())
+        self.page = self.editor.page
+        self.editor.run("""async () => {
+            const root = await navigator.storage.getDirectory();
+            window.inbox = await root.getDirectoryHandle('inbox', { create: true });
+            window.showDirectoryPicker = async () => inbox;
+            window.written = [];
+            const create = FileSystemFileHandle.prototype.createWritable;
+            FileSystemFileHandle.prototype.createWritable = async function (...words) {
+              const stream = await create.apply(this, words);
+              const close = stream.close.bind(stream);
+              const size = async () => (await this.getFile()).size;
+              stream.close = async () => {
+                const before = await size();
+                await close();
+                written.push([this.name, before, await size()]);
+              };
+              return stream;
+            }; }""")
+        answers, asked = [], []
+        self.page.on("dialog", lambda dialog: (
+            asked.append(dialog.message), dialog.accept() if answers.pop(0) else dialog.dismiss()))
+
+        def save():
+            self.page.click("#save-folder")
+            self.editor.until("document.querySelector('.toast')")
+            self.page.click(".toast button")
+            written = self.editor.run("written.splice(0)")
+            return written, self.editor.run("""async () => { const found = {};
+                for await (const [name, handle] of inbox) found[name] = await (await handle.getFile()).text();
+                return found; }""")
+
+        self.editor.open(RABBIT)
+        self.editor.click(84, 22)
+        self.editor.click(100, 26)
+        self.editor.tool("brush")
+        self.page.mouse.click(*self.editor.place(90, 24))
+        files = self.editor.saved()
+        self.page.click("#tab-save")
+        written, found = save()
+        # Until a file is closed its name has nothing of it: the browser renames.
+        self.assertEqual(written, [[name, 0, len(content)] for name, content in files])
+        self.assertEqual([name for name, *_ in written], ["rabbit-face.png", "rabbit-face.mask.png", "rabbit-face.yaml"])
+        self.assertEqual(found["rabbit-face.yaml"], files[-1][1].decode())
+        self.assertTrue(found["rabbit-face.yaml"].endswith("\n...\n"))
+        self.editor.run("editorApp.editor.change({ seed: '7' })")
+        answers[:] = [False]
+        self.assertEqual(save(), ([], found))
+        answers[:] = [True]
+        written, found = save()
+        self.assertEqual([name for name, *_ in written], ["rabbit-face.yaml"])
+        self.assertIn("seed: 7", found["rabbit-face.yaml"])
+        self.assertEqual(asked, ["rabbit-face.yaml is in the folder already. Replace it?"] * 2)
+
     def test_a_download_is_the_pair(self):
         self.editor.open(RABBIT)
         self.page.fill("#prompt-edit", "crying rabbit face")
@@ -685,6 +742,20 @@ class Preview(EditorTest):
         self.page.keyboard.press("Escape")
         self.assertIsNone(self.editor.run("editorApp.editor.stretch.drawn"))
         self.assertEqual(self.editor.spec()["drags"], [])
+
+
+    def test_a_slow_machine_draws_coarse_frames_while_a_target_moves_and_a_whole_one_when_it_rests(self):
+        self.editor.open(("p.png", png(1200, 800)))
+        self.editor.zoom(1, (600, 400))
+        self.editor.run("editorApp.editor.stretch.pace = 1e-3")
+        self.editor.click(600, 400)
+        self.page.mouse.move(*self.editor.place(760, 420))
+        self.assertTrue(self.editor.run("editorApp.editor.stretch.drawn.isCoarse"))
+        self.editor.until("!editorApp.editor.stretch.drawn.isCoarse")
+        self.assertEqual(self.editor.run("editorApp.editor.stretch.drawn.preview.width"), 1200)
+        # As small as it is shown, no more pixels are needed.
+        self.editor.zoom(0.5, (600, 400))
+        self.editor.until("editorApp.editor.stretch.drawn.preview.width === 600")
 
 
 class Keyboard(EditorTest):

@@ -14,11 +14,14 @@ def launch(playwright):
 
 
 class WatchedPage:
-    """One page in a context of its own. `own` says how the addresses begin that it may ask for besides its own."""
+    """
+    One page in a context of its own. `own` says how the addresses begin that it may ask for besides its own. With `content` the
+    browser gets that for the address.
+    """
 
     own = ("blob:", "data:")
 
-    def __init__(self, browser, address, width=1280, height=800, **options):
+    def __init__(self, browser, address, width=1280, height=800, content=None, **options):
         self.context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
         self.page = self.context.new_page()
         self.address = address
@@ -26,6 +29,8 @@ class WatchedPage:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+        if content:
+            self.context.route(address, lambda route: route.fulfill(body=content, content_type="text/html"))
         self.page.goto(address)
 
     def foreign_requests(self):
