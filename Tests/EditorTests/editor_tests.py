@@ -187,7 +187,7 @@ class Messages(EditorTest):
         self.editor.click(100, 26)
         for tool in ("brush", "eraser"):
             self.editor.tool(tool)
-            self.page.mouse.click(*self.editor.place(70, 24))
+            self.page.mouse.click(*self.editor.place(92, 24))
         code, said, _ = self.program.check(self.editor.saved(), "rabbit-face.yaml")
         self.assertEqual((code, said["code"]), (65, "spec.empty_mask"))
         self.assertEqual(self.editor.messages(), [["error", said["message"]]])
@@ -439,6 +439,7 @@ class Clicks(EditorTest):
         self.page.keyboard.press("Control+z")
         self.assertEqual(self.editor.spec()["drags"], drags[:2])
         self.editor.tool("select")
+        self.page.mouse.click(*self.editor.corner(44, 44))
         self.pull((50, 40), (53, 40))
         self.pull((40, 66), (44, 70))
         self.assertEqual(self.editor.spec()["drags"][1], {"from": {"circle": [40, 40, 13]}, "to": {"circle": [44, 64, 14]}})

@@ -310,7 +310,7 @@ class App {
   }
 
   toast(text, kind) {
-    const toast = element("li", { class: `toast is-${kind}` }, element("span", {}, text), element("button", {
+    const toast = element("div", { class: `toast is-${kind}` }, element("span", {}, text), element("button", {
       type: "button", class: "icon-button", "aria-label": "Close this message", onclick: () => toast.remove(),
     }, "×"));
     byId("toasts").append(toast);
