@@ -7,7 +7,7 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-lXW47gqNKkwTsznZX10IZFirwYU0w9+SobUSHi/GI40='; script-src 'sha256-VDyzexVKpAtNutDpPWRL4xB0hdwpXLxnaq31gYZKfhQ=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-SWp88treL9f2gA6gZijp9R21T7vppl4S5h29yt5Q3TY='; script-src 'sha256-ARrswNvUhJOCh4SFm0tNQDHp8BoiFhv1vGN8uNMvcn4=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
@@ -235,10 +235,10 @@ main { padding: 1rem 1.2rem 2rem; }
 .card a:hover .which, .card a:focus-visible .which, .all-before .which { opacity: 1; }
 .pictures .none { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); font-size: 0.87rem; }
 
-.caption { flex: none; height: 7.4rem; padding: 0.5rem 0.7rem; display: grid; grid-template-rows: auto auto auto 1fr; gap: 0.15rem; }
+.caption { flex: none; height: 8.4rem; padding: 0.5rem 0.7rem; display: grid; grid-template: auto auto auto 1fr / minmax(0, 1fr); gap: 0.15rem; }
 .caption .top { display: flex; gap: 0.5rem; align-items: baseline; min-width: 0; }
 .caption bdi { flex: 1 1 auto; min-width: 0; font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.caption .badge { flex: none; font-size: 0.78rem; padding: 0 0.5rem; }
+.caption .badge { font-size: 0.78rem; padding: 0 0.5rem; vertical-align: top; }
 .caption .when { font-size: 0.8rem; color: var(--muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .caption .text {
   font-size: 0.84rem;
@@ -247,6 +247,7 @@ main { padding: 1rem 1.2rem 2rem; }
   display: -webkit-box;
   -webkit-box-orient: vertical;
   -webkit-line-clamp: 2;
+  max-height: 2.6em;
   overflow-wrap: anywhere;
 }
 .failed .text { color: var(--bad); }
@@ -395,8 +396,8 @@ function keepFresh() {
 "use strict";
 
 /** The least width of a card, its height, and the gap between cards, pixels. */
-const cardWidth = 230;
-const cardHeight = 320;
+const cardWidth = 268;
+const cardHeight = 345;
 const gap = 14;
 
 /** A grid that holds only the cards in sight: ten thousand jobs scroll as well as ten. */
