@@ -133,7 +133,7 @@ guidance precision: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/$@.py
 
-BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4
+BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4 axe-playwright-python==0.1.8
 PROGRAM := .build/release/clipdragd
 
 browser:

@@ -95,7 +95,7 @@ class Saving {
   async report(save) {
     const { editor } = this;
     if (editor.state.error) {
-      editor.tell("fail", `${editor.state.error.message}. ${editor.state.error.hint}`);
+      editor.tell("fail", sentences(editor.state.error));
       return;
     }
     try {
