@@ -54,6 +54,10 @@ extension Setting {
             "How motion supervision adds up a patch: the patch's area times the mean over patch and channels, or the sum."
         ),
         Setting(
+            "motion_area", \.motionArea,
+            "What motion supervision compares: a patch ahead of each handle (patch), or the drags' whole surroundings, each cell shifted the less the farther it lies from the handle (surroundings)."
+        ),
+        Setting(
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
         ),

@@ -65,6 +65,7 @@ struct DragLoop {
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
         var updates = LatentUpdates(settings, run.trace)
+        var surroundings: SurroundingsSupervision?
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
@@ -74,7 +75,10 @@ struct DragLoop {
             let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
-            if k == 0 { tracking.begin(first.features, record.handles) }
+            if k == 0 {
+                tracking.begin(first.features, record.handles)
+                surroundings = supervisedSurroundings(first.features)
+            }
             if k > 0 || task.stretched != nil {
                 tracking.track(&record.handles, in: pass.features, from: first.features)
             }
@@ -87,8 +91,12 @@ struct DragLoop {
                 record.iterations.append(row)
                 break
             }
-            try updates.update(
-                &z, &adam, &row, gradients(pass, k, record.handles, first, tracking.templates))
+            let motion =
+                surroundings?.loss(pass.features, handles: record.handles)
+                ?? MotionSupervision(settings, radius: radii.supervision).loss(
+                    pass.features, initial: first.features, handles: record.handles,
+                    templates: tracking.templates)
+            try updates.update(&z, &adam, &row, gradients(pass, k, of: motion, first))
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -109,13 +117,20 @@ struct DragLoop {
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
+    /// With `motion_area: surroundings` what supervises all of them.
+    private func supervisedSurroundings(_ initial: FeatureMap) -> SurroundingsSupervision? {
+        guard settings.motionArea == .surroundings, !input.task.handles.isEmpty else { return nil }
+        return SurroundingsSupervision(
+            MotionSupervision(settings, radius: radii.supervision), handles: input.task.handles,
+            initial: initial, mask: input.task.mask)
+    }
+
     /// Steps 4 and 5: both gradients.
+    ///
+    /// - Parameter motion: the motion supervision's loss, and its gradient to the features.
     private func gradients(
-        _ pass: Pass, _ k: Int, _ handles: [HandlePoint], _ first: Pass.Snapshot,
-        _ templates: [EditSettings.MotionTemplate]?
+        _ pass: Pass, _ k: Int, of motion: (value: Double, gradient: Tensor), _ first: Pass.Snapshot
     ) -> Pass.Gradients {
-        let motion = MotionSupervision(settings, radius: radii.supervision)
-            .loss(pass.features, initial: first.features, handles: handles, templates: templates)
         let held = input.mask.map {
             Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
         }
