@@ -10,7 +10,9 @@ import TestSupport
 @Suite struct SurroundingsSupervisionTests {
     private static let grid = Size(height: 64, width: 64)
 
-    private func places(_ size: Size, of content: (_ row: Double, _ column: Double) -> (Double, Double)) -> FeatureMap {
+    private func places(_ size: Size, of content: (_ row: Double, _ column: Double) -> (Double, Double))
+        -> FeatureMap
+    {
         FeatureMap(
             Tensor(
                 [1, size.height, size.width, 2],
@@ -41,20 +43,21 @@ import TestSupport
 
     @Test func `a source whose handles are at their targets is as wanted`() {
         let still = handle(at: (30, 28), to: (30, 28))
-        var supervision = supervision([still])
-        let (loss, gradient) = supervision.loss(source, handles: [still])
+        var asked = supervision([still])
+        let (loss, gradient) = asked.loss(source, handles: [still])
         #expect(loss == 0 && gradient.norm == 0)
     }
 
-    @Test func `the content around a handle is asked for at its target, and nothing beyond the drag's disc`() {
+    @Test func `the content around a handle is asked for at its target, and nothing beyond the drag's disc`()
+    {
         let arrived = handle(at: (36, 36))
         let drag = Drag(from: ImagePoint(x: 28, y: 30), to: ImagePoint(x: 36, y: 36))
         let disc = EditMask.Disc(around: drag, size: Self.grid)
-        var supervision = supervision([arrived])
+        var asked = supervision([arrived])
         // Around the target the features are those around the start; a gradient of 0 says that a cell is as wanted.
         let moved = places(Self.grid) { ($0 - 6, $1 - 8) }
-        let gradient = supervision.loss(moved, handles: [arrived]).gradient.values
-        let kept = supervision.loss(source, handles: [arrived]).gradient.values
+        let gradient = asked.loss(moved, handles: [arrived]).gradient.values
+        let kept = asked.loss(source, handles: [arrived]).gradient.values
         for i in 0..<Self.grid.height * Self.grid.width {
             let (row, column) = (i / Self.grid.width, i % Self.grid.width)
             if abs(row - 36) <= 2 && abs(column - 36) <= 2 {
@@ -71,8 +74,8 @@ import TestSupport
         let mask = EditMask(
             size: Size(height: 32, width: 32), values: (0..<32 * 32).map { $0 % 32 >= 12 })
         let arrived = handle(at: (36, 36))
-        var supervision = supervision([arrived], mask: mask)
-        let gradient = supervision.loss(source, handles: [arrived]).gradient.values
+        var asked = supervision([arrived], mask: mask)
+        let gradient = asked.loss(source, handles: [arrived]).gradient.values
         for i in 0..<Self.grid.height * Self.grid.width where i % Self.grid.width < 24 {
             #expect(gradient[2 * i] == 0 && gradient[2 * i + 1] == 0)
         }
@@ -85,15 +88,17 @@ import TestSupport
         let f0 = FeatureMap(try file.image("f0"), grid: grid)
         let f1 = FeatureMap(try file.image("f1"), grid: grid)
         let handles = [
-            handle(at: (20, 22), from: (18, 20), to: (30, 33)), handle(at: (9, 40), from: (9, 40), to: (5, 46)),
+            handle(at: (20, 22), from: (18, 20), to: (30, 33)),
+            handle(at: (9, 40), from: (9, 40), to: (5, 46)),
         ]
-        var supervision = SurroundingsSupervision(
-            MotionSupervision(radius: 3, reach: 2, stepLength: .capped), handles: handles, initial: f0, mask: nil)
-        let gradient = supervision.loss(f1, handles: handles).gradient
+        var asked = SurroundingsSupervision(
+            MotionSupervision(radius: 3, reach: 2, stepLength: .capped), handles: handles, initial: f0,
+            mask: nil)
+        let gradient = asked.loss(f1, handles: handles).gradient
         var generator = SeededGenerator(seed: 5)
         let direction = generator.normal(f1.features.shape)
         func loss(_ h: Float) -> Double {
-            supervision.loss(
+            asked.loss(
                 FeatureMap(.combination(1, f1.features, h, direction), grid: grid), handles: handles
             ).value
         }

@@ -20,7 +20,8 @@ enum GradientSettings {
 
     /// What `DragLoop` reads besides.
     static let ofDragLoop: Set<String> = [
-        "r1", "r2", "step_length", "motion_template", "motion_reduction", "motion_area", "tracking", "tracking_template",
+        "r1", "r2", "step_length", "motion_template", "motion_reduction", "motion_area", "tracking",
+        "tracking_template",
         "tracking_norm", "text_steps", "patience",
     ]
 }
