@@ -146,6 +146,8 @@ public struct EditSettings: Sendable, Equatable {
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).
     public var keepsSource = true
+    /// Updates after all handles have arrived, in which what has arrived is supervised too (`settle_steps`; ours).
+    public var settleSteps = 0
     /// Ends the loop after this many updates without progress; nil: never.
     public var patience: Int?
     /// Seconds that the whole edit may take: it ends early with the best latent so far. nil: no limit.

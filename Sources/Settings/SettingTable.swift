@@ -116,6 +116,10 @@ extension Setting {
             "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."
         ),
         Setting(
+            "settle_steps", \.settleSteps, .integer(0...10000),
+            "Number of drag steps after all handles have arrived; motion supervision then holds what has arrived."
+        ),
+        Setting(
             "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),
         Setting(
             "guidance_decoder", \.guidanceDecoder,

@@ -64,6 +64,7 @@ struct DragLoop {
         var tracking = tracking
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
+        var settled = 0
         var updates = LatentUpdates(settings, run.trace)
         var surroundings: SurroundingsSupervision?
         for k in 0..<stepLimit {
@@ -85,7 +86,7 @@ struct DragLoop {
             var row = EditRecord.Iteration(k: k, handles: record.handles)
             row.numbers = tracking.numbers
             run.trace(traceName(k, "latent"), z)
-            if let outcome = end(row, &patience) {
+            if let outcome = end(row, &patience, &settled) {
                 record.outcome = outcome
                 row.seconds = seconds(since: start, clock)
                 record.iterations.append(row)
@@ -111,9 +112,16 @@ struct DragLoop {
     }
 
     /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
-    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
-        guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
-        if row.distances.allSatisfy({ $0 < settings.reach }) { return .reached }
+    ///
+    /// - Parameter settled: iterations so far with all handles arrived.
+    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience, _ settled: inout Int)
+        -> EditRecord.Outcome?
+    {
+        guard !row.distances.isEmpty else { return nil }
+        let haveArrived = row.distances.allSatisfy { $0 < settings.reach }
+        if haveArrived { settled += 1 }
+        guard row.k >= leastSteps else { return nil }
+        if haveArrived { return settled > settings.settleSteps ? .reached : nil }
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 

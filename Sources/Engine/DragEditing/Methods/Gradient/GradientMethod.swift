@@ -22,7 +22,7 @@ enum GradientSettings {
     static let ofDragLoop: Set<String> = [
         "r1", "r2", "step_length", "motion_template", "motion_reduction", "motion_area", "tracking",
         "tracking_template",
-        "tracking_norm", "text_steps", "patience",
+        "tracking_norm", "text_steps", "patience", "settle_steps",
     ]
 }
 
