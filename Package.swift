@@ -189,7 +189,7 @@ let package = Package(
             dependencies: [
                 "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Failures", "Imaging", "JSON",
                 "JobFiles", "ModelManagement", "ServiceConfiguration", "Settings", "SpecParser", "TensorCore",
-                "Verdicts",
+                "TestSupport", "Verdicts",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -11,14 +11,9 @@ two. Memory is the trajectory's peak_memory with two threads. The machine must b
 """
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 
-import numpy as np
-from PIL import Image
-
-from measuring import ROOT, edit, load_average, table, write_block
+from measuring import ROOT, edit, load_average, smooth_picture, synthetic_model, table, write_block
 
 FINE_TUNING, PATH, DRAG = 2, 3, 2
 SHORT = f"{{num_steps: 50, inversion_strength: {PATH / 50}, lora: {{steps: {FINE_TUNING}}}, max_steps: {DRAG}}}"
@@ -55,13 +50,8 @@ def main():
     print(f"load average {load_average()}", flush=True)
     rows = []
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".build-cost-") as folder:
-        model = a.model or os.path.join(folder, "model")
-        if not a.model:
-            subprocess.run([sys.executable, os.path.join(ROOT, "scripts/synthetic_model.py"), model, os.path.join(ROOT, "Models/starter")],
-                           check=True, stdout=subprocess.DEVNULL)
-        image, spec = os.path.join(folder, "picture.png"), os.path.join(folder, "picture.yaml")
-        coarse = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((512, 512), Image.Resampling.BICUBIC).save(image)
+        model = a.model or synthetic_model(folder)
+        image, spec = smooth_picture(folder), os.path.join(folder, "picture.yaml")
         measured = {}
         for text in (PROMPT + DRAGS, PROMPT):
             with open(spec, "w", encoding="utf-8") as f:

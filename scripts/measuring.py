@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -53,6 +54,24 @@ def wrapped(text):
         indent = "  " if line.startswith("- ") else ""
         return textwrap.fill(line, 133, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(map(wrap, text.split("\n")))
+
+
+def synthetic_model(folder):
+    """A model of Stable Diffusion 1.5's shapes with random weights, in a folder below `folder`."""
+    model = os.path.join(folder, "model")
+    subprocess.run([sys.executable, os.path.join(ROOT, "scripts/synthetic_model.py"), model, os.path.join(ROOT, "Models/starter")],
+                   check=True, stdout=subprocess.DEVNULL)
+    return model
+
+
+def smooth_picture(folder):
+    """A picture of 512x512 pixels without edges. Needs Pillow and NumPy, which not every measurement has."""
+    import numpy as np
+    from PIL import Image
+    path = os.path.join(folder, "picture.png")
+    coarse = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((512, 512), Image.Resampling.BICUBIC).save(path)
+    return path
 
 
 def write_block(path, name, text):

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Galleries
@@ -135,19 +136,6 @@ import Testing
         let name = PathCoding.text([0x61, 0xe9, 0x2f - 1])
         #expect(relativeURL(of: "/x/\(name)", from: "/x") == "./a%E9.")
     }
-}
-
-/// A folder that goes with the test.
-final class ScratchFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "clipdragd-\(UUID().uuidString)")
-            .path(percentEncoded: false)
-        try PosixFileSystem().createDirectory(path)
-    }
-
-    deinit { try? PosixFileSystem().removeTree(path) }
 }
 
 /// The real file system with a count of what is written and read; from the write `failing` on, every one fails.

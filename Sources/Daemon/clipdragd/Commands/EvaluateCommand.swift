@@ -83,10 +83,7 @@ struct EvaluateCommand: ParsableCommand {
         Evaluation.Reports(
             forecast: { edits, seconds in
                 if output.json {
-                    print(
-                        JSONValue.object([
-                            ("edits", .integer(edits)), ("forecast_seconds", .optional(seconds)),
-                        ]).line)
+                    print(EvaluationForecastLine(edits: edits, forecastSeconds: seconds).oneLine)
                 } else {
                     let time = seconds.map { ", at most about \(Self.time($0))" } ?? ""
                     StandardStream.errors.write("\(edits) edits to do\(time)\n")
@@ -117,5 +114,19 @@ struct EvaluateCommand: ParsableCommand {
     private static func numbers<T: FixedWidthInteger>(_ text: String) -> [T]? {
         let parts = text.split(separator: ",").map { T($0) }
         return parts.contains(nil) || parts.isEmpty ? nil : parts.compactMap { $0 }
+    }
+}
+
+/// The line of `evaluate --json` before the first edit.
+private struct EvaluationForecastLine: Record {
+    static let schema = "clipdrag-evaluation-forecast/1"
+    /// Edits to do.
+    let edits: Int
+    /// Seconds that they take at most; nil: not known before the first edit.
+    let forecastSeconds: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case edits
+        case forecastSeconds = "forecast_seconds"
     }
 }
