@@ -105,4 +105,14 @@ import TestSupport
         let expected = (loss(1e-4) - loss(-1e-4)) / 2e-4
         #expect(abs(gradient.dot(direction) - expected) < 0.02 * abs(expected))
     }
+
+    @Test func `settle steps go on after the handles have arrived, and hold what has arrived`() throws {
+        let job = try #require(FixtureJob.all.first { $0.name == "reached_early" })
+        let recorded = try job.run().result.record
+        #expect(recorded.outcome == .reached && recorded.steps == 2)
+        let settled = try job.run { $0.settleSteps = 3 }.result.record
+        #expect(settled.outcome == .reached && settled.steps == 5)
+        #expect(settled.iterations[2].distances.allSatisfy { $0 < 2 })
+        #expect(settled.iterations[4].numbers["motion_loss"] ?? 0 > 0)
+    }
 }
