@@ -64,7 +64,9 @@ struct DragLoop {
         var tracking = tracking
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
+        var settled = 0
         var updates = LatentUpdates(settings, run.trace)
+        var surroundings: SurroundingsSupervision?
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
@@ -74,21 +76,28 @@ struct DragLoop {
             let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
-            if k == 0 { tracking.begin(first.features, record.handles) }
+            if k == 0 {
+                tracking.begin(first.features, record.handles)
+                surroundings = supervisedSurroundings(first.features)
+            }
             if k > 0 || task.stretched != nil {
                 tracking.track(&record.handles, in: pass.features, from: first.features)
             }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
             row.numbers = tracking.numbers
             run.trace(traceName(k, "latent"), z)
-            if let outcome = end(row, &patience) {
+            if let outcome = end(row, &patience, &settled) {
                 record.outcome = outcome
                 row.seconds = seconds(since: start, clock)
                 record.iterations.append(row)
                 break
             }
-            try updates.update(
-                &z, &adam, &row, gradients(pass, k, record.handles, first, tracking.templates))
+            let motion =
+                surroundings?.loss(pass.features, handles: record.handles)
+                ?? MotionSupervision(settings, radius: radii.supervision).loss(
+                    pass.features, initial: first.features, handles: record.handles,
+                    templates: tracking.templates)
+            try updates.update(&z, &adam, &row, gradients(pass, k, of: motion, first))
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -103,19 +112,33 @@ struct DragLoop {
     }
 
     /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
-    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
-        guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
-        if row.distances.allSatisfy({ $0 < settings.reach }) { return .reached }
+    ///
+    /// - Parameter settled: iterations so far with all handles arrived.
+    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience, _ settled: inout Int)
+        -> EditRecord.Outcome?
+    {
+        guard !row.distances.isEmpty else { return nil }
+        let haveArrived = row.distances.allSatisfy { $0 < settings.reach }
+        if haveArrived { settled += 1 }
+        guard row.k >= leastSteps else { return nil }
+        if haveArrived { return settled > settings.settleSteps ? .reached : nil }
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
+    /// With `motion_area: surroundings` what supervises all of them.
+    private func supervisedSurroundings(_ initial: FeatureMap) -> SurroundingsSupervision? {
+        guard settings.motionArea == .surroundings, !input.task.handles.isEmpty else { return nil }
+        return SurroundingsSupervision(
+            MotionSupervision(settings, radius: radii.supervision), handles: input.task.handles,
+            initial: initial, mask: input.task.mask)
+    }
+
     /// Steps 4 and 5: both gradients.
+    ///
+    /// - Parameter motion: the motion supervision's loss, and its gradient to the features.
     private func gradients(
-        _ pass: Pass, _ k: Int, _ handles: [HandlePoint], _ first: Pass.Snapshot,
-        _ templates: [EditSettings.MotionTemplate]?
+        _ pass: Pass, _ k: Int, of motion: (value: Double, gradient: Tensor), _ first: Pass.Snapshot
     ) -> Pass.Gradients {
-        let motion = MotionSupervision(settings, radius: radii.supervision)
-            .loss(pass.features, initial: first.features, handles: handles, templates: templates)
         let held = input.mask.map {
             Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
         }
