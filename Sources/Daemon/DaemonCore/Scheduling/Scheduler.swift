@@ -144,7 +144,7 @@ final class Scheduler {
 
     /// The next time at which a postponed job may start, or a pause of starts ends.
     func nextTime(_ now: Double) -> Double {
-        let pauses = ([obstacle] + inboxObstacles.values).compactMap { $0?.until }
+        let pauses = [obstacle].compactMap { $0?.until } + inboxObstacles.values.map(\.until)
         return min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
     }
 }
