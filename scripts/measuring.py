@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -30,6 +31,14 @@ def load_average():
     return " ".join(f"{x:.1f}" for x in os.getloadavg())
 
 
+def cpu():
+    """This machine's processor, as results name it."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        text = f.read()
+    field = lambda name: (re.search(rf"^{name}\s*: (.*)$", text, re.M) or [None, "?"])[1]
+    return f"{field('model name')} (family {field('cpu family')}), {os.cpu_count()} cores"
+
+
 def machine(line):
     """One of bench's lines as a sentence's beginning."""
     return (f"{line['cpu']}, {line['instruction_set']}, measured {line['precision']} peak {line['peak_gflops']:.0f} GFLOP/s "
@@ -53,6 +62,24 @@ def wrapped(text):
         indent = "  " if line.startswith("- ") else ""
         return textwrap.fill(line, 133, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(map(wrap, text.split("\n")))
+
+
+def synthetic_model(folder):
+    """A model of Stable Diffusion 1.5's shapes with random weights, in a folder below `folder`."""
+    model = os.path.join(folder, "model")
+    subprocess.run([sys.executable, os.path.join(ROOT, "scripts/synthetic_model.py"), model, os.path.join(ROOT, "Models/starter")],
+                   check=True, stdout=subprocess.DEVNULL)
+    return model
+
+
+def smooth_picture(folder):
+    """A picture of 512x512 pixels without edges. Needs Pillow and NumPy, which not every measurement has."""
+    import numpy as np
+    from PIL import Image
+    path = os.path.join(folder, "picture.png")
+    coarse = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((512, 512), Image.Resampling.BICUBIC).save(path)
+    return path
 
 
 def write_block(path, name, text):

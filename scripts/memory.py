@@ -10,14 +10,9 @@ script needs PyTorch, diffusers, Pillow and NumPy.
 """
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 
-import numpy as np
-from PIL import Image
-
-from measuring import ROOT, edit, table, write_block
+from measuring import ROOT, edit, smooth_picture, synthetic_model, table, write_block
 
 SPEC = """prompt: {source: rabbit face, edit: crying rabbit face}
 drags: [{from: [170, 170], to: [256, 256]}]
@@ -34,13 +29,8 @@ def main():
     computes_bf16 = "avx512_bf16" in open("/proc/cpuinfo", encoding="utf-8").read()
     rows = []
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".build-memory-") as folder:
-        model = a.model or os.path.join(folder, "model")
-        if not a.model:
-            subprocess.run([sys.executable, os.path.join(ROOT, "scripts/synthetic_model.py"), model, os.path.join(ROOT, "Models/starter")],
-                           check=True, stdout=subprocess.DEVNULL)
-        image, spec = os.path.join(folder, "picture.png"), os.path.join(folder, "picture.yaml")
-        coarse = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((512, 512), Image.Resampling.BICUBIC).save(image)
+        model = a.model or synthetic_model(folder)
+        image, spec = smooth_picture(folder), os.path.join(folder, "picture.yaml")
         for precision in ("f32", "bf16") if computes_bf16 else ("f32",):
             row = [precision]
             for steps in a.steps:

@@ -1,8 +1,10 @@
 import Diffusion
 import DragEditing
 import Foundation
+import Imaging
 import Settings
 import TensorCore
+import Testing
 import TestSupport
 
 /// One recorded job of the oracle.
@@ -36,8 +38,36 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         }
     }
 
+    /// The edit that the engine makes of the job, beside what the oracle recorded.
+    struct Run {
+        let source: Image
+        let result: EditResult
+        /// What the edit recorded, by the oracle's names.
+        let tensors: [String: Tensor]
+        /// The oracle's trace.json.
+        let trace: [String: Any]
+    }
+
+    /// Makes the edit.
+    func run() throws -> Run {
+        let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
+        let source = try picture("\(folder)/image.png")
+        var mask: EditMask?
+        if FileManager.default.fileExists(atPath: Fixtures.path("\(folder)/mask.png")) {
+            let picture = try picture("\(folder)/mask.png")
+            mask = EditMask(
+                size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
+        }
+        let request = try request(
+            model, image: Tensor([1, source.height, source.width, 3], source.normalised), mask: mask)
+        var tensors: [String: Tensor] = [:]
+        let result = try DragEditor(model).edit(request, record: { tensors[$0] = $1 })
+        let trace = try #require(try Fixtures.json("\(folder)/trace.json") as? [String: Any])
+        return Run(source: source, result: result, tensors: tensors, trace: trace)
+    }
+
     /// The job as a request. Its input is taken from the trace where the working size is the input's own.
-    func request(_ model: DiffusionModel, image: Tensor, mask: EditMask?) throws -> EditRequest {
+    private func request(_ model: DiffusionModel, image: Tensor, mask: EditMask?) throws -> EditRequest {
         let spec = try Fixtures.json("\(folder)/job.json") as? [String: Any] ?? [:]
         let prompt = spec["prompt"] as? [String: Any] ?? [:]
         let preset = Preset(rawValue: spec["preset"] as? String ?? "recommended") ?? .recommended

@@ -38,25 +38,14 @@ import TestSupport
     }
 
     private func compare(_ job: FixtureJob) throws -> Deviations {
-        let model = try DiffusionModel(folder: Fixtures.path("\(job.family)/model"))
-        let image = try picture("\(job.folder)/image.png")
-        var mask: EditMask?
-        if FileManager.default.fileExists(atPath: Fixtures.path("\(job.folder)/mask.png")) {
-            let picture = try picture("\(job.folder)/mask.png")
-            mask = EditMask(
-                size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
-        }
-        let request = try job.request(
-            model, image: Tensor([1, image.height, image.width, 3], image.normalised), mask: mask)
-        var tensors: [String: Tensor] = [:]
-        let result = try DragEditor(model).edit(request, record: { tensors[$0] = $1 })
-        let trace = try #require(try Fixtures.json("\(job.folder)/trace.json") as? [String: Any])
-        let rows = try #require(trace["iterations"] as? [[String: Any]])
+        let run = try job.run()
+        let rows = try #require(run.trace["iterations"] as? [[String: Any]])
         var found = Deviations()
-        compareIterations(job, result.record, rows, trace, &found)
-        try compareTensors(job, tensors, iterations: rows.count, &found)
+        compareIterations(job, run.result.record, rows, run.trace, &found)
+        try compareTensors(job, run.tensors, iterations: rows.count, &found)
         comparePicture(
-            image.replacingSamples(result.image.values), try picture("\(job.folder)/result.png"), &found)
+            run.source.replacingSamples(run.result.image.values), try picture("\(job.folder)/result.png"),
+            &found)
         return found
     }
 

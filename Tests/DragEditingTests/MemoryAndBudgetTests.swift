@@ -152,7 +152,7 @@ private final class Memory: StageMemory {
             })
         #expect(result.record.outcome == .budget)
         #expect(result.record.steps > 2)
-        #expect(end + 2 * 7 + 24 <= 200)
+        #expect(end + 2 * 7 + 28 <= 200)
     }
 
     @Test func `a budget too small for inversion and sampling is an error before the first stage`() throws {
@@ -167,7 +167,7 @@ private final class Memory: StageMemory {
         var warped = request
         warped.settings.warp = 1
         // Room for one inversion, not for two.
-        warped.settings.budget = 3 * 7 + 24 + 6
+        warped.settings.budget = 3 * 7 + 28 + 6
         var time = 0.0
         let editor = DragEditor(model) {
             time += 1
@@ -201,14 +201,14 @@ private final class Memory: StageMemory {
         }
         let plain = forecast(settings)
         #expect(
-            plain.stages == [.fineTuning: 54, .inverting: 7, .dragging: 140, .sampling: 14, .judging: 28])
+            plain.stages == [.fineTuning: 54, .inverting: 7, .dragging: 140, .sampling: 14, .judging: 32])
         #expect(plain.memory == 300)
         let begun = forecast(settings, without: [.fineTuning, .inverting])
-        #expect(begun.stages == [.dragging: 140, .sampling: 14, .judging: 28])
+        #expect(begun.stages == [.dragging: 140, .sampling: 14, .judging: 32])
         #expect(begun.memory == 200)
         settings.warp = 1
         let warped = forecast(settings, without: [.fineTuning, .inverting])
-        #expect(warped.stages == [.dragging: 7 + 140, .sampling: 14, .judging: 28])
+        #expect(warped.stages == [.dragging: 7 + 140, .sampling: 14, .judging: 32])
         settings.warp = 0
         settings.budget = 60
         #expect(abs(forecast(settings, without: [.fineTuning, .inverting]).seconds - 60) < 1e-9)

@@ -29,24 +29,12 @@ import TestSupport
     }
 
     private func compare(_ job: FixtureJob, _ bounds: [String: Double]) throws {
-        let model = try DiffusionModel(folder: Fixtures.path("\(job.family)/model"))
-        let image = try picture("\(job.folder)/image.png")
-        var mask: EditMask?
-        if FileManager.default.fileExists(atPath: Fixtures.path("\(job.folder)/mask.png")) {
-            let picture = try picture("\(job.folder)/mask.png")
-            mask = EditMask(
-                size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
-        }
-        let request = try job.request(
-            model, image: Tensor([1, image.height, image.width, 3], image.normalised), mask: mask)
-        var tensors: [String: Tensor] = [:]
-        let result = try DragEditor(model).edit(request, record: { tensors[$0] = $1 })
-        let trace = try #require(try Fixtures.json("\(job.folder)/trace.json") as? [String: Any])
-        try compareIterations(job, result.record, trace, bounds)
+        let run = try job.run()
+        try compareIterations(job, run.result.record, run.trace, bounds)
         let file = try Fixtures.tensors("\(job.folder)/trace.safetensors")
         for key in file.entries.keys.sorted() where !key.hasSuffix(".handles") && key != "mask.latent" {
             let expected = try file.required(key)
-            let value = try #require(tensors[key], "\(job): \(key) was not recorded")
+            let value = try #require(run.tensors[key], "\(job): \(key) was not recorded")
             let error = relativeError(value, expected.shape.count == 4 ? expected.channelsLast : expected)
             let last = key.split(separator: ".").last.map(String.init) ?? ""
             // What comes before the method keeps the bound of every job.

@@ -80,6 +80,7 @@ import Testing
             notes([drag(10, 40, 50, 40)], steps: 10) == [
                 "drag 1 is 40 pixels long, and 10 drag steps go 20 at most: raise `max_steps` or shorten it"
             ])
+        #expect(notes([drag(10, 40, 50, 40)], steps: 1)[0].contains("and 1 drag step goes 2 at most"))
         #expect(notes([drag(10, 40, 50, 40)], steps: 10) { $0.stepLength = .capped } == [])
         #expect(notes([drag(10, 40, 50, 40)], steps: 10) { $0.warp = 0.8 } == [])
         #expect(

@@ -2,7 +2,7 @@ import DragEditing
 import Foundation
 import Imaging
 import Settings
-
+import TestSupport
 import Testing
 
 @testable import EditJobs

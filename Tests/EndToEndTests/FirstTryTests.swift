@@ -28,7 +28,10 @@ import Testing
         let drag = try #require(verdict["drag"]?.string)
         let text = try #require(verdict["text"]?.string)
         #expect(run.errors.contains("\nverdict: drag \(drag), text \(text), damage "))
-        guard case .array(let notes)? = t["notes"] else { return }
+        guard case .array(let notes)? = t["notes"] else {
+            Issue.record("the trajectory has no notes")
+            return
+        }
         #expect(!notes.isEmpty)
         for note in notes { #expect(run.errors.contains("note: \(note.string ?? "?")\n")) }
         #expect(t["seed"]?.integer == 7 && t["preset"]?.string == "quick")

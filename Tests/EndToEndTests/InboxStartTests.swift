@@ -169,7 +169,10 @@ import Testing
         defer { daemon.terminate() }
         func status() -> JSONValue? { place.json("\(place.state)/status.json") }
         place.wait("the count") { status()?["overdue_count"]?.integer == 3000 }
-        guard case .array(let named)? = status()?["orphans"] else { return }
+        guard case .array(let named)? = status()?["orphans"] else {
+            Issue.record("the status has no orphans")
+            return
+        }
         #expect(named.count == 100 && status()?["orphan_count"]?.integer == 3000)
         let text = try Program.run(["status", "--state", place.state]).output
         #expect(text.split(separator: "\n").count < 20)

@@ -75,7 +75,7 @@ function lengthDoubts({ from, to }, i, grid, steps, setting) {
   }
   const furthest = steps * (setting("step_length") === "capped" ? 4 : 1);
   if ((1 - swiftNumber(setting("warp"))) * cells - reach > furthest) {
-    return [`${is}, and ${steps} drag steps go ${lengthText(furthest * grid.pixelsPerCell)} at most: raise \`max_steps\` or shorten it`];
+    return [`${is}, and ${steps === 1 ? "1 drag step goes" : `${steps} drag steps go`} ${lengthText(furthest * grid.pixelsPerCell)} at most: raise \`max_steps\` or shorten it`];
   }
   const part = cells / Math.max(grid.width, grid.height);
   return part > LONGEST_PART

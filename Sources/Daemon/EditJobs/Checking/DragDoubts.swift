@@ -103,7 +103,7 @@ struct DragDoubts {
             let furthest = Double(steps) * (settings.stepLength == .capped ? 4 : 1)
             if left > furthest {
                 return
-                    "drag \(i + 1) is \(pixels) pixels long, and \(steps) drag steps go \(shown(furthest * grid.pixelsPerCell)) at most: raise `max_steps` or shorten it"
+                    "drag \(i + 1) is \(pixels) pixels long, and \(steps == 1 ? "1 drag step goes" : "\(steps) drag steps go") \(shown(furthest * grid.pixelsPerCell)) at most: raise `max_steps` or shorten it"
             }
             let part = cells / Double(grid.size.longerSide)
             if part > Self.longestPart {

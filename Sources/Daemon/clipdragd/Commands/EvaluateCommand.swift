@@ -83,7 +83,7 @@ struct EvaluateCommand: ParsableCommand {
         Evaluation.Reports(
             forecast: { edits, seconds in
                 if output.json {
-                    print(EvaluationForecast(edits: edits, forecastSeconds: seconds).oneLine)
+                    print(EvaluationForecastLine(edits: edits, forecastSeconds: seconds).oneLine)
                 } else {
                     let time = seconds.map { ", at most about \(Self.time($0))" } ?? ""
                     StandardStream.errors.write("\(edits) edits to do\(time)\n")
@@ -117,15 +117,15 @@ struct EvaluateCommand: ParsableCommand {
     }
 }
 
-/// The first line of `evaluate --json`.
-private struct EvaluationForecast: Record {
+/// The line of `evaluate --json` before the first edit.
+private struct EvaluationForecastLine: Record {
     static let schema = "clipdrag-evaluation-forecast/1"
     /// Edits to do.
     let edits: Int
-    /// At most about so many seconds; nil: not known.
+    /// Seconds that they take at most; nil: not known before the first edit.
     let forecastSeconds: Double?
 
-    private enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey {
         case edits
         case forecastSeconds = "forecast_seconds"
     }

@@ -68,7 +68,8 @@ public struct EditCost: Sendable, Equatable {
                 fixed: Work(
                     passes: needs.sampling
                         ? (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps : 0)),
-            .judging: Stage(fixed: Work(passes: 8, decodes: 2)),
+            // Four noised copies each of source, reconstruction and result.
+            .judging: Stage(fixed: Work(passes: 12, decodes: 2)),
         ]
     }
 }
