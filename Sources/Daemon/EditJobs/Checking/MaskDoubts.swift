@@ -2,8 +2,8 @@ import DragEditing
 
 /// Masks that will hardly do what they seem to: sentences for `check`, the preview and the trajectory's notes.
 enum MaskDoubts {
-    /// A mask with fewer of the latent's cells is almost none.
-    private static let fewestCells = 4
+    /// A mask with fewer of the latent's cells is almost none: no drag within one moved (docs/measurements/doubts.md).
+    private static let fewestCells = 9
     /// So many specks are no painting but noise.
     private static let fewestSpecks = 20
 
