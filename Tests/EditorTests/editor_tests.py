@@ -648,6 +648,11 @@ units: relative
         self.page.wait_for_selector(".toast.is-good")
         self.page.wait_for_timeout(300)
         self.assertEqual([name for name, _ in names], ["rabbit-face.png", "tears.yaml"])
+        self.assertIn(f"{ROOT}/.build/release/clipdragd edit rabbit-face.png tears.yaml", self.page.text_content(".toast.is-good"))
+        for address, word in (
+                ("/usr/share/clipdragd/editor.html", "clipdragd"), ("/home/m/editor.html", "clipdragd"),
+                ("/home/m%20n/c/share/clipdragd/editor.html", "'/home/m n/c/.build/release/clipdragd'")):
+            self.assertEqual(self.editor.run("(pathname) => programWord({ protocol: 'file:', pathname })", address), word)
         self.assertEqual(names[0][1], RABBIT.read_bytes())
 
     def test_what_is_no_picture_is_said(self):
