@@ -160,7 +160,8 @@ let package = Package(
         .executableTarget(
             name: "generate",
             dependencies: [
-                "Digests", "DragEditing", "JSON", "ServiceConfiguration", "Settings", "SpecParser",
+                "Digests", "DragEditing", "Failures", "JSON", "ServiceConfiguration", "Settings",
+                "SpecParser",
                 "YAMLDocuments",
             ],
             path: "Sources/Generate",
