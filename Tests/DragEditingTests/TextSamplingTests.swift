@@ -1,4 +1,5 @@
 import Diffusion
+import Foundation
 import Settings
 import TensorCore
 import TestSupport
@@ -59,6 +60,36 @@ import Testing
         let alone = try sample("a lemon", wish: nil, settings)
         #expect(distance(free.edit, alone.edit) < 1e-4)
         #expect(distance(plain.reference, alone.reference) == 0)
+    }
+
+    @Test(arguments: ["free", "area", "held", "kept"])
+    func `sampling towards an edit prompt gives what the reference gives`(name: String) throws {
+        struct Facts: Decodable {
+            struct Case: Decodable {
+                let guidance, freedom, area: Double
+                let keeps_layout: Bool
+            }
+            let prompts: [String]
+            let cases: [String: Case]
+        }
+        let facts = try JSONDecoder().decode(
+            Facts.self,
+            from: Data(contentsOf: URL(filePath: "\(Fixtures.folder)/text_sampling.json")))
+        let file = try Fixtures.tensors("text_sampling.safetensors")
+        let row = try #require(facts.cases[name])
+        var settings = EditSettings()
+        (settings.stepCount, settings.inversionStrength) = (10, 0.5)
+        (settings.textSampling, settings.textFreedom) = (row.guidance, row.freedom)
+        (settings.textArea, settings.textLayout) = (row.area, row.keeps_layout ? .kept : .free)
+        let (text, wish) = (model.textStates(facts.prompts[0]), model.textStates(facts.prompts[1]))
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let path = sampler.sample(
+            reference: try file.image("reference"), edit: try file.image("edit"), text: text,
+            report: { _ in })
+        #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
+        let edit = sampler.guided(
+            beside: path, text: text, wish: wish, keepsLayout: row.keeps_layout, report: { _ in })
+        #expect(relativeError(edit, try file.image(name)) < 1e-4)
     }
 
     @Test func `an edit prompt that says the same as the source prompt changes nothing`() throws {
