@@ -33,12 +33,15 @@ import TestSupport
             target: GridCell(row: target.0, column: target.1))
     }
 
-    private func supervision(_ handles: [HandlePoint], reach: Double = 1, mask: EditMask? = nil)
+    private func supervision(
+        _ handles: [HandlePoint], holds: Bool = true, isStretched: Bool = false, mask: EditMask? = nil
+    )
         -> SurroundingsSupervision
     {
         SurroundingsSupervision(
-            MotionSupervision(radius: 2, reach: reach, stepLength: .unit), handles: handles, initial: source,
-            mask: mask)
+            MotionSupervision(radius: 2, reach: 1, stepLength: .unit, holdsArrived: holds), handles: handles,
+            initial: source,
+            isStretched: isStretched, mask: mask)
     }
 
     @Test func `a source whose handles are at their targets is as wanted`() {
@@ -70,6 +73,31 @@ import TestSupport
         }
     }
 
+    @Test
+    func `after a stretch what is in its place is held, and not asked to go back to where tracking sees it`()
+    {
+        let placed = handle(at: (36, 36))
+        var asked = supervision([placed], isStretched: true)
+        let lost = handle(at: (33, 32))
+        #expect(asked.loss(source, handles: [lost]).value == 0)
+        let other = places(Self.grid) { ($0 + 1, $1) }
+        #expect(asked.loss(other, handles: [lost]).gradient.norm > 0)
+        var free = supervision([placed], holds: false, isStretched: true)
+        #expect(free.loss(other, handles: [placed]).gradient.norm == 0)
+        #expect(free.loss(other, handles: [lost]).gradient.norm > 0)
+    }
+
+    @Test func `a goal lies twice the remaining way ahead of its handle until that has arrived`() {
+        let near = handle(at: (34, 36))
+        var asked = SurroundingsSupervision(
+            MotionSupervision(radius: 2, reach: 1, stepLength: .capped), handles: [handle(at: (30, 28))],
+            initial: source, isStretched: false, mask: nil)
+        // At the goal (38, 36), two rows beyond the target, lies what was at the start.
+        let gradient = asked.loss(places(Self.grid) { ($0 - 8, $1 - 8) }, handles: [near]).gradient.values
+        let i = 38 * Self.grid.width + 36
+        #expect(gradient[2 * i] == 0 && gradient[2 * i + 1] == 0)
+    }
+
     @Test func `cells that a mask holds are not asked for`() {
         let mask = EditMask(
             size: Size(height: 32, width: 32), values: (0..<32 * 32).map { $0 % 32 >= 12 })
@@ -93,7 +121,7 @@ import TestSupport
         ]
         var asked = SurroundingsSupervision(
             MotionSupervision(radius: 3, reach: 2, stepLength: .capped), handles: handles, initial: f0,
-            mask: nil)
+            isStretched: false, mask: nil)
         let gradient = asked.loss(f1, handles: handles).gradient
         var generator = SeededGenerator(seed: 5)
         let direction = generator.normal(f1.features.shape)

@@ -30,6 +30,8 @@ struct DragLoop {
     private let radii: (supervision: Int, tracking: Int)
     /// Updates before which neither arrival nor patience ends the loop.
     private let leastSteps: Int
+    /// Updates after arrival. What a stretch has put in its place need not settle.
+    private let settleSteps: Int
     /// Updates at most. Nothing arrives without drags, so a text alone ends after `text_steps` where that is set.
     private let stepLimit: Int
     private let clock = ContinuousClock()
@@ -46,6 +48,7 @@ struct DragLoop {
         radii = input.task.grid.radii(settings)
         self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
+        settleSteps = input.task.stretched == nil ? settings.settleSteps : 0
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
@@ -78,9 +81,10 @@ struct DragLoop {
             initial = first
             if k == 0 {
                 tracking.begin(first.features, record.handles)
-                surroundings = supervisedSurroundings(first.features)
+                surroundings = supervisedSurroundings(pass.features)
             }
-            if k > 0 || task.stretched != nil {
+            // With the stretched picture's own features as templates every handle is where the stretch put it.
+            if k > 0 || task.stretched != nil && surroundings == nil {
                 tracking.track(&record.handles, in: pass.features, from: first.features)
             }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
@@ -92,12 +96,12 @@ struct DragLoop {
                 record.iterations.append(row)
                 break
             }
-            let motion =
+            let loss =
                 surroundings?.loss(pass.features, handles: record.handles)
-                ?? MotionSupervision(settings, radius: radii.supervision).loss(
+                ?? motion.loss(
                     pass.features, initial: first.features, handles: record.handles,
                     templates: tracking.templates)
-            try updates.update(&z, &adam, &row, gradients(pass, k, of: motion, first))
+            try updates.update(&z, &adam, &row, gradients(pass, k, of: loss, first))
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -121,16 +125,21 @@ struct DragLoop {
         let haveArrived = row.distances.allSatisfy { $0 < settings.reach }
         if haveArrived { settled += 1 }
         guard row.k >= leastSteps else { return nil }
-        if haveArrived { return settled > settings.settleSteps ? .reached : nil }
+        if haveArrived { return settled > settleSteps ? .reached : nil }
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
-    /// With `motion_area: surroundings` what supervises all of them.
+    /// Motion supervision of patches.
+    private var motion: MotionSupervision {
+        MotionSupervision(settings, radius: radii.supervision, holdsArrived: settleSteps > 0)
+    }
+
+    /// With `motion_area: surroundings` what supervises them.
     private func supervisedSurroundings(_ initial: FeatureMap) -> SurroundingsSupervision? {
         guard settings.motionArea == .surroundings, !input.task.handles.isEmpty else { return nil }
         return SurroundingsSupervision(
-            MotionSupervision(settings, radius: radii.supervision), handles: input.task.handles,
-            initial: initial, mask: input.task.mask)
+            motion, handles: input.task.handles, initial: initial,
+            isStretched: input.task.stretched != nil, mask: input.task.mask)
     }
 
     /// Steps 4 and 5: both gradients.

@@ -42,11 +42,11 @@ struct MotionSupervision: Sendable {
     }
 
     /// What the settings name.
-    init(_ settings: EditSettings, radius: Int) {
+    init(_ settings: EditSettings, radius: Int, holdsArrived: Bool = false) {
         self.init(
             radius: radius, reach: settings.reach, stepLength: settings.stepLength,
             template: settings.motionTemplate, reduction: settings.motionReduction == .sum ? .sum : nil,
-            holdsArrived: settings.settleSteps > 0)
+            holdsArrived: holdsArrived)
     }
 
     /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`). What the features are
