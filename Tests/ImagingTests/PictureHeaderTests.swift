@@ -42,15 +42,14 @@ import Testing
         }
     }
 
-    @Test func `of several blocks of EXIF the first counts, and thousands of others take little time`() throws
-    {
+    @Test func `of several blocks of EXIF the first counts, whatever thousands follow`() throws {
         let blocks = [
             (name: "eXIf", data: Handmade.exif(orientation: 6)),
             (name: "eXIf", data: Handmade.exif(orientation: 1)),
         ]
         let turned = try Handmade.png(plain, blocks)
         #expect(try Image(decoding: turned).height == 40)
-        // Nothing here takes time by the square of their number.
+        // A search that took time by the square of their number would not end within the run's limit.
         let empty = Handmade.chunk("eXIf", [])
         var many: [UInt8] = Array(turned[..<33])
         for number in 0..<65_536 {
@@ -60,10 +59,8 @@ import Testing
             many += Handmade.chunk(name, [])
         }
         many += turned[33...]
-        let began = ContinuousClock.now
-        let size = PictureHeader.uprightSize(of: many)
-        #expect(size == (40, 32), "the first block is empty")
-        #expect(ContinuousClock.now - began < .seconds(30))
+        let size = try #require(PictureHeader.uprightSize(of: many))
+        #expect(size.width == 40 && size.height == 32, "the first block is empty")
     }
 
     @Test func `the texts of a file are unpacked up to a bound, so that a small file cannot hold the daemon`()
