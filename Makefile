@@ -14,7 +14,8 @@
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
 #   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
 #   make page-pictures make the pictures of preview, report and gallery in docs/pictures (Chromium)
-#   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
+#   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor.
+#                      BROWSER=firefox: a short test in Firefox
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
 #   make comparison    all methods and ablations on examples/bench into docs/comparison.md; hours, and it goes on where it stopped
@@ -126,8 +127,9 @@ guidance precision: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/$@.py
 
-BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4
+BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4 axe-playwright-python==0.1.8 marionette-driver==3.7.1
 PROGRAM := .build/release/clipdragd
+BROWSER := chromium
 
 browser:
 	@scripts/install-packages.sh chromium chromium-sandbox fonts-dejavu-core python3-venv
@@ -135,7 +137,12 @@ browser:
 
 # `make test` has built the program; by itself this builds the release.
 test-editor: browser $(if $(filter .build/release/%,$(PROGRAM)),build)
+ifeq ($(BROWSER),firefox)
+	@scripts/install-packages.sh firefox-esr
+	.browser-venv/bin/python Tests/EditorTests/firefox_test.py --program $(PROGRAM) --screenshots .results/editor
+else
 	.browser-venv/bin/python Tests/EditorTests/editor_tests.py --program $(PROGRAM) --screenshots .results/editor
+endif
 
 editor-pictures: browser
 	.browser-venv/bin/python scripts/editor_pictures.py docs/pictures
