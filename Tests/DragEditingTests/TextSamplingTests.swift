@@ -67,12 +67,14 @@ import Testing
         struct Facts: Decodable {
             struct Case: Decodable {
                 let guidance, freedom, area: Double
-                let keeps_layout: Bool
+                let keepsLayout: Bool
             }
             let prompts: [String]
             let cases: [String: Case]
         }
-        let facts = try JSONDecoder().decode(
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let facts = try decoder.decode(
             Facts.self,
             from: Data(contentsOf: URL(filePath: "\(Fixtures.folder)/text_sampling.json")))
         let file = try Fixtures.tensors("text_sampling.safetensors")
@@ -80,7 +82,7 @@ import Testing
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength) = (10, 0.5)
         (settings.textSampling, settings.textFreedom) = (row.guidance, row.freedom)
-        (settings.textArea, settings.textLayout) = (row.area, row.keeps_layout ? .kept : .free)
+        (settings.textArea, settings.textLayout) = (row.area, row.keepsLayout ? .kept : .free)
         let (text, wish) = (model.textStates(facts.prompts[0]), model.textStates(facts.prompts[1]))
         let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
         let path = sampler.sample(
@@ -88,7 +90,7 @@ import Testing
             report: { _ in })
         #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
         let edit = sampler.guided(
-            beside: path, text: text, wish: wish, keepsLayout: row.keeps_layout, report: { _ in })
+            beside: path, text: text, wish: wish, keepsLayout: row.keepsLayout, report: { _ in })
         #expect(relativeError(edit, try file.image(name)) < 1e-4)
     }
 
