@@ -8,7 +8,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
-/// The C kernels are optimised in debug builds too: tests run real edits.
+/// The engine's loops over pixels are optimised in debug builds too: tests run real edits.
+let optimised = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// The C kernels likewise.
 let optimisedC: [CSetting] = [
     .unsafeFlags([
         "-O3", "-ffp-contract=on", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror",
@@ -51,21 +54,21 @@ let package = Package(
         // The edit. Knows nothing of YAML, inboxes or processes.
         .target(
             name: "TensorCore", dependencies: ["CKernels"], path: "Sources/Engine/TensorCore",
-            swiftSettings: strict),
+            swiftSettings: optimised),
         .target(
             name: "Imaging", dependencies: ["CImageCodecs", "Failures"], path: "Sources/Engine/Imaging",
-            swiftSettings: strict),
+            swiftSettings: optimised),
         .target(
             name: "Diffusion", dependencies: ["Failures", "TensorCore"], path: "Sources/Engine/Diffusion",
             swiftSettings: strict),
         .target(
             name: "DragEditing",
             dependencies: ["Diffusion", "Failures", "Settings", "TensorCore", "Verdicts"],
-            path: "Sources/Engine/DragEditing", swiftSettings: strict),
+            path: "Sources/Engine/DragEditing", swiftSettings: optimised),
 
         .target(
             name: "RegionEditing", dependencies: ["DragEditing", "Failures", "Imaging", "TensorCore"],
-            path: "Sources/Engine/RegionEditing", swiftSettings: strict),
+            path: "Sources/Engine/RegionEditing", swiftSettings: optimised),
 
         // What people write.
         .target(
@@ -157,7 +160,8 @@ let package = Package(
         .executableTarget(
             name: "generate",
             dependencies: [
-                "Digests", "DragEditing", "JSON", "ServiceConfiguration", "Settings", "SpecParser",
+                "Digests", "DragEditing", "Failures", "JSON", "ServiceConfiguration", "Settings",
+                "SpecParser",
                 "YAMLDocuments",
             ],
             path: "Sources/Generate",
@@ -180,7 +184,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: [
-                "Diffusion", "DurableFiles", "EditJobs", "Evaluation", "Failures",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Evaluation", "Failures",
                 "SpecParser", "TensorCore", "TestSupport",
             ],
             swiftSettings: strict),

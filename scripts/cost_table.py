@@ -10,10 +10,11 @@ drags may arrive earlier. For 8 and 16 cores the script forecasts by Amdahl's la
 two. Memory is the trajectory's peak_memory with two threads. The machine must be idle. Needs PyTorch, diffusers, Pillow and NumPy.
 """
 import argparse
+import datetime
 import os
 import tempfile
 
-from measuring import ROOT, edit, load_average, smooth_picture, synthetic_model, table, write_block
+from measuring import ROOT, cpu, edit, load_average, smooth_picture, synthetic_model, table, write_block
 
 FINE_TUNING, PATH, DRAG = 2, 3, 2
 SHORT = f"{{num_steps: 50, inversion_strength: {PATH / 50}, lora: {{steps: {FINE_TUNING}}}, max_steps: {DRAG}}}"
@@ -66,6 +67,7 @@ def main():
             rows.append([name, f"{fine_tuning} + {drag}", shown(sum(two.values())), shown(forecast(one, two, 8)),
                          shown(forecast(one, two, 16)), f"{measured[text, 2][1] / 1e9:.1f} GB"])
     result = table(["edit", "fine-tuning + drag steps", "2 cores, measured", "8 cores, forecast", "16 cores, forecast", "memory"], rows)
+    result += f"\n\nMeasured on {cpu()}, {datetime.date.today():%d %B %Y}."
     print(result)
     if a.docs:
         write_block(a.docs, "cost", result)

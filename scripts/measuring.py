@@ -31,6 +31,14 @@ def load_average():
     return " ".join(f"{x:.1f}" for x in os.getloadavg())
 
 
+def cpu():
+    """This machine's processor, as results name it."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        text = f.read()
+    field = lambda name: (re.search(rf"^{name}\s*: (.*)$", text, re.M) or [None, "?"])[1]
+    return f"{field('model name')} (family {field('cpu family')}), {os.cpu_count()} cores"
+
+
 def machine(line):
     """One of bench's lines as a sentence's beginning."""
     return (f"{line['cpu']}, {line['instruction_set']}, measured {line['precision']} peak {line['peak_gflops']:.0f} GFLOP/s "

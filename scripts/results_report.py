@@ -3,21 +3,12 @@
 import argparse
 import json
 import os
-import platform
-import re
 
 from PIL import Image
 
-from measuring import wrapped
+from measuring import cpu, wrapped
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
-def cpu():
-    with open("/proc/cpuinfo") as f:
-        text = f.read()
-    field = lambda name: (re.search(rf"^{name}\s*: (.*)$", text, re.M) or [None, "?"])[1]
-    return f"{field('model name')} (family {field('cpu family')}), {os.cpu_count()} cores"
 
 
 def montage(edit, folder, target):

@@ -1,6 +1,8 @@
 import DurableFiles
+import Failures
 import Foundation
 import JSON
+import JobFiles
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -57,14 +59,17 @@ import Testing
 
     @Test func `a crash before any write, or just after it, leaves a gallery that a reader can read`() throws
     {
+        let filled = try ScratchFolder()
+        try GalleryFolder("\(filled.path)/gallery").open()
+        for i in 0..<100 { try GalleryFolder("\(filled.path)/gallery").add(entry(i), GalleryPictures()) }
         for failing in 1...8 {
             for dieAfter in [false, true] {
                 let folder = try ScratchFolder()
-                let gallery = GalleryFolder(folder.path)
-                try gallery.open()
-                for i in 0..<100 { try gallery.add(entry(i), GalleryPictures()) }
+                let path = "\(folder.path)/gallery"
+                try FileManager.default.copyItem(atPath: "\(filled.path)/gallery", toPath: path)
+                let gallery = GalleryFolder(path)
                 let faulty = CountingFileSystem(failing: failing, dieAfter: dieAfter)
-                do { try GalleryFolder(folder.path, faulty).add(entry(100), pictures) } catch {}
+                do { try GalleryFolder(path, faulty).add(entry(100), pictures) } catch {}
                 let seen = try (0...1).flatMap { try gallery.entries(page: $0) }
                 #expect(seen.count == 100 || seen.count == 101)
                 try gallery.add(entry(100), pictures)
@@ -86,6 +91,19 @@ import Testing
         #expect(!text.contains("<") && !text.contains("\u{2028}"))
         #expect(text.split(separator: "\n").count == 3)
         #expect(try gallery.entries(page: 0)[0].name == hostile)
+    }
+
+    @Test func `a failure's message and its remedy are two sentences, with one sign between them`() throws {
+        let folder = try ScratchFolder()
+        let report = ErrorReport(
+            Failure(
+                .badSpec, code: "spec.unknown_key",
+                message: "`settings` has no key `max_step`; did you mean `max_steps`?", hint: "Known keys: a."
+            ))
+        try PosixFileSystem().create("\(folder.path)/error.json", Array(report.oneLine.utf8), mode: 0o644)
+        let job = try #require(EndedJobFolder(failed: folder.path, gallery: "/gallery"))
+        #expect(
+            job.entry.text == "`settings` has no key `max_step`; did you mean `max_steps`? Known keys: a.")
     }
 
     @Test
