@@ -7,6 +7,7 @@ needs a Firefox of its own, so Marionette drives Debian's.
 
 import argparse
 import base64
+import json
 import pathlib
 import shutil
 import subprocess
@@ -48,7 +49,7 @@ class Editor:
 
     def app(self, expression):
         """A value of the page's own state, as JSON."""
-        return self.run(f"return window.wrappedJSObject.JSON.parse(window.wrappedJSObject.JSON.stringify(window.wrappedJSObject.{expression}))")
+        return json.loads(self.run(f"return window.wrappedJSObject.JSON.stringify(window.wrappedJSObject.{expression})"))
 
     def until(self, script, seconds=30):
         end = time.monotonic() + seconds
