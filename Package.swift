@@ -255,7 +255,7 @@ let package = Package(
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "Processes",
+                "DaemonCore", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
                 "ServiceConfiguration",
                 "Settings", "SpecParser", "Verdicts", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
