@@ -184,7 +184,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: [
-                "Diffusion", "DurableFiles", "EditJobs", "Evaluation", "Failures",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Evaluation", "Failures",
                 "SpecParser", "TensorCore", "TestSupport",
             ],
             swiftSettings: strict),

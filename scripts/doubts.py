@@ -43,14 +43,14 @@ def target(handle, length):
     return [round(h + length * (c - h) / away, 1) for h, c in zip(handle, corner)]
 
 
-def edited(out, name, case, drag, mask=None, settings=""):
+def edited(out, name, case, drag, mask=None):
     """An edit's answer, its handle's numbers and what changed; made once."""
     folder = out / name
     record = folder / "trajectory.json"
     if not record.exists():
         lines = [
             f"prompt: {{source: {case.removeprefix('warp-').replace('-', ' ')}}}",
-            f"drags: [{{from: {drag[0]}, to: {drag[1]}}}]", *([f"mask: {{rect: {mask}}}"] if mask else []), *([settings] if settings else []),
+            f"drags: [{{from: {drag[0]}, to: {drag[1]}}}]", *([f"mask: {{rect: {mask}}}"] if mask else []),
         ]
         spec = folder.with_suffix(".yaml")
         spec.write_text("\n".join(lines) + "\n")

@@ -7,6 +7,7 @@ needs a Firefox of its own, so Marionette drives Debian's.
 
 import argparse
 import base64
+import json
 import pathlib
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "share/clipdragd/editor.html"
 RABBIT = ROOT / "examples/rabbit-face.png"
 
-PLACE = """const [[x, y]] = arguments; const { view } = window.wrappedJSObject.editorApp;
+PLACE = """const [[x, y]] = arguments; const { view } = editorApp;
     const { left, top } = view.canvas.getBoundingClientRect();
     return [x, y].map((v, i) => Math.round((v + 0.5) * view.zoom + (i ? view.y + top : view.x + left)));"""
 
@@ -48,7 +49,7 @@ class Editor:
 
     def app(self, expression):
         """A value of the page's own state, as JSON."""
-        return self.run(f"return window.wrappedJSObject.JSON.parse(window.wrappedJSObject.JSON.stringify(window.wrappedJSObject.{expression}))")
+        return json.loads(self.run(f"return JSON.stringify({expression})"))
 
     def until(self, script, seconds=30):
         end = time.monotonic() + seconds
@@ -87,6 +88,8 @@ def check(name, found, wanted):
 
 
 def run(editor, program, downloads, screenshots):
+    # Marionette types into visible fields only.
+    editor.run("document.getElementById('file').hidden = false")
     editor.element("#file").send_keys(str(RABBIT))
     editor.until("return document.getElementById('picture-name').textContent !== ''")
     editor.click(84, 22)
