@@ -14,10 +14,12 @@
 #   make edit-bench    edits of examples/bench against their known targets, docs/measurements/edit-bench.md (makes its own environment)
 #   make test-pages    open a report and galleries in Chromium (installs it); screenshots in .results/pages
 #   make page-pictures make the pictures of preview, report and gallery in docs/pictures (Chromium)
-#   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor
+#   make test-editor   test the editor page in Chromium (installs it, and a Python environment); screenshots in .results/editor.
+#                      BROWSER=firefox: a short test in Firefox
 #   make editor-pictures  make the pictures of docs/editor.md anew
 #   make photographs   edits of photographs: what lies outside the region and what keeps its detail, docs/measurements/photographs.md
-#   make comparison    all methods and ablations on examples/bench into docs/comparison.md; hours, and it goes on where it stopped
+#   make comparison    all methods and ablations into docs/comparison.md; about 100 minutes of one core, and it goes on where it stopped.
+#                      COMPARISON="--whole" takes all cases and three seeds; "--minutes N" ends it after a time
 #   make test-oracle   exchange LoRA files with the PyTorch reference, both ways (makes a Python environment)
 #   make parity-full   two drag steps at 512x512 in Stable Diffusion 1.5's shapes against the PyTorch reference (12 GB, ten minutes or more)
 #   make test-aarch64  test the C kernels on this CPU's vector paths, and for aarch64 in qemu-user (Debian)
@@ -33,12 +35,13 @@
 #   make curves        growth of time and memory with size, drags, threads and iterations; at most ten minutes
 #   make guidance      the small guidance decoder against the exact one (makes a Python environment)
 #   make memory        peak memory of a whole edit at 512x512 (makes a Python environment)
+#   make method-costs  time and memory of a default edit by each method at that size, for docs/methods/README.md; about 15 minutes
 #   make cost-table    time and memory of edits with Stable Diffusion 1.5 at 512x512, for README.md
 #   make precision     differences between bf16 and f32 on the examples (makes a Python environment)
 #   make forecasts     forecasts of seconds and memory against what edits took
 
 SHELL := /bin/bash
-.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table comparison
+.PHONY: demo edit-bench photographs test-editor editor-pictures browser test-pages page-pictures test check generate build packages torture fuzz corpora results test-aarch64 bench memory curves forecasts guidance precision test-oracle deb test-systemd check-unit format lint clean parity-full cost-table method-costs comparison
 
 # OpenBLAS picks kernels by CPU; tests must not depend on the CPU.
 TEST_ENV := OPENBLAS_CORETYPE=Haswell
@@ -99,7 +102,8 @@ photographs: build
 	.edit-bench-venv/bin/python scripts/photographs.py --out .results/photographs --docs docs/measurements/photographs.md
 
 comparison: build
-	python3 scripts/comparison.py --out .results/comparison --docs docs/comparison.md
+	@scripts/venv.sh .edit-bench-venv pillow numpy scikit-image
+	.edit-bench-venv/bin/python scripts/comparison.py --out .results/comparison --docs docs/comparison.md $(COMPARISON)
 
 ORACLE_PACKAGES := torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 safetensors==0.8.0 pillow==13.0.0 numpy==2.4.6 accelerate peft==0.21.2 scipy
 
@@ -119,6 +123,10 @@ cost-table: build
 	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
 	.oracle-venv/bin/python scripts/cost_table.py --docs README.md
 
+method-costs: build
+	@scripts/venv.sh .oracle-venv $(ORACLE_PACKAGES)
+	.oracle-venv/bin/python scripts/method_costs.py --docs docs/methods/README.md
+
 curves forecasts: build
 	python3 scripts/$@.py
 
@@ -126,8 +134,9 @@ guidance precision: build
 	@scripts/venv.sh .results-venv pillow numpy
 	.results-venv/bin/python scripts/$@.py
 
-BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4
+BROWSER_PACKAGES := playwright==1.65.2 pillow==13.0.0 pyyaml==6.0.4 axe-playwright-python==0.1.8 marionette-driver==3.7.1
 PROGRAM := .build/release/clipdragd
+BROWSER := chromium
 
 browser:
 	@scripts/install-packages.sh chromium chromium-sandbox fonts-dejavu-core python3-venv
@@ -135,7 +144,12 @@ browser:
 
 # `make test` has built the program; by itself this builds the release.
 test-editor: browser $(if $(filter .build/release/%,$(PROGRAM)),build)
+ifeq ($(BROWSER),firefox)
+	@scripts/install-packages.sh firefox-esr
+	.browser-venv/bin/python Tests/EditorTests/firefox_test.py --program $(PROGRAM) --screenshots .results/editor
+else
 	.browser-venv/bin/python Tests/EditorTests/editor_tests.py --program $(PROGRAM) --screenshots .results/editor
+endif
 
 editor-pictures: browser
 	.browser-venv/bin/python scripts/editor_pictures.py docs/pictures

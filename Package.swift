@@ -160,7 +160,8 @@ let package = Package(
         .executableTarget(
             name: "generate",
             dependencies: [
-                "Digests", "DragEditing", "JSON", "ServiceConfiguration", "Settings", "SpecParser",
+                "Digests", "DragEditing", "Failures", "JSON", "ServiceConfiguration", "Settings",
+                "SpecParser",
                 "YAMLDocuments",
             ],
             path: "Sources/Generate",
@@ -183,7 +184,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: [
-                "Diffusion", "DurableFiles", "EditJobs", "Evaluation", "Failures",
+                "Diffusion", "DragEditing", "DurableFiles", "EditJobs", "Evaluation", "Failures",
                 "SpecParser", "TensorCore", "TestSupport",
             ],
             swiftSettings: strict),

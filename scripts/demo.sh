@@ -31,5 +31,12 @@ echo "published; beside the picture: $(ls "$place/outbox/rabbit-ear" | tr '\n' '
 kill $daemon
 wait $daemon || true
 trap - EXIT
-echo "make a spec for a picture of your own by clicking, in a browser: $(.build/release/clipdragd editor)"
+cat <<TEXT
+
+A picture of your own, by clicking:
+  1. Open this page in a browser: file://$(.build/release/clipdragd editor | sed 's/ /%20/g')
+  2. Save picture and spec into this folder: $place/inbox
+  3. $PWD/.build/release/clipdragd run --once --inbox $place/inbox --outbox $place/outbox --state $place/state
+The starter model knows emoji: examples/ has some. The result of the demo:
+TEXT
 echo "$place/outbox/rabbit-ear/result.png"

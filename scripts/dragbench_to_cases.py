@@ -20,6 +20,15 @@ import re
 import numpy as np
 from PIL import Image
 
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples")
+# The sample: category, name, picture, prompt, points (handle, target, …), the mask's circle.
+SAMPLES = [
+    ("animals", "JH_2023-09-14-1820-16", "rabbit-face.png", "rabbit face", [[84, 22], [100, 26]], (92, 24, 40)),
+    ("human_head", "LC_2023-09-14-1959-12", "crying-face.png", "crying face", [[65, 84], [65, 97]], (65, 90, 36)),
+    ("animals", "JH_2023-09-14-1830-02", "penguin.png", "penguin", [[33, 27], [21, 21]], (27, 24, 34)),
+    ("plants", "ZW_2023-09-15-1012-07", "mushroom.png", "mushroom", [[27, 45], [14, 40], [100, 45], [113, 40]], (64, 40, 60)),
+]
+
 ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"),
     ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
@@ -112,22 +121,17 @@ def samples(root):
 
 
 def make_sample(root):
-    rng = np.random.default_rng(3)
-    for category, name, size, points in [
-        ("animals", "JH_2023-09-14-1820-16", (96, 128), [[30, 40], [50, 44]]),
-        ("human_head", "LC_2023-09-14-1959-12", (128, 96), [[20, 20], [30, 30], [60, 90], [50, 80]]),
-    ]:
+    """Example pictures of this repository as DragBench has its own: category, date, pickle, mask."""
+    for category, name, picture, prompt, points, (x, y, radius) in SAMPLES:
         folder = os.path.join(root, category, name)
         os.makedirs(folder, exist_ok=True)
-        h, w = size
-        smooth = rng.random((6, 6, 3))
-        Image.fromarray((smooth * 255).astype(np.uint8)).resize((w, h), Image.BICUBIC).save(os.path.join(folder, "original_image.png"))
-        mask = np.zeros((h, w), np.uint8)
-        mask[10:h - 10, 10:w - 10] = 1
-        user = Image.open(os.path.join(folder, "original_image.png"))
-        user.save(os.path.join(folder, "user_drag.png"))
+        image = Image.open(os.path.join(EXAMPLES, picture)).convert("RGB")
+        rows, columns = np.mgrid[:image.height, :image.width]
+        mask = ((columns - x) ** 2 + (rows - y) ** 2 <= radius ** 2).astype(np.uint8)
+        for file in ("original_image.png", "user_drag.png"):
+            image.save(os.path.join(folder, file))
         with open(os.path.join(folder, "meta_data.pkl"), "wb") as f:
-            pickle.dump({"prompt": f"a photo of {category}", "points": points, "mask": mask}, f)
+            pickle.dump({"prompt": prompt, "points": points, "mask": mask}, f)
 
 
 def main():

@@ -10,12 +10,17 @@ import argparse
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Tests/Pages"))
+
+from watched import WatchedPage, launch  # noqa: E402
+
 # Edits of examples/bench that the gallery shows besides the examples themselves.
 BENCH = ["warp-tropical-fish", "expression-winking-face-to-grinning-face"]
 BROKEN = "prompt: {source: penguin, edit: penguin with a hat}\nsettings: {max_step: 10}\n"
@@ -47,16 +52,12 @@ def small(path, width):
     picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
-def shoot(playwright, page, path, scheme, height, prepare=lambda page: None):
-    browser = playwright.chromium.launch(
-        executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
-    view = browser.new_context(color_scheme=scheme, viewport={"width": 1240, "height": height}).new_page()
-    view.goto(page.as_uri())
-    view.wait_for_timeout(1000)
-    prepare(view)
-    view.wait_for_timeout(300)
-    view.screenshot(path=path)
-    browser.close()
+def shoot(browser, page, path, scheme, height):
+    view = WatchedPage(browser, page.as_uri(), 1240, height, color_scheme=scheme)
+    view.page.wait_for_timeout(1300)
+    view.page.screenshot(path=path)
+    view.close()
+    small(path, 1000)
 
 
 def main():
@@ -81,12 +82,10 @@ def main():
             spec.write_text("".join(line for line in spec.read_text().splitlines(True) if not line.startswith("output:")))
         # One job fails, on purpose.
         subprocess.run([options.binary, "run", "--once", "--config", config, "--state", place / "state"])
-        report = options.out / "report.png"
-        shoot(playwright, outbox / "rabbit-ear/report.html", report, "light", 1180)
-        small(report, 1000)
-        picture = options.out / "gallery.png"
-        shoot(playwright, gallery / "index.html", picture, "dark", 700)
-        small(picture, 1000)
+        browser = launch(playwright)
+        shoot(browser, outbox / "rabbit-ear/report.html", options.out / "report.png", "light", 1180)
+        shoot(browser, gallery / "index.html", options.out / "gallery.png", "dark", 700)
+        browser.close()
     for path in sorted(options.out.glob("*.png")):
         print(path, path.stat().st_size)
 

@@ -153,6 +153,35 @@ check "which has the machine's network" \
 check "and the job counts as delivered" wait_for 10 'test -z "$(ls /var/lib/clipdragd/hook)"'
 inside sh -c "sed -i '/^hook/d' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 
+# --- pages
+check "the editor page lies where the program says" inside sh -c 'test "$(clipdragd editor)" = /usr/share/clipdragd/editor.html &&
+        grep -q "<title>clipdragd editor" /usr/share/clipdragd/editor.html'
+check "three shells complete the command line" inside sh -c 'grep -q clipdragd /usr/share/bash-completion/completions/clipdragd &&
+        grep -q "#compdef clipdragd" /usr/share/zsh/vendor-completions/_clipdragd &&
+        grep -q "complete -c .*clipdragd" /usr/share/fish/vendor_completions.d/clipdragd.fish'
+gallery=/srv/clipdragd/gallery
+shown() { # NAME: maria drops the example by that name, and a spec that fails at once
+    inside runuser -u maria -- sh -c "cp $examples/rabbit-face.png $inbox/$1.png &&
+            sed s/rabbit-face/$1/ $examples/rabbit-ear.yaml >$inbox/$1.yaml && echo promt: x >$inbox/$1-wrong.yaml"
+}
+inside sh -c "echo gallery: $gallery >>/etc/clipdragd/config.yaml; systemctl reload clipdragd"
+shown seen
+check "the gallery shows a published job and a failed one, without more rights than the unit's" \
+    wait_for 900 "grep -q '\"seen\"' $gallery/data/00000.js && grep -q '\"seen-wrong\"' $gallery/data/00000.js"
+check "with small pictures" inside sh -c "test \$(ls $gallery/pictures | wc -l) -ge 2"
+check "and anyone may read it" inside runuser -u nobody -- cat $gallery/index.html $gallery/data/pages.js
+inside sh -c "sed -i 's|^gallery:.*|gallery: /var/www/gallery|' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
+shown hidden
+check "a gallery where the unit may not write costs no job" wait_for 900 "test -s $outbox/hidden/result.png"
+check "and the log says so" wait_for 60 "journalctl -u clipdragd -o cat --no-pager | grep -q 'the gallery was not renewed'"
+inside sh -c 'mkdir -p /var/www/gallery /etc/systemd/system/clipdragd.service.d && chown clipdragd: /var/www/gallery &&
+        printf "[Service]\nReadWritePaths=/var/www/gallery\n" >/etc/systemd/system/clipdragd.service.d/gallery.conf &&
+        systemctl daemon-reload && systemctl restart clipdragd'
+check "ReadWritePaths= opens the folder, and the jobs that waited appear" \
+    wait_for 60 "grep -q '\"hidden\"' /var/www/gallery/data/00000.js && grep -q '\"hidden-wrong\"' /var/www/gallery/data/00000.js"
+inside sh -c "rm -r /etc/systemd/system/clipdragd.service.d; sed -i '/^gallery/d' /etc/clipdragd/config.yaml; systemctl daemon-reload;
+        systemctl restart clipdragd"
+
 # --- several inboxes
 inside install -d -o clipdragd -g clipdragd -m 3770 /srv/clipdragd/blue/inbox /srv/clipdragd/blue/outbox
 inside sh -c 'printf "inboxes: [{path: /srv/clipdragd/blue/inbox}]\noutbox: /srv/clipdragd/blue/outbox\n" >/etc/clipdragd/blue.yaml

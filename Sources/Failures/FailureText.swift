@@ -17,6 +17,17 @@ extension Failure: CustomStringConvertible {
     }
 }
 
+extension Failure {
+    /// What is wrong and what to do, on one line.
+    public var sentences: String { Self.sentences(message, hint) }
+
+    /// A message and a hint on one line. A message that ends as a sentence gets no second full stop.
+    public static func sentences(_ message: String, _ hint: String) -> String {
+        let isWhole = message.last.map { ".?!…".contains($0) } ?? true
+        return "\(message)\(isWhole ? "" : ".") \(hint)"
+    }
+}
+
 extension Failure.Place {
     /// `FILE:LINE:COLUMN`, or its known parts.
     fileprivate var text: String {

@@ -1,4 +1,5 @@
 import DragEditing
+import Failures
 import Foundation
 import JSON
 import Settings
@@ -19,6 +20,7 @@ struct EditorTables {
                 ("presets", Self.words(Preset.allCases.map(\.rawValue))),
                 ("defaults", try defaults),
                 ("methods", .array(MethodRow.all.map(Self.method))),
+                ("givens", Self.words(Self.givens)),
                 ("stageSettings", Self.words(EditSettings.stageSettingNames.sorted())),
                 ("units", Self.words(EditSpec.Units.allCases.map(\.rawValue))),
                 ("formats", Self.words(OutputOptions.Format.allCases.map(\.rawValue))),
@@ -58,7 +60,47 @@ struct EditorTables {
             ("usesMask", .bool(method.needs(settings).mask)),
             ("takesRegions", .bool(method.needs(settings).regions)),
             ("notesOfShortDrags", notes(to: cell)), ("notesOfDrags", notes(to: far)),
+            ("refusals", refusals(of: method)),
         ])
+    }
+
+    /// What a spec may give a method: `regions` where all its drags have them.
+    private static let givens = ["drags", "mask", "regions", "text", "autoMask"]
+
+    /// What a method says against specs that give it too little: its answers to every combination of `givens`.
+    private static func refusals(of method: any DragMethod) -> JSONValue {
+        var refusals: [(failure: Failure, cases: [JSONValue])] = []
+        for combination in 0..<(1 << givens.count) {
+            let given = givens.enumerated().filter { combination >> $0.offset & 1 == 1 }.map(\.element)
+            guard let failure = refusal(of: method, given: Set(given)) else { continue }
+            if let known = refusals.firstIndex(where: { $0.failure == failure }) {
+                refusals[known].cases.append(words(given))
+            } else {
+                refusals.append((failure, [words(given)]))
+            }
+        }
+        return .array(
+            refusals.map { failure, cases in
+                .object([
+                    ("code", .string(failure.code)), ("message", .string(failure.message)),
+                    ("hint", .string(failure.hint)), ("given", .array(cases)),
+                ])
+            })
+    }
+
+    private static func refusal(of method: any DragMethod, given: Set<String>) -> Failure? {
+        let pixel = EditMask(size: Size(height: 1, width: 1), values: [true])
+        var drag = Drag(from: ImagePoint(x: 0, y: 0), to: ImagePoint(x: 9, y: 9))
+        if given.contains("regions") { drag.regions = RegionPair(from: pixel, to: pixel) }
+        var settings = EditSettings()
+        settings.autoMask = given.contains("autoMask")
+        let input = MethodInput(
+            drags: given.contains("drags") ? [drag] : [], mask: given.contains("mask") ? pixel : nil,
+            hasEditPrompt: given.contains("text"))
+        do {
+            try method.check(input, settings)
+            return nil
+        } catch { return error }
     }
 
     private static func words(_ words: [String]) -> JSONValue { .array(words.map { .string($0) }) }

@@ -15,10 +15,12 @@ struct WebPageSource: Sendable {
     func html(root: String) throws -> String {
         let place = "\(root)/web/\(folder)"
         var page = try String(contentsOfFile: "\(place)/index.html", encoding: .utf8)
+        let head = try String(contentsOfFile: "\(root)/web/head.html", encoding: .utf8)
+        page = page.replacing("{{head}}\n", with: head)
         let styles = try Self.include(
-            /<link rel="stylesheet" href="([^"]+)">/, in: &page, from: place, as: "style")
+            /(?:<link rel="stylesheet" href="[^"]+">\n?)+/, in: &page, from: place, as: "style")
         let programs = try Self.include(
-            /<script src="([^"]+)"><\/script>/, in: &page, from: place, as: "script")
+            /(?:<script src="[^"]+"><\/script>\n?)+/, in: &page, from: place, as: "script")
         let sources = scripts.isEmpty ? "" : " \(scripts)"
         let policy = [
             "default-src 'none'", "img-src \(pictures)",
@@ -47,15 +49,17 @@ struct WebPageSource: Sendable {
             """
     }
 
-    /// Puts the files that a page names into it, in their order.
+    /// Puts the files that a page names into it, in their order; neighbours become one part.
     private static func include(
-        _ reference: Regex<(Substring, Substring)>, in page: inout String, from place: String, as tag: String
+        _ references: Regex<Substring>, in page: inout String, from place: String, as tag: String
     ) throws -> [String] {
         var parts: [String] = []
-        while let match = page.firstMatch(of: reference) {
-            let part = try String(contentsOfFile: "\(place)/\(match.1)", encoding: .utf8)
+        while let match = page.firstMatch(of: references) {
+            let files = match.output.matches(of: /(?:href|src)="([^"]+)"/).map { String($0.1) }
+            let part = try files.map { try String(contentsOfFile: "\(place)/\($0)", encoding: .utf8) }
+                .joined(separator: "\n")
             parts.append(part)
-            page.replaceSubrange(match.range, with: "<\(tag)>\(part)</\(tag)>")
+            page.replaceSubrange(match.range, with: "<\(tag)>\(part)</\(tag)>\n")
         }
         return parts
     }

@@ -98,6 +98,45 @@ private final class Memory: StageMemory {
         #expect(try edit(budget: nil).image.values == first.image.values)
     }
 
+    /// The request by another method, with what each of them needs.
+    private func request(by name: String) throws -> EditRequest {
+        var request = request
+        request.method = try #require(DragMethods.named(name))
+        request.editPrompt = "a sad face"
+        let size = Size(height: request.image.shape[1], width: request.image.shape[2])
+        request.mask = EditMask.around(request.drags, size: size)
+        request.settings = request.method.adjusted(request.settings)
+        return request
+    }
+
+    @Test(arguments: [
+        "clipdrag", "dragdiffusion", "gooddrag", "freedrag", "stabledrag", "regiondrag", "sdedrag",
+        "diffclip",
+    ])
+    func `an edit that was stopped within its method goes on after inversion, and gives the same values`(
+        _ name: String
+    ) throws {
+        struct Stop: Error {}
+        let request = try request(by: name)
+        let whole = try DragEditor(model).edit(request)
+        #expect(whole.record.steps >= 2, "the stop lies within the method")
+        let memory = Memory()
+        memory.keepsEdits = true
+        #expect(throws: Stop.self) {
+            try DragEditor(model).edit(
+                request, memory: memory, report: { if $0.stage == .dragging && $0.step == 2 { throw Stop() } }
+            )
+        }
+        let again = try DragEditor(model).edit(request, memory: memory)
+        let needs = request.method.needs(request.settings)
+        #expect(
+            again.restored
+                == (needs.fineTuning ? [.fineTuning] : []) + (needs.inversion ? [.inverting] : []))
+        #expect(again.image.values == whole.image.values)
+        #expect(again.record.handles == whole.record.handles)
+        #expect(again.record.iterations.map(\.numbers) == whole.record.iterations.map(\.numbers))
+    }
+
     @Test func `an inversion that does not fit the request is not used`() throws {
         let memory = Memory()
         let first = try edit(budget: nil, memory: memory)

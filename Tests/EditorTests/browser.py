@@ -1,4 +1,4 @@
-"""The editor page in a real Chromium, with what every test needs: clicks at pixels, files, and what `clipdragd check` says."""
+"""The editor page in a real browser, with what every test needs: clicks at pixels, files, and what `clipdragd check` says."""
 
 import base64
 import io
@@ -6,39 +6,23 @@ import json
 import mimetypes
 import pathlib
 import subprocess
-import time
+import sys
 
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "share/clipdragd/editor.html"
-CHROMIUM = "/usr/bin/chromium"
+sys.path.insert(0, str(ROOT / "Tests/Pages"))
+
+from watched import WatchedPage, faults_for_people, launch  # noqa: E402, F401
 
 
-def launch(playwright):
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+class EditorPage(WatchedPage):
+    """The editor, ready for clicks."""
 
-
-class EditorPage:
-    """One page. It notes every request that is not for the page itself, and every message of its console."""
-
-    def __init__(self, browser, width=1280, height=800, **options):
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height}, accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.requests, self.console = [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
-        self.page.goto(PAGE.as_uri())
+    def __init__(self, browser, width=1280, height=800, address=PAGE.as_uri(), **options):
+        super().__init__(browser, address, width, height, **options)
         self.page.wait_for_selector("body.is-ready")
-
-    def foreign_requests(self):
-        return [url for url in self.requests if url != PAGE.as_uri() and not url.startswith(("blob:", "data:"))]
-
-    def run(self, script, argument=None):
-        return self.page.evaluate(script, argument)
 
     def open(self, *files):
         """Files by path, or as (name, bytes)."""
@@ -51,14 +35,6 @@ class EditorPage:
                 if isinstance(file, str) else file for file in payload]
         self.page.set_input_files("#file", payload)
         self.until("() => !document.body.classList.contains('is-busy')")
-
-    def until(self, script, argument=None):
-        """Waits for a condition. Playwright's own wait evaluates text in the page, which its Content-Security-Policy forbids."""
-        end = time.monotonic() + 60
-        while not self.run(script, argument):
-            if time.monotonic() > end:
-                raise TimeoutError(script)
-            time.sleep(0.02)
 
     def place(self, x, y):
         """Where the middle of a pixel is on the screen."""
@@ -105,9 +81,6 @@ class EditorPage:
             const files = await editorApp.saving.files();
             return Promise.all(files.map(async ({ name, blob }) => [name, await encode(blob)])); }""")
         return [(name, base64.b64decode(content)) for name, content in files]
-
-    def close(self):
-        self.context.close()
 
 
 def png(width, height, colour=None):

@@ -45,6 +45,19 @@ import Testing
         }
     }
 
+    @Test func `every method has a page with its source, needs, cost, use, deviations and proof`() throws {
+        for row in MethodRow.all where row.name != "none" {
+            let page = try text("docs/methods/\(row.name).md")
+            #expect(page.hasPrefix("# \(row.name)\n"), "\(row.name)")
+            for part in [
+                "\nSource: ", "\n## What it computes\n", "\n## What it needs\n", "\n## Cost\n",
+                "\n## When to choose it\n", "\n## Deviations\n", "\n## Proof\n",
+            ] { #expect(page.contains(part), "\(row.name) has no “\(part)”") }
+            let cost = page.split(separator: "\n## Cost\n").last?.split(separator: "\n## ").first ?? ""
+            #expect(cost.contains("passes") && cost.contains(where: \.isNumber), "\(row.name)")
+        }
+    }
+
     /// Every Markdown page of the repository that people read.
     private func pages() throws -> [String] {
         let docs = try #require(

@@ -86,7 +86,7 @@ import Testing
     private func check(_ page: String) throws {
         #expect(page.utf8.count < 1_500_000)
         #expect(page.contains("default-src 'none'"))
-        #expect(page.components(separatedBy: "</script>").count == 6, "data, common, charts, viewer, report")
+        #expect(page.components(separatedBy: "</script>").count == 3, "the data and the page's program")
         for request in [" src=\"", "href=\"http", "@import", "url("] { #expect(!page.contains(request)) }
     }
 

@@ -1,4 +1,5 @@
 import Diffusion
+import DragEditing
 import DurableFiles
 import EditJobs
 import Failures
@@ -107,6 +108,41 @@ import Testing
         let more = try rows(try evaluation(["none"], seeds: [1, 2]))
         #expect(more.edits == 2 && more.rows.map(\.seed) == [2, 2])
         #expect(try text("README.md").contains(" ± "))
+    }
+
+    @Test func `an edit that ended by itself is not made again under a higher limit`() throws {
+        // Every handle lies within reach of its target: the edit ends before its first update.
+        let settings = ["lora.steps=1", "num_steps=4", "reach=1000", "fusion=drag"]
+        let done = try rows(try evaluation(["dragdiffusion"], set: settings)).rows.filter { $0.name == "a" }
+        #expect(done.map(\.steps) == [1, 2] && done.map(\.updates) == [0, 0])
+        #expect(done.map(\.outcome) == ["reached", "reached"])
+        #expect(done.map(\.repeatedSteps) == [nil, 1])
+        #expect(done[0].meanDistance == done[1].meanDistance && done[0].seconds == done[1].seconds)
+        let pictures = try [1, 2].map {
+            try Data(
+                contentsOf: URL(filePath: "\(folder.path)/out/results/a.dragdiffusion.\($0).1.png"))
+        }
+        #expect(pictures[0] == pictures[1])
+    }
+
+    @Test func `an edit that its limit ended is made again under a higher one`() throws {
+        let done = try rows(try evaluation(["dragdiffusion"])).rows.filter { $0.name == "a" }
+        #expect(done.map(\.outcome) == ["max_steps", "max_steps"] && done.map(\.updates) == [1, 2])
+        #expect(done.map(\.repeatedSteps) == [nil, nil])
+    }
+
+    @Test func `points without a mask are discs for the method of regions`() throws {
+        let spec = "\(folder.path)/cases/a/spec.yaml"
+        try Data("image: image.png\nprompt: a face\ndrags: [{from: [20, 20], to: [34, 24]}]\n".utf8)
+            .write(to: URL(filePath: spec))
+        let row = try #require(try rows(try evaluation(["regiondrag"])).rows.first)
+        #expect(row.name == "a" && row.failure == nil && row.verdict != nil)
+        let size = Size(height: 64, width: 128)
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 100, y: 60))
+        let discs = RegionPair(discsAround: drag, size: size)
+        // 5/64 of 128 pixels: a radius of 10, cut by the lower border at the target.
+        #expect(discs.from.values.count { $0 } == 317 && discs.to.values.count { $0 } < 317)
+        #expect(discs.from.values[20 * 128 + 30] && !discs.from.values[20 * 128 + 31])
     }
 
     @Test func `a folder of another evaluation is refused, and so is a folder without cases`() throws {

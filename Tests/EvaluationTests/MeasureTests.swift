@@ -89,4 +89,21 @@ final class Scratch {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    @Test func `a plot marks few values themselves, many by five, and a level by a broken line`() throws {
+        func marks(_ xs: [Double], level: Double?) throws -> (ticks: Int, levels: Int) {
+            let lines = [
+                LinePlot.Line(name: "a", points: xs.map { ($0, $0) }),
+                LinePlot.Line(name: "b", points: [], level: level),
+            ]
+            let svg = try #require(
+                LinePlot(title: "", xLabel: "", yLabel: "", lines: lines).svg)
+            return (
+                svg.components(separatedBy: "text-anchor=\"middle\"").count - 1,
+                svg.components(separatedBy: "stroke-dasharray").count - 1
+            )
+        }
+        #expect(try marks([10, 20, 40, 80, 160], level: 400) == (5, 1))
+        #expect(try marks((0..<9).map { 0.37 * Double($0) }, level: nil) == (5, 0))
+    }
 }

@@ -12,6 +12,14 @@ import Testing
         #expect(failure(nil).description == "error: `drags` must be a list\nWrite a list.")
     }
 
+    @Test func `on one line, a message that ends as a sentence gets no second full stop`() {
+        #expect(failure(nil).sentences == "`drags` must be a list. Write a list.")
+        #expect(
+            Failure.sentences("`settings` has no key `max_step`; did you mean `max_steps`?", "Known keys: a.")
+                == "`settings` has no key `max_step`; did you mean `max_steps`? Known keys: a.")
+        #expect(Failure.sentences("Not known.", "Write a list.") == "Not known. Write a list.")
+    }
+
     @Test func `the known parts of a place are shown`() {
         let file = failure(.init(file: "a.yaml"))
         #expect(file.description == "a.yaml: error: `drags` must be a list\nWrite a list.")

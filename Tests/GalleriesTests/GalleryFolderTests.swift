@@ -1,6 +1,8 @@
 import DurableFiles
+import Failures
 import Foundation
 import JSON
+import JobFiles
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -89,6 +91,19 @@ import Testing
         #expect(!text.contains("<") && !text.contains("\u{2028}"))
         #expect(text.split(separator: "\n").count == 3)
         #expect(try gallery.entries(page: 0)[0].name == hostile)
+    }
+
+    @Test func `a failure's message and its remedy are two sentences, with one sign between them`() throws {
+        let folder = try ScratchFolder()
+        let report = ErrorReport(
+            Failure(
+                .badSpec, code: "spec.unknown_key",
+                message: "`settings` has no key `max_step`; did you mean `max_steps`?", hint: "Known keys: a."
+            ))
+        try PosixFileSystem().create("\(folder.path)/error.json", Array(report.oneLine.utf8), mode: 0o644)
+        let job = try #require(EndedJobFolder(failed: folder.path, gallery: "/gallery"))
+        #expect(
+            job.entry.text == "`settings` has no key `max_step`; did you mean `max_steps`? Known keys: a.")
     }
 
     @Test

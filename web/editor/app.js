@@ -58,6 +58,9 @@ class App {
     click("show-keys", () => byId("keys").showModal());
     click("close-keys", () => byId("keys").close());
     click("toggle-stretch", () => this.toggleStretch());
+    for (const choice of document.querySelectorAll("[name=drag-shape]")) {
+      choice.addEventListener("change", () => this.setDragShape(choice.value));
+    }
     byId("brush").addEventListener("input", (event) => this.setBrush(Number(event.target.value)));
     for (const tab of document.querySelectorAll("[role=tab]")) {
       tab.addEventListener("click", () => this.showTab(tab));
@@ -67,9 +70,12 @@ class App {
     window.addEventListener("paste", (event) => this.paste(event));
     window.addEventListener("beforeunload", (event) => { if (editor.history.canUndo && !this.isSaved) event.preventDefault(); });
     this.listenToDrops();
-    editor.zoomChanged = (zoom) => { byId("zoom-level").textContent = `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`; };
+    editor.zoomChanged = (zoom) => {
+      byId("zoom-level").textContent = `${(100 * zoom).toFixed(zoom < 0.1 ? 1 : 0)} %`;
+      editor.setZoom(zoom * view.ratio);
+    };
     editor.addEventListener("picture", () => view.fit());
-    for (const name of ["change", "pending", "paint", "selection"]) editor.addEventListener(name, () => view.draw());
+    for (const name of ["change", "pending", "paint", "selection", "stretch"]) editor.addEventListener(name, () => view.draw());
     editor.addEventListener("change", () => {
       this.isSaved = false;
       this.update();
@@ -166,7 +172,7 @@ class App {
       return;
     }
     const error = editor.openSpec(bytes, file.name);
-    if (error) this.toast(`${file.name}:${error.line}:${error.column}: ${error.message}. ${error.hint}`, "bad");
+    if (error) this.toast(`${[file.name, error.line, error.column].filter(Boolean).join(":")}: ${sentences(error)}`, "bad");
     else if (/(^|\s)#/m.test(text)) {
       this.toast(`${file.name} has comments. They stay as long as you change the YAML by hand only.`, "note");
     }
@@ -181,9 +187,19 @@ class App {
   setTool(name) {
     const { editor } = this;
     if (editor.tool !== name) this.tools.cancel();
+    else if (name === "region") this.setDragShape(DRAG_SHAPES[(DRAG_SHAPES.indexOf(editor.options.dragShape) + 1) % 3]);
     editor.tool = name;
     this.update();
     this.view.draw();
+  }
+
+  /** What the region tool draws. A region that waits for its target stays. */
+  setDragShape(shape) {
+    const { editor } = this;
+    if (editor.pending?.kind !== "region") this.tools.cancel();
+    editor.options.dragShape = shape;
+    for (const choice of document.querySelectorAll("[name=drag-shape]")) choice.checked = choice.value === shape;
+    editor.tell("say", `Regions are drawn as a ${shape}.`);
   }
 
   setBrush(size) {
@@ -220,7 +236,8 @@ class App {
     const actions = {
       "?": () => byId("keys").showModal(), s: () => this.toggleStretch(),
       "0": () => this.view.fit(), "1": () => this.view.zoomTo(1),
-      "[": () => this.setBrush(this.editor.options.brush - 2), "]": () => this.setBrush(this.editor.options.brush + 2),
+      "[": () => this.tools.grow(-1) || this.setBrush(this.editor.options.brush - 2),
+      "]": () => this.tools.grow(1) || this.setBrush(this.editor.options.brush + 2),
     };
     if (tool && !event.shiftKey) {
       this.setTool(tool.name);
@@ -264,6 +281,7 @@ class App {
     byId("redo").disabled = !editor.history.canRedo;
     const isPainting = ["brush", "eraser"].includes(editor.tool);
     byId("brush-row").hidden = !isPainting;
+    byId("drag-shape-row").hidden = editor.tool !== "region";
     byId("welcome").hidden = Boolean(editor.picture);
     document.body.classList.toggle("has-picture", Boolean(editor.picture));
     byId("canvas").dataset.tool = editor.tool;
@@ -276,7 +294,11 @@ class App {
     const { editor } = this;
     const { pending } = editor;
     const tool = TOOLS.find(({ name }) => name === editor.tool);
-    const hint = pending?.kind === "drag" ? "Now click where it goes. The picture stretches as you move." : tool.hint;
+    const waiting = {
+      drag: "Now click where it goes. The picture stretches as you move.",
+      region: "Now click where its middle goes, or draw another shape there.",
+    };
+    const hint = waiting[pending?.kind] ?? tool.hint;
     byId("hint").textContent = editor.picture ? hint : "";
   }
 
@@ -288,7 +310,7 @@ class App {
   }
 
   toast(text, kind) {
-    const toast = element("li", { class: `toast is-${kind}` }, element("span", {}, text), element("button", {
+    const toast = element("div", { class: `toast is-${kind}` }, element("span", {}, text), element("button", {
       type: "button", class: "icon-button", "aria-label": "Close this message", onclick: () => toast.remove(),
     }, "×"));
     byId("toasts").append(toast);
@@ -361,6 +383,7 @@ class App {
 /** The tools' icons: lines on a grid of 24. */
 function icon(name) {
   const paths = {
+    region: "M3 12h9v9H3zM12 8V3h9v9h-4M8.500 12 15 6m-4 0h4v4",
     drag: "M6.5 17.5a2.5 2.5 0 1 0 0-.01M9 15 17 7m-6 0h6v6", select: "M5 3l14 8-6.2 1.8L10 19z",
     pan: "M12 3v18M3 12h18M12 3l-3 3m3-3 3 3M12 21l-3-3m3 3 3-3M3 12l3-3m-3 3 3 3M21 12l-3-3m3 3-3 3",
     brush: "M19 4 10 13l2 2 9-9zM9 14c-3 0-3 3-5 5 3 1 7 0 7-3z", eraser: "M4 15 13 6l6 6-7 7H8zM9 10l6 6M12 19h8",

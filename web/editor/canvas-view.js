@@ -126,8 +126,8 @@ class CanvasView {
     context.drawImage(level, left * sx, top * sy, width * sx, height * sy, px, py, width * zoom, height * zoom);
     const stretch = editor.stretch?.drawn;
     if (stretch) {
-      const [kx, ky] = [picture.width / picture.preview.width, picture.height / picture.preview.height];
-      const { box, canvas } = stretch;
+      const { box, canvas, preview } = stretch;
+      const [kx, ky] = [picture.width / preview.width, picture.height / preview.height];
       const [bx, by] = this.toCanvas([box.x * kx, box.y * ky]);
       context.drawImage(
         canvas, 0, 0, box.width, box.height, bx, by, box.width * kx * zoom, box.height * ky * zoom);
@@ -168,17 +168,34 @@ class CanvasView {
       const isSelected = editor.selection?.kind === "mask" && editor.selection.index === index;
       this.pathOf(shape);
       this.strokeWithHalo(this.colours.mask, isSelected ? 3 : 1.5, isSelected ? [] : [6, 4]);
-      if (isSelected && editor.tool === "select") shapeGrips(shape).forEach((grip) => this.drawGrip(grip));
+      if (isSelected) this.drawGrips(shape, this.colours.mask);
     });
   }
 
-  drawGrip(grip) {
-    const [x, y] = this.toCanvas(grip);
-    this.context.beginPath();
-    this.context.rect(x - 4, y - 4, 8, 8);
-    this.context.fillStyle = this.colours.halo;
-    this.context.fill();
-    this.strokeWithHalo(this.colours.mask, 1.5);
+  /** The places at which a selected shape can be pulled. */
+  drawGrips(shape, colour) {
+    if (this.editor.tool !== "select") return;
+    for (const grip of shapeGrips(shape)) {
+      const [x, y] = this.toCanvas(grip);
+      this.context.beginPath();
+      this.context.rect(x - 4, y - 4, 8, 8);
+      this.context.fillStyle = this.colours.halo;
+      this.context.fill();
+      this.strokeWithHalo(colour, 1.5);
+    }
+  }
+
+  /** The outline of a region that a drag moves, or of where it goes, faintly filled. */
+  drawDragRegion(shape, colour, isSelected = false) {
+    const { context } = this;
+    this.pathOf(shape);
+    context.save();
+    context.globalAlpha = 0.14;
+    context.fillStyle = colour;
+    context.fill("evenodd");
+    context.restore();
+    this.strokeWithHalo(colour, isSelected ? 2.5 : 1.5, [3, 3]);
+    if (isSelected) this.drawGrips(shape, colour);
   }
 
   clipToPicture() {
@@ -235,10 +252,9 @@ class CanvasView {
     const units = new Units(editor.state.spec, editor.picture);
     editor.drags().forEach(({ from, to }, index) => {
       const selected = editor.selection?.kind === "drag" && editor.selection.index === index ? editor.selection.end : null;
-      for (const [end, colour] of [[from, this.colours.handle], [to, this.colours.target]]) {
-        if (Array.isArray(end)) continue;
-        this.pathOf(units.shape(end));
-        this.strokeWithHalo(colour, 1.5, [3, 3]);
+      if (!Array.isArray(from)) {
+        this.drawDragRegion(units.shape(from), this.colours.handle, selected === "from");
+        this.drawDragRegion(units.shape(to), this.colours.target, selected === "to");
       }
       const [a, b] = [from, to].map((end) => this.middleOf(units.point(endPoint(end))));
       // A path that is played shows the way instead.
@@ -310,19 +326,12 @@ class CanvasView {
 
   /** What is being placed: a handle without its target, a shape or a polygon in the making, the brush. */
   drawPending() {
-    const { pending, pointer } = this.editor;
-    if (pending?.kind === "drag") {
-      const a = this.middleOf(pending.from);
-      if (pending.to) {
-        const b = this.middleOf(pending.to);
-        this.drawArrow(a, b);
-        this.drawTarget(b, false);
-      }
-      this.drawHandle(a, true);
-    }
+    const { pending, pointer, tool } = this.editor;
+    const colour = tool === "region" ? this.colours.handle : this.colours.mask;
+    if (pending?.kind === "drag" || pending?.kind === "region") this.drawPendingDrag(pending);
     if (pending?.kind === "shape" && pending.shape) {
       this.pathOf(pending.shape);
-      this.strokeWithHalo(this.colours.mask, 2, [6, 4]);
+      this.strokeWithHalo(colour, 2, [6, 4]);
     }
     if (pending?.kind === "polygon") {
       const { context } = this;
@@ -332,11 +341,11 @@ class CanvasView {
         const [px, py] = this.toCanvas(corner);
         if (i) context.lineTo(px, py); else context.moveTo(px, py);
       });
-      this.strokeWithHalo(this.colours.mask, 2, [6, 4]);
+      this.strokeWithHalo(colour, 2, [6, 4]);
       const [px, py] = this.toCanvas(pending.corners[0]);
       context.beginPath();
       context.arc(px, py, 5, 0, 2 * Math.PI);
-      this.strokeWithHalo(this.colours.mask, 2);
+      this.strokeWithHalo(colour, 2);
     }
     if (pointer && ["brush", "eraser"].includes(this.editor.tool)) {
       const [px, py] = this.toCanvas(pointer);
@@ -344,6 +353,20 @@ class CanvasView {
       this.context.arc(px, py, (this.editor.options.brush / 2) * this.zoom, 0, 2 * Math.PI);
       this.strokeWithHalo(this.colours.mask, 1.5);
     }
+  }
+
+  drawPendingDrag({ from, to }) {
+    if (!Array.isArray(from)) {
+      this.drawDragRegion(from, this.colours.handle);
+      if (to) this.drawDragRegion(to, this.colours.target);
+    }
+    const a = this.middleOf(endPoint(from));
+    if (to) {
+      const b = this.middleOf(endPoint(to));
+      this.drawArrow(a, b);
+      this.drawTarget(b, false);
+    }
+    this.drawHandle(a, true);
   }
 
   /** The keyboard's place in the picture. */

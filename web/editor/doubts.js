@@ -5,7 +5,7 @@ const LONGEST_PART = 0.5;
 /** Sentences of one kind at most. */
 const SHOWN_DOUBTS = 10;
 /** A mask with fewer of the latent's cells is almost none. */
-const FEWEST_CELLS = 4;
+const FEWEST_CELLS = 9;
 
 /** Drags in pixels of the picture; `frees` tells whether a point may change, and is null without a mask that is known. */
 function dragDoubts(drags, frees, grid, method, setting) {

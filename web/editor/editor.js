@@ -9,8 +9,9 @@ class Editor extends EventTarget {
     this.stem = "spec";
     this.painted = new Map();
     this.overlays = new Map();
-    this.options = { brush: 24, mask: true, region: true, stretch: false, model: "starter" };
+    this.options = { brush: 24, mask: true, region: true, stretch: false, model: "starter", dragShape: "rectangle" };
     this.tool = "drag";
+    this.zoom = 1;
     this.resetState(EMPTY_SPEC);
   }
 
@@ -35,8 +36,13 @@ class Editor extends EventTarget {
     let read = null;
     try {
       read = readSpec(bytes, fileName);
-      if (this.picture) validateSpec(read, this.picture.width, this.picture.height);
-      return { ...read, error: null };
+      const setting = (name) => this.settingText(name, read.spec);
+      let error = stepError(read, setting);
+      if (this.picture && !error) {
+        validateSpec(read, this.picture.width, this.picture.height);
+        error = planError(read, this.picture, new MaskView(read.spec, this.picture, this.painted), setting);
+      }
+      return { ...read, error };
     } catch (error) {
       if (!(error instanceof SpecError)) throw error;
       return { spec: read?.spec ?? null, marks: read?.marks ?? null, error };
@@ -68,6 +74,13 @@ class Editor extends EventTarget {
     this.refresh();
   }
 
+  /** Checks the spec again: what it is checked with has changed. */
+  checkAgain() {
+    const { spec, text } = this.state;
+    this.history.entries[this.history.index].state = this.stateOf(spec, text);
+    this.refresh();
+  }
+
   /** Brings all that follows from the state up to date, and tells the views. */
   refresh() {
     const { spec } = this.state;
@@ -83,7 +96,7 @@ class Editor extends EventTarget {
     const points = drags.map(({ from, to }) => ({
       from: units.point(endPoint(from)), to: units.point(endPoint(to)),
     }));
-    const isWhole = spec.region === null && ["paper", "released"].includes(spec.preset);
+    const isWhole = spec.region === null && this.settingText("keep_source") === "false";
     const choice = isWhole ? "whole" : spec.region?.rect ? units.shape(spec.region) : spec.region ?? "auto";
     const padding = swiftNumber(this.settingText("region_padding")) ?? 0.25;
     const held = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
@@ -93,15 +106,11 @@ class Editor extends EventTarget {
     return workingRegion(choice, points, box, this.picture, MODEL_SIZES[this.options.model].native(), padding);
   }
 
-  /** A setting as the spec, the preset or the table has it. */
-  settingText(name) {
-    const { spec } = this.state;
-    return spec.settings[name] ?? this.defaultOf(name);
-  }
+  /** A setting as a spec, the preset or the table has it. */
+  settingText(name, spec = this.state.spec) { return spec.settings[name] ?? this.defaultOf(name, spec); }
 
-  /** What holds where the spec says nothing: by preset, method and model. */
-  defaultOf(name) {
-    const { preset, method } = this.state.spec;
+  /** What holds where a spec says nothing: by preset, method and model. */
+  defaultOf(name, { preset, method } = this.state.spec) {
     return defaultSetting(name, preset, method, this.options.model === "starter" ? "starter" : "standard");
   }
 
@@ -151,7 +160,7 @@ class Editor extends EventTarget {
     this.overlays.delete(file.name);
     if (!this.state.spec.mask.some((region) => region.file === file.name)) {
       this.change({ mask: [...this.state.spec.mask, { file: file.name }] });
-    } else this.refresh();
+    } else this.checkAgain();
   }
 
   openTrajectory(text) {
@@ -185,9 +194,9 @@ class Editor extends EventTarget {
     return [clamp(Math.floor(x), 0, this.picture.width - 1), clamp(Math.floor(y), 0, this.picture.height - 1)];
   }
 
+  /** Adds a drag between two points, or between two regions, in pixels. */
   addDrag(from, to) {
-    const units = new Units(this.state.spec, this.picture);
-    const drags = [...this.state.spec.drags, { from: units.written(from), to: units.written(to) }];
+    const drags = [...this.state.spec.drags, this.writtenDrag(from, to)];
     this.selection = { kind: "drag", index: drags.length - 1, end: "to" };
     this.change({ drags });
   }
@@ -211,6 +220,21 @@ class Editor extends EventTarget {
       const isMoved = this.pending?.kind === "move" && this.pending.what === "mask" && this.pending.index === index;
       return [{ index, shape: isMoved ? this.pending.at : units.shape(region) }];
     });
+  }
+
+  /** All shapes that can be pulled, in pixels: {kind, index, shape} of the mask, {kind, index, end, shape} of drags. */
+  shapes() {
+    const units = new Units(this.state.spec, this.picture);
+    const ends = this.drags().flatMap((drag, index) => ["from", "to"].filter((end) => !Array.isArray(drag[end]))
+      .map((end) => ({ kind: "drag", index, end, shape: units.shape(drag[end]) })));
+    return [...this.maskShapes().map((one) => ({ kind: "mask", ...one })), ...ends];
+  }
+
+  /** The one of them that is selected; undefined without one. */
+  get selectedShape() {
+    const { selection } = this;
+    return this.shapes().find(({ kind, index, end }) => (
+      kind === selection?.kind && index === selection.index && end === selection.end));
   }
 
   addShape(shape) {
@@ -316,36 +340,58 @@ class Editor extends EventTarget {
 
   // Preview
 
-  /** The drags that the stretch shows: those of the spec, and the one whose target is being placed. */
-  stretchedDrags() {
-    const units = new Units(this.state.spec, this.picture);
-    const drags = this.drags()
-      .map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }));
-    if (this.pending?.kind === "drag" && this.pending.to) drags.push({ from: this.pending.from, to: this.pending.to });
-    return drags.filter(({ from, to }) => distance(from, to) > 0);
+  /** The spec's drags, and the one whose target is being placed. */
+  drawnDrags() {
+    const { pending } = this;
+    const isPlaced = ["drag", "region"].includes(pending?.kind) && pending.to;
+    return isPlaced ? [...this.drags(), this.writtenDrag(pending.from, pending.to)] : this.drags();
   }
 
-  updateStretch() {
+  /** Stretches anew. While a target moves, frames may be coarse; when it rests, the picture becomes whole. */
+  updateStretch({ isResting = false } = {}) {
     if (!this.stretch) return;
-    const isDragging = (this.pending?.kind === "drag" && this.pending.to)
-      || (this.pending?.kind === "move" && this.pending.what === "drag");
-    const drags = isDragging || this.options.stretch ? this.stretchedDrags() : [];
+    clearTimeout(this.resting);
+    const drawn = this.drawnDrags();
+    const isDragging = drawn !== this.state.spec.drags;
+    const units = new Units(this.state.spec, this.picture);
+    const drags = (isDragging || this.options.stretch ? drawn : [])
+      .map(({ from, to }) => ({ from: units.point(endPoint(from)), to: units.point(endPoint(to)) }))
+      .filter(({ from, to }) => distance(from, to) > 0);
     if (!drags.length) {
       this.stretch.hide();
       return;
     }
     const part = swiftNumber(this.settingText("warp"));
     const box = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;
-    const region = isDragging ? this.workingRegion(drags.map(({ from, to }) => this.writtenDrag(from, to))) : this.region;
+    const region = isDragging ? this.workingRegion(drawn) : this.region;
     this.stretch.show(drags, {
-      part: part > 0 ? part : 1, region, model: this.options.model, mask: this.mask,
+      part: part > 0 ? part : 1, region, model: this.options.model, mask: this.mask, zoom: this.zoom,
+      isMoving: isDragging && !isResting,
       maskKey: JSON.stringify([this.state.spec.mask, this.paintVersion ?? 0, box]),
     });
+    if (this.stretch.drawn?.isCoarse) this.stretchAtRest();
   }
 
+  stretchAtRest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.updateStretch({ isResting: true });
+      this.tell("stretch");
+    }, 120);
+  }
+
+  /** Device pixels to one of the picture. The stretch has as many pixels as they show. */
+  setZoom(zoom) {
+    if (zoom === this.zoom) return;
+    this.zoom = zoom;
+    if (this.stretch?.drawn) this.stretchAtRest();
+  }
+
+  /** A drag as the spec writes it. */
   writtenDrag(from, to) {
     const units = new Units(this.state.spec, this.picture);
-    return { from: units.written(from), to: units.written(to) };
+    const written = (end) => (Array.isArray(end) ? units.written(end) : units.writtenShape(end));
+    return { from: written(from), to: written(to) };
   }
 }
 

@@ -47,7 +47,7 @@ class EditForm {
     }
     byId("model").addEventListener("change", (event) => {
       editor.options.model = event.target.value;
-      editor.refresh();
+      editor.checkAgain();
     });
     byId("settings-filter").addEventListener("input", () => this.filterSettings());
     byId("settings-changed").addEventListener("change", () => this.filterSettings());
@@ -117,7 +117,7 @@ class EditForm {
       const rows = this.rows.filter((one) => one.group === group.name).map(({ row }) => row);
       list.append(element(
         "section", { class: "setting-group", "aria-labelledby": `group-${group.name}` },
-        element("h3", { id: `group-${group.name}` }, group.name), element("p", { class: "hint" }, group.text), ...rows));
+        element("h2", { id: `group-${group.name}` }, group.name), element("p", { class: "hint" }, group.text), ...rows));
     }
   }
 
@@ -243,7 +243,8 @@ class EditForm {
           field.step = editor.state.spec.units === "relative" ? "0.001" : "1";
           if (isPoint) setValue(field, String(drag[end][axis]));
         });
-        row.querySelector(`[data-region=${end}]`).textContent = isPoint ? "" : yamlShape(drag[end]);
+        row.querySelector(`[data-region=${end}]`).textContent = isPoint ? ""
+          : `${Object.keys(drag[end])[0]} ${shapeInWords(drag[end])}`;
       }
     });
     byId("drags-empty").hidden = drags.length > 0;
@@ -269,10 +270,10 @@ class EditForm {
     return element(
       "li", { class: "drag-row" }, element("span", { class: "number", "aria-hidden": "true" }, String(index + 1)),
       element("span", { class: "dot handle", "aria-hidden": "true" }), field("from", 0), field("from", 1),
-      element("code", { "data-region": "from" }),
+      element("span", { class: "hint", "data-region": "from" }),
       element("span", { class: "arrow", "aria-hidden": "true" }, "→"),
       element("span", { class: "dot target", "aria-hidden": "true" }), field("to", 0), field("to", 1),
-      element("code", { "data-region": "to" }),
+      element("span", { class: "hint", "data-region": "to" }),
       element("button", {
         type: "button", class: "icon-button", "aria-label": `Remove drag ${index + 1}`, title: "Remove",
         onclick: () => editor.removeDrag(index),
@@ -326,7 +327,7 @@ function settingError(setting, value) {
       .setting({ kind: "scalar", text: value, isPlain: isWord, mark: { line: 1, column: 1 } }, setting);
     return "";
   } catch (error) {
-    return `${error.message}. ${error.hint}`;
+    return sentences(error);
   }
 }
 

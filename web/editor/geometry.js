@@ -101,6 +101,20 @@ function reshaped(shape, grip, [x, y]) {
   return rect[2] > 0 && rect[3] > 0 ? { rect } : shape;
 }
 
+/** A shape whose sides move outwards by `by` pixels, inwards where that is negative; itself where nothing would be left. */
+function grownShape(shape, by) {
+  if (shape.circle) {
+    const [x, y, radius] = shape.circle;
+    return radius + by > 0 ? { circle: [x, y, radius + by] } : shape;
+  }
+  const [left, top, right, bottom] = shapeBounds(shape);
+  const [width, height] = [right - left, bottom - top];
+  if (width + 2 * by <= 0 || height + 2 * by <= 0) return shape;
+  if (shape.rect) return { rect: [left - by, top - by, width + 2 * by, height + 2 * by] };
+  const grown = (value, low, side) => (side > 0 ? tidy(low - by + ((value - low) * (side + 2 * by)) / side) : value);
+  return { polygon: shape.polygon.map(([x, y]) => [grown(x, left, width), grown(y, top, height)]) };
+}
+
 /** The middle of a drag's end: a point, or the middle of a region's box. */
 function endPoint(end) {
   if (Array.isArray(end)) return end;
@@ -108,14 +122,18 @@ function endPoint(end) {
   return [(left + right) / 2, (top + bottom) / 2];
 }
 
+/** The part of a rectangle that lies in the picture, in whole pixels; its sides are below 1 where nothing does. */
+function clippedRegion([x, y, width, height], size) {
+  const [left, top] = [Math.max(0, Math.round(x)), Math.max(0, Math.round(y))];
+  const [right, bottom] = [Math.min(size.width, Math.round(x + width)), Math.min(size.height, Math.round(y + height))];
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
 /** The part of the picture that the edit works on: {x, y, width, height}. Follows EditRegion. */
 function workingRegion(choice, drags, maskBox, size, native, padding) {
   const whole = { x: 0, y: 0, width: size.width, height: size.height };
   if (choice === "whole") return whole;
-  if (choice?.rect) {
-    const [x, y, width, height] = choice.rect.map(Math.round);
-    return { x, y, width, height };
-  }
+  if (choice?.rect) return clippedRegion(choice.rect, size);
   const box = maskBox ? [...maskBox] : [Infinity, Infinity, -Infinity, -Infinity];
   for (const { from, to } of drags) {
     const radius = 1.5 * distance(from, to);

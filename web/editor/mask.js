@@ -79,6 +79,8 @@ class MaskView {
     const units = new Units(spec, size);
     this.shapes = spec.mask.filter((region) => region.file === undefined).map((shape) => units.shape(shape));
     this.files = spec.mask.filter((region) => region.file !== undefined).map(({ file }) => painted.get(file) ?? null);
+    /** The painted mask of each region of the spec; null for shapes and for files that are not open. */
+    this.filesByRegion = spec.mask.map(({ file }) => (file === undefined ? null : painted.get(file) ?? null));
     this.isGiven = spec.mask.length > 0;
     this.isKnown = !this.files.includes(null);
   }

@@ -40,11 +40,22 @@ class Picture {
   /** The pixels that the stretch is shown with: at most a million. */
   readPreview() {
     const scale = Math.min(1, Math.sqrt(PREVIEW_PIXELS / (this.width * this.height)));
-    const [width, height] = [Math.max(1, Math.round(this.width * scale)), Math.max(1, Math.round(this.height * scale))];
+    this.preview = this.reduced(this.width * scale, this.height * scale);
+    this.previews = new Map([[1, this.preview]]);
+  }
+
+  /** The preview at a part of its size. */
+  previewAt(part) {
+    if (!this.previews.has(part)) this.previews.set(part, this.reduced(this.preview.width * part, this.preview.height * part));
+    return this.previews.get(part);
+  }
+
+  reduced(wide, high) {
+    const [width, height] = [Math.max(1, Math.round(wide)), Math.max(1, Math.round(high))];
     const source = [...this.levels].reverse().find((level) => level.width >= width) ?? this.levels[0];
     const context = plainCanvas(width, height).getContext("2d", { willReadFrequently: true });
     context.drawImage(source, 0, 0, width, height);
-    this.preview = context.getImageData(0, 0, width, height);
+    return context.getImageData(0, 0, width, height);
   }
 
   /** The level to draw at a zoom: the smallest that is not enlarged by more than a quarter. */

@@ -65,7 +65,8 @@ class Saving {
     }
     const names = this.names();
     const [picture] = names;
-    return `Downloaded ${names.join(", ")}. Now: clipdragd edit ${shellWord(picture)} ${shellWord(names.at(-1))} --out result`;
+    return `Downloaded ${names.join(", ")}. Now, in the folder of your downloads: `
+      + `${programWord()} edit ${shellWord(picture)} ${shellWord(names.at(-1))} --out result`;
   }
 
   async intoFolder() {
@@ -89,13 +90,14 @@ class Saving {
       await stream.close();
       written.push(name);
     }
-    return `Saved ${written.join(", ")} in ${folder.name}. A daemon that watches this folder begins now.`;
+    return `Saved ${written.join(", ")} in ${folder.name}. A daemon that watches this folder begins now. None runs? Start one: `
+      + `${programWord()} run --inbox ${shellWord(folder.name)} --outbox results`;
   }
 
   async report(save) {
     const { editor } = this;
     if (editor.state.error) {
-      editor.tell("fail", `${editor.state.error.message}. ${editor.state.error.hint}`);
+      editor.tell("fail", sentences(editor.state.error));
       return;
     }
     try {
@@ -104,6 +106,14 @@ class Saving {
       if (error.name !== "AbortError") editor.tell("fail", `It could not be saved: ${error.message}`);
     }
   }
+}
+
+/** How a shell calls the program: by its name, or by its place in the checkout that this page lies in. */
+function programWord(address = window.location) {
+  const checkout = /^(?!\/usr\/)(.*)\/share\/clipdragd\/editor\.html$/.exec(decodeURIComponent(address.pathname));
+  if (address.protocol !== "file:" || !checkout) return "clipdragd";
+  const path = `${checkout[1]}/.build/release/clipdragd`;
+  return /^[\w.@%+=:,/-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** A file's name as a shell takes it. */

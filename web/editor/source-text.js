@@ -8,6 +8,9 @@ class SpecError extends Error {
   }
 }
 
+/** What is wrong and what to do, as sentences. A message that ends as a sentence does gets no second full stop. */
+const sentences = ({ message, hint }) => `${message}${/[.?!…]$/.test(message) ? "" : "."} ${hint}`.trim();
+
 /** What is wrong at a character's index, before lines are known. */
 class Complaint extends Error {
   constructor(message, index, hint, code = "spec.syntax") {

@@ -3,6 +3,7 @@
 
 const TOOLS = [
   { name: "drag", label: "Drag points", key: "d", hint: "Click what is to move, then where it goes. Esc takes the handle back." },
+  { name: "region", label: "Drag a region", key: "g", hint: "Draw what is to move. Then click where its middle goes." },
   { name: "select", label: "Select and move", key: "v", hint: "Pull a point, a shape or its corners. Delete removes." },
   { name: "pan", label: "Pan", key: "h", hint: "Pull the picture. Space does the same with every tool; the wheel zooms." },
   { name: "brush", label: "Mask: brush", key: "b", hint: "Paint where the picture may change. [ and ] change the brush." },
@@ -11,6 +12,9 @@ const TOOLS = [
   { name: "circle", label: "Mask: circle", key: "c", hint: "The middle, then the rim." },
   { name: "polygon", label: "Mask: polygon", key: "p", hint: "Corners one by one; the first one again closes it, or Enter." },
 ];
+
+/** What the region tool draws. */
+const DRAG_SHAPES = ["rectangle", "circle", "polygon"];
 
 const HIT_RADIUS = 12;
 
@@ -124,12 +128,28 @@ class CanvasTools {
     if (tool === "brush" || tool === "eraser") {
       editor.beginStroke();
       editor.continueStroke(at);
-    } else if (tool === "rectangle" || tool === "circle") {
-      if (!editor.pending) editor.pending = { kind: "shape", start: at, shape: null };
+    } else if (editor.pending?.kind === "region") {
+      editor.pending.start = at;
+    } else if (["rectangle", "circle"].includes(this.shapeKind)) {
+      // The middle of a drag's region lies in the picture.
+      const start = tool === "region" ? this.inPicture(at) : at;
+      if (!editor.pending) editor.pending = { kind: "shape", start, shape: null };
     } else if (tool === "drag" || tool === "select") {
       this.pressPoint(at);
     }
     this.view.draw();
+  }
+
+  /** The shape that the tool draws: rectangle, circle or polygon; null for other tools. */
+  get shapeKind() {
+    const { tool, options } = this.editor;
+    if (tool === "region") return options.dragShape;
+    return ["rectangle", "circle", "polygon"].includes(tool) ? tool : null;
+  }
+
+  inPicture([x, y]) {
+    const { width, height } = this.editor.picture;
+    return [clamp(x, 0, width - 1), clamp(y, 0, height - 1)];
   }
 
   pressPoint(at) {
@@ -157,6 +177,9 @@ class CanvasTools {
       const isElsewhere = to[0] !== pending.from[0] || to[1] !== pending.from[1];
       pending.to = isElsewhere ? to : null;
       editor.updateStretch();
+    } else if (pending?.kind === "region") {
+      pending.to = this.targetRegion(pending, at);
+      editor.updateStretch();
     } else if (pending?.kind === "move") this.moveSelected(pending, at);
     else if (pending?.kind === "shape") pending.shape = this.shapeBetween(pending.start, at);
     this.view.draw();
@@ -168,15 +191,13 @@ class CanvasTools {
     if (!pending.isMoved) return;
     const units = new Units(editor.state.spec, editor.picture);
     const [dx, dy] = [Math.round(at[0] - pending.start[0]), Math.round(at[1] - pending.start[1])];
+    const pulled = (shape) => (pending.grip === undefined ? movedShape(shape, dx, dy)
+      : reshaped(shape, pending.grip, at.map(Math.round)));
     if (pending.what === "drag") {
       const end = editor.state.spec.drags[pending.index][pending.end];
-      pending.at = Array.isArray(end) ? units.written(editor.clampedPixel(at))
-        : units.writtenShape(movedShape(units.shape(end), dx, dy));
+      pending.at = Array.isArray(end) ? units.written(editor.clampedPixel(at)) : units.writtenShape(pulled(units.shape(end)));
       editor.updateStretch();
-    } else {
-      const shape = units.shape(editor.state.spec.mask[pending.index]);
-      pending.at = pending.grip === undefined ? movedShape(shape, dx, dy) : reshaped(shape, pending.grip, at.map(Math.round));
-    }
+    } else pending.at = pulled(units.shape(editor.state.spec.mask[pending.index]));
   }
 
   release(at, isClick) {
@@ -184,9 +205,10 @@ class CanvasTools {
     const { pending } = editor;
     if (editor.strokeState) editor.endStroke();
     else if (pending?.kind === "drag") this.releaseDrag(pending, at, isClick);
+    else if (pending?.kind === "region") this.releaseRegion(pending, at, isClick);
     else if (pending?.kind === "move") this.releaseMove(pending);
     else if (pending?.kind === "shape") this.releaseShape(pending, at, isClick);
-    else if (editor.tool === "polygon") this.addCorner(at);
+    else if (this.shapeKind === "polygon") this.addCorner(at);
     this.view.draw();
   }
 
@@ -219,19 +241,52 @@ class CanvasTools {
     const shape = this.shapeBetween(pending.start, at);
     if (isClick && !pending.isPlaced) {
       pending.isPlaced = true;
-      editor.tell("say", editor.tool === "circle" ? "Middle placed. Now the rim." : "Corner placed. Now the other one.");
-    } else if (shape) {
-      editor.pending = null;
-      editor.addShape(shape);
-      editor.tell("say", "Mask shape added.");
+      editor.tell("say", this.shapeKind === "circle" ? "Middle placed. Now the rim." : "Corner placed. Now the other one.");
+    } else if (shape) this.finishShape(shape, "Mask shape added.");
+  }
+
+  /** A shape is drawn: a part of the mask, or what a drag moves. */
+  finishShape(shape, words) {
+    const { editor } = this;
+    if (editor.tool === "region") {
+      editor.pending = { kind: "region", from: shape, to: null, start: null };
+      editor.tell("pending");
+      editor.tell("say", "Region drawn. Now click where its middle goes.");
+      return;
     }
+    editor.pending = null;
+    editor.addShape(shape);
+    editor.tell("say", words);
+  }
+
+  /** Where a drag takes a region: a copy of it around a place, or another shape that is pulled. Null where it would stay. */
+  targetRegion({ from, start }, at) {
+    const isPulled = start && this.shapeKind !== "polygon" && distance(start, at) * this.view.zoom >= 4;
+    const to = isPulled ? this.shapeBetween(this.inPicture(start), at) : this.copyAround(from, at);
+    return to && distance(endPoint(to), endPoint(from)) > 0 ? to : null;
+  }
+
+  copyAround(shape, at) {
+    const [x, y] = this.editor.clampedPixel(at);
+    const [middleX, middleY] = endPoint(shape);
+    return movedShape(shape, Math.round(x - middleX), Math.round(y - middleY));
+  }
+
+  releaseRegion(pending, at, isClick) {
+    const { editor } = this;
+    pending.to = this.targetRegion(isClick ? { from: pending.from } : pending, at);
+    pending.start = null;
+    if (!pending.to) return;
+    editor.pending = null;
+    editor.addDrag(pending.from, pending.to);
+    editor.tell("say", `Drag ${editor.state.spec.drags.length} from one region to another added.`);
   }
 
   /** A rectangle between two corners, or a circle around the first; null without an area. */
   shapeBetween(start, at) {
     const { width, height } = this.editor.picture;
     const [ax, ay, bx, by] = [...start, ...at].map(Math.round);
-    if (this.editor.tool === "circle") {
+    if (this.shapeKind === "circle") {
       const radius = Math.round(distance(start, at));
       return radius > 0 ? { circle: [ax, ay, radius] } : null;
     }
@@ -262,12 +317,10 @@ class CanvasTools {
       editor.tell("say", "A polygon needs three corners.");
       return;
     }
-    editor.pending = null;
-    editor.addShape({ polygon: corners });
-    editor.tell("say", `Polygon of ${corners.length} corners added.`);
+    this.finishShape({ polygon: corners }, `Polygon of ${corners.length} corners added.`);
   }
 
-  /** What lies under a place: the end of a drag, or a mask's shape. */
+  /** What lies under a place: the end of a drag, or a shape of the mask or of a drag. */
   hit(at, withShapes) {
     const { editor, view } = this;
     const units = new Units(editor.state.spec, editor.picture);
@@ -280,12 +333,13 @@ class CanvasTools {
       }
     });
     if (best || !withShapes) return best;
-    const { selection } = editor;
-    const selected = selection?.kind === "mask" ? editor.maskShapes().find(({ index }) => index === selection.index) : null;
-    const grip = selected ? shapeGrips(selected.shape).findIndex((one) => distance(view.toCanvas(one), place) <= HIT_RADIUS) : -1;
-    if (grip >= 0) return { kind: "mask", index: selected.index, grip };
-    const shape = editor.maskShapes().findLast(({ shape }) => shapeContains(shape, Math.floor(at[0]), Math.floor(at[1])));
-    return shape ? { kind: "mask", index: shape.index } : null;
+    const { shape: selected, ...selection } = editor.selectedShape ?? {};
+    const grip = selected ? shapeGrips(selected).findIndex((one) => distance(view.toCanvas(one), place) <= HIT_RADIUS) : -1;
+    if (grip >= 0) return { ...selection, grip };
+    const found = editor.shapes().findLast(({ shape }) => shapeContains(shape, Math.floor(at[0]), Math.floor(at[1])));
+    if (!found) return null;
+    const { shape, ...hit } = found;
+    return hit;
   }
 
   valueOf({ kind, index, end }) {
@@ -365,6 +419,20 @@ class CanvasTools {
     }
   }
 
+  /** Makes the selected shape larger or smaller by pixels; false where none is selected. */
+  grow(by) {
+    const { editor } = this;
+    const { shape, kind, index, end } = editor.selectedShape ?? {};
+    if (editor.tool !== "select" || !shape) return false;
+    const units = new Units(editor.state.spec, editor.picture);
+    const grown = grownShape(shape, by);
+    const key = `grow ${kind} ${index} ${end ?? ""}`;
+    if (kind === "drag") editor.setDragEnd(index, end, units.writtenShape(grown), key);
+    else editor.setShape(index, grown, key);
+    editor.tell("say", shapeInWords(grown));
+    return true;
+  }
+
   /** Enter is a click at the keyboard's place; it closes a polygon whose last corner is there already. */
   enter() {
     const { editor, view } = this;
@@ -391,7 +459,9 @@ class CanvasTools {
     const at = all.findIndex(same);
     editor.selection = all[(at + by + all.length + (at < 0 && by < 0 ? 1 : 0)) % all.length];
     const { kind, index, end } = editor.selection;
-    const name = kind === "mask" ? `Mask region ${index + 1}` : `${end === "from" ? "Handle" : "Target"} of drag ${index + 1}`;
+    const isRegion = kind === "drag" && !Array.isArray(editor.state.spec.drags[index][end]);
+    const what = { from: isRegion ? "Region that moves" : "Handle", to: isRegion ? "Region where it goes" : "Target" }[end];
+    const name = kind === "mask" ? `Mask region ${index + 1}` : `${what} of drag ${index + 1}`;
     editor.tell("selection");
     editor.tell("say", `${name} selected.`);
     view.draw();

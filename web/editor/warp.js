@@ -146,27 +146,23 @@ class DragWarp {
     const [rows, tops] = resizeSteps(box.y, box.height, height, grid.height);
     const source = new Uint32Array(from.buffer, from.byteOffset, width * height);
     const target = new Uint32Array(to.buffer, to.byteOffset, box.width * box.height);
-    // The field on one row of pixels, in pixels: between the cells above and below, not yet between left and right.
+    // The field on one row of pixels, in 1/256 of a pixel: between the cells above and below, not yet between left and right.
     const across = new Float64Array(2 * grid.width + 2);
     for (let j = 0; j < box.height; j++) {
       const top = 2 * tops[j] * grid.width;
       const below = 2 * Math.min(tops[j] + 1, grid.height - 1) * grid.width;
       const down = rows[j];
+      let isStill = true;
       for (let k = 0; k < 2 * grid.width; k++) {
-        across[k] = (field[top + k] + down * (field[below + k] - field[top + k])) * (k & 1 ? sy : sx);
+        across[k] = (field[top + k] + down * (field[below + k] - field[top + k])) * (k & 1 ? sy : sx) * 256;
+        if (across[k] !== 0) isStill = false;
       }
       across[2 * grid.width] = across[2 * grid.width - 2];
       across[2 * grid.width + 1] = across[2 * grid.width - 1];
-      const y0 = box.y + j;
-      for (let i = 0; i < box.width; i++) {
-        const left = 2 * lefts[i];
-        const weight = columns[i];
-        const dx = across[left] + weight * (across[left + 2] - across[left]);
-        const dy = across[left + 1] + weight * (across[left + 3] - across[left + 1]);
-        const x0 = box.x + i;
-        target[j * box.width + i] = dx === 0 && dy === 0 ? source[y0 * width + x0]
-          : sampled(source, width, height, clamp(x0 + dx, 0, width - 1), clamp(y0 + dy, 0, height - 1));
-      }
+      const y = box.y + j;
+      const start = j * box.width;
+      if (isStill) target.set(source.subarray(y * width + box.x, y * width + box.x + box.width), start);
+      else stretchRow(source, width, height, target, start, box, y, across, columns, lefts);
     }
   }
 }
@@ -184,29 +180,45 @@ function resizeSteps(start, count, side, cells) {
   return [weights, firsts];
 }
 
-/** Two channels at a time: each word holds two bytes that lie 16 bits apart. */
-function sampled(source, width, height, x, y) {
-  const left = x | 0;
-  const top = y | 0;
-  const right = left + 1 < width ? 1 : 0;
-  const below = top + 1 < height ? width : 0;
-  const across = ((x - left) * 256 + 0.5) | 0;
-  const down = ((y - top) * 256 + 0.5) | 0;
-  const at = top * width + left;
-  const a = source[at];
-  if ((across | down) === 0) return a;
-  const b = source[at + right];
-  const c = source[at + below];
-  const d = source[at + below + right];
-  const low = mixed(mixed(a & 0xff00ff, b & 0xff00ff, across), mixed(c & 0xff00ff, d & 0xff00ff, across), down);
-  const high = mixed(
-    mixed((a >>> 8) & 0xff00ff, (b >>> 8) & 0xff00ff, across),
-    mixed((c >>> 8) & 0xff00ff, (d >>> 8) & 0xff00ff, across), down);
-  return (low | (high << 8)) >>> 0;
+/**
+ * One row of a stretched picture. Places are in 1/256 of a pixel. Two channels are mixed at a time: each word holds two bytes
+ * that lie 16 bits apart, and the four weights add up to 256.
+ */
+function stretchRow(source, width, height, target, start, box, y, across, columns, lefts) {
+  const [lastX, lastY] = [(width - 1) << 8, (height - 1) << 8];
+  const row = y * 256 + 0.5;
+  for (let i = 0; i < box.width; i++) {
+    const left = 2 * lefts[i];
+    const weight = columns[i];
+    let px = ((box.x + i) * 256 + 0.5 + across[left] + weight * (across[left + 2] - across[left])) | 0;
+    let py = (row + across[left + 1] + weight * (across[left + 3] - across[left + 1])) | 0;
+    px = px < 0 ? 0 : px > lastX ? lastX : px;
+    py = py < 0 ? 0 : py > lastY ? lastY : py;
+    const at = (py >> 8) * width + (px >> 8);
+    const toRight = px & 255;
+    const toBelow = py & 255;
+    const a = source[at];
+    if ((toRight | toBelow) === 0) {
+      target[start + i] = a;
+      continue;
+    }
+    // On the last column and row the neighbour's weight is 0.
+    const right = px < lastX ? 1 : 0;
+    const below = py < lastY ? width : 0;
+    const both = (toRight * toBelow + 128) >> 8;
+    const w = 256 - toRight - toBelow + both;
+    const v = toRight - both;
+    const u = toBelow - both;
+    const b = source[at + right];
+    const c = source[at + below];
+    const d = source[at + below + right];
+    const low = Math.imul(a & 0xff00ff, w) + Math.imul(b & 0xff00ff, v) + Math.imul(c & 0xff00ff, u)
+      + Math.imul(d & 0xff00ff, both) + 0x800080;
+    const high = Math.imul((a >>> 8) & 0xff00ff, w) + Math.imul((b >>> 8) & 0xff00ff, v)
+      + Math.imul((c >>> 8) & 0xff00ff, u) + Math.imul((d >>> 8) & 0xff00ff, both) + 0x800080;
+    target[start + i] = ((low >>> 8) & 0xff00ff) | (high & 0xff00ff00);
+  }
 }
-
-const mixed = (a, b, weight) =>
-  ((Math.imul(a, 256 - weight) + Math.imul(b, weight) + 0x800080) >>> 8) & 0xff00ff;
 
 /** The size at which the engine edits an image: its longer side becomes `native`, each side a multiple (WorkingSize). */
 function workingSize({ width, height }, native, multiple) {

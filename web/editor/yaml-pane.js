@@ -37,14 +37,6 @@ class YAMLPane {
     if (error) return [this.item("error", error.message, error.hint, error)];
     const notes = specNotes({ spec, marks }, editor);
     const list = notes.map((note) => this.item("note", note));
-    for (const { file } of spec.mask) {
-      const mask = file === undefined ? null : editor.painted.get(file);
-      if (mask?.isEmpty) {
-        list.unshift(this.item(
-          "error", `the mask ${file} is black everywhere: its largest value is 0 of 255`,
-          "White may change: paint that part with 128 or more. Without `mask` all may change."));
-      }
-    }
     const praise = editor.picture ? "check has nothing to say against it." : "Good as far as can be told without the picture.";
     if (!list.length) list.push(this.item("good", praise));
     return list;
@@ -52,7 +44,7 @@ class YAMLPane {
 
   item(kind, message, hint = "", place = null) {
     const sign = { error: "Error", note: "Note", good: "Good", hint: "Next" }[kind];
-    const where = place ? element("button", {
+    const where = place?.line ? element("button", {
       type: "button", class: "place", "aria-label": `Go to line ${place.line}, column ${place.column}`,
       onclick: () => this.goTo(place),
     }, `${place.line}:${place.column}`) : null;

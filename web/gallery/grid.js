@@ -1,8 +1,8 @@
 "use strict";
 
 /** The least width of a card, its height, and the gap between cards, pixels. */
-const cardWidth = 230;
-const cardHeight = 320;
+const cardWidth = 268;
+const cardHeight = 345;
 const gap = 14;
 
 /** A grid that holds only the cards in sight: ten thousand jobs scroll as well as ten. */

@@ -40,6 +40,8 @@ public struct JobOptions: Sendable {
     public var lora: String?
     /// The factor of its change.
     public var loraScale = 1.0
+    /// Whether drags of points without a mask move discs around their points (`RegionPair.init(discsAround:size:)`).
+    public var hasDiscsAsRegions = false
 
     /// The defaults.
     public init() {}
@@ -135,9 +137,11 @@ public struct JobPlan: Sendable {
         try parsed.validate(width: picture.image.width, height: picture.image.height)
         (image, imageDigest) = (picture.image, picture.digest)
         imageName = spec.image?.value ?? PathCoding.shown(lastComponent(picturePath))
-        drags = try Self.drags(parsed, on: picture.image)
+        let written = try Self.drags(parsed, on: picture.image)
         notes += picture.image.notes(writtenAs: output.pictureFormat(of: picture.image))
         mask = try Self.mask(parsed, resolved, picture.image, options.limits, &notes)
+        drags =
+            options.hasDiscsAsRegions && mask == nil ? Self.withDiscs(written, on: picture.image) : written
         do {
             try method.check(
                 MethodInput(drags: drags, mask: mask, hasEditPrompt: spec.editPrompt != nil), settings)
@@ -280,6 +284,16 @@ public struct JobPlan: Sendable {
             drags[i].regions = RegionPair(from: masks[0], to: masks[1])
         }
         return drags
+    }
+
+    /// The drags with discs as regions where they have none.
+    private static func withDiscs(_ drags: [Drag], on image: Image) -> [Drag] {
+        let size = Size(height: image.height, width: image.width)
+        return drags.map { drag in
+            Drag(
+                from: drag.handle, to: drag.target,
+                regions: drag.regions ?? RegionPair(discsAround: drag, size: size))
+        }
     }
 
     /// A region in pixels; nil for a file.

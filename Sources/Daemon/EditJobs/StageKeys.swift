@@ -75,6 +75,8 @@ struct SampledKey: Record {
     let edit: String?
     /// Handle point and target point of each drag: x, y, x, y in the region's pixels.
     let drags: [[Double]]
+    /// SHA-256 of each drag's regions; nil for a drag of points.
+    let regions: [String?]
     /// SHA-256 of the mask; nil where there is none.
     let mask: String?
     /// The program's version: another one may edit differently.
@@ -87,7 +89,9 @@ struct SampledKey: Record {
         method = request.method.name
         edit = request.editPrompt
         drags = request.drags.map { [$0.handle.x, $0.handle.y, $0.target.x, $0.target.y] }
-        mask = request.mask.map { mask in Digest.sha256(mask.values.map { $0 ? 1 : 0 }) }
+        func digest(_ mask: EditMask) -> String { Digest.sha256(mask.values.map { $0 ? 1 : 0 }) }
+        regions = request.drags.map { $0.regions.map { "\(digest($0.from)) \(digest($0.to))" } }
+        mask = request.mask.map(digest)
         version = Version.current
         settings = request.settings.fields { $0 != "budget" }
     }

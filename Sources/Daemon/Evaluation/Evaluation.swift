@@ -111,12 +111,32 @@ public struct Evaluation {
         if onlyForecast { return }
         var source: CaseMeasures?
         for (i, run) in pending.enumerated() {
-            let row = try releasingMemory { try edit(run, &source) }
+            let row =
+                try repeated(run, file.rows) ?? releasingMemory { try edit(run, &source) }
             try file.add(row)
             reports.row(row, runs.count - pending.count + i + 1, runs.count)
+            // A page that shows whole cases, for a look in between.
+            if i + 1 < pending.count, pending[i + 1].testCase != run.testCase { try writePage(of: file) }
         }
+        try writePage(of: file)
+    }
+
+    private func writePage(of file: RowFile) throws(Failure) {
         let rows = file.rows.filter { row in runs.contains { $0.isOf(row) } }
         try write(EvaluationPage(rows, facts: facts))
+    }
+
+    /// The row and the picture of a run whose edit is known: with another limit it ended by itself before both.
+    private func repeated(_ run: EvaluationRun, _ rows: [EvaluationRow]) throws(Failure) -> EvaluationRow? {
+        guard let known = rows.first(where: { $0.endedBefore(run) }) else { return nil }
+        let edit = EvaluationRun(
+            testCase: run.testCase, method: run.method, steps: known.steps, seed: run.seed)
+        // Without its picture the edit is made anew.
+        guard let picture = try? files.read("\(out)/results/\(edit.fileName)") else { return nil }
+        do {
+            try files.replace("\(out)/results/\(run.fileName)", picture, mode: 0o644)
+        } catch { throw Failure(error, .badOutput) }
+        return known.repeated(for: run)
     }
 
     private func releasingMemory<T>(_ work: () throws -> T) rethrows -> T {
@@ -187,6 +207,7 @@ public struct Evaluation {
     private func plan(_ run: EvaluationRun) throws(Failure) -> JobPlan {
         var options = self.options.job
         options.methodOverride = run.method
+        options.hasDiscsAsRegions = run.method == RegionDrag().name
         options.spec.seed = run.seed
         if let steps = run.steps {
             options.overrides.append(
@@ -226,7 +247,7 @@ public struct Evaluation {
     }
 
     private func read(_ trajectory: Trajectory, into row: inout EvaluationRow) throws {
-        row.updates = trajectory.steps
+        (row.updates, row.outcome) = (trajectory.steps, trajectory.outcome.rawValue)
         (row.verdict, row.damage) = (trajectory.summary.rawValue, trajectory.verdict.damage.rawValue)
         row.restored = trajectory.job.restored.map(\.rawValue)
         for (key, value) in trajectory.job.seconds.all where key != "total" { row.seconds[key] = value }

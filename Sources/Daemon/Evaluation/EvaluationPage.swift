@@ -136,6 +136,11 @@ struct EvaluationPage {
         func overSteps(_ value: @escaping (EvaluationRow) -> Double?) -> [LinePlot.Line] {
             lines { summary in
                 summary.steps.flatMap { steps in summary.figure(value).map { (Double(steps), $0.mean) } }
+            }.map { line in
+                var line = line
+                line.level =
+                    summaries.first { $0.method == line.name && $0.steps == nil }?.figure(value)?.mean
+                return line
             }
         }
         let fidelity: (EvaluationRow) -> Double? = facts.hasLPIPS ? { $0.imageFidelity } : { $0.outsideSSIM }

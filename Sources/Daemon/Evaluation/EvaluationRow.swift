@@ -1,3 +1,4 @@
+import DragEditing
 import Foundation
 import JSON
 
@@ -13,6 +14,10 @@ public struct EvaluationRow: Record, Equatable {
     public var failure, message: String?
     /// Updates of the latent, the verdict in one word, and its answer about damage.
     public var updates: Int?
+    /// Why the edit of the latent ended (a trajectory's `outcome`).
+    public var outcome: String?
+    /// The `max_steps` of the edit that this row repeats: it ended by itself before both limits.
+    public var repeatedSteps: Int?
     public var verdict, damage: String?
     /// MD in pixels, over the whole picture and within the mask.
     public var meanDistance, meanDistanceInMask: Double?
@@ -34,7 +39,9 @@ public struct EvaluationRow: Record, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case name = "case"
-        case method, steps, seed, failure, message, updates, verdict, damage
+        case method, steps, seed, failure, message, updates, outcome
+        case repeatedSteps = "repeated_steps"
+        case verdict, damage
         case meanDistance = "mean_distance"
         case meanDistanceInMask = "mean_distance_in_mask"
         case imageFidelity = "image_fidelity"
@@ -49,6 +56,21 @@ public struct EvaluationRow: Record, Equatable {
         case seconds, restored
         case fineTuningSteps = "fine_tuning_steps"
         case peakMemory = "peak_memory"
+    }
+
+    /// Whether a run's edit would be this row's edit under another limit: it ended by itself before either.
+    func endedBefore(_ run: EvaluationRun) -> Bool {
+        guard let mine = steps, let limit = run.steps, let updates, let outcome else { return false }
+        let isSame = (name, method, seed) == (run.testCase.name, run.method, Int(run.seed))
+        let hasEnded = [EditRecord.Outcome.reached, .stalled].map(\.rawValue).contains(outcome)
+        return isSame && failure == nil && hasEnded && updates < min(mine, limit)
+    }
+
+    /// The same row for a run with another limit, of an edit that `endedBefore` it.
+    func repeated(for run: EvaluationRun) -> EvaluationRow {
+        var row = self
+        (row.steps, row.repeatedSteps) = (run.steps, repeatedSteps ?? steps)
+        return row
     }
 
     /// A row of a run that has nothing to tell yet.

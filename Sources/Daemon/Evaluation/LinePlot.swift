@@ -6,6 +6,8 @@ struct LinePlot {
     struct Line {
         let name: String
         let points: [(x: Double, y: Double)]
+        /// A value that holds for every x: a broken line across the plot, without points.
+        var level: Double?
     }
 
     let title, xLabel, yLabel: String
@@ -19,8 +21,9 @@ struct LinePlot {
     /// The picture, 640×400; nil where no line has a point.
     var svg: String? {
         let points = lines.flatMap(\.points)
-        guard let x0 = points.map(\.x).min(), let x1 = points.map(\.x).max(), let y0 = points.map(\.y).min(),
-            let y1 = points.map(\.y).max()
+        let heights = points.map(\.y) + lines.compactMap(\.level)
+        guard let x0 = points.map(\.x).min(), let x1 = points.map(\.x).max(), let y0 = heights.min(),
+            let y1 = heights.max()
         else { return nil }
         let (xSpan, ySpan) = (max(x1 - x0, 1e-9), max(y1 - y0, 1e-9))
         func at(_ point: (x: Double, y: Double)) -> (x: Double, y: Double) {
@@ -39,14 +42,22 @@ struct LinePlot {
             parts.append("<path d=\"M70 \(shown(place))H470\" stroke=\"#ddd\"/>")
             parts.append(text(shown(y), 64, place + 4, "text-anchor=\"end\""))
         }
-        for x in Set(points.map(\.x)).sorted() {
+        // Few values, as those of steps, are marked themselves; of many, five between the ends are.
+        let values = Set(points.map(\.x)).sorted()
+        for x in values.count <= 6 ? values : (0...4).map({ x0 + xSpan * Double($0) / 4 }) {
             parts.append(text(shown(x), at((x, y0)).x, 358, "text-anchor=\"middle\""))
         }
-        for (i, line) in lines.enumerated() where !line.points.isEmpty {
+        for (i, line) in lines.enumerated() where !line.points.isEmpty || line.level != nil {
             let colour = Self.colours[i % Self.colours.count]
+            if let level = line.level.map({ at((x0, $0)).y }) {
+                parts.append(
+                    "<path d=\"M70 \(shown(level))H470\" stroke=\"\(colour)\" stroke-dasharray=\"5 4\"/>")
+            }
             let places = line.points.map(at)
-            let path = places.map { "\(shown($0.x)) \(shown($0.y))" }.joined(separator: "L")
-            parts.append("<path d=\"M\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\"/>")
+            if !places.isEmpty {
+                let path = places.map { "\(shown($0.x)) \(shown($0.y))" }.joined(separator: "L")
+                parts.append("<path d=\"M\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\"/>")
+            }
             for place in places {
                 parts.append(
                     "<circle cx=\"\(shown(place.x))\" cy=\"\(shown(place.y))\" r=\"4\" fill=\"\(colour)\"/>")

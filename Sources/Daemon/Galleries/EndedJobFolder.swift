@@ -78,7 +78,7 @@ public struct EndedJobFolder {
         source = names.first { PictureIndex.extensions.contains(fileExtension($0)) }.map { ($0, nil) }
         entry = GalleryEntry(
             id: Self.shown(report.job ?? path), state: .failed, name: Self.shown(lastComponent(path)),
-            text: Self.shown("\(report.message). \(report.hint)"), code: Self.shown(report.code),
+            text: Self.shown(Failure.sentences(report.message, report.hint)), code: Self.shown(report.code),
             finished: finished ?? Date(timeIntervalSince1970: written).formatted(.iso8601),
             link: relativeURL(of: "\(path)/\(ErrorReport.textFileName)", from: gallery))
     }

@@ -7,11 +7,11 @@ enum GalleryPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-1dA12iWLRXgmtpWJjdoHFlHpEZF6x9s/1rqtoCGGQYA='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-9U3oiKv/vSdWwHtTGHvRtNM1JTsOFjUdfgB3XHgGZmk=' 'sha256-dOFdBAzdKfOe0y3G4Nc8EazzxaB2cYhahuWgcxrSgKc=' 'sha256-QvV/03J1zVOZhsZ80OJqZkH67PmV1q6mX9M6f3tWsNI=' 'self' file:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' data: file:; style-src 'sha256-SWp88treL9f2gA6gZijp9R21T7vppl4S5h29yt5Q3TY='; script-src 'sha256-ARrswNvUhJOCh4SFm0tNQDHp8BoiFhv1vGN8uNMvcn4=' 'self' file:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
 <title>Gallery of edits</title>
-<link rel="icon" href="data:,">
 <style>/* Colours, type and controls that the pages of clipdragd share. Contrast: text 4.5:1 and signs 3:1 at least, both themes. */
 
 :root {
@@ -140,8 +140,8 @@ input[aria-invalid="true"], select[aria-invalid="true"], textarea[aria-invalid="
 @media (prefers-reduced-motion: no-preference) {
   .button, .icon-button, .tool { transition: background-color 0.12s, border-color 0.12s; }
 }
-</style>
-<style>/* What report and gallery share besides common.css. */
+
+/* What report and gallery share besides common.css. */
 body { font-size: 15px; line-height: 1.5; }
 
 h1, h2, h3 { line-height: 1.25; }
@@ -179,8 +179,8 @@ pre { font-family: var(--mono); font-size: 12.5px; }
 .badge.good { color: var(--good); background: var(--good-soft); }
 .badge.middling { color: var(--warn); background: var(--warn-soft); }
 .badge.bad { color: var(--bad); background: var(--bad-soft); }
-</style>
-<style>header {
+
+header {
   position: sticky;
   top: 0;
   z-index: 2;
@@ -235,10 +235,10 @@ main { padding: 1rem 1.2rem 2rem; }
 .card a:hover .which, .card a:focus-visible .which, .all-before .which { opacity: 1; }
 .pictures .none { position: absolute; inset: 0; display: grid; place-items: center; color: var(--muted); font-size: 0.87rem; }
 
-.caption { flex: none; height: 7.4rem; padding: 0.5rem 0.7rem; display: grid; grid-template-rows: auto auto auto 1fr; gap: 0.15rem; }
+.caption { flex: none; height: 8.4rem; padding: 0.5rem 0.7rem; display: grid; grid-template: auto auto auto 1fr / minmax(0, 1fr); gap: 0.15rem; }
 .caption .top { display: flex; gap: 0.5rem; align-items: baseline; min-width: 0; }
 .caption bdi { flex: 1 1 auto; min-width: 0; font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.caption .badge { flex: none; font-size: 0.78rem; padding: 0 0.5rem; }
+.caption .badge { font-size: 0.78rem; padding: 0 0.5rem; vertical-align: top; }
 .caption .when { font-size: 0.8rem; color: var(--muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .caption .text {
   font-size: 0.84rem;
@@ -247,6 +247,7 @@ main { padding: 1rem 1.2rem 2rem; }
   display: -webkit-box;
   -webkit-box-orient: vertical;
   -webkit-line-clamp: 2;
+  max-height: 2.6em;
   overflow-wrap: anywhere;
 }
 .failed .text { color: var(--bad); }
@@ -337,8 +338,8 @@ function moment(text) {
 function badge(answer, words) {
   return element("span", { class: `badge ${answer ?? ""}` }, words);
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** How often a visible page looks for new jobs. */
 const refreshMilliseconds = 15000;
@@ -391,12 +392,12 @@ async function refresh() {
 function keepFresh() {
   setInterval(() => { if (!document.hidden) refresh(); }, refreshMilliseconds);
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** The least width of a card, its height, and the gap between cards, pixels. */
-const cardWidth = 230;
-const cardHeight = 320;
+const cardWidth = 268;
+const cardHeight = 345;
 const gap = 14;
 
 /** A grid that holds only the cards in sight: ten thousand jobs scroll as well as ten. */
@@ -487,8 +488,8 @@ class Grid {
     this.draw();
   }
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** A job's card. */
 function makeCard(entry) {

@@ -7,10 +7,11 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-dxwtFsSEUcdkla6/rtQqfGn4r9dSw3sywYGtQnPvdSc=' 'sha256-aHd8SuNgKlXGvvQAGEbFc/oMR080t1pjmh//q8fh6ao=' 'sha256-jvhorXRxXuKh5UfqNlWklF4mCJMJUhc1Z6aTEZRPU8U='; script-src 'sha256-RgosJkayiP12fcp1WPnCefxPjJN+bJlZ4jmhSSTST0A=' 'sha256-I5D8aIJJq11+2K4M3uL5fiuxZKLaoQwWlirsXKhgJ/c=' 'sha256-fBrycVnXk6OJALQbtcdgiaUyL3BEgcNzS9eiK6WXSbM=' 'sha256-TNrxjpw7U06fgv1sCn+TFUGg0hDttioLKyf6A9DbZjg='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-bntVW2s1mdak9XBZDSK+Y5jkBSWtsC1JOEFnk0tyQtY='; script-src 'sha256-OgxD8A+HqbiY++IdkNk3JFb/z5kk0uDEkjy76Me+uzw='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
 <title>Report of an edit</title>
-<link rel="icon" href="data:,">
 <style>/* Colours, type and controls that the pages of clipdragd share. Contrast: text 4.5:1 and signs 3:1 at least, both themes. */
 
 :root {
@@ -139,8 +140,8 @@ input[aria-invalid="true"], select[aria-invalid="true"], textarea[aria-invalid="
 @media (prefers-reduced-motion: no-preference) {
   .button, .icon-button, .tool { transition: background-color 0.12s, border-color 0.12s; }
 }
-</style>
-<style>/* What report and gallery share besides common.css. */
+
+/* What report and gallery share besides common.css. */
 body { font-size: 15px; line-height: 1.5; }
 
 h1, h2, h3 { line-height: 1.25; }
@@ -178,8 +179,8 @@ pre { font-family: var(--mono); font-size: 12.5px; }
 .badge.good { color: var(--good); background: var(--good-soft); }
 .badge.middling { color: var(--warn); background: var(--warn-soft); }
 .badge.bad { color: var(--bad); background: var(--bad-soft); }
-</style>
-<style>header {
+
+header {
   display: flex;
   flex-wrap: wrap;
   gap: 0.5rem 1.5rem;
@@ -440,8 +441,8 @@ function moment(text) {
 function badge(answer, words) {
   return element("span", { class: `badge ${answer ?? ""}` }, words);
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** Width and height of a chart's own coordinates. */
 const chartWidth = 300;
@@ -508,8 +509,8 @@ function curve(values, x, y) {
   });
   return path;
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** The longest side at which a picture is shown, and the side below which its pixels are shown as squares. */
 const largestStage = 720;
@@ -630,8 +631,8 @@ function play(button, slider, steps, onStep) {
   });
   slider.addEventListener("input", stop);
 }
-</script>
-<script>"use strict";
+
+"use strict";
 
 /** Fills the page from its data. */
 function fill(data) {

@@ -108,7 +108,7 @@ public struct Explanation: Sendable {
                 guard pair.ambiguous.isEmpty else {
                     let failure = Failure(ambiguous: pair.spec, among: pair.ambiguous)
                     return Explanation(
-                        .ready, "\(pair.spec) will fail: \(failure.message). \(failure.hint)")
+                        .ready, "\(pair.spec) will fail: \(failure.sentences)")
                 }
                 return Explanation(
                     .ready,

@@ -2,9 +2,9 @@ import DragEditing
 
 /// Masks that will hardly do what they seem to: sentences for `check`, the preview and the trajectory's notes.
 enum MaskDoubts {
-    /// A mask with fewer of the latent's cells is almost none.
-    private static let fewestCells = 4
-    /// So many specks are no painting but noise.
+    /// A mask with fewer of the latent's cells is almost none: no drag within one moved (docs/measurements/doubts.md).
+    private static let fewestCells = 9
+    /// So many specks are no painting but noise: paintings were seen with two, thresholded photographs with hundreds.
     private static let fewestSpecks = 20
 
     /// A mask of which the model sees almost nothing.
@@ -27,7 +27,7 @@ enum MaskDoubts {
         ]
     }
 
-    /// A painted mask that is full of specks, as a JPEG or a soft brush leaves them.
+    /// A mask that is full of specks, as a photograph taken for a mask has them.
     static func noise(in mask: EditMask, named name: String) -> [String] {
         let largest = max(8, mask.values.count / 50_000)
         let areas = Islands(mask).areas

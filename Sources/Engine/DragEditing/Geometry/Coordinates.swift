@@ -46,6 +46,21 @@ public struct RegionPair: Sendable, Equatable {
         self.to = to
     }
 
+    /// Discs around a drag's two points, for a method of regions on drags of points. The radius is 5/64 of the picture's longer
+    /// side, as large as what SDE-Drag copies.
+    public init(discsAround drag: Drag, size: Size) {
+        let radius = max(1, 5.0 / 64 * Double(size.longerSide))
+        func disc(_ middle: ImagePoint) -> EditMask {
+            EditMask(
+                size: size,
+                values: (0..<size.height * size.width).map { i in
+                    let pixel = ImagePoint(x: Double(i % size.width), y: Double(i / size.width))
+                    return pixel.distance(to: middle) <= radius
+                })
+        }
+        self.init(from: disc(drag.handle), to: disc(drag.target))
+    }
+
     /// Both resized by nearest neighbours.
     public func resized(to size: Size) -> RegionPair {
         RegionPair(from: from.resized(to: size), to: to.resized(to: size))
