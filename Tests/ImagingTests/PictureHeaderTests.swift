@@ -61,7 +61,7 @@ import Testing
         }
         many += turned[33...]
         let began = ContinuousClock.now
-        let size = PictureHeader.uprightSize(of: many)
+        let size = try #require(PictureHeader.uprightSize(of: many))
         #expect(size == (40, 32), "the first block is empty")
         #expect(ContinuousClock.now - began < .seconds(30))
     }
