@@ -157,7 +157,7 @@ final class Scheduler {
 
     /// The next time at which a postponed job may start, or a pause of starts ends.
     func nextTime(_ now: Double) -> Double {
-        let pauses = ([obstacle] + inboxObstacles.values).compactMap { $0?.until }
+        let pauses = inboxObstacles.values.map(\.until) + (obstacle.map { [$0.until] } ?? [])
         return min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
     }
 }
