@@ -52,4 +52,15 @@ import Testing
         #expect(!scheduler.pauseStarts(of: "/bad", "x/2: full", kind: "full", 703))
         #expect(scheduler.pauseStarts(of: "/bad", "x/2: broken", kind: "broken", 704))
     }
+
+    @Test func `a place that fails while a run writes is told once, until a run succeeds`() {
+        let scheduler = scheduler()
+        #expect(scheduler.pauseStarts("out/1: full", kind: "full", isOfRun: true, 100))
+        #expect(scheduler.placeWorked(byStart: true) == nil, "the start of the next try shows nothing")
+        #expect(!scheduler.pauseStarts("out/2: full", kind: "full", isOfRun: true, 110))
+        #expect(scheduler.placeWorked() == "out/1: full")
+        #expect(
+            scheduler.pauseStarts("state: full", 120) && scheduler.placeWorked(byStart: true) == "state: full"
+        )
+    }
 }

@@ -209,6 +209,41 @@ import Testing
         }
     }
 
+    @Test func `explain names what lies beside a spec and is no picture`() throws {
+        let place = try Place()
+        for name in ["link", "folder"] { try place.drop(spec: "\(name).yaml") }
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(place.inbox)/link.png", withDestinationPath: "\(place.folder.path)/p.png")
+        try FileManager.default.createDirectory(
+            atPath: "\(place.inbox)/folder.png", withIntermediateDirectories: true)
+        try place.drop(picture: "hidden.png")
+        try place.drop(spec: "hidden.yaml.txt")
+        func answer(_ file: String) throws -> String {
+            try Program.run(
+                ["explain", "\(place.inbox)/\(file)", "--config", place.config, "--state", place.state]
+            ).output
+        }
+        Thread.sleep(forTimeInterval: 1)
+        for (file, words) in [
+            (
+                "link.yaml",
+                "link.png lies beside it and is a symbolic link, which is not followed: drop the file itself."
+            ),
+            ("folder.yaml", "folder.png lies beside it and is no file: drop the file itself."),
+            (
+                "hidden.png",
+                "hidden.yaml.txt lies beside it, and it ends in .txt, which some systems do not show."
+            ),
+            (
+                "hidden.yaml.txt",
+                "is no spec: it ends in .txt, which some systems do not show. Rename it to hidden.yaml."
+            ),
+        ] {
+            let text = try answer(file)
+            #expect(text.contains(words), "\(text)")
+        }
+    }
+
     @Test func `a published job's picture is no orphan for a moment`() throws {
         for watch in ["auto", "poll"] {
             let place = try Place(limits: ", orphan_after: 0s")

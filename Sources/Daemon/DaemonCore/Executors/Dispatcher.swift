@@ -69,7 +69,7 @@ final class Dispatcher {
             context.log.event(
                 .started, "started", running,
                 ["executor": running.run?.executor ?? "", "run": running.run?.id ?? ""])
-            lifecycle.placesWorked(for: job)
+            lifecycle.placesWorked(for: job, byStart: true)
             return true
         } catch {
             lifecycle.enqueueIfThere(job)

@@ -42,7 +42,9 @@ final class JobLifecycle {
         job.run = nil
         cacheStages(of: job)
         switch ended.end {
-        case .succeeded: publishIfUndamaged(job, ended.summary)
+        case .succeeded:
+            placesWorked(for: job)
+            publishIfUndamaged(job, ended.summary)
         case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
             postpone(job, failure, ended.summary)
         case .failed(let failure): fail(job, failure, ended.summary)
@@ -79,7 +81,7 @@ final class JobLifecycle {
         context.log.event(
             .postponed, "postponed: \(reason)", job, run: run, level: .warning,
             EventLog.fields(failure.code, .place, stage: run.stage))
-        pauseStarts(reason)
+        pauseStarts(reason, kind: "\(failure.code) \(failure.message)", isOfRun: true)
     }
 
     /// Counts an attempt for a run that crashed. Runs the job again a little later, or fails it. Other jobs go on.
@@ -281,19 +283,22 @@ final class JobLifecycle {
         pauseStarts(of: nil, Self.reason(failure), EventLog.fields(failure.code, .place))
     }
 
-    /// A run has started: the places that the daemon waited for work.
-    func placesWorked(for job: Job) { for place in [nil, job.inbox] { placeWorked(place) } }
+    /// A run has started, or has succeeded: the places that the daemon waited for work.
+    func placesWorked(for job: Job, byStart: Bool = false) {
+        for place in [nil, job.inbox] { placeWorked(place, byStart: byStart) }
+    }
 
     /// An inbox that the daemon waited for works; nil: what every job needs.
-    func placeWorked(_ inbox: String?) {
-        guard let reason = scheduler.placeWorked(inbox) else { return }
+    func placeWorked(_ inbox: String?, byStart: Bool = false) {
+        guard let reason = scheduler.placeWorked(inbox, byStart: byStart) else { return }
         context.log.write(.notice, "waiting no more: \(reason)")
     }
 
     private func pauseStarts(
-        of inbox: String? = nil, _ reason: String, kind: String? = nil, _ fields: [String: String] = [:]
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, isOfRun: Bool = false,
+        _ fields: [String: String] = [:]
     ) {
-        guard scheduler.pauseStarts(of: inbox, reason, kind: kind, now) else { return }
+        guard scheduler.pauseStarts(of: inbox, reason, kind: kind, isOfRun: isOfRun, now) else { return }
         context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
     }
 }

@@ -195,15 +195,21 @@ public struct Explanation: Sendable {
                 " The job `\(record.name)`, which had it, failed: \(Self.sentences(report)) See \(record.folder ?? "")."
         }
 
-        /// Files with a spec's stem that have no picture's extension: its author may mean one of them.
+        /// What has a spec's stem and is no picture: its author may mean it.
         private var lookalikes: String {
-            let names = ((try? files.list(folder)) ?? []).filter { $0.kind == .file }.map(\.name).filter {
-                stem($0) == stem(name) && !InboxNames.isSpec($0) && !InboxNames.isPicture($0)
-                    && !InboxNames.isIgnored($0) && !InboxNames.isMarker($0)
+            let beside = ((try? files.list(folder)) ?? []).filter {
+                stem($0.name) == stem(name) && !InboxNames.isIgnored($0.name)
             }
-            return names.sorted().prefix(3).map {
+            let names = beside.filter { $0.kind == .file }.map(\.name).filter {
+                !InboxNames.isSpec($0) && !InboxNames.isPicture($0) && !InboxNames.isMarker($0)
+            }
+            let others = names.sorted().prefix(3).map {
                 " \(PathCoding.shown($0)) lies beside it and is no picture: a picture ends in .png, .jpg, .jpeg, .jpe or .jfif."
-            }.joined()
+            }
+            let links = beside.filter { $0.kind != .file && InboxNames.isPicture($0.name) }.prefix(3).map {
+                " \(PathCoding.shown($0.name)) lies beside it and is \($0.kind == .symbolicLink ? "a symbolic link, which is not followed" : "no file"): drop the file itself."
+            }
+            return (others + links).joined()
         }
 
         private var silence: String {

@@ -30,7 +30,14 @@ final class Scheduler {
     private var inboxObstacles: [String: Obstacle] = [:]
 
     /// The last reported reason for waiting of each inbox, of nil for all, with its kind, and the time of the report.
-    private var reported: [String?: (reason: String, kind: String, at: Double)] = [:]
+    private var reported: [String?: Report] = [:]
+
+    private struct Report {
+        let reason, kind: String
+        let at: Double
+        /// Whether a run found the place at fault, and not its start.
+        let isOfRun: Bool
+    }
 
     // MARK: - Jobs
 
@@ -98,24 +105,30 @@ final class Scheduler {
     /// - Parameters:
     ///   - inbox: the inbox that does not work: only its jobs pause; nil: all do.
     ///   - kind: reasons of one kind are reported once; the reason itself may name another file each time.
+    ///   - isOfRun: whether a run found the place at fault: then only a run that succeeds shows that it works.
     /// - Returns: whether to report the reason.
-    func pauseStarts(of inbox: String? = nil, _ reason: String, kind: String? = nil, _ now: Double) -> Bool {
+    func pauseStarts(
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, isOfRun: Bool = false, _ now: Double
+    ) -> Bool {
         let pause = Obstacle(reason: reason, until: now + Self.placeSeconds)
         if let inbox { inboxObstacles[inbox] = pause } else { obstacle = pause }
         let kind = kind ?? reason
         if let last = reported[inbox], last.kind == kind, now - last.at < Self.reportInterval {
             return false
         }
-        reported[inbox] = (reason, kind, now)
+        reported[inbox] = Report(reason: reason, kind: kind, at: now, isOfRun: isOfRun)
         return true
     }
 
     /// Ends the wait for a place that works now.
     ///
-    /// - Parameter inbox: the inbox that works; nil: what every job needs.
+    /// - Parameters:
+    ///   - inbox: the inbox that works; nil: what every job needs.
+    ///   - byStart: whether only the start of a run shows that.
     /// - Returns: the reported reason for the wait, if the daemon has reported one.
-    func placeWorked(_ inbox: String? = nil) -> String? {
+    func placeWorked(_ inbox: String? = nil, byStart: Bool = false) -> String? {
         if let inbox { inboxObstacles[inbox] = nil }
+        if byStart && reported[inbox]?.isOfRun == true { return nil }
         return reported.removeValue(forKey: inbox)?.reason
     }
 
@@ -144,7 +157,7 @@ final class Scheduler {
 
     /// The next time at which a postponed job may start, or a pause of starts ends.
     func nextTime(_ now: Double) -> Double {
-        let pauses = [obstacle].compactMap { $0?.until } + inboxObstacles.values.map(\.until)
+        let pauses = inboxObstacles.values.map(\.until) + (obstacle.map { [$0.until] } ?? [])
         return min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
     }
 }
