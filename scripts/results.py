@@ -5,6 +5,8 @@
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
     results.py all   --out DIR        every row of docs/measurements/results.md: rows.json, ablations.json
 
+`--edits examples/others/edits.json` takes other edits: twelve drags that no setting was tuned on.
+
 Moved: the script searches the source's 15x15 patch around the handle in the result, in a strip along the drag, so that it does not
 match a similar place elsewhere. The figure is the place of the best match along the drag, as a part of the drag. PSNR: result against
 source, outside the drags' surroundings (discs of radius 1.5 drag lengths + 14/128 of the side). Variants:
@@ -86,7 +88,7 @@ def spec_of(edit, variant):
     prompt = {"source": edit["source"]}
     if variant not in ("drag", "stretch"):
         prompt["edit"] = edit["edit"]
-    spec = {"image": edit["image"], "prompt": prompt, "output": {"extras": ["overlay"]}}
+    spec = {"image": os.path.basename(edit["image"]), "prompt": prompt, "output": {"extras": ["overlay"]}}
     if variant == "none":
         spec["settings"] = {"max_steps": 0, "keep_source": False}      # the model's own picture: how well it reconstructs
     if variant == "wish":                       # the drag alone, but judged by P_e
@@ -180,10 +182,11 @@ def main():
     p.add_argument("--out", required=True)
     p.add_argument("--variants", default="drag-w0")
     p.add_argument("--only", nargs="*")
+    p.add_argument("--edits", default=os.path.join(ROOT, "examples/results.json"))
     p.add_argument("--set", nargs="*", default=[], dest="settings")
     p.add_argument("--grid")
     a = p.parse_args()
-    with open(os.path.join(ROOT, "examples/results.json")) as f:
+    with open(a.edits) as f:
         edits = [e for e in json.load(f)["edits"] if not a.only or e["name"] in a.only]
     if a.mode == "all":
         everything(edits, a.out)

@@ -15,6 +15,8 @@ public struct EditSettings: Sendable, Equatable {
     public enum MotionTemplate: String, SettingWord { case start, handle, current }
     /// How motion supervision adds up a patch: (2·r1+1)² · mean, or the sum.
     public enum MotionReduction: String, SettingWord { case mean, sum }
+    /// What motion supervision compares: the patch ahead of each handle, or all cells of the drags' surroundings.
+    public enum MotionArea: String, SettingWord { case patch, surroundings }
     /// What tracking looks for: F⁰ at the handle's start, or at its present place.
     public enum TrackingTemplate: String, SettingWord { case start, handle }
     /// How tracking measures the distance of two features.
@@ -68,6 +70,8 @@ public struct EditSettings: Sendable, Equatable {
     public var motionTemplate = MotionTemplate.start
     /// See `MotionReduction` (`motion_reduction`).
     public var motionReduction = MotionReduction.mean
+    /// See `MotionArea` (`motion_area`; ours).
+    public var motionArea = MotionArea.patch
     /// See `StepLength` (`step_length`).
     public var stepLength = StepLength.unit
     /// Timesteps at which GoodDrag drags (`gooddrag.timesteps`).
@@ -142,6 +146,8 @@ public struct EditSettings: Sendable, Equatable {
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).
     public var keepsSource = true
+    /// Updates after all handles have arrived, in which what has arrived is supervised too (`settle_steps`; ours).
+    public var settleSteps = 0
     /// Ends the loop after this many updates without progress; nil: never.
     public var patience: Int?
     /// Seconds that the whole edit may take: it ends early with the best latent so far. nil: no limit.

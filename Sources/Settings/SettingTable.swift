@@ -54,6 +54,10 @@ extension Setting {
             "How motion supervision adds up a patch: the patch's area times the mean over patch and channels, or the sum."
         ),
         Setting(
+            "motion_area", \.motionArea,
+            "What motion supervision compares: a patch ahead of each handle (patch), or the drags' whole surroundings, each cell shifted the less the farther it lies from the handle (surroundings)."
+        ),
+        Setting(
             "step_length", \.stepLength,
             "Length of a step of motion supervision: one cell (unit), or the distance up to four cells (capped)."
         ),
@@ -110,6 +114,10 @@ extension Setting {
         Setting(
             "patience", \.patience, .integer(1...10000),
             "Number of drag steps in which no handle on its way comes nearer to its target, before the drag ends; null never ends it."
+        ),
+        Setting(
+            "settle_steps", \.settleSteps, .integer(0...10000),
+            "Number of drag steps after all handles have arrived; motion supervision then holds what has arrived."
         ),
         Setting(
             "budget", \.budget, .duration, "Longest time that the whole edit may take; null sets no limit."),

@@ -48,8 +48,8 @@ struct FixtureJob: CustomStringConvertible, Sendable {
         let trace: [String: Any]
     }
 
-    /// Makes the edit.
-    func run() throws -> Run {
+    /// Makes the edit, with settings other than the recorded ones where `change` makes them so.
+    func run(changing change: (inout EditSettings) -> Void = { _ in }) throws -> Run {
         let model = try DiffusionModel(folder: Fixtures.path("\(family)/model"))
         let source = try picture("\(folder)/image.png")
         var mask: EditMask?
@@ -58,8 +58,9 @@ struct FixtureJob: CustomStringConvertible, Sendable {
             mask = EditMask(
                 size: Size(height: picture.height, width: picture.width), values: MaskPicture(picture).values)
         }
-        let request = try request(
+        var request = try request(
             model, image: Tensor([1, source.height, source.width, 3], source.normalised), mask: mask)
+        change(&request.settings)
         var tensors: [String: Tensor] = [:]
         let result = try DragEditor(model).edit(request, record: { tensors[$0] = $1 })
         let trace = try #require(try Fixtures.json("\(folder)/trace.json") as? [String: Any])

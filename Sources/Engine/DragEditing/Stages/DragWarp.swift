@@ -1,38 +1,9 @@
 import TensorCore
 
-/// A picture stretched along its drags, before the drag itself (setting `warp`; ours, after FastDrag and Inpaint4Drag).
-///
-/// The content around a target comes from around its handle; the shift fades to nothing at the rim of the drag's
-/// surroundings and of the mask, so that content is stretched and pressed, and neither torn nor left behind:
-///
-///     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
-///                                       way: from q to the core around where the handle's content goes
-///     q comes from q − Σ_i share_i(q) · w_i(q) · d_i      share_i ~ 1 / way_i²
+/// A picture stretched along its drags, before the drag itself (setting `warp`; ours). `DragField` has the formula.
 ///
 /// Lengths are pixels of the input.
 public struct DragWarp: Sendable {
-    /// One drag's pull.
-    private struct Pull {
-        /// d_i.
-        let shift: ImagePoint
-        /// Where the handle's content goes; what lies within `core` of it goes along unbent.
-        let goal: ImagePoint
-        let core: Double
-        let disc: EditMask.Disc
-
-        /// The pull by `part` of a drag. It never exceeds what can be made room for ahead of the content.
-        init(_ drag: Drag, part: Double, image: Size, fixed: Fixed) {
-            disc = EditMask.Disc(around: drag, size: image)
-            let length = drag.handle.distance(to: drag.target)
-            let ahead = disc.room(around: drag.target, fixed: fixed)
-            core = min(EditMask.margin(image) / 2, ahead / 2)
-            let kept = length > 0 ? min(part, (ahead - core) / length) : 0
-            shift = ImagePoint(
-                x: kept * (drag.target.x - drag.handle.x), y: kept * (drag.target.y - drag.handle.y))
-            goal = ImagePoint(x: drag.handle.x + shift.x, y: drag.handle.y + shift.y)
-        }
-    }
-
     private let image: Size
     /// Where each handle's content goes.
     public let goals: [ImagePoint]
@@ -47,34 +18,21 @@ public struct DragWarp: Sendable {
     public init(_ drags: [Drag], part: Double, image: Size, mask: EditMask?, grid: Size) {
         precondition(mask.map { $0.size == grid } ?? true, "a mask of another size than the field")
         self.image = image
-        let (rows, columns) = (
-            Double(image.height) / Double(grid.height), Double(image.width) / Double(grid.width)
-        )
-        let cells = (0..<grid.height * grid.width).map { i in
-            ImagePoint(
-                x: (Double(i % grid.width) + 0.5) * columns - 0.5,
-                y: (Double(i / grid.width) + 0.5) * rows - 0.5)
+        let everywhere = EditMask(
+            size: grid, values: Array(repeating: false, count: grid.height * grid.width))
+        let pulling = DragField(
+            drags, places: everywhere.held(in: image).cells, image: image,
+            held: mask.map { $0.held(in: image) } ?? ([], 0))
+        goals = pulling.pulls.map { pull in
+            let (handle, target) = (pull.drag.handle, pull.drag.target)
+            let length = handle.distance(to: target)
+            let kept = length > 0 ? min(part, pull.most / length) : 0
+            return ImagePoint(
+                x: handle.x + kept * (target.x - handle.x), y: handle.y + kept * (target.y - handle.y))
         }
-        let fixed = Fixed(
-            cells: mask.map { mask in cells.indices.filter { !mask.values[$0] }.map { cells[$0] } } ?? [],
-            radius: (rows * rows + columns * columns).squareRoot() / 2)
-        let pulls = drags.map { Pull($0, part: part, image: image, fixed: fixed) }
-        goals = pulls.map(\.goal)
         field = Tensor(
             [1, grid.height, grid.width, 2],
-            cells.flatMap { cell in
-                var (x, y, shares) = (0.0, 0.0, 0.0)
-                for pull in pulls {
-                    let way = max(0, cell.distance(to: pull.goal) - pull.core)
-                    let room = pull.disc.room(around: cell, fixed: fixed)
-                    let share = 1 / max(way * way, 1e-6)
-                    let weight = room > 0 ? room / (room + way) : 0
-                    x += share * weight * pull.shift.x
-                    y += share * weight * pull.shift.y
-                    shares += share
-                }
-                return [Float(-y / shares), Float(-x / shares)]
-            })
+            pulling.shifts(goals).flatMap { [Float(-$0.y), Float(-$0.x)] })
     }
 
     /// The picture, `(1, h, w, channels)` at any size, with its content shifted; bilinear, and at the border the border's values.
@@ -101,20 +59,5 @@ public struct DragWarp: Sendable {
                 }
             }
         }
-    }
-}
-
-/// Cells that a mask holds: their middles, and half their diagonal.
-private struct Fixed {
-    let cells: [ImagePoint]
-    let radius: Double
-}
-
-extension EditMask.Disc {
-    /// How far it is from a point to the nearest place that may not move: the disc's rim, or a cell of `fixed`; 0 there.
-    fileprivate func room(around point: ImagePoint, fixed: Fixed) -> Double {
-        let inside = radius - point.distance(to: middle)
-        guard inside > 0 else { return 0 }
-        return max(0, fixed.cells.reduce(inside) { min($0, $1.distance(to: point) - fixed.radius) })
     }
 }

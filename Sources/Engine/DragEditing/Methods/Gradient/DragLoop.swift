@@ -30,6 +30,8 @@ struct DragLoop {
     private let radii: (supervision: Int, tracking: Int)
     /// Updates before which neither arrival nor patience ends the loop.
     private let leastSteps: Int
+    /// Updates after arrival. What a stretch has put in its place need not settle.
+    private let settleSteps: Int
     /// Updates at most. Nothing arrives without drags, so a text alone ends after `text_steps` where that is set.
     private let stepLimit: Int
     private let clock = ContinuousClock()
@@ -46,6 +48,7 @@ struct DragLoop {
         radii = input.task.grid.radii(settings)
         self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
+        settleSteps = input.task.stretched == nil ? settings.settleSteps : 0
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
@@ -64,7 +67,9 @@ struct DragLoop {
         var tracking = tracking
         var initial = task.stretched.map { _ in begin(with: Pass(model, settings, task.inverted, task)) }
         var patience = Patience(limit: settings.patience, reach: settings.reach)
+        var settled = 0
         var updates = LatentUpdates(settings, run.trace)
+        var surroundings: SurroundingsSupervision?
         for k in 0..<stepLimit {
             if run.isOutOfTime() {
                 record.outcome = .budget
@@ -74,21 +79,29 @@ struct DragLoop {
             let pass = Pass(model, settings, z, task)
             let first = initial ?? begin(with: pass)
             initial = first
-            if k == 0 { tracking.begin(first.features, record.handles) }
-            if k > 0 || task.stretched != nil {
+            if k == 0 {
+                tracking.begin(first.features, record.handles)
+                surroundings = supervisedSurroundings(pass.features)
+            }
+            // With the stretched picture's own features as templates every handle is where the stretch put it.
+            if k > 0 || task.stretched != nil && surroundings == nil {
                 tracking.track(&record.handles, in: pass.features, from: first.features)
             }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
             row.numbers = tracking.numbers
             run.trace(traceName(k, "latent"), z)
-            if let outcome = end(row, &patience) {
+            if let outcome = end(row, &patience, &settled) {
                 record.outcome = outcome
                 row.seconds = seconds(since: start, clock)
                 record.iterations.append(row)
                 break
             }
-            try updates.update(
-                &z, &adam, &row, gradients(pass, k, record.handles, first, tracking.templates))
+            let loss =
+                surroundings?.loss(pass.features, handles: record.handles)
+                ?? motion.loss(
+                    pass.features, initial: first.features, handles: record.handles,
+                    templates: tracking.templates)
+            try updates.update(&z, &adam, &row, gradients(pass, k, of: loss, first))
             row.seconds = seconds(since: start, clock)
             record.iterations.append(row)
             record.previews.append(pass.prediction)
@@ -103,19 +116,38 @@ struct DragLoop {
     }
 
     /// Step 3: why the loop ends with this iteration; nil: it goes on. Without drags nothing arrives.
-    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience) -> EditRecord.Outcome? {
-        guard !row.distances.isEmpty && row.k >= leastSteps else { return nil }
-        if row.distances.allSatisfy({ $0 < settings.reach }) { return .reached }
+    ///
+    /// - Parameter settled: iterations so far with all handles arrived.
+    private func end(_ row: EditRecord.Iteration, _ patience: inout Patience, _ settled: inout Int)
+        -> EditRecord.Outcome?
+    {
+        guard !row.distances.isEmpty else { return nil }
+        let haveArrived = row.distances.allSatisfy { $0 < settings.reach }
+        if haveArrived { settled += 1 }
+        guard row.k >= leastSteps else { return nil }
+        if haveArrived { return settled > settleSteps ? .reached : nil }
         return patience.isExhausted(by: row.distances) ? .stalled : nil
     }
 
+    /// Motion supervision of patches.
+    private var motion: MotionSupervision {
+        MotionSupervision(settings, radius: radii.supervision, holdsArrived: settleSteps > 0)
+    }
+
+    /// With `motion_area: surroundings` what supervises them.
+    private func supervisedSurroundings(_ initial: FeatureMap) -> SurroundingsSupervision? {
+        guard settings.motionArea == .surroundings, !input.task.handles.isEmpty else { return nil }
+        return SurroundingsSupervision(
+            motion, handles: input.task.handles, initial: initial,
+            isStretched: input.task.stretched != nil, mask: input.task.mask)
+    }
+
     /// Steps 4 and 5: both gradients.
+    ///
+    /// - Parameter motion: the motion supervision's loss, and its gradient to the features.
     private func gradients(
-        _ pass: Pass, _ k: Int, _ handles: [HandlePoint], _ first: Pass.Snapshot,
-        _ templates: [EditSettings.MotionTemplate]?
+        _ pass: Pass, _ k: Int, of motion: (value: Double, gradient: Tensor), _ first: Pass.Snapshot
     ) -> Pass.Gradients {
-        let motion = MotionSupervision(settings, radius: radii.supervision)
-            .loss(pass.features, initial: first.features, handles: handles, templates: templates)
         let held = input.mask.map {
             Pass.Held(mask: $0, latent: input.task.inverted, previous: first.previous)
         }

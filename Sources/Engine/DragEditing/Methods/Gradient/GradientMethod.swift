@@ -20,8 +20,9 @@ enum GradientSettings {
 
     /// What `DragLoop` reads besides.
     static let ofDragLoop: Set<String> = [
-        "r1", "r2", "step_length", "motion_template", "motion_reduction", "tracking", "tracking_template",
-        "tracking_norm", "text_steps", "patience",
+        "r1", "r2", "step_length", "motion_template", "motion_reduction", "motion_area", "tracking",
+        "tracking_template",
+        "tracking_norm", "text_steps", "patience", "settle_steps",
     ]
 }
 

@@ -23,26 +23,30 @@ struct MotionSupervision: Sendable {
     let stepLength: EditSettings.StepLength
     let template: Template
     let reduction: Reduction
+    /// Whether handles that have arrived are supervised too: they are held where they are to be.
+    let holdsArrived: Bool
 
     /// Supervision over patches of `2·radius+1` cells, for handles at least `reach` cells from their targets.
     ///
     /// - Parameter reduction: nil: (2·radius+1)² times the mean.
     init(
         radius: Int, reach: Double, stepLength: EditSettings.StepLength, template: Template = .start,
-        reduction: Reduction? = nil
+        reduction: Reduction? = nil, holdsArrived: Bool = false
     ) {
         self.radius = radius
         self.reach = reach
         self.stepLength = stepLength
         self.template = template
+        self.holdsArrived = holdsArrived
         self.reduction = reduction ?? .mean(times: Double((2 * radius + 1) * (2 * radius + 1)))
     }
 
     /// What the settings name.
-    init(_ settings: EditSettings, radius: Int) {
+    init(_ settings: EditSettings, radius: Int, holdsArrived: Bool = false) {
         self.init(
             radius: radius, reach: settings.reach, stepLength: settings.stepLength,
-            template: settings.motionTemplate, reduction: settings.motionReduction == .sum ? .sum : nil)
+            template: settings.motionTemplate, reduction: settings.motionReduction == .sum ? .sum : nil,
+            holdsArrived: holdsArrived)
     }
 
     /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`). What the features are
@@ -55,7 +59,7 @@ struct MotionSupervision: Sendable {
         var gradient = [Float](repeating: 0, count: features.features.count)
         var total = 0.0
         for (i, handle) in handles.enumerated()
-        where handle.position.distance(to: handle.target) >= reach {
+        where holdsArrived || handle.position.distance(to: handle.target) >= reach {
             total += add(handle, templates?[i] ?? template, features, initial, to: &gradient)
         }
         return (total, Tensor(features.features.shape, gradient))
@@ -64,6 +68,7 @@ struct MotionSupervision: Sendable {
     /// d_i as (rows, columns), in cells.
     func step(_ handle: HandlePoint) -> (rows: Double, columns: Double) {
         let distance = handle.position.distance(to: handle.target)
+        guard distance > 0 else { return (0, 0) }
         let length = stepLength == .unit ? 1 : min(4, distance)
         return (
             Double(handle.target.row - handle.position.row) / distance * length,
