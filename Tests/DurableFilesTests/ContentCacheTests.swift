@@ -88,7 +88,7 @@ import Testing
         let stay = [
             ".old.\(living.processIdentifier).tmp", ".written.\(ended).tmp", ".nobody.tmp", "x.\(ended).tmp",
         ]
-        try FileManager.default.createDirectory(atPath: "\(folder)/cache", withIntermediateDirectories: true)
+        try files.createDirectory("\(folder)/cache")
         for name in left + stay { try files.replace("\(folder)/cache/\(name)", [9], mode: 0o600) }
         try age("\(folder)/cache/\(left[1])", hours: 24 * 3650)
         try age("\(folder)/cache/\(left[2])", hours: -24 * 3650)
