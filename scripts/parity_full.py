@@ -11,6 +11,7 @@ latents within 5e-6, first gradients within 2e-3 (relative, 2-norm). In bf16 the
 The reference takes one thread, several minutes and about 12 GB. Needs PyTorch, diffusers, transformers, Pillow and NumPy.
 """
 import argparse
+import datetime
 import json
 import os
 import subprocess
@@ -27,7 +28,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import oracle as O
-from measuring import table, write_block
+from measuring import cpu, table, write_block
 
 BINARY = os.environ.get("CLIPDRAGD", os.path.join(ROOT, ".build/release/clipdragd"))
 BOUNDS = {"latent.inverted": 5e-6, "iter.0000.grad_local": 2e-3, "iter.0000.grad_global": 2e-3}
@@ -113,6 +114,7 @@ def main():
                 row.append(f"{value:.1e}")
             rows.append(row)
     text = table(["", "handles", "inverted latent", "first G_l", "first G_g"], rows)
+    text += f"\n\nMeasured on {cpu()}, {datetime.date.today():%d %B %Y}."
     print(text)
     if a.docs:
         write_block(a.docs, "parity-full", text)
