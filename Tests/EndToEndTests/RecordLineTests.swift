@@ -1,16 +1,13 @@
 import Foundation
-import JSON
 import Testing
 
 /// Every line of `--json`, and every record in a file, begins with its name and version.
 @Suite struct RecordLineTests {
-    /// The first key of an object, and its value.
+    /// The first key of an object, and its value, as they stand in the text: a decoder loses the order.
     private func head(_ text: String) -> (key: String, value: String?)? {
-        guard case .object(let fields)? = JSONValue(parsing: Array(text.utf8)), let first = fields.first
-        else {
-            return nil
+        text.firstMatch(of: /^\s*\{\s*"([^"]*)"\s*:\s*(?:"([^"]*)")?/).map {
+            (String($0.1), $0.2.map(String.init))
         }
-        return (first.key, first.value.string)
     }
 
     private func expectRecord(_ text: String, _ what: String) {
