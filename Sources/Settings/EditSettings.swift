@@ -27,6 +27,8 @@ public struct EditSettings: Sendable, Equatable {
     public enum ClipRange: String, SettingWord { case unit, shifted }
     /// What L_g compares: the picture with P_e (eq. 4), or the way from the source with the way from P_o to P_e (eq. 3).
     public enum ClipLoss: String, SettingWord { case global, direction }
+    /// Whether a guiding P_e may change the layout while sampling, must keep it, or must keep it where it would replace too much.
+    public enum TextLayout: String, SettingWord { case free, kept, auto }
     /// CLIP's picture during guidance: the whole decoded picture, or one decoded at about CLIP's own size.
     public enum GuidanceDecoder: String, SettingWord { case full, small }
 
@@ -142,6 +144,8 @@ public struct EditSettings: Sendable, Equatable {
     /// Part of the latent's cells that a guiding P_e may change while sampling, the ones that it changes most; 1: all
     /// (`text_area`; ours).
     public var textArea = 1.0
+    /// See `TextLayout` (`text_layout`; ours).
+    public var textLayout = TextLayout.free
     /// Part of the region's box by which it grows on every side (`region_padding`; ours).
     public var regionPadding = 0.25
     /// Whether the result keeps the source's own pixels and detail where the edit changed nothing (`keep_source`; ours).

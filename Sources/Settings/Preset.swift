@@ -13,12 +13,12 @@ public enum Preset: String, Sendable, CaseIterable {
     case quick
 
     /// Names of the settings whose best value depends on the model more than on the method: a model's own values of these hold
-    /// for every method, its other values for the methods without published settings.
+    /// for every method, its other values for the methods without published settings. `text_sampling` is not among them: a
+    /// published method stays as it is published.
     public static let modelSettingNames: Set<String> = [
-        "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_sampling",
-        "text_freedom", "text_area",
-        "clip_loss", "clip_views", "clip_area",
-        "start_layer", "region_padding", "keep_source",
+        "feature_block", "latent_lr", "reach", "auto_mask", "clip_weight", "text_steps", "text_freedom",
+        "text_area", "text_layout", "clip_loss", "clip_views", "clip_area", "start_layer",
+        "region_padding", "keep_source",
     ]
 
     /// The settings of a preset.

@@ -106,6 +106,10 @@ extension Setting {
             "text_area", \.textArea, .number(0.01...1),
             "Part of the latent that the edit prompt may change while sampling: where it changes most."),
         Setting(
+            "text_layout", \.textLayout,
+            "Whether the edit prompt may change the layout while sampling (free), or only what fills it (kept); auto keeps the layout where the edit prompt would replace much of the picture."
+        ),
+        Setting(
             "region_padding", \.regionPadding, .number(0...4),
             "Part of the edited region's box that is added on every side."),
         Setting(

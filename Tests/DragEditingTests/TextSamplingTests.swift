@@ -1,4 +1,5 @@
 import Diffusion
+import Foundation
 import Settings
 import TensorCore
 import TestSupport
@@ -19,16 +20,29 @@ import Testing
     }
 
     private func sample(_ text: String, wish: String?, guidance: Double, freedom: Double, area: Double = 1)
-        throws -> (
-            edit: Tensor, reference: Tensor
-        )
+        throws -> (edit: Tensor, reference: Tensor)
     {
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength) = (10, 0.5)
         (settings.textSampling, settings.textFreedom, settings.textArea) = (guidance, freedom, area)
-        return try ReferenceSampling(model, Inversion(model, settings), settings).sample(
-            reference: latents.reference, edit: latents.edit, text: model.textStates(text),
-            wish: wish.map(model.textStates), report: { _ in })
+        return try sample(text, wish: wish, settings)
+    }
+
+    private func sample(_ text: String, wish: String?, _ settings: EditSettings)
+        throws -> (edit: Tensor, reference: Tensor)
+    {
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let states = model.textStates(text)
+        let path = sampler.sample(
+            reference: latents.reference, edit: latents.edit, text: states, report: { _ in })
+        #expect(path.edit.count == 6 && path.reference.count == 6)
+        let edit = wish.map {
+            sampler.guided(
+                beside: path, text: states, wish: model.textStates($0),
+                keepsLayout: settings.textLayout == .kept,
+                report: { _ in })
+        }
+        return (edit ?? path.edit[5], path.reference[5])
     }
 
     private func distance(_ a: Tensor, _ b: Tensor) -> Float {
@@ -43,11 +57,41 @@ import Testing
         #expect(distance(free.edit, guided.edit) > 1e-4)
         var settings = EditSettings()
         (settings.stepCount, settings.inversionStrength, settings.controlStartStep) = (10, 0.5, 1000)
-        let alone = try ReferenceSampling(model, Inversion(model, settings), settings).sample(
-            reference: latents.reference, edit: latents.edit, text: model.textStates("a lemon"),
-            report: { _ in })
+        let alone = try sample("a lemon", wish: nil, settings)
         #expect(distance(free.edit, alone.edit) < 1e-4)
         #expect(distance(plain.reference, alone.reference) == 0)
+    }
+
+    @Test(arguments: ["free", "area", "held", "kept"])
+    func `sampling towards an edit prompt gives what the reference gives`(name: String) throws {
+        struct Facts: Decodable {
+            struct Case: Decodable {
+                let guidance, freedom, area: Double
+                let keepsLayout: Bool
+            }
+            let prompts: [String]
+            let cases: [String: Case]
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let facts = try decoder.decode(
+            Facts.self,
+            from: Data(contentsOf: URL(filePath: "\(Fixtures.folder)/text_sampling.json")))
+        let file = try Fixtures.tensors("text_sampling.safetensors")
+        let row = try #require(facts.cases[name])
+        var settings = EditSettings()
+        (settings.stepCount, settings.inversionStrength) = (10, 0.5)
+        (settings.textSampling, settings.textFreedom) = (row.guidance, row.freedom)
+        (settings.textArea, settings.textLayout) = (row.area, row.keepsLayout ? .kept : .free)
+        let (text, wish) = (model.textStates(facts.prompts[0]), model.textStates(facts.prompts[1]))
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let path = sampler.sample(
+            reference: try file.image("reference"), edit: try file.image("edit"), text: text,
+            report: { _ in })
+        #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
+        let edit = sampler.guided(
+            beside: path, text: text, wish: wish, keepsLayout: row.keepsLayout, report: { _ in })
+        #expect(relativeError(edit, try file.image(name)) < 1e-4)
     }
 
     @Test func `an edit prompt that says the same as the source prompt changes nothing`() throws {
@@ -85,15 +129,105 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts a third pass at every step`() {
+    @Test func `a guided sampling counts three passes more a step, and auto twice that and two pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
-        let cost = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
-        #expect(cost.stages[.sampling]?.fixed == Work(passes: 3 * settings.invertedStepCount))
-        settings.textArea = 0.5
-        let limited = EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: true)
-        #expect(limited.stages[.sampling]?.fixed == Work(passes: 4 * settings.invertedStepCount))
+        func work(isWishSampled: Bool) -> Work? {
+            EditCost(settings, CLIPDrag(), isStretched: false, isWishSampled: isWishSampled)
+                .stages[.sampling]?.fixed
+        }
+        let steps = settings.invertedStepCount
+        #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
+        #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
+        settings.textLayout = .auto
+        #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
+        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 2))
+    }
+
+    @Test func `sampling may begin in the middle of a path`() throws {
+        var settings = EditSettings()
+        (settings.stepCount, settings.inversionStrength, settings.textSampling) = (10, 0.5, 3)
+        (settings.textFreedom, settings.textArea) = (0.4, 0.25)
+        let sampler = ReferenceSampling(model, try Inversion(model, settings), settings)
+        let (text, wish) = (model.textStates("a red apple"), model.textStates("a lemon"))
+        let whole = sampler.sample(
+            reference: latents.reference, edit: latents.edit, text: text, report: { _ in })
+        var steps: [Int] = []
+        let rest = sampler.sample(
+            reference: whole.reference[2], edit: whole.edit[2], text: text, from: 2,
+            report: { steps.append($0) })
+        #expect(steps == [3, 4, 5])
+        #expect(distance(rest.edit[3], whole.edit[5]) < 1e-5)
+        let edit = sampler.guided(
+            beside: rest, text: text, wish: wish, keepsLayout: false, from: 2,
+            report: { steps.append($0) })
+        #expect(steps == [3, 4, 5, 3, 4, 5])
+        #expect(distance(edit, rest.edit[3]) > 1e-3)
+    }
+}
+
+/// `text_layout`: whether the edit prompt may change the layout.
+@Suite struct TextLayoutTests {
+    private func edit(
+        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false
+    ) throws -> (result: EditResult, steps: [Int]) {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
+        (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
+        settings.autoMask = true
+        let image = try workingPicture("starter/lora_training.png", model)
+        let size = Size(height: image.shape[1], width: image.shape[2])
+        let request = EditRequest(
+            image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: drags,
+            mask: mask ? EditMask.around(drags, size: size) : nil, settings: settings)
+        var steps: [Int] = []
+        let result = try DragEditor(model).edit(
+            request,
+            report: { progress in
+                if progress.stage == .sampling { steps.append(progress.step) }
+                #expect(progress.step <= progress.total)
+            })
+        return (result, steps)
+    }
+
+    private func distance(_ a: Tensor, _ b: Tensor) -> Float {
+        zip(a.values, b.values).map { abs($0 - $1) }.max() ?? 0
+    }
+
+    @Test func `auto leaves the layout free where the edit prompt replaces little`() throws {
+        let (free, auto) = (try edit(guidance: 0.01, .free), try edit(guidance: 0.01, .auto))
+        #expect(free.result.record.guidance == EditRecord.Guidance(keepsLayout: false))
+        #expect(auto.result.record.guidance?.keepsLayout == false)
+        #expect(try #require(auto.result.record.guidance?.replaced) < 0.045)
+        #expect(distance(free.result.decoded, auto.result.decoded) == 0)
+        #expect(free.steps == Array(0...14))
+        #expect(auto.steps == Array(0...14) + [21])
+    }
+
+    @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
+        let (kept, auto) = (try edit(guidance: 20, .kept), try edit(guidance: 20, .auto))
+        #expect(kept.result.record.guidance == EditRecord.Guidance(keepsLayout: true))
+        #expect(auto.result.record.guidance?.keepsLayout == true)
+        #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
+        #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
+        #expect(kept.steps == Array(0...14))
+        #expect(auto.steps == Array(0...21))
+    }
+
+    @Test
+    func `a text that keeps the layout shows outside the drags' surroundings, not outside a given mask`()
+        throws
+    {
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 24, y: 20))
+        func part(_ result: EditResult) throws -> Double {
+            let mask = try #require(result.mask)
+            return Double(mask.values.count { $0 }) / Double(mask.values.count)
+        }
+        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) < 0.9)
+        #expect(try part(edit(guidance: 3, .kept, drags: [drag]).result) == 1)
+        #expect(try part(edit(guidance: 3, .kept, drags: [drag], mask: true).result) < 0.9)
     }
 }
 

@@ -50,7 +50,7 @@ public struct DragEditor {
         return EditResult(
             image: pictures.image, decoded: pictures.decoded, reconstruction: pictures.reconstruction,
             working: scene.working, record: sampled.record,
-            mask: scene.mask.held == nil ? nil : scene.mask.full,
+            mask: scene.mask.shown(sampled.record.guidance),
             fineTuningLosses: identity.losses, lora: identity.lora, unet: identity.model.unet,
             text: scene.text, timestep: scene.inversion.editedTimestep, latentSize: scene.latentSize,
             maskVanished: scene.mask.vanished, seconds: stages.seconds, restored: stages.restored)

@@ -46,6 +46,14 @@ public struct EditRecord: Sendable, Codable {
         public var seconds: Double
     }
 
+    /// How P_e guided the sampling (setting `text_layout`).
+    public struct Guidance: Sendable, Codable, Equatable {
+        /// Whether the edit kept its layout.
+        public var keepsLayout: Bool
+        /// Part of the picture whose content the edit would have replaced with a free layout; nil: it was not measured.
+        public var replaced: Double?
+    }
+
     /// The grid of handle points and target points.
     public var grid: FeatureGrid
     /// The handle points as the edit left them, one for each drag.
@@ -62,10 +70,12 @@ public struct EditRecord: Sendable, Codable {
     public var outcome = Outcome.maxSteps
     /// The stretch before the first iteration; nil: there was none.
     public var stretch: Stretch?
+    /// P_e's part in the sampling; nil: it has none.
+    public var guidance: Guidance?
 
     /// All but the previews, which are tensors.
     private enum CodingKeys: String, CodingKey {
-        case grid, handles, numberNames, constants, iterations, outcome, stretch
+        case grid, handles, numberNames, constants, iterations, outcome, stretch, guidance
     }
 
     /// The record of an edit that has not begun.

@@ -54,8 +54,8 @@ public struct EditResult {
     public var working: Tensor
     /// How the latent was edited: handle points, iterations, previews.
     public var record: EditRecord
-    /// The mask that was used, at the input's size: the given one, or the drags' surroundings; nil where it had no cell at
-    /// latent size.
+    /// Where the edit may show, at the input's size: the given mask, the drags' surroundings, or everything; nil where the
+    /// mask had no cell at latent size.
     public var mask: EditMask?
     /// Losses of fine-tuning; empty when it was skipped.
     public var fineTuningLosses: [Double]

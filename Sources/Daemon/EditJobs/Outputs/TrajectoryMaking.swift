@@ -63,7 +63,16 @@ extension FinishedEdit {
         let planned = request.lora == nil ? plan.settings.lora.steps : 0
         let done = result.fineTuningLosses.count
         let cut = done < planned ? ["the budget ended fine-tuning after \(done) of \(planned) steps"] : []
-        return plan.notes + vanished + cut
+        return plan.notes + vanished + cut + (result.record.guidance?.notes ?? [])
+    }
+}
+
+extension EditRecord.Guidance {
+    /// What `text_layout: auto` chose, where that is not the free layout.
+    fileprivate var notes: [String] {
+        guard keepsLayout, let replaced else { return [] }
+        let part = Int((100 * replaced).rounded())
+        return ["the edit prompt would replace \(part) % of the picture: the edit keeps its layout instead"]
     }
 }
 

@@ -10,12 +10,23 @@ public struct LoRAAdapters {
     public init(_ factors: [String: (down: Variable, up: Variable, scale: Float)]) { self.factors = factors }
 }
 
-/// Reference control (docs/algorithm.md section 4): from self-attention layer `firstLayer` on, every sample reads the keys and values of sample 0.
+/// Reference control (docs/algorithm.md section 4): from self-attention layer `firstLayer` on, every sample reads of sample 0.
 public struct ReferenceControl: Sendable {
+    /// What samples read of sample 0.
+    public enum Part: Sendable {
+        /// Keys and values: every sample shows sample 0's content.
+        case content
+        /// Queries and keys: every sample attends as sample 0 does, which keeps the layout, and shows its own content.
+        case layout
+    }
+
     let firstLayer: Int
+    let part: Part
 
     /// Control from a layer on, counted in execution order.
-    public init(firstLayer: Int) { self.firstLayer = firstLayer }
+    public init(firstLayer: Int, of part: Part = .content) {
+        (self.firstLayer, self.part) = (firstLayer, part)
+    }
 }
 
 /// What attention layers read in addition to their input.
@@ -87,9 +98,9 @@ struct TransformerBlock: Sendable {
         let add = LinearCombination(1, 1)
         var x = input
         let own = apply(norm1, x)
-        x = apply(
-            add, x, selfAttention(own, source: selfAttention.source(for: own, context.control), context))
-        x = apply(add, x, crossAttention(apply(norm2, x), source: context.text, context))
+        x = apply(add, x, selfAttention(selfAttention.inputs(own, context.control), context))
+        let text = AttentionInputs(queries: apply(norm2, x), keys: context.text, values: context.text)
+        x = apply(add, x, crossAttention(text, context))
         return apply(add, x, apply(feedForward, apply(norm3, x)))
     }
 
@@ -99,6 +110,11 @@ struct TransformerBlock: Sendable {
         body("\(path).ff.net.0.proj", &feedForward.widening)
         body("\(path).ff.net.2", &feedForward.narrowing)
     }
+}
+
+/// Tokens from which queries, keys and values are made, `(n, tokens, width)` each.
+struct AttentionInputs {
+    var queries, keys, values: Variable
 }
 
 /// Multi-head attention of tokens to a source; fine-tuning trains a LoRA on each of its four linear layers.
@@ -118,16 +134,25 @@ struct AttentionLayer: Sendable {
         out = try w.linear("to_out.0", in: width, out: width)
     }
 
-    /// The source of self-attention's keys and values. Sampling needs no gradients, so the reference is a constant.
-    func source(for own: Variable, _ control: ReferenceControl?) -> Variable {
-        guard let control, layer >= control.firstLayer else { return own }
-        return Variable(own.value.sample(0))
+    /// The inputs of self-attention. Sampling needs no gradients, so what is read of sample 0 is a constant.
+    func inputs(_ own: Variable, _ control: ReferenceControl?) -> AttentionInputs {
+        guard let control, layer >= control.firstLayer else {
+            return AttentionInputs(queries: own, keys: own, values: own)
+        }
+        let first = own.value.sample(0)
+        switch control.part {
+        case .content:
+            return AttentionInputs(queries: own, keys: Variable(first), values: Variable(first))
+        case .layout:
+            let all = Variable(.stacked(Array(repeating: first, count: own.shape[0])))
+            return AttentionInputs(queries: all, keys: all, values: own)
+        }
     }
 
-    func callAsFunction(_ x: Variable, source: Variable, _ context: AttentionContext) -> Variable {
+    func callAsFunction(_ inputs: AttentionInputs, _ context: AttentionContext) -> Variable {
         let attention = apply(
-            Attention(heads: heads), adapted(q, "to_q", x, context), adapted(k, "to_k", source, context),
-            adapted(v, "to_v", source, context))
+            Attention(heads: heads), adapted(q, "to_q", inputs.queries, context),
+            adapted(k, "to_k", inputs.keys, context), adapted(v, "to_v", inputs.values, context))
         return adapted(out, "to_out.0", attention, context)
     }
 

@@ -45,7 +45,7 @@ public struct EditCost: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isStretched: whether the drag begins at a stretched picture, which needs an inversion of its own.
-    ///   - isWishSampled: whether P_e guides the sampling, which needs a third pass at every step, and a fourth with `text_area`.
+    ///   - isWishSampled: whether P_e guides the sampling, which samples the edit again.
     ///   - longestDrag: cells of the latent that the longest drag spans.
     public init(
         _ settings: EditSettings, _ method: any DragMethod, isStretched: Bool, isWishSampled: Bool = false,
@@ -63,14 +63,21 @@ public struct EditCost: Sendable, Equatable {
             .fineTuning: Stage(steps: lora.steps, step: Work(passes: lora.batch, pullBacks: 2 * lora.batch)),
             .inverting: Stage(fixed: Work(passes: needs.inversion ? timesteps : 0)),
             .dragging: Stage(fixed: fixed, steps: drag.isCuttable ? drag.steps : 0, step: drag.step),
-            // Reference and edit, and the edit under P_e.
             .sampling: Stage(
-                fixed: Work(
-                    passes: needs.sampling
-                        ? (isWishSampled ? settings.textArea < 1 ? 4 : 3 : 2) * timesteps : 0)),
+                fixed: needs.sampling
+                    ? Self.sampling(timesteps, isWishSampled ? settings.textLayout : nil) : Work()),
             // Four noised copies each of source, reconstruction and result.
             .judging: Stage(fixed: Work(passes: 12, decodes: 2)),
         ]
+    }
+
+    /// Reference and edit, then the edit under P_e. `auto` compares two pictures, and may sample the edit a second time.
+    private static func sampling(_ timesteps: Int, _ layout: EditSettings.TextLayout?) -> Work {
+        switch layout {
+        case nil: Work(passes: 2 * timesteps)
+        case .free, .kept: Work(passes: 5 * timesteps)
+        case .auto: Work(passes: 8 * timesteps, decodes: 2)
+        }
     }
 }
 

@@ -28,7 +28,7 @@ extension EditSettings {
     public static let stageSettingNames: Set<String> = [
         "num_steps", "inversion_strength", "start_step", "start_layer", "auto_mask", "warp", "budget",
         "lora.steps", "lora.rank", "lora.batch", "lora.lr", "lora.beta1", "lora.beta2", "lora.eps",
-        "lora.weight_decay", "text_sampling", "text_freedom", "text_area", "region_padding",
-        "keep_source",
+        "lora.weight_decay", "text_sampling", "text_freedom", "text_area", "text_layout",
+        "region_padding", "keep_source",
     ]
 }

@@ -31,9 +31,10 @@ struct EditAndSampling {
                 stages, reference: edited.reference ?? inverted, edit: edited.latent,
                 from: edited.sampledSteps,
                 trace)
-            : (edit: edited.latent, reference: path[0])
-        let sampled = SampledEdit(
-            edit: latents.edit, reference: latents.reference, record: edited.record)
+            : Sampling.Sampled(edit: edited.latent, reference: path[0])
+        var record = edited.record
+        record.guidance = latents.guidance
+        let sampled = SampledEdit(edit: latents.edit, reference: latents.reference, record: record)
         // A budget decides by the clock: another run may give more.
         if identity.isWhole && edited.record.outcome != .budget { memory?.remember(sampled) }
         return sampled

@@ -23,90 +23,90 @@ public struct ReferenceSampling {
         return settings.controlStartLayer >= 0 ? settings.controlStartLayer : count - 3 * count / 8
     }
 
-    /// Both latents at the end, `(1, h, w, 4)` each.
-    ///
-    /// With `wish` and `text_sampling` g the edit follows ε(P_o) + g · (ε(P_e) − ε(P_o)) (classifier-free guidance from P_o to
-    /// P_e; ours). Reference control would hold back what the text changes, so it then begins after the part
-    /// `text_freedom` of the steps. With `text_area` below 1, a second edit without P_e is sampled under reference control, and
-    /// outside the cells that P_e changes most the first takes the second's values after every step.
+    /// Denoises reference and edit, both by P_o.
     ///
     /// - Parameters:
     ///   - text: states of P_o, `(1, tokens, width)`.
-    ///   - wish: states of P_e; nil: the edit prompt does not guide the sampling.
     ///   - first: the steps before this one are done.
     public func sample(
-        reference: Tensor, edit: Tensor, text: Tensor, wish: Tensor? = nil, from first: Int = 0,
-        report: (Int) throws -> Void
-    ) rethrows -> (edit: Tensor, reference: Tensor) {
-        let stride = model.schedule.stride(stepCount: settings.stepCount)
-        let steps = inversion.timesteps.count
-        let freeSteps = wish == nil ? 0 : Int((settings.textFreedom * Double(steps)).rounded())
-        let isLimited = wish != nil && settings.textArea < 1
-        var area = StrongestCells(settings.textArea)
-        var (reference, edit, plain) = (reference, edit, edit)
-        for (k, t) in inversion.timesteps.reversed().enumerated() where k >= first {
-            let isControlled = k >= settings.controlStartStep
-            let noise = noise(
-                reference, edit, plain: isLimited ? plain : nil, text, wish, t, isControlled: isControlled,
-                isFree: k < freeSteps)
-            let latents = isLimited ? [reference, edit, plain] : [reference, edit]
-            let stepped = model.schedule.step(
-                .stacked([noise.reference, noise.edit] + (noise.plain.map { [$0] } ?? [])),
-                sample: .stacked(latents),
-                from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
-            (reference, edit) = (stepped.sample(0), stepped.sample(1))
-            if isLimited, let change = noise.change {
-                plain = stepped.sample(2)
-                edit = area.blended(edit, plain, afterSeeing: change)
-            }
+        reference: Tensor, edit: Tensor, text: Tensor, from first: Int = 0, report: (Int) throws -> Void
+    ) rethrows -> SampledPath {
+        var path = SampledPath(reference: [reference], edit: [edit])
+        for (k, t) in timesteps(from: first) {
+            let latents = Tensor.stacked([path.reference[k - first], path.edit[k - first]])
+            let stepped = step(latents, noise(latents, text, t, control(at: k)), t)
+            path.reference.append(stepped.sample(0))
+            path.edit.append(stepped.sample(1))
             try report(k + 1)
         }
-        return (edit, reference)
+        return path
     }
 
-    /// The noise of one step.
-    private struct Noise {
-        var reference, edit: Tensor
-        /// Of the edit without P_e.
-        var plain: Tensor?
-        /// ε(P_e) − ε(P_o).
-        var change: Tensor?
-    }
-
+    /// Denoises the edit towards P_e (ours). It follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance from P_o to P_e.
+    ///
     /// - Parameters:
-    ///   - plain: the edit without P_e, where one is sampled too.
-    ///   - isFree: whether the guided edit goes without reference control.
-    private func noise(
-        _ reference: Tensor, _ edit: Tensor, plain: Tensor?, _ text: Tensor, _ wish: Tensor?, _ t: Timestep,
-        isControlled: Bool, isFree: Bool
-    ) -> Noise {
-        let control = isControlled ? ReferenceControl(firstLayer: firstLayer) : nil
-        func pass(_ latents: [Tensor], _ texts: [Tensor], _ control: ReferenceControl?) -> Tensor {
-            let states = texts.count == 1 ? texts[0] : .stacked(texts)
-            return model.unet(Variable(.stacked(latents)), timesteps: [t], text: states, control: control)
-                .noise.value
+    ///   - path: of reference and edit without P_e.
+    ///   - text: states of P_o, `(1, tokens, width)`.
+    ///   - wish: states of P_e.
+    ///   - keepsLayout: whether every self-attention takes its queries and keys from the edit without P_e. Otherwise reference
+    ///     control begins after the part `text_freedom` of the steps, because it would hold back what the text changes, and
+    ///     after every step the edit takes the values of the edit without P_e outside the cells that P_e changes most
+    ///     (`text_area`).
+    ///   - first: the step that the path begins with.
+    /// - Returns: the latent at the end, `(1, h, w, 4)`.
+    public func guided(
+        beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, from first: Int = 0,
+        report: (Int) throws -> Void
+    ) rethrows -> Tensor {
+        let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
+        var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
+        var edit = path.edit[0]
+        for (k, t) in timesteps(from: first) {
+            let control =
+                keepsLayout
+                ? ReferenceControl(firstLayer: 0, of: .layout) : k < freeSteps ? nil : control(at: k)
+            let shown = keepsLayout ? path.edit[k - first] : path.reference[k - first]
+            // Without control what is shown has no part in the pass.
+            let others = control == nil ? [] : [shown]
+            let found = noise(
+                .stacked(others + [edit, edit]), .stacked(others.map { _ in text } + [text, wish]), t, control
+            )
+            let plain = found.sample(others.count)
+            let change = found.sample(others.count + 1) - plain
+            let stepped = step(edit, plain + Float(settings.textSampling) * change, t)
+            edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
+            try report(k + 1)
         }
-        guard let wish else {
-            let found = pass([reference, edit], [text], control)
-            return Noise(reference: found.sample(0), edit: found.sample(1))
-        }
-        guard let plain else {
-            let found = pass([reference, edit, edit], [text, text, wish], isFree ? nil : control)
-            let change = found.sample(2) - found.sample(1)
-            return Noise(
-                reference: found.sample(0), edit: found.sample(1) + Float(settings.textSampling) * change,
-                change: change)
-        }
-        // Control counts for a whole batch, so a guided edit without it has a batch of its own.
-        let held =
-            isFree
-            ? pass([reference, plain], [text], control)
-            : pass([reference, plain, edit, edit], [text, text, text, wish], control)
-        let guided = isFree ? pass([edit, edit], [text, wish], nil) : held
-        let first = isFree ? 0 : 2
-        let change = guided.sample(first + 1) - guided.sample(first)
-        return Noise(
-            reference: held.sample(0), edit: guided.sample(first) + Float(settings.textSampling) * change,
-            plain: held.sample(1), change: change)
+        return edit
     }
+
+    /// The steps of sampling with their timesteps.
+    private func timesteps(from first: Int) -> [(k: Int, t: Timestep)] {
+        inversion.timesteps.reversed().enumerated().dropFirst(first).map { ($0.offset, $0.element) }
+    }
+
+    private func control(at k: Int) -> ReferenceControl? {
+        k >= settings.controlStartStep ? ReferenceControl(firstLayer: firstLayer) : nil
+    }
+
+    private func noise(_ latents: Tensor, _ text: Tensor, _ t: Timestep, _ control: ReferenceControl?)
+        -> Tensor
+    {
+        model.unet(Variable(latents), timesteps: [t], text: text, control: control).noise.value
+    }
+
+    /// A step of DDIM, η = 0.
+    private func step(_ latents: Tensor, _ noise: Tensor, _ t: Timestep) -> Tensor {
+        let stride = model.schedule.stride(stepCount: settings.stepCount)
+        return model.schedule.step(
+            noise, sample: latents, from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
+    }
+}
+
+/// A sampling's latents before its first step and after each, `(1, h, w, 4)` each.
+public struct SampledPath {
+    /// Of the reference.
+    public fileprivate(set) var reference: [Tensor]
+    /// Of the edit, by P_o alone.
+    public fileprivate(set) var edit: [Tensor]
 }

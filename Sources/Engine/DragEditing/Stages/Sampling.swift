@@ -1,4 +1,5 @@
 import Diffusion
+import Settings
 import TensorCore
 
 /// Stage 4 (docs/algorithm.md section 4): denoises the edit beside its reference.
@@ -17,15 +18,72 @@ struct Sampling {
         self.scene = scene
     }
 
+    /// What sampling gave.
+    struct Sampled {
+        var edit, reference: Tensor
+        /// nil: P_e has not guided.
+        var guidance: EditRecord.Guidance?
+    }
+
     func run(
         _ stages: StageRunner, reference: Tensor, edit: Tensor, from first: Int, _ trace: Trace
-    ) throws -> (edit: Tensor, reference: Tensor) {
-        let sampled = try stages.run(.sampling, of: scene.inversion.timesteps.count) { report in
-            try ReferenceSampling(identity.model, scene.inversion, scene.settings).sample(
-                reference: reference, edit: edit, text: scene.text, wish: wish, from: first, report: report)
+    ) throws -> Sampled {
+        let (wish, steps) = (wish, scene.inversion.timesteps.count)
+        let total = steps * (wish == nil ? 1 : scene.settings.textLayout == .auto ? 3 : 2)
+        let sampled = try stages.run(.sampling, of: total) { report in
+            let sampler = ReferenceSampling(identity.model, scene.inversion, scene.settings)
+            let path = try sampler.sample(
+                reference: reference, edit: edit, text: scene.text, from: first, report: report)
+            let plain = path.edit[path.edit.count - 1]
+            var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
+            guard let wish else { return sampled }
+            var runs = 0
+            (sampled.edit, sampled.guidance) = try guided(plain) { keepsLayout in
+                runs += 1
+                return try sampler.guided(
+                    beside: path, text: scene.text, wish: wish, keepsLayout: keepsLayout, from: first
+                ) { try report(runs * steps + $0) }
+            }
+            if (1 + runs) * steps < total { try report(total) }
+            return sampled
         }
         trace("latent.sampled", sampled.edit)
         trace("latent.sampled_reference", sampled.reference)
         return sampled
+    }
+
+    /// The edit under P_e as `text_layout` has it.
+    ///
+    /// - Parameters:
+    ///   - plain: the edit without P_e.
+    ///   - sample: gives the edit under P_e, with its layout kept or not.
+    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> Tensor) rethrows -> (
+        Tensor, EditRecord.Guidance
+    ) {
+        if scene.settings.textLayout == .kept { return (try sample(true), .init(keepsLayout: true)) }
+        let free = try sample(false)
+        if scene.settings.textLayout == .free { return (free, .init(keepsLayout: false)) }
+        let replaced = replaced(decoded(free), for: decoded(plain))
+        let keepsLayout = replaced > Self.mostReplaced
+        return (
+            keepsLayout ? try sample(true) : free,
+            EditRecord.Guidance(keepsLayout: keepsLayout, replaced: replaced)
+        )
+    }
+
+    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
+    private static let mostReplaced = 0.045
+
+    /// Part of the picture whose content is in one of two pictures alone, as the verdict measures it (`lost`, `new`).
+    private func replaced(_ edit: Tensor, for plain: Tensor) -> Double {
+        let size = Size(height: plain.shape[1], width: plain.shape[2])
+        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+        let found = Comparison(source: plain, result: edit, region: everywhere).damage(reach: 0.03)
+        return max(found.lost, found.new) * found.changed
+    }
+
+    private func decoded(_ latent: Tensor) -> Tensor {
+        releaseIdleMemory()
+        return identity.model.decode(Variable(latent)).value
     }
 }

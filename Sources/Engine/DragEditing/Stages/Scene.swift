@@ -122,6 +122,14 @@ struct SceneMask {
         isGiven = request.mask != nil
     }
 
+    /// Where the edit may show, at the input's size. A text that keeps the layout changes a whole thing, so only a given mask
+    /// limits it.
+    func shown(_ guidance: EditRecord.Guidance?) -> EditMask? {
+        guard let full, held != nil else { return nil }
+        guard guidance?.keepsLayout == true, !isGiven else { return full }
+        return EditMask(size: full.size, values: Array(repeating: true, count: full.values.count))
+    }
+
     /// Whether the mask had cells, and none of them is left at latent size.
     var vanished: Bool { latent?.isEmpty == true && full?.isEmpty == false }
 }
