@@ -255,7 +255,8 @@ let package = Package(
         .testTarget(
             name: "DaemonCoreTests",
             dependencies: [
-                "DaemonCore", "Digests", "DurableFiles", "JSON", "JobFiles", "ServiceConfiguration",
+                "DaemonCore", "Digests", "DurableFiles", "Failures", "JSON", "JobFiles", "Processes",
+                "ServiceConfiguration",
                 "Settings", "SpecParser", "Verdicts", "YAMLDocuments", "TestSupport",
                 system, .product(name: "Logging", package: "swift-log"),
             ],

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -50,7 +51,16 @@ int cl_next_signal(int descriptor) {
 
 static void leave(int status, void *unused) {
     (void)unused;
+    int is_lost = fflush(stdout) != 0 || ferror(stdout);
     fflush(NULL);
+    /* A reader that has gone, or one that closed the output, misses nothing. */
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    int is_unread = poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP | POLLNVAL));
+    if (status == 0 && is_lost && !is_unread) {
+        fputs("error: the output could not be written whole\nFree some space where it goes.\n", stderr);
+        fflush(stderr);
+        status = 74; /* EX_IOERR of sysexits(3) */
+    }
     _exit(status);
 }
 

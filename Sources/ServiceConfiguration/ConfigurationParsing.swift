@@ -154,7 +154,9 @@ private func path(_ node: YAMLNode, _ what: String, _ decoder: DocumentDecoder) 
             "config.relative_path", "\(what) is `\(path)`, a relative path", at: node.mark,
             do: "Write a path that begins with /.")
     }
-    return path
+    // `/in/` and `/in` are one folder and must be one text: a file is known by its folder's path.
+    let parts = path.unicodeScalars.split(separator: "/").map { String($0) }.filter { $0 != "." }
+    return "/" + parts.joined(separator: "/")
 }
 
 /// A list of captioners, or a mapping of `use`, such a list, and `vocabulary`.

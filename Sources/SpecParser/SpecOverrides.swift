@@ -89,8 +89,12 @@ private struct DragDecoder {
         var values: [Double] = []
         var column = mark.column
         for part in parts {
-            let place = SourceMark(line: mark.line, column: column)
-            let value = try decoder.number(.scalar(part, isPlain: true, place), "a number of `--drag`")
+            // Spaces may stand around a number.
+            let words = part.split(separator: " ")
+            let number = words.count == 1 ? String(words[0]) : part
+            let indent = words.count == 1 ? part.prefix { $0 == " " }.count : 0
+            let place = SourceMark(line: mark.line, column: column + indent)
+            let value = try decoder.number(.scalar(number, isPlain: true, place), "a number of `--drag`")
             guard value >= 0, units == .pixels || value <= 1 else {
                 throw decoder.error(
                     "spec.point_outside", "the point is at \(plainNumber(value)), outside the picture",

@@ -129,7 +129,9 @@ private struct SpecDecoder {
             throw decoder.error(
                 "spec.type", "\(what) holds a null character", at: node.mark, do: "Write a file name.")
         }
-        return name
+        // `./cat.png` is cat.png: the daemon knows the files of an inbox by their names.
+        let plain = name.trimmingPrefix(/(?:\.\/+)+/)
+        return plain.isEmpty ? name : String(plain)
     }
 
     private func prompt(_ node: YAMLNode, _ spec: inout EditSpec) throws(Failure) {

@@ -30,7 +30,7 @@ import TestSupport
             mode: 0o755)
         let setup = DaemonSetup(
             configuration: Configuration(), stateFolder: "\(folder)/state", once: true,
-            workerCommand: [worker], version: "test", isComplete: { _ in .complete })
+            workerCommand: [worker], version: "test", pictures: .wholeOnly)
         let executor = LocalExecutor(setup)
         _ = try executor.start(
             RunOrder(

@@ -38,7 +38,7 @@ import TestSupport
         configuration.workers = 2
         let setup = DaemonSetup(
             configuration: configuration, stateFolder: "\(folder)/state", once: once, workerCommand: [],
-            version: "test", isComplete: { _ in .complete })
+            version: "test", pictures: .wholeOnly)
         let signals = FakeSignals()
         let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let executor = FakeExecutor(cluster, name: "local")
@@ -292,7 +292,7 @@ final class FakeCluster {
 }
 
 /// The executor of that cluster.
-private final class FakeExecutor: Executor {
+final class FakeExecutor: Executor {
     let name: String
     let runsOutliveDaemon = true
     var limits: RunLimits {
@@ -353,7 +353,7 @@ private final class FakeExecutor: Executor {
 }
 
 /// Signals from a test.
-private final class FakeSignals: SignalSource {
+final class FakeSignals: SignalSource {
     var waiting: [Int32] = []
     let descriptor: Int32 = -1
     func next() -> Int32? { waiting.isEmpty ? nil : waiting.removeFirst() }

@@ -100,14 +100,40 @@ import TestSupport
         let picture = PathCoding.text(of: "\(decomposed).PNG")
         #expect(
             found.lookalikes == [
-                "\(composed).yaml": .init(picture: picture, wanted: "\(composed).png"),
-                "other.yaml": .init(picture: picture, wanted: "\(composed).PNG"),
+                "\(composed).yaml": .init(file: picture, wanted: "\(composed).png"),
+                "other.yaml": .init(file: picture, wanted: "\(composed).PNG"),
             ])
         let sentence = try #require(found.lookalikes["\(composed).yaml"]).sentence(in: "/in")
         #expect(sentence.contains("differs only in Unicode composition"))
         // The command works when it is pasted: it has the names' own bytes.
         #expect(Array(sentence.utf8).suffix(100).contains(0xcc))
         #expect(sentence.hasSuffix("mv '/in/\(decomposed).PNG' '/in/\(composed).png'"))
+    }
+
+    @Test func `a picture whose name differs in capitals, and a spec with a hidden ending, are named`() throws
+    {
+        defer { try? files.removeTree(folder) }
+        var scanner = scanner()
+        for name in ["cat.JPG", "dog.png", "fox.png", "owl.png"] { try write(name, "!") }
+        try write("smile.yaml", "image: cat.jpg\nprompt: x\n")
+        for name in ["dog.yaml.txt", "fox.json.RTF", "owl.txt", "readme.txt"] {
+            try write(name, "prompt: x\n")
+        }
+        let found = try scanner.scan(files, now: start + 2).lookalikes
+        #expect(
+            found == [
+                "smile.yaml": .init(file: "cat.JPG", wanted: "cat.jpg"),
+                "dog.png": .init(file: "dog.yaml.txt", wanted: "dog.yaml"),
+                "fox.png": .init(file: "fox.json.RTF", wanted: "fox.json"),
+            ])
+        #expect(
+            found["smile.yaml"]?.sentence(in: "/in")
+                == "cat.JPG lies beside it, and its name differs only in capitals. Rename it: mv '/in/cat.JPG' '/in/cat.jpg'"
+        )
+        #expect(
+            found["dog.png"]?.sentence(in: "/in")
+                == "dog.yaml.txt lies beside it, and it ends in .txt, which some systems do not show. Rename it: mv '/in/dog.yaml.txt' '/in/dog.yaml'"
+        )
     }
 
     @Test

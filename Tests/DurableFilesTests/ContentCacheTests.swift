@@ -64,11 +64,42 @@ import Testing
         #expect(cache().entry(keys[0])?.bytes == bytes[0])
         #expect(cache().entry(keys[1]) == nil)
         #expect(cache().entry(keys[2])?.bytes == bytes[2])
-        // Nothing is left of the one that went; what killed writers left goes, too, once it is old.
-        try files.replace("\(folder)/cache/.x.1.tmp", [9], mode: 0o600)
-        try age("\(folder)/cache/.x.1.tmp", hours: 2)
+        // Nothing is left of the one that went.
         try cache(100).keep(bytes[2], as: keys[2])
         #expect(try names("\(folder)/cache") == [lastComponent(try #require(cache().entry(keys[2])).path)])
+    }
+
+    /// The number of a process that has ended.
+    private func endedProcess() throws -> pid_t {
+        let process = try Process.run(URL(filePath: "/bin/true"), arguments: [])
+        process.waitUntilExit()
+        return process.processIdentifier
+    }
+
+    @Test func `what a killed writer left is removed at any time of the clock, and a living writer's stays`()
+        throws
+    {
+        defer { try? files.removeTree(folder) }
+        let living = try Process.run(URL(filePath: "/bin/sleep"), arguments: ["600"])
+        defer { living.terminate() }
+        let ended = try endedProcess()
+        let left =
+            ["now", "long ago", "years ahead"].map { ".\($0).\(ended).tmp" } + [".own.\(getpid()).tmp"]
+        let stay = [
+            ".old.\(living.processIdentifier).tmp", ".written.\(ended).tmp", ".nobody.tmp", "x.\(ended).tmp",
+        ]
+        try files.createDirectory("\(folder)/cache")
+        for name in left + stay { try files.replace("\(folder)/cache/\(name)", [9], mode: 0o600) }
+        try age("\(folder)/cache/\(left[1])", hours: 24 * 3650)
+        try age("\(folder)/cache/\(left[2])", hours: -24 * 3650)
+        for name in stay { try age("\(folder)/cache/\(name)", hours: 24 * 3650) }
+        let writer = try FileHandle(forWritingTo: URL(filePath: "\(folder)/cache/\(stay[1])"))
+        try cache().keep([1], as: keys[0])
+        let kept = try names("\(folder)/cache").filter { $0.hasSuffix(".tmp") }
+        // Where the file system cannot say who writes, what may be one's own stays.
+        let isKnown = files.isBeingWritten("\(folder)/cache/\(stay[0])") != nil
+        #expect(Set(kept) == Set(isKnown ? stay : stay + [left[3]]))
+        try writer.close()
     }
 
     @Test

@@ -27,9 +27,9 @@ PLACE = """const [[x, y]] = arguments; const { view } = editorApp;
     const { left, top } = view.canvas.getBoundingClientRect();
     return [x, y].map((v, i) => Math.round((v + 0.5) * view.zoom + (i ? view.y + top : view.x + left)));"""
 
-# What Firefox says about the page: script errors, and what the policy refuses.
-SAID = """const { Services } = globalThis; return Services.console.getMessageArray()
-    .filter((one) => one instanceof Ci.nsIScriptError && one.sourceName.includes('editor.html')).map(String);"""
+# What Firefox says about the page: script errors, and what the policy refuses. Its own parts have other addresses.
+SAID = """return Services.console.getMessageArray().filter((one) => one instanceof Ci.nsIScriptError)
+    .filter(({ sourceName }) => !/^(chrome|resource|moz-extension):/.test(sourceName)).map(String);"""
 
 
 class Editor:
@@ -129,6 +129,9 @@ def run(editor, program, downloads, screenshots):
     shown = editor.run("return [...document.querySelectorAll('#messages .message-what')].map((e) => e.textContent)")
     yield check("and says what the page says", shown, notes or ["check has nothing to say against it."])
     yield check("Firefox has nothing to say about the page", editor.said(), [])
+    editor.run("setTimeout(() => { throw new Error('on purpose'); })")
+    time.sleep(0.5)
+    yield check("and would say it", [("on purpose" in line) for line in editor.said()], [True])
 
 
 def main():

@@ -52,6 +52,14 @@ import Testing
         #expect(run.output == "a red letter\n")
     }
 
+    @Test
+    func `a caption is what a terminal shows: no progress that was overwritten, and no byte order mark`()
+        throws
+    {
+        let run = try caption("#!/bin/sh\nprintf '10%%\\r100%%\\r\\357\\273\\277a red letter\\r\\nmore\\n'\n")
+        #expect(run.output == "a red letter\n")
+    }
+
     @Test func `control characters are no part of a caption`() throws {
         let run = try caption("#!/bin/sh\nprintf '\\033]0;x\\007 \\033[31mred\\033[0m letter'\n")
         #expect(run.output == "red letter\n")

@@ -271,7 +271,7 @@ import Testing
         ] { try files.create(path, Array(text.utf8), mode: 0o644) }
         try files.createDirectory("\(place.outbox)/.clipdragd/\(unfinished)")
         try files.rename(place.inbox, to: "\(place.inbox).unmounted")
-        #expect(try place.runOnce() == 73)
+        #expect(try place.runOnce() == 75)
         #expect(try files.list("\(place.outbox)/.clipdragd").map(\.name) == [id, unfinished])
         #expect(try files.status(place.inbox) == nil)
         // The folder at the inbox's path is another inbox now.

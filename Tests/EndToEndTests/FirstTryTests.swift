@@ -72,6 +72,8 @@ import Testing
         (["--drag", "1,1:2,2", "--drag", "3,3"], 64, "--drag:2:1: error: `3,3` is no drag"),
         (["--drag", "1,1:1,1"], 64, "--drag:1:5: error: the handle lies on its target"),
         (["--drag", "1,x:1,1"], 64, "--drag:1:3: error: a number of `--drag` must be"),
+        (["--drag", "1, x : 1,1"], 64, "--drag:1:4: error: a number of `--drag` must be"),
+        (["--drag", "1 , 1 : 500, 1"], 64, "--drag:1:8: error: `to` is at (500, 1), outside the picture"),
         (["--drag=-1,1:1,1"], 64, "--drag:1:1: error: the point is at -1, outside the picture"),
         (["--prompt", "x", "--preset", "quik"], 64, "did you mean `quick`?"),
         (["--prompt", " "], 64, "--prompt has no words"), ([], 64, "there is nothing to do"),
@@ -85,6 +87,11 @@ import Testing
         let run = try Program.run(["edit", picture, "--out", "\(folder.path)/out"] + words)
         #expect(run.code == code && run.errors.contains(text), "\(run.errors)")
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/out"))
+    }
+
+    @Test func `a spec in the place of the picture is named`() throws {
+        let run = try Program.run(["edit", "rabbit.yaml", "rabbit.png", "--out", "/nowhere"])
+        #expect(run.code == 64 && run.errors.contains("The picture comes first, then the spec."))
     }
 
     @Test func `a weight that is no number is blamed on the model, not on the settings`() throws {

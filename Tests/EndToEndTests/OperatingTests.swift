@@ -211,6 +211,21 @@ import Testing
         #expect(lines.allSatisfy { $0?["message"]?.string != nil && $0?["level"] != nil })
     }
 
+    @Test func `a command whose output is not written whole says so, and one without a reader does not`()
+        throws
+    {
+        func run(_ output: String) throws -> (code: Int32, output: String, errors: String) {
+            try Program.run(
+                ["models", "list"], launcher: ["sh", "-c", "exec \"$0\" \"$@\" \(output)"])
+        }
+        let full = try run(">/dev/full")
+        #expect(full.code == 74)
+        #expect(
+            full.errors
+                == "error: the output could not be written whole\nFree some space where it goes.\n")
+        #expect(try run(">&-").code == 0)
+    }
+
     @Test func `check completes when memory is short`() throws {
         // OpenBLAS would look for memory for ever when its threads are joined at the exit.
         let folder = try TemporaryFolder()

@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Imaging
 import JSON
 import Testing
 
@@ -115,6 +116,53 @@ import Testing
         #expect(place.started.isEmpty)
     }
 
+    @Test func `a mistake that shows in a picture's header fails with the claim, in the worker's words`()
+        throws
+    {
+        let place = try Place()
+        #expect(try Program.run(["pause", "--state", place.state]).code == 0)
+        let other = Image(width: 64, height: 96, samples: [UInt16](repeating: 0, count: 64 * 96 * 3))
+        try Data(other.pngBytes()).write(to: URL(filePath: "\(place.inbox)/m.png"))
+        let whole = try Image(decoding: Place.picture)
+        try Data(whole.pngBytes()).write(to: URL(filePath: "\(place.inbox)/same.png"))
+        let mistakes = [
+            ("point", "drags: [{from: [5, 6], to: [5, 4000]}]\n", "spec.point_outside"),
+            (
+                "shape", "prompt: x\nmask: [{rect: [1, 1, 9, 9]}, {circle: [4000, 9, 5]}]\n",
+                "spec.mask_outside"
+            ),
+            ("mask", "prompt: x\nmask: m.png\n", "spec.mask_size"),
+            ("region", "prompt: x\nregion: {rect: [4000, 0, 64, 64]}\n", "spec.region"),
+            (
+                "handle", "drags: [{from: [5, 6], to: [50, 50]}]\nregion: {rect: [20, 20, 64, 64]}\n",
+                "spec.region"
+            ),
+        ]
+        try place.drop(spec: "good.yaml", "drags: [{from: [5, 6], to: [50, 50]}]\nmask: same.png\n")
+        try place.drop(spec: "damaged.yaml", mistakes[0].1)
+        try place.drop(picture: "good.png")
+        try place.drop(Array("not a picture".utf8), as: Array("damaged.png".utf8))
+        var said: [String: JSONValue] = [:]
+        for (name, text, _) in mistakes {
+            try place.drop(picture: "\(name).png")
+            try place.drop(spec: "\(name).yaml", text)
+            let check = try Program.run(["check", "\(place.inbox)/\(name).yaml", "--json"])
+            said[name] = JSONValue(parsing: Array(check.output.utf8))
+        }
+        let daemon = try place.start()
+        defer { daemon.terminate() }
+        place.wait("the failures") { place.names("\(place.inbox)/failed").count == mistakes.count }
+        for (name, _, code) in mistakes {
+            let report = place.json("\(place.inbox)/failed/\(name)/error.json")
+            #expect(report?["code"]?.string == code, "\(name)")
+            for key in ["code", "message", "hint", "line", "column"] {
+                #expect(report?[key] == said[name]?[key], "\(name): \(key)")
+            }
+        }
+        place.wait("the status") { count(place, "waiting") == 2 }
+        #expect(place.started.isEmpty)
+    }
+
     @Test func `a failed job's folder goes when its corrected spec is published`() throws {
         let place = try Place()
         let daemon = try place.start()
@@ -158,6 +206,41 @@ import Testing
                 (try? Program.run(["explain", "\(place.inbox)/\(name).yaml", "--state", place.state]).output
                     .contains(text)) == true
             }
+        }
+    }
+
+    @Test func `explain names what lies beside a spec and is no picture`() throws {
+        let place = try Place()
+        for name in ["link", "folder"] { try place.drop(spec: "\(name).yaml") }
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(place.inbox)/link.png", withDestinationPath: "\(place.folder.path)/p.png")
+        try FileManager.default.createDirectory(
+            atPath: "\(place.inbox)/folder.png", withIntermediateDirectories: true)
+        try place.drop(picture: "hidden.png")
+        try place.drop(spec: "hidden.yaml.txt")
+        func answer(_ file: String) throws -> String {
+            try Program.run(
+                ["explain", "\(place.inbox)/\(file)", "--config", place.config, "--state", place.state]
+            ).output
+        }
+        Thread.sleep(forTimeInterval: 1)
+        for (file, words) in [
+            (
+                "link.yaml",
+                "link.png lies beside it and is a symbolic link, which is not followed: drop the file itself."
+            ),
+            ("folder.yaml", "folder.png lies beside it and is no file: drop the file itself."),
+            (
+                "hidden.png",
+                "hidden.yaml.txt lies beside it, and it ends in .txt, which some systems do not show."
+            ),
+            (
+                "hidden.yaml.txt",
+                "is no spec: it ends in .txt, which some systems do not show. Rename it to hidden.yaml."
+            ),
+        ] {
+            let text = try answer(file)
+            #expect(text.contains(words), "\(text)")
         }
     }
 

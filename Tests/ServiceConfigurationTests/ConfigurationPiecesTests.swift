@@ -86,4 +86,11 @@ import Testing
         let inbox = Configuration.Inbox(path: path, watch: .poll, priority: -7)
         #expect(try read(inbox.yaml).inboxes == [inbox])
     }
+
+    @Test func `a path is one text however its slashes are written`() throws {
+        let text = "inboxes: [{path: /srv//in/./}]\noutbox: /srv/out//\nhook: /etc/./hook\n"
+        let configuration = try parseConfiguration(Array(text.utf8), file: "c.yaml")
+        #expect(configuration.inboxes.map(\.path) == ["/srv/in"])
+        #expect(configuration.outbox == "/srv/out" && configuration.hook == "/etc/hook")
+    }
 }

@@ -131,6 +131,18 @@ private let cases = Cases()
         #expect(try code("dog.png") == "spec.reference_missing")
     }
 
+    @Test func `a name with ./ before it is the file of that name`() throws {
+        for (written, name) in [
+            ("./cat.png", "cat.png"), ("././/cat.png", "cat.png"), ("./", "./"), ("..png", "..png"),
+            ("../cat.png", "../cat.png"), (".cat.png", ".cat.png"), ("sub/./cat.png", "sub/./cat.png"),
+        ] {
+            let spec = try parseSpec(
+                Array("image: \(written)\nmask: [\(written)]\nprompt: x\n".utf8), file: "s.yaml"
+            ).spec
+            #expect(spec.references.map(\.value) == [name, name])
+        }
+    }
+
     @Test func `--set takes any setting and says what is wrong with one`() throws {
         #expect(try parseSetting("lora.steps=0").value == .integer(0))
         #expect(try parseSetting("fusion=drag").value == .word("drag"))

@@ -33,7 +33,8 @@ int cl_is_being_written(const char *path);
 /* Returns freed memory to the system. */
 void cl_trim_memory(void);
 
-/* Makes standard output line-buffered, for a pipe too, and makes `exit` end the process at once when all is written.
+/* Makes standard output line-buffered, for a pipe too, and makes `exit` end the process at once when all is written. A status of 0
+ * becomes 74, with a message, when something was not written.
  * OpenBLAS would join its threads first, and a thread without memory for its buffer (RLIMIT_DATA) waits for ever. */
 void cl_set_up_process(void);
 

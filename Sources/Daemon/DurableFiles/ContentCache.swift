@@ -1,6 +1,9 @@
 import Digests
-import Foundation
 import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// A folder of results of limited size. The key of a result is the digest of everything that decides it.
 ///
@@ -111,7 +114,7 @@ public struct ContentCache: Sendable {
             if Self.digest(inName: name) != nil {
                 let mark = try files.status("\(folder)/\(name)\(Self.usedSuffix)")
                 entries.append((name, status.size, max(status.modified, mark?.modified ?? 0)))
-            } else if name.hasSuffix(".tmp"), Date().timeIntervalSince1970 - status.modified > 3600 {
+            } else if isAbandoned(name) {
                 try files.remove("\(folder)/\(name)")
             }
         }
@@ -121,6 +124,19 @@ public struct ContentCache: Sendable {
             try files.remove("\(folder)/\(entry.name)\(Self.usedSuffix)")
             total -= entry.size
         }
+    }
+
+    /// Whether a file is the temporary file of a writer that has died: no process writes to it, and the process whose number its
+    /// name has is gone. No clock can tell: someone may have set it.
+    private func isAbandoned(_ name: String) -> Bool {
+        guard name.hasPrefix("."), name.hasSuffix(".tmp"),
+            let owner = name.dropLast(".tmp".count).split(separator: ".").last.flatMap({ pid_t($0) }),
+            owner > 0
+        else { return false }
+        let isWritten = files.isBeingWritten("\(folder)/\(name)")
+        // This process writes no other file meanwhile. In a container each daemon has the number of the one before.
+        if owner == getpid() { return isWritten == false }
+        return isWritten != true && kill(owner, 0) != 0 && errno == ESRCH
     }
 
     /// The digest in an entry's name; nil for names of other files.

@@ -23,11 +23,8 @@ struct MaskFile {
         throws(Failure)
     {
         let read = MaskPicture(picture)
-        let (wide, high) = (read.width / image.width, read.height / image.height)
-        guard wide == high, wide >= 1, read.width == wide * image.width, read.height == high * image.height
-        else {
-            throw Self.wrongSize(read, name, mark, parsed, image)
-        }
+        let scale = try parsed.maskScale(
+            name, at: mark, of: (read.width, read.height), on: (image.width, image.height))
         guard !read.isBlack else {
             let channel = read.isFromAlpha || picture.alpha != nil ? "value or opacity" : "value"
             throw parsed.error(
@@ -39,30 +36,17 @@ struct MaskFile {
             )
         }
         let whole = EditMask(size: Size(height: read.height, width: read.width), values: read.values)
-        mask = wide == 1 ? whole : whole.resized(to: Size(height: image.height, width: image.width))
+        mask = scale == 1 ? whole : whole.resized(to: Size(height: image.height, width: image.width))
         var notes: [String] = []
-        if wide > 1 {
+        if scale > 1 {
             notes.append(
-                "the mask \(name) has \(wide) times the picture's size (\(read.width)×\(read.height)): it is scaled"
+                "the mask \(name) has \(scale) times the picture's size (\(read.width)×\(read.height)): it is scaled"
             )
         }
         if read.isFromAlpha {
             notes.append("the mask \(name) has its form in its alpha channel: what is opaque may change")
         }
         self.notes = notes
-    }
-
-    private static func wrongSize(
-        _ mask: MaskPicture, _ name: String, _ mark: SourceMark, _ parsed: ParsedSpec, _ image: Image
-    ) -> Failure {
-        let isTurned = (mask.width, mask.height) == (image.height, image.width)
-        return parsed.error(
-            "spec.mask_size",
-            "the mask \(name) has \(mask.width)×\(mask.height) pixels, the picture \(image.width)×\(image.height)",
-            at: mark,
-            do: isTurned
-                ? "Turn the mask by a quarter: it belongs to the upright picture, as its orientation sets it."
-                : "Make the mask as large as the picture, or a whole multiple of it.")
     }
 }
 

@@ -106,41 +106,21 @@ extension JobPlan {
         _ parsed: ParsedSpec, _ settings: EditSettings, drags: [Drag], mask: EditMask?, picture: Size,
         native: Int?
     ) throws(Failure) -> EditRegion {
-        let written = parsed.spec.region
-        // The published methods edit the whole picture.
-        let unnamed: EditSpec.WorkingRegion = settings.keepsSource ? .auto : .whole
         let choice: EditRegion.Choice
-        switch written?.value ?? unnamed {
-        case .auto: choice = .auto
-        case .whole: choice = .whole
-        case .rectangle(let x, let y, let width, let height):
-            let scale =
-                parsed.spec.units == .relative ? (Double(picture.width), Double(picture.height)) : (1, 1)
-            let left = max(0, Int((x * scale.0).rounded()))
-            let top = max(0, Int((y * scale.1).rounded()))
-            let right = min(picture.width, Int(((x + width) * scale.0).rounded()))
-            let bottom = min(picture.height, Int(((y + height) * scale.1).rounded()))
-            guard right - left >= 32, bottom - top >= 32 else {
-                throw parsed.error(
-                    "spec.region",
-                    "the region has \(max(0, right - left))×\(max(0, bottom - top)) pixels inside the picture of \(picture.text)",
-                    at: written?.mark ?? .start, do: "Give it at least 32 pixels on each side.")
-            }
-            choice = .rectangle(EditRegion(x: left, y: top, width: right - left, height: bottom - top))
+        if let written = try parsed.workingRectangle(width: picture.width, height: picture.height) {
+            choice = .rectangle(
+                EditRegion(x: written.x, y: written.y, width: written.width, height: written.height))
+        } else {
+            // The published methods edit the whole picture.
+            let unnamed: EditSpec.WorkingRegion = settings.keepsSource ? .auto : .whole
+            choice = (parsed.spec.region?.value ?? unnamed) == .auto ? .auto : .whole
         }
         let region = EditRegion(
             choice, drags: drags, mask: mask, picture: picture, native: native ?? picture.longerSide,
             padding: settings.regionPadding)
-        for (i, drag) in drags.enumerated() {
-            for (point, written) in [
-                (drag.handle, parsed.spec.drags[i].from), (drag.target, parsed.spec.drags[i].to),
-            ] where !region.contains(point) {
-                throw parsed.dragError(
-                    "spec.region",
-                    "this point lies outside the region \(region.size.text) at (\(region.x), \(region.y))",
-                    at: written.mark, do: "Enlarge `region`, or write `region: auto`.")
-            }
-        }
+        try parsed.checkDrags(
+            inside: (region.x, region.y, region.size.width, region.size.height),
+            width: picture.width, height: picture.height)
         return region
     }
 }

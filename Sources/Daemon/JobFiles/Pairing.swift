@@ -10,8 +10,8 @@ public struct PictureIndex: Sendable {
     private let names: Set<String>
     private var byStem: [String: [String]] = [:]
     private var byFoldedStem: [String: [String]] = [:]
-    /// Pictures with names beyond ASCII, by their composed names.
-    private var byComposedName: [String: String] = [:]
+    /// Pictures by what their names have in common with others that are easily taken for them.
+    private var byLooks: [String: String] = [:]
 
     /// An index of the pictures' file names.
     public init(_ pictures: [String]) {
@@ -19,7 +19,7 @@ public struct PictureIndex: Sendable {
         for name in pictures {
             byStem[stem(name), default: []].append(name)
             byFoldedStem[stem(name).lowercased(), default: []].append(name)
-            if !name.utf8.allSatisfy({ $0 < 0x80 }) { byComposedName[Self.composed(name)] = name }
+            byLooks[Self.looks(name)] = name
         }
     }
 
@@ -31,21 +31,21 @@ public struct PictureIndex: Sendable {
         return byStem[wanted] ?? byFoldedStem[wanted.lowercased()] ?? []
     }
 
-    /// A picture whose name differs from another name in Unicode composition alone.
+    /// A picture whose name differs from another name in Unicode composition or in capitals alone.
     public func lookalike(of name: String) -> String? {
-        let found = byComposedName[Self.composed(name)]
+        let found = byLooks[Self.looks(name)]
         return found == name ? nil : found
     }
 
     /// The same for a stem, with any of the pictures' extensions.
     public func lookalike(ofStem stem: String) -> String? {
-        guard !byComposedName.isEmpty else { return nil }
-        return Self.extensions.lazy.compactMap { lookalike(of: "\(stem).\($0)") }.first
+        Self.extensions.lazy.compactMap { lookalike(of: "\(stem).\($0)") }.first
     }
 
-    private static func composed(_ name: String) -> String {
-        let shown = PathCoding.shown(name)
-        return "\(stem(shown).precomposedStringWithCanonicalMapping).\(fileExtension(shown))"
+    /// The name in lower case, with composed characters.
+    private static func looks(_ name: String) -> String {
+        if name.utf8.allSatisfy({ $0 < 0x80 }) { return name.lowercased() }
+        return PathCoding.shown(name).precomposedStringWithCanonicalMapping.lowercased()
     }
 }
 

@@ -5,7 +5,7 @@ import Foundation
 #endif
 
 /// Runs a program of someone else, which prints a short text. The run has limits and leaves nothing behind: neither a child of the
-/// program, even in a session of its own, nor a reader that waits for one.
+/// program, even in a session of its own, nor a reader that waits for one. `keepsChildren` makes an exception.
 public struct ContainedProgram: Sendable {
     /// How a run ended.
     public struct End: Sendable, Equatable {
@@ -35,6 +35,8 @@ public struct ContainedProgram: Sendable {
     public var outputLimit = 1 << 16
     /// The largest number of bytes of standard error that the run keeps. It drops the rest.
     public var errorLimit = 1 << 12
+    /// Whether the children of a program that ends within its limits live on: a program that starts a service may be its parent.
+    public var keepsChildren = false
     /// Seconds that the program may take.
     public var seconds: Double
     /// The program's path and its arguments.
@@ -67,7 +69,8 @@ public struct ContainedProgram: Sendable {
         var end = End(output: [], errors: [], cause: .tookTooLong)
         let cause = follow(child, errors.reading, &end)
         end.cause = cause
-        Self.killAll(with: mark)
+        let hasExceeded = end.cause == .tookTooLong || end.cause == .printedTooMuch
+        if hasExceeded || !keepsChildren { Self.killAll(with: mark) }
         return end
     }
 

@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-bntVW2s1mdak9XBZDSK+Y5jkBSWtsC1JOEFnk0tyQtY='; script-src 'sha256-OgxD8A+HqbiY++IdkNk3JFb/z5kk0uDEkjy76Me+uzw='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-KnyDP9xcfJ9+blJzhSTD/0u2oO99h60janWuzC3GrkY='; script-src 'sha256-OgxD8A+HqbiY++IdkNk3JFb/z5kk0uDEkjy76Me+uzw='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
@@ -16,72 +16,30 @@ enum ReportPage {
 
 :root {
   color-scheme: light dark;
-  --ground: #f3f2ee;
-  --surface: #ffffff;
-  --sunken: #f8f7f4;
-  --ink: #1c2126;
-  --muted: #565e68;
-  --line: #dcd9d1;
-  --edge: #858b93;
-  --accent: #2a59c8;
-  --accent-ink: #ffffff;
-  --accent-soft: #e6edfb;
-  --good: #1c6a39;
-  --good-soft: #e4f3e8;
-  --warn: #7d5300;
-  --warn-soft: #fbf0d9;
-  --bad: #ab1f17;
-  --bad-soft: #fce8e6;
-  --shadow: 0 1px 2px rgb(20 24 30 / 8%), 0 6px 20px rgb(20 24 30 / 8%);
+  --ground: light-dark(#f3f2ee, #131518);
+  --surface: light-dark(#ffffff, #1d2024);
+  --sunken: light-dark(#f8f7f4, #17191d);
+  --ink: light-dark(#1c2126, #e9eaec);
+  --muted: light-dark(#565e68, #a7adb6);
+  --line: light-dark(#dcd9d1, #33383f);
+  --edge: light-dark(#858b93, #767d87);
+  --accent: light-dark(#2a59c8, #8fb2ff);
+  --accent-ink: light-dark(#ffffff, #0c1836);
+  --accent-soft: light-dark(#e6edfb, #243150);
+  --good: light-dark(#1c6a39, #83d69d);
+  --good-soft: light-dark(#e4f3e8, #1c3324);
+  --warn: light-dark(#7d5300, #f0c169);
+  --warn-soft: light-dark(#fbf0d9, #38301c);
+  --bad: light-dark(#ab1f17, #ffa199);
+  --bad-soft: light-dark(#fce8e6, #42211f);
+  --shadow: 0 1px 2px light-dark(rgb(20 24 30 / 8%), rgb(0 0 0 / 40%)), 0 7px 22px light-dark(rgb(20 24 30 / 8%), rgb(0 0 0 / 35%));
   --radius: 8px;
   --sans: "Inter", "Segoe UI", system-ui, "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: "JetBrains Mono", ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
 }
 
-@media (prefers-color-scheme: dark) {
-  :root:not([data-theme="light"]) {
-    --ground: #131518;
-    --surface: #1d2024;
-    --sunken: #17191d;
-    --ink: #e9eaec;
-    --muted: #a7adb6;
-    --line: #33383f;
-    --edge: #767d87;
-    --accent: #8fb2ff;
-    --accent-ink: #0c1836;
-    --accent-soft: #243150;
-    --good: #83d69d;
-    --good-soft: #1c3324;
-    --warn: #f0c169;
-    --warn-soft: #38301c;
-    --bad: #ffa199;
-    --bad-soft: #42211f;
-    --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
-  }
-}
-
 :root[data-theme="light"] { color-scheme: light; }
-
-:root[data-theme="dark"] {
-  color-scheme: dark;
-  --ground: #131518;
-  --surface: #1d2024;
-  --sunken: #17191d;
-  --ink: #e9eaec;
-  --muted: #a7adb6;
-  --line: #33383f;
-  --edge: #767d87;
-  --accent: #8fb2ff;
-  --accent-ink: #0c1836;
-  --accent-soft: #243150;
-  --good: #83d69d;
-  --good-soft: #1c3324;
-  --warn: #f0c169;
-  --warn-soft: #38301c;
-  --bad: #ffa199;
-  --bad-soft: #42211f;
-  --shadow: 0 1px 2px rgb(0 0 0 / 40%), 0 8px 24px rgb(0 0 0 / 35%);
-}
+:root[data-theme="dark"] { color-scheme: dark; }
 
 *, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }

@@ -11,13 +11,9 @@ struct FileMetadata {
 
     /// Reads a file's metadata. A broken part counts as absent; a note says so where that changes the picture's look.
     init(_ bytes: [UInt8], _ format: Image.Format) {
-        var found = FoundMetadata()
-        switch format {
-        case .png: PNGChunks.read(bytes, into: &found)
-        case .jpeg: JPEGSegments.read(bytes, into: &found)
-        }
-        let exif = found.exif.lazy.compactMap { EXIF($0) }.first
-        orientation = exif?.orientation ?? found.xmp.flatMap { xmpOrientation($0) } ?? 1
+        let found = FoundMetadata(bytes, format)
+        let exif = found.firstEXIF
+        orientation = found.orientation
         density = found.density ?? exif?.density
         colours = found.colours
         keepWhatCanBeWritten()
@@ -43,7 +39,8 @@ struct FileMetadata {
 /// The metadata that the readers of both formats have found in a file.
 struct FoundMetadata {
     /// Blocks of EXIF, the format's own first.
-    var exif: [ArraySlice<UInt8>] = []
+    private(set) var exif: [ArraySlice<UInt8>] = []
+    private var hasOwnEXIF = false
     var xmp: ArraySlice<UInt8>?
     var colours = ColourTags()
     /// Why the file's profile cannot be used.
@@ -60,7 +57,38 @@ struct FoundMetadata {
     var hasIPTC = false
     var hasFurtherPictures = false
 
-    mutating func note(other name: String) { if !others.contains(name) { others.append(name) } }
+    /// Blocks of EXIF and names of other parts that are kept at most: a file may have millions.
+    private static let (mostBlocks, mostOthers) = (16, 1000)
+
+    /// Reads what a file has beside its samples.
+    init(_ bytes: [UInt8], _ format: Image.Format) {
+        switch format {
+        case .png: PNGChunks.read(bytes, into: &self)
+        case .jpeg: JPEGSegments.read(bytes, into: &self)
+        }
+    }
+
+    /// The first EXIF that can be read.
+    var firstEXIF: EXIF? { exif.lazy.compactMap { EXIF($0) }.first }
+
+    /// The picture's orientation in the file (EXIF 2.3, tag 0x0112), 1…8.
+    var orientation: Int { firstEXIF?.orientation ?? xmp.flatMap { xmpOrientation($0) } ?? 1 }
+
+    mutating func note(other name: String) {
+        if others.count < Self.mostOthers && !others.contains(name) { others.append(name) }
+    }
+
+    /// Adds a block of EXIF behind those found so far.
+    mutating func add(exif block: ArraySlice<UInt8>) {
+        if exif.count < Self.mostBlocks { exif.append(block) }
+    }
+
+    /// Sets the format's own block of EXIF, which counts first. Of several the first counts.
+    mutating func setOwn(exif block: ArraySlice<UInt8>) {
+        guard !hasOwnEXIF else { return }
+        exif.insert(block, at: 0)
+        hasOwnEXIF = true
+    }
 
     func notes(orientation: Int) -> [String] {
         var notes: [String] = []

@@ -46,7 +46,7 @@ struct JPEGSegments: Sequence, IteratorProtocol {
                 found.density = PixelDensity(
                     x: x, y: y, unit: unit == 1 ? .inch : unit == 2 ? .centimetre : .none)
             case 0xe0 where begins("JFXX\0"): continue  // a preview of the same picture
-            case 0xe1 where begins("Exif\0"): found.exif.append(data.dropFirst(6))
+            case 0xe1 where begins("Exif\0"): found.add(exif: data.dropFirst(6))
             case 0xe1:
                 if let packet = data.afterXMPHeader { found.xmp = packet } else { found.note(other: "APP1") }
             case 0xe2 where begins("ICC_PROFILE\0"): parts.add(data.dropFirst(12))
@@ -61,15 +61,29 @@ struct JPEGSegments: Sequence, IteratorProtocol {
         (found.colours.profile, found.profileFault) = parts.joined
     }
 
-    /// The frame header: its marker, bits a sample and components; nil where there is none.
-    static func frame(_ bytes: [UInt8]) -> (marker: UInt8, precision: Int, components: Int)? {
+    /// A frame header (ITU-T T.81, B.2.2).
+    struct Frame {
+        let marker: UInt8
+        /// Bits a sample.
+        let precision: Int
+        /// Rows, 0 where a marker behind the samples has their number; columns.
+        let height, width: Int
+        let components: Int
+    }
+
+    /// The frame header; nil where there is none.
+    static func frame(_ bytes: [UInt8]) -> Frame? {
         for segment in JPEGSegments(bytes) {
             let isFrame =
                 (0xc0...0xcf).contains(segment.marker) && ![0xc4, 0xc8, 0xcc].contains(segment.marker)
             guard isFrame || segment.marker == 0xf7, let precision = segment.data.number(at: 0, count: 1),
+                let height = segment.data.number(at: 1, count: 2),
+                let width = segment.data.number(at: 3, count: 2),
                 let components = segment.data.number(at: 5, count: 1)
             else { continue }
-            return (segment.marker, precision, components)
+            return Frame(
+                marker: segment.marker, precision: precision, height: height, width: width,
+                components: components)
         }
         return nil
     }

@@ -28,7 +28,8 @@ struct PNGChunks: Sequence, IteratorProtocol {
         return Chunk(name: name, data: data, isWhole: isWhole)
     }
 
-    /// The largest number of bytes of an inflated text or profile, as of a chunk.
+    /// The largest number of bytes of an inflated profile, and of all texts of a file together. A small file can inflate to
+    /// gigabytes.
     private static let inflatedMax = 16 << 20
 
     /// Chunks that libpng decodes with the samples, and chunks that mean nothing for a result.
@@ -40,6 +41,7 @@ struct PNGChunks: Sequence, IteratorProtocol {
     static func read(_ bytes: [UInt8], into found: inout FoundMetadata) {
         var isBeforeSamples = true
         var rawProfile: [UInt8]?
+        var texts = TextBudget(left: inflatedMax)
         for chunk in PNGChunks(bytes) {
             if chunk.name == "IEND" { break }
             if chunk.name == "IDAT" { isBeforeSamples = false }
@@ -49,22 +51,23 @@ struct PNGChunks: Sequence, IteratorProtocol {
             }
             if isBeforeSamples && found.readColour(chunk) { continue }
             switch chunk.name {
-            case "eXIf": found.exif.insert(chunk.data, at: 0)
+            case "eXIf": found.setOwn(exif: chunk.data)
             case "tEXt", "zTXt", "iTXt":
-                guard let (keyword, text) = text(of: chunk) else { continue }
+                guard let (keyword, packed) = text(of: chunk) else { continue }
+                func unpacked() -> [UInt8]? { texts.read(packed) }
                 switch keyword.lowercased() {
                 case "raw profile type exif", "raw profile type app1":
-                    guard let raw = text().flatMap({ rawProfileBytes($0[...]) }) else { continue }
+                    guard let raw = unpacked().flatMap({ rawProfileBytes($0[...]) }) else { continue }
                     if let packet = raw[...].afterXMPHeader {
                         found.xmp = packet
                     } else {
-                        found.exif.append(raw[...])
+                        found.add(exif: raw[...])
                     }
                 case "raw profile type icc", "raw profile type icm":
-                    rawProfile = text().flatMap { rawProfileBytes($0[...]) }
-                case "xml:com.adobe.xmp": found.xmp = text().map { $0[...] }
+                    rawProfile = unpacked().flatMap { rawProfileBytes($0[...]) }
+                case "xml:com.adobe.xmp": found.xmp = unpacked().map { $0[...] }
                 case "raw profile type xmp":
-                    found.xmp = text().flatMap { rawProfileBytes($0[...]) }.map { $0[...] }
+                    found.xmp = unpacked().flatMap { rawProfileBytes($0[...]) }.map { $0[...] }
                 default: found.texts.append(keyword)
                 }
             case "acTL": found.frames = chunk.data.number(at: 0, count: 4) ?? 1
@@ -75,24 +78,55 @@ struct PNGChunks: Sequence, IteratorProtocol {
         if let rawProfile, found.colours.profile.isEmpty { found.colours.profile = rawProfile }
     }
 
-    /// A text chunk's keyword, and a function that gives its text.
-    private static func text(of chunk: Chunk) -> (keyword: String, text: () -> [UInt8]?)? {
+    /// The bytes of a chunk's text, as the file has them.
+    private enum PackedText {
+        case plain(ArraySlice<UInt8>)
+        case deflated(ArraySlice<UInt8>)
+    }
+
+    /// The bytes of texts that are still read of a file.
+    private struct TextBudget {
+        var left: Int
+
+        /// A text; nil when it is broken or exceeds the budget.
+        mutating func read(_ text: PackedText) -> [UInt8]? {
+            switch text {
+            case .plain(let bytes):
+                guard bytes.count <= left else { return nil }
+                left -= bytes.count
+                return Array(bytes)
+            case .deflated(let stream):
+                let room = Swift.min(left, PNGChunks.inflatedRoom(stream))
+                let bytes = PNGChunks.inflated(stream, room: room)
+                left -= bytes?.count ?? room
+                return bytes
+            }
+        }
+    }
+
+    /// A text chunk's keyword and text.
+    private static func text(of chunk: Chunk) -> (keyword: String, text: PackedText)? {
         guard let (keyword, rest) = chunk.data.cutAtZero else { return nil }
         switch chunk.name {
-        case "tEXt": return (latin1(keyword), { Array(rest) })
-        case "zTXt": return (latin1(keyword), { inflated(rest.dropFirst()) })
+        case "tEXt": return (latin1(keyword), .plain(rest))
+        case "zTXt": return (latin1(keyword), .deflated(rest.dropFirst()))
         default:
             guard rest.count >= 2, let (_, translated) = rest.dropFirst(2).cutAtZero,
                 let (_, text) = translated.cutAtZero
             else { return nil }
             let isCompressed = rest[rest.startIndex] == 1
-            return (latin1(keyword), { isCompressed ? inflated(text) : Array(text) })
+            return (latin1(keyword), isCompressed ? .deflated(text) : .plain(text))
         }
     }
 
-    static func inflated(_ stream: ArraySlice<UInt8>) -> [UInt8]? {
-        // One byte of deflate gives at most 1032 bytes.
-        let capacity = Swift.min(inflatedMax, 1032 * stream.count + 1024)
+    /// The largest number of bytes that a stream may inflate to. One byte of deflate gives at most 1032 bytes.
+    private static func inflatedRoom(_ stream: ArraySlice<UInt8>) -> Int {
+        Swift.min(inflatedMax, 1032 * stream.count + 1024)
+    }
+
+    /// The inflated bytes of a zlib stream; nil when it is broken, empty or longer than `room`.
+    static func inflated(_ stream: ArraySlice<UInt8>, room: Int? = nil) -> [UInt8]? {
+        let capacity = room ?? inflatedRoom(stream)
         let out = [UInt8](unsafeUninitializedCapacity: capacity) { out, count in
             let made = stream.withUnsafeBufferPointer {
                 ci_inflate($0.baseAddress, $0.count, out.baseAddress, capacity)
@@ -107,13 +141,22 @@ struct PNGChunks: Sequence, IteratorProtocol {
         let words = text.split(maxSplits: 2) { $0 == 10 || $0 == 32 || $0 == 13 }
         guard words.count == 3, let length = Int(latin1(words[1])), length >= 0 else { return nil }
         var bytes: [UInt8] = []
-        var high: Int?
+        var high: UInt8?
         for character in words[2] where character > 32 {
-            guard let digit = Character(Unicode.Scalar(character)).hexDigitValue else { return nil }
-            if let first = high { bytes.append(UInt8(first << 4 | digit)) }
+            guard let digit = hexDigit(character) else { return nil }
+            if let first = high { bytes.append(first << 4 | digit) }
             high = high == nil ? digit : nil
         }
         return bytes.count >= length && length > 0 ? Array(bytes[..<length]) : nil
+    }
+
+    private static func hexDigit(_ character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 }
 

@@ -99,7 +99,7 @@ public struct InboxAddition {
 
     /// Adds the inbox.
     public func run() throws(Failure) -> Answer {
-        let unit = unitName.flatMap { SystemdUnit($0) }
+        let unit = if let unitName { try SystemdUnit(unitName) } else { nil as SystemdUnit? }
         let dropIn = unit.map { self.dropIn(of: $0) }
         let start = Date().timeIntervalSince1970
         var changes = FileChanges()
@@ -128,7 +128,7 @@ public struct InboxAddition {
     /// - Returns: the refusal, with a hint that says whether the service runs.
     private static func restored(_ unit: SystemdUnit, after refusal: Failure) -> Failure {
         var failure = refusal
-        let isBack = unit.reloadManager() && unit.restart()
+        let isBack = unit.reloadManager() == nil && unit.restart() == nil
         failure.hint =
             "The command undid its changes"
             + (isBack
@@ -185,8 +185,11 @@ public struct InboxAddition {
         var unit = unit
         var look = hasChanges ? WatchState.not("") : ask(unit)
         if case .not = look {
-            let isUp = unit.reloadManager() && unit.restart()
-            look = isUp ? wait(&unit) : .not("it does not start")
+            switch unit.reloadManager() ?? unit.restart() {
+            case nil: look = wait(&unit)
+            case .late(let what)?: look = .not(what)
+            case .failed?: look = .not("it does not start")
+            }
         }
         switch look {
         case .watched(let mode): return mode

@@ -1,11 +1,12 @@
 import DurableFiles
+import Failures
 import Foundation
-import Processes
 
 /// A unit of the running systemd, from systemctl(1).
 struct SystemdUnit {
     /// Its name, with `.service`.
     let name: String
+    private let programs: SystemPrograms
     private var properties: [String: String] = [:]
 
     private static let asked = [
@@ -14,22 +15,31 @@ struct SystemdUnit {
     ]
 
     /// The unit of a name; nil where no systemd answers, or where there is no such unit.
-    init?(_ name: String) {
+    ///
+    /// - Throws: `inbox.refused` when systemd is there and does not answer in time.
+    init?(_ name: String, _ programs: SystemPrograms = SystemPrograms()) throws(Failure) {
         self.name = name
-        refresh()
+        self.programs = programs
+        if case .late(let what)? = refresh() {
+            throw Failure(
+                .tryLater, code: "inbox.refused", message: what, file: name,
+                hint: "Nothing has changed. See whether systemd answers: `systemctl status \(name)`.",
+                isRetryable: true)
+        }
         guard properties["LoadState"] == "loaded" else { return nil }
     }
 
     /// Reads its properties again.
-    mutating func refresh() {
-        let (isGood, lines) = Self.run([
-            "systemctl", "show", "--property=\(Self.asked.joined(separator: ","))", name,
-        ])
+    @discardableResult
+    mutating func refresh() -> SystemPrograms.Fault? {
+        let answer = programs.run(
+            "systemctl", ["show", "--property=\(Self.asked.joined(separator: ","))", name])
         properties = [:]
-        for line in isGood ? lines : [] {
+        for line in answer.fault == nil ? answer.lines : [] {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2 { properties[String(parts[0])] = String(parts[1]) }
         }
+        return answer.fault
     }
 
     subscript(_ property: String) -> String { properties[property] ?? "" }
@@ -40,28 +50,31 @@ struct SystemdUnit {
     var process: Int? { Int(self["MainPID"]).flatMap { $0 > 0 ? $0 : nil } }
 
     /// Makes systemd read its files again.
-    func reloadManager() -> Bool { Self.run(["systemctl", "daemon-reload"]).isGood }
+    func reloadManager() -> SystemPrograms.Fault? { programs.run("systemctl", ["daemon-reload"]).fault }
 
     /// Restarts the unit, and waits until it is ready or has failed.
-    func restart() -> Bool {
+    func restart() -> SystemPrograms.Fault? {
         // The many starts in a row are not the service's fault.
-        _ = Self.run(["systemctl", "reset-failed", name])
-        return Self.run(["systemctl", "restart", name]).isGood
+        _ = programs.run("systemctl", ["reset-failed", name])
+        return programs.run("systemctl", ["restart", name], isStart: true).fault
     }
 
     /// The service's error at its last start; without one, systemd's message.
     ///
     /// - Parameter start: the time of that start, seconds since 1970.
     func lastWords(since start: Double) -> String? {
-        _ = Self.run(["journalctl", "--sync"])
-        let journal = ["journalctl", "--quiet", "--no-pager", "--output=cat"]
-        let own = Self.run(journal + ["_SYSTEMD_INVOCATION_ID=\(self["InvocationID"])"]).lines
+        _ = programs.run("journalctl", ["--sync"])
+        let form = ["--quiet", "--no-pager", "--output=cat"]
+        // A service may have written for months before this start: its last words are enough.
+        let own = programs.run(
+            "journalctl", form + ["--lines=200", "_SYSTEMD_INVOCATION_ID=\(self["InvocationID"])"]
+        ).lines
         // An error is followed by what to do.
         if let error = own.lastIndex(where: { $0.contains("error: ") }) {
             return own[error...].prefix(2).joined(separator: ". ")
         }
-        let words = journal + ["--unit=\(name)", "--priority=err", "--since=@\(Int(start))"]
-        return Self.run(words).lines.first
+        let since = ["--unit=\(name)", "--priority=err", "--since=@\(Int(start))"]
+        return programs.run("journalctl", form + since).lines.first
     }
 
     /// The state folder of the running daemon, from its command line, its environment or the unit.
@@ -80,12 +93,5 @@ struct SystemdUnit {
 
     private static func strings(_ path: String) -> [String] {
         ((try? PosixFileSystem().read(path)) ?? []).split(separator: 0).map { PathCoding.text($0) }
-    }
-
-    /// Runs a program of PATH; its lines include standard error.
-    private static func run(_ words: [String]) -> (isGood: Bool, lines: [String]) {
-        let run = ProgramRun.run(["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh"] + words)
-        let text = String(decoding: run?.output ?? [], as: UTF8.self)
-        return (run?.status == 0, text.split(separator: "\n").map(String.init))
     }
 }

@@ -39,7 +39,6 @@ final class Dispatcher {
 
     /// Starts as many runs as the configuration allows.
     func startRuns() {
-        scheduler.resumeStarts(now)
         guard !scheduler.areStartsPaused(now) else { return }
         while runs.count < context.configuration.workers, let job = scheduler.takeNext(now) {
             // The claim of an earlier daemon may not have been judged.
@@ -51,7 +50,7 @@ final class Dispatcher {
         }
     }
 
-    /// - Returns: whether the place and the executor work.
+    /// - Returns: whether other jobs may start: the places that all need, and the executor, work.
     private func start(_ job: Job) -> Bool {
         var ready = job
         ready.run = runs.nextReference
@@ -60,8 +59,8 @@ final class Dispatcher {
             try context.store.prepareRun(&ready)
         } catch {
             lifecycle.enqueueIfThere(job)
-            lifecycle.pauseStarts(error)
-            return false
+            lifecycle.pauseStarts(error, of: job.inbox)
+            return !scheduler.areStartsPaused(now)
         }
         do {
             let running = try runs.start(ready, order(ready))
@@ -70,7 +69,7 @@ final class Dispatcher {
             context.log.event(
                 .started, "started", running,
                 ["executor": running.run?.executor ?? "", "run": running.run?.id ?? ""])
-            lifecycle.placeWorked()
+            lifecycle.placesWorked(for: job, byStart: true)
             return true
         } catch {
             lifecycle.enqueueIfThere(job)

@@ -20,7 +20,7 @@ struct InboxScanner: Sendable {
         var pairs: [Pair] = []
         /// Specs and pictures that wait for their counterpart, and since when.
         var waiting: [String: Double] = [:]
-        /// Those of them that have a picture beside them whose name only looks the same.
+        /// Those of them that have a file beside them which their author may take for the counterpart.
         var lookalikes: [String: Lookalike] = [:]
         /// Files whose writers have not finished.
         var settling: [String] = []
@@ -36,19 +36,27 @@ struct InboxScanner: Sendable {
         var lookAgain: Double?
     }
 
-    /// A picture whose name differs from the one that a spec means only in its Unicode composition.
+    /// A file that its author may take for a missing counterpart.
     struct Lookalike: Sendable, Equatable {
-        /// The picture's name, and the name that the spec means.
-        let picture, wanted: String
+        /// Its name, and the name that is meant.
+        let file, wanted: String
 
         /// The mistake and its remedy.
         func sentence(in inbox: String) -> String {
-            let (there, meant) = (PathCoding.shown(picture), PathCoding.shown(wanted))
+            let (there, meant) = (PathCoding.shown(file), PathCoding.shown(wanted))
             func word(_ name: String) -> String {
                 "'\("\(inbox)/\(name)".replacingOccurrences(of: "'", with: "'\\''"))'"
             }
-            return
-                "\(there) lies beside it, and its name differs only in Unicode composition (a letter with a mark is one character or two). Rename it: mv \(word(there)) \(word(meant))"
+            let ending = fileExtension(there)
+            let difference =
+                if InboxNames.hidingEndings.contains(ending), stem(there).utf8.elementsEqual(meant.utf8) {
+                    "it ends in .\(ending), which some systems do not show"
+                } else if there.lowercased().utf8.elementsEqual(meant.lowercased().utf8) {
+                    "its name differs only in capitals"
+                } else {
+                    "its name differs only in Unicode composition (a letter with a mark is one character or two)"
+                }
+            return "\(there) lies beside it, and \(difference). Rename it: mv \(word(there)) \(word(meant))"
         }
     }
 
@@ -121,8 +129,12 @@ struct InboxScanner: Sendable {
             }
             try addPair(name, parsed.spec, file, names, files, now, &findings)
         }
+        let hidden = Dictionary(
+            all.filter(InboxNames.isHiddenSpec).map { (stem(stem($0)), $0) },
+            uniquingKeysWith: { first, _ in first })
         for picture in pictures where !findings.named.contains(picture) {
             if let file = try look(picture, files, now) { findings.waiting[picture] = file.stamp.modified }
+            findings.lookalikes[picture] = hidden[stem(picture)].map { Lookalike(file: $0, wanted: stem($0)) }
         }
         for (spec, names) in unsettled {
             findings.named.add(names, of: spec)
@@ -160,7 +172,7 @@ struct InboxScanner: Sendable {
         guard let image = candidates.first else {
             findings.waiting[name] = file.stamp.modified
             findings.lookalikes[name] = names.index.lookalike(ofStem: stem(name)).map {
-                Lookalike(picture: $0, wanted: "\(stem(name)).\(fileExtension($0))")
+                Lookalike(file: $0, wanted: "\(stem(name)).\(fileExtension($0))")
             }
             return
         }
@@ -175,7 +187,7 @@ struct InboxScanner: Sendable {
             guard names.known.contains(needed) else {
                 findings.waiting[name] = file.stamp.modified
                 findings.lookalikes[name] = names.index.lookalike(of: needed).map {
-                    Lookalike(picture: $0, wanted: needed)
+                    Lookalike(file: $0, wanted: needed)
                 }
                 return
             }

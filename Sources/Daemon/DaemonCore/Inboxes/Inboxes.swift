@@ -16,24 +16,25 @@ final class Inboxes {
     /// Attaches the inboxes of the configuration. One whose folder is not there, or cannot be used, is away as if it had gone
     /// later; the others work.
     ///
-    /// - Throws: when another daemon has one of them, or when none can be used and that will not change by itself.
+    /// - Throws: when another daemon has one of them, or when none can be used and one that is only missing is not among them: its
+    ///   disk may still be mounted.
     func open() throws {
         let configuration = context.configuration
-        var lastError: FileError?
+        var errors: [FileError] = []
         for inbox in configuration.inboxes {
             let watched = WatchedInbox(
-                inbox, quiet: configuration.limits.quiet, isComplete: context.setup.isComplete)
+                inbox, quiet: configuration.limits.quiet, isComplete: context.setup.pictures.completeness)
             all.append(watched)
             do {
                 try checkFolder(inbox.path)
                 try attach(watched)
-            } catch let error as FileError where error.isOfAbsentFolder {
-                lastError = error
+            } catch let error as FileError {
+                errors.append(error)
                 postpone(watched, error)
             }
         }
-        let mayCome = !context.setup.once && lastError?.errno == .noSuchFileOrDirectory
-        if let lastError, !mayCome, !all.contains(where: \.isAttached) { throw lastError }
+        let mayCome = errors.contains { $0.errno == .noSuchFileOrDirectory }
+        if let error = errors.first, !mayCome, !all.contains(where: \.isAttached) { throw error }
     }
 
     /// Tries an inbox again later, and tells why when that is another reason than before.
@@ -146,16 +147,5 @@ final class Inboxes {
         all.allSatisfy {
             !$0.isAttached || $0.hasScanned && $0.findings.settling.isEmpty && $0.findings.pairs.isEmpty
         }
-    }
-}
-
-extension FileError {
-    /// Whether it says that an inbox's folder is not there, or cannot be used now; other inboxes can.
-    fileprivate var isOfAbsentFolder: Bool {
-        let absent: [Errno] = [
-            .noSuchFileOrDirectory, .notDirectory, .readOnlyFileSystem, .permissionDenied, .ioError,
-            .staleNFSFileHandle, .socketNotConnected, .noSuchAddressOrDevice, .operationNotSupportedByDevice,
-        ]
-        return absent.contains(errno)
     }
 }

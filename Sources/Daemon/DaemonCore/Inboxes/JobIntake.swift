@@ -41,11 +41,11 @@ final class JobIntake {
         for path in inboxes.detachLost() { forgetJobs(of: path) }
         inboxes.attachReturned()
         for inbox in inboxes.all where inbox.isDue(now) {
-            do { try look(into: inbox, all: all, beforeClaim) } catch {
-                inbox.hasLeftovers = true
-                inbox.retryLater(now)
-                lifecycle.pauseStarts(error)
-            }
+            do {
+                try look(into: inbox, all: all, beforeClaim)
+                if inbox.hasFailed { lifecycle.placeWorked(inbox.path) }
+                inbox.hasFailed = false
+            } catch { tryLater(inbox, error) }
         }
     }
 
@@ -124,8 +124,29 @@ final class JobIntake {
 
     // MARK: - Leftovers
 
+    /// Continues the claims that an earlier daemon left in the inboxes. One that cannot be read now is tried again later.
+    ///
+    /// - Returns: the marks of the inboxes whose jobs are all known.
+    func takeAllLeftovers() -> Set<String> {
+        var marks: Set<String> = []
+        for inbox in inboxes.all where inbox.isAttached {
+            do {
+                try takeLeftovers(of: inbox)
+                if let mark = inbox.mark { marks.insert(mark) }
+            } catch { tryLater(inbox, error) }
+        }
+        return marks
+    }
+
+    /// Looks into an inbox again later, because its place does not work.
+    private func tryLater(_ inbox: WatchedInbox, _ error: FileError) {
+        (inbox.hasLeftovers, inbox.hasFailed) = (true, true)
+        inbox.retryLater(now)
+        lifecycle.pauseStarts(error, of: inbox.path)
+    }
+
     /// Continues claims that belong to no job of this daemon.
-    func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
+    private func takeLeftovers(of inbox: WatchedInbox) throws(FileError) {
         let known = Set((scheduler.queue.all + runs.all.map(\.job)).map(\.id))
         try context.store.finishMoves(from: inbox.path, besides: known)
         let left = try context.store.leftovers(inbox.path, besides: known)

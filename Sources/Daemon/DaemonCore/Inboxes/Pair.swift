@@ -74,6 +74,12 @@ enum InboxNames {
         !isIgnored(name) && PictureIndex.extensions.contains(fileExtension(name))
     }
     static func isSpec(_ name: String) -> Bool { !isIgnored(name) && specs.contains(fileExtension(name)) }
+    /// Endings that editors put behind the one that was asked for: some systems do not show them.
+    static let hidingEndings = ["txt", "text", "rtf"]
+    /// Whether a file would be a spec without its last ending.
+    static func isHiddenSpec(_ name: String) -> Bool {
+        hidingEndings.contains(fileExtension(name)) && isSpec(stem(name))
+    }
     /// Whether a job may take a file that its spec names as picture or mask. It may not take specs, ignored files, and files in
     /// sub-folders or outside the inbox. The job's own check reports these.
     static func isInput(_ name: String) -> Bool {

@@ -39,6 +39,8 @@ final class WatchedInbox {
     private(set) var reason = Reason.start
     /// Whether a claim has failed, or another daemon may have left claims half done.
     var hasLeftovers = false
+    /// Whether the last look at it failed.
+    var hasFailed = false
     /// How often the kernel's queue of events overflowed.
     private(set) var overflows = 0
     private let settings: Configuration.Inbox

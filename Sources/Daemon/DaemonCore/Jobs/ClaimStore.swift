@@ -18,6 +18,8 @@ import YAMLDocuments
 struct ClaimStore: Sendable {
     let files: any FileSystem
     let configuration: Configuration
+    /// What the daemon learns of pictures; nil: it leaves them to the worker.
+    var pictures: PictureInspection?
 
     var outbox: OutboxLayout { OutboxLayout(configuration.outbox ?? "") }
 

@@ -42,7 +42,9 @@ final class JobLifecycle {
         job.run = nil
         cacheStages(of: job)
         switch ended.end {
-        case .succeeded: publishIfUndamaged(job, ended.summary)
+        case .succeeded:
+            placesWorked(for: job)
+            publishIfUndamaged(job, ended.summary)
         case .failed(let failure) where failure.isRetryable || failure.kind.isOfSurroundings:
             postpone(job, failure, ended.summary)
         case .failed(let failure): fail(job, failure, ended.summary)
@@ -79,7 +81,7 @@ final class JobLifecycle {
         context.log.event(
             .postponed, "postponed: \(reason)", job, run: run, level: .warning,
             EventLog.fields(failure.code, .place, stage: run.stage))
-        pauseStarts(reason)
+        pauseStarts(reason, kind: "\(failure.code) \(failure.message)", isOfRun: true)
     }
 
     /// Counts an attempt for a run that crashed. Runs the job again a little later, or fails it. Other jobs go on.
@@ -114,7 +116,7 @@ final class JobLifecycle {
             retry(job, failure, run)
         } catch {
             scheduler.enqueue(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
         }
     }
 
@@ -147,7 +149,7 @@ final class JobLifecycle {
             // A published job no longer needs its inputs: another job may put them away.
             if job.state == .publishing { scheduler.releaseInputs(of: job) }
             scheduler.enqueue(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
         }
     }
 
@@ -249,7 +251,7 @@ final class JobLifecycle {
             var job = job
             if job.state == .running { job.state = .waiting }
             enqueueIfThere(job)
-            pauseStarts(error)
+            pauseStarts(error, of: job.inbox)
             return false
         }
     }
@@ -265,27 +267,38 @@ final class JobLifecycle {
 
     // MARK: - Places
 
-    /// Pauses all starts for a while after a failed file call.
-    func pauseStarts(_ error: FileError) {
+    /// Pauses starts for a while after a failed file call: of the inbox's jobs if the file lies in the inbox, else of all jobs.
+    func pauseStarts(_ error: FileError, of inbox: String) {
         context.metrics.countError(error.code, .place)
+        let isOwn = error.path == inbox || error.path.hasPrefix("\(inbox)/")
         let fields = EventLog.fields(error.code, .place)
-        pauseStarts(error.description, fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
+        pauseStarts(
+            of: isOwn ? inbox : nil, error.description, kind: error.reason,
+            fields.merging(["errno": String(error.errno.rawValue)]) { $1 })
     }
 
     /// Pauses all starts for a while because an executor cannot take a run.
     func pauseStarts(_ failure: Failure) {
         context.metrics.countError(failure.code, .place)
-        pauseStarts(Self.reason(failure), EventLog.fields(failure.code, .place))
+        pauseStarts(of: nil, Self.reason(failure), EventLog.fields(failure.code, .place))
     }
 
-    /// A run has started: the place that the daemon waited for works.
-    func placeWorked() {
-        guard let reason = scheduler.placeWorked() else { return }
+    /// A run has started, or has succeeded: the places that the daemon waited for work.
+    func placesWorked(for job: Job, byStart: Bool = false) {
+        for place in [nil, job.inbox] { placeWorked(place, byStart: byStart) }
+    }
+
+    /// An inbox that the daemon waited for works; nil: what every job needs.
+    func placeWorked(_ inbox: String?, byStart: Bool = false) {
+        guard let reason = scheduler.placeWorked(inbox, byStart: byStart) else { return }
         context.log.write(.notice, "waiting no more: \(reason)")
     }
 
-    private func pauseStarts(_ reason: String, _ fields: [String: String] = [:]) {
-        guard scheduler.pauseStarts(reason, now) else { return }
+    private func pauseStarts(
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, isOfRun: Bool = false,
+        _ fields: [String: String] = [:]
+    ) {
+        guard scheduler.pauseStarts(of: inbox, reason, kind: kind, isOfRun: isOfRun, now) else { return }
         context.log.event(.waiting, "waiting: \(reason)", level: .warning, fields)
     }
 }

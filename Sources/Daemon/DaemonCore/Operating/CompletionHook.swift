@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import JSON
 import JobFiles
+import Processes
 internal import CLinux
 
 #if canImport(Glibc)
@@ -116,7 +117,7 @@ public final class CompletionHook {
         let number = errno
         close(ends[1])
         let output = HookOutput(ends[0])
-        guard pid > 0 else { return String(cString: strerror(number)) }
+        guard pid > 0 else { return ProgramFile.reason(program, errno: number) }
         ChildProcesses.expect(pid)
         running = Run(pid: pid, id: id, failures: failures, until: now + Self.seconds, output: output)
         return nil

@@ -84,6 +84,8 @@ public struct Explanation: Sendable {
                 default:
                     if InboxNames.isIgnored(name) {
                         "is never touched: dot files, writers' temporary names and a failed job's report are left alone."
+                    } else if InboxNames.isHiddenSpec(name) {
+                        "is no spec: it ends in .\(fileExtension(name)), which some systems do not show. Rename it to \(stem(name))."
                     } else if !InboxNames.isPicture(name) && !InboxNames.isSpec(name) {
                         "is neither a spec (.yaml .yml .json) nor a picture (.png .jpg .jpeg .jpe .jfif)."
                     } else {
@@ -138,8 +140,8 @@ public struct Explanation: Sendable {
                 return Explanation(
                     .orphan,
                     InboxNames.isSpec(name)
-                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(composition(found))\(putAwayPictures)\(lookalikes)"
-                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.\(lastFailure)"
+                        ? "\(name) waits for a file that it names, or for a picture of the same stem.\(lookalike(found))\(putAwayPictures)\(lookalikes)"
+                        : "\(name) waits for a spec: \(stem(name)).yaml, or one that names it with `image:`.\(lookalike(found))\(lastFailure)"
                 )
             }
             return Explanation(
@@ -149,8 +151,8 @@ public struct Explanation: Sendable {
                     : "\(name) is named by a spec that is not ready yet.")
         }
 
-        /// A picture whose name only looks like the one that is meant.
-        private func composition(_ found: InboxScanner.Findings) -> String {
+        /// A file that its author may take for the one that is missing.
+        private func lookalike(_ found: InboxScanner.Findings) -> String {
             found.lookalikes[name].map { " \($0.sentence(in: folder))." } ?? ""
         }
 
@@ -193,15 +195,21 @@ public struct Explanation: Sendable {
                 " The job `\(record.name)`, which had it, failed: \(Self.sentences(report)) See \(record.folder ?? "")."
         }
 
-        /// Files with a spec's stem that have no picture's extension: its author may mean one of them.
+        /// What has a spec's stem and is no picture: its author may mean it.
         private var lookalikes: String {
-            let names = ((try? files.list(folder)) ?? []).filter { $0.kind == .file }.map(\.name).filter {
-                stem($0) == stem(name) && !InboxNames.isSpec($0) && !InboxNames.isPicture($0)
-                    && !InboxNames.isIgnored($0) && !InboxNames.isMarker($0)
+            let beside = ((try? files.list(folder)) ?? []).filter {
+                stem($0.name) == stem(name) && !InboxNames.isIgnored($0.name)
             }
-            return names.sorted().prefix(3).map {
+            let names = beside.filter { $0.kind == .file }.map(\.name).filter {
+                !InboxNames.isSpec($0) && !InboxNames.isPicture($0) && !InboxNames.isMarker($0)
+            }
+            let others = names.sorted().prefix(3).map {
                 " \(PathCoding.shown($0)) lies beside it and is no picture: a picture ends in .png, .jpg, .jpeg, .jpe or .jfif."
-            }.joined()
+            }
+            let links = beside.filter { $0.kind != .file && InboxNames.isPicture($0.name) }.prefix(3).map {
+                " \(PathCoding.shown($0.name)) lies beside it and is \($0.kind == .symbolicLink ? "a symbolic link, which is not followed" : "no file"): drop the file itself."
+            }
+            return (others + links).joined()
         }
 
         private var silence: String {

@@ -97,6 +97,7 @@ final class Operations {
             return false
         }
         guard let job = scheduler.queue[id], job.state != .publishing else { return true }
+        guard !scheduler.isPaused(job.inbox, ServiceClock.now) else { return false }
         scheduler.remove(id)
         context.log.event(.cancelled, "cancelled", job, level: .notice)
         return lifecycle.fail(

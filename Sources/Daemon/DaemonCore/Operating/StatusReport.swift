@@ -16,7 +16,7 @@ final class StatusReport {
     private let lifecycle: JobLifecycle
     private let orphans: Orphans
     private let notifier: ServiceNotifier
-    private(set) var pace = ChorePace()
+    var pace = ChorePace()
     /// The digest of the last status.json: with thousands of jobs the text is long.
     private var lastStatus = ""
 
@@ -33,6 +33,8 @@ final class StatusReport {
         self.notifier = notifier
     }
 
+    private var reasonForWaiting: String? { scheduler.reasonForWaiting(ServiceClock.now) }
+
     /// Writes what has changed, as often as the length of the queue allows.
     ///
     /// - Parameters:
@@ -40,7 +42,7 @@ final class StatusReport {
     ///   - hasNews: whether something may have changed.
     ///   - atOnce: writes it now.
     func update(order: String?, hasNews: Bool, atOnce: Bool = false) {
-        let obstacle = order ?? scheduler.obstacle.map { "waiting: \($0.reason)" }
+        let obstacle = order ?? reasonForWaiting.map { "waiting: \($0)" }
         pace.run(hasNews: hasNews, atOnce: atOnce) {
             writeStatus(obstacle)
             writeMetrics(isPaused: order != nil)
@@ -125,7 +127,7 @@ final class StatusReport {
             depths: depths, oldest: queue.oldest.map { max(0, (now - $0).rounded()) } ?? 0,
             orphans: known.count, overdueOrphans: known.count(where: \.isOverdue),
             failed: failedJobs, overflows: inboxes.all.reduce(0) { $0 + $1.overflows },
-            version: context.setup.version, isPaused: isPaused, isWaiting: scheduler.obstacle != nil,
+            version: context.setup.version, isPaused: isPaused, isWaiting: reasonForWaiting != nil,
             modes: inboxes.all.map(\.mode),
             places: [configuration.outbox ?? "/", context.setup.stateFolder])
         context.metrics.write(sample, to: path, context.files, now)

@@ -1,7 +1,13 @@
 /// Limits a chore whose cost grows with the queue to a twentieth of the time.
 struct ChorePace {
-    private var due = ContinuousClock.now
-    private var isOwed = false
+    private var due: ContinuousClock.Instant
+    private var isOwed: Bool
+
+    /// No chore is postponed.
+    init() { (due, isOwed) = (.now, false) }
+
+    /// A chore is postponed.
+    init(postponedTo due: ContinuousClock.Instant) { (self.due, isOwed) = (due, true) }
 
     /// When a postponed chore is due; nil without one.
     var owed: ContinuousClock.Instant? { isOwed ? due : nil }

@@ -18,11 +18,26 @@ final class Scheduler {
     private var uses = InputUses()
     private var earliestStarts: [String: Double] = [:]
     private var claims: [String: Claim] = [:]
-    /// The place that does not work, and when to try it again. Nothing starts until then.
-    private(set) var obstacle: (reason: String, until: Double)?
+    /// A place that does not work, and when to try it again.
+    struct Obstacle {
+        let reason: String
+        let until: Double
+    }
 
-    /// The last reported reason for waiting, and the time of the report.
-    private var reported: (reason: String, at: Double)?
+    /// A place that every job needs. Nothing starts until it is tried again.
+    private(set) var obstacle: Obstacle?
+    /// Inboxes that do not work, by their paths. None of their jobs starts until the inbox is tried again; others do.
+    private var inboxObstacles: [String: Obstacle] = [:]
+
+    /// The last reported reason for waiting of each inbox, of nil for all, with its kind, and the time of the report.
+    private var reported: [String?: Report] = [:]
+
+    private struct Report {
+        let reason, kind: String
+        let at: Double
+        /// Whether a run found the place at fault, and not its start.
+        let isOfRun: Bool
+    }
 
     // MARK: - Jobs
 
@@ -58,7 +73,9 @@ final class Scheduler {
 
     /// Takes the next job to start; nil where none may start.
     func takeNext(_ now: Double) -> Job? {
-        let next = queue.first { $0.state == .waiting && (earliestStarts[$0.id] ?? 0) <= now }
+        let next = queue.first {
+            $0.state == .waiting && (earliestStarts[$0.id] ?? 0) <= now && !isPaused($0.inbox, now)
+        }
         return next.flatMap { queue.remove($0.id) }
     }
 
@@ -83,32 +100,64 @@ final class Scheduler {
 
     // MARK: - Times
 
-    /// Pauses all starts for a while, because a place does not work.
+    /// Pauses the starts for a while, because a place does not work.
     ///
+    /// - Parameters:
+    ///   - inbox: the inbox that does not work: only its jobs pause; nil: all do.
+    ///   - kind: reasons of one kind are reported once; the reason itself may name another file each time.
+    ///   - isOfRun: whether a run found the place at fault: then only a run that succeeds shows that it works.
     /// - Returns: whether to report the reason.
-    func pauseStarts(_ reason: String, _ now: Double) -> Bool {
-        obstacle = (reason, now + Self.placeSeconds)
-        if let reported, reported.reason == reason, now - reported.at < Self.reportInterval { return false }
-        reported = (reason, now)
+    func pauseStarts(
+        of inbox: String? = nil, _ reason: String, kind: String? = nil, isOfRun: Bool = false, _ now: Double
+    ) -> Bool {
+        let pause = Obstacle(reason: reason, until: now + Self.placeSeconds)
+        if let inbox { inboxObstacles[inbox] = pause } else { obstacle = pause }
+        let kind = kind ?? reason
+        if let last = reported[inbox], last.kind == kind, now - last.at < Self.reportInterval {
+            return false
+        }
+        reported[inbox] = Report(reason: reason, kind: kind, at: now, isOfRun: isOfRun)
         return true
     }
 
     /// Ends the wait for a place that works now.
     ///
+    /// - Parameters:
+    ///   - inbox: the inbox that works; nil: what every job needs.
+    ///   - byStart: whether only the start of a run shows that.
     /// - Returns: the reported reason for the wait, if the daemon has reported one.
-    func placeWorked() -> String? {
-        defer { reported = nil }
-        return reported?.reason
+    func placeWorked(_ inbox: String? = nil, byStart: Bool = false) -> String? {
+        if let inbox { inboxObstacles[inbox] = nil }
+        if byStart && reported[inbox]?.isOfRun == true { return nil }
+        return reported.removeValue(forKey: inbox)?.reason
     }
 
-    /// Ends the pause of starts when its time is over.
-    func resumeStarts(_ now: Double) { if let obstacle, now >= obstacle.until { self.obstacle = nil } }
+    /// Ends the pauses whose time is over.
+    func resumeStarts(_ now: Double) {
+        if let obstacle, now >= obstacle.until { self.obstacle = nil }
+        inboxObstacles = inboxObstacles.filter { now < $0.value.until }
+    }
 
-    /// Whether starts are paused because a place does not work.
+    /// Whether all starts are paused because a place does not work.
     func areStartsPaused(_ now: Double) -> Bool { obstacle.map { now < $0.until } ?? false }
 
-    /// The next time at which a postponed job may start, or the pause of starts ends.
+    /// Whether an inbox does not work.
+    func isPaused(_ inbox: String, _ now: Double) -> Bool {
+        inboxObstacles[inbox].map { now < $0.until } ?? false
+    }
+
+    /// Why no job starts; nil where one could.
+    func reasonForWaiting(_ now: Double) -> String? {
+        if let obstacle { return obstacle.reason }
+        let paused = inboxObstacles.filter { now < $0.value.until }.min { $0.key < $1.key }
+        guard let paused else { return nil }
+        let startable = queue.first { $0.state == .waiting && !isPaused($0.inbox, now) }
+        return startable == nil ? paused.value.reason : nil
+    }
+
+    /// The next time at which a postponed job may start, or a pause of starts ends.
     func nextTime(_ now: Double) -> Double {
-        min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, obstacle?.until ?? .infinity)
+        let pauses = inboxObstacles.values.map(\.until) + (obstacle.map { [$0.until] } ?? [])
+        return min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
     }
 }

@@ -31,7 +31,7 @@ public final class Daemon {
     private let operations: Operations
     private let orphans: Orphans
     private let housekeeping: Housekeeping
-    private let status: StatusReport
+    let status: StatusReport
     private let notifier: ServiceNotifier
     private let signals: any SignalSource
     private var stop = Stop.no
@@ -42,7 +42,7 @@ public final class Daemon {
     private var due = 0.0
     /// Whether something may have changed since the last turn; if not, the loop turns for a delayed chore. The clock counts and not what the
     /// loop woke for: a turn for a chore that begins late also does what has come due meanwhile.
-    private var hasNews: Bool { isWoken || ServiceClock.now >= due }
+    var hasNews: Bool { isWoken || ServiceClock.now >= due }
 
     /// A daemon; it takes over signal handling of the process.
     public convenience init(_ setup: DaemonSetup, log: Logger) {
@@ -107,7 +107,10 @@ public final class Daemon {
             reasons.append(
                 lifecycle.failures == 1 ? "a job failed" : "\(lifecycle.failures) jobs failed")
         }
-        reasons += inboxes.all.filter { !$0.isAttached }.map { "the inbox \($0.path) is not there" }
+        reasons += inboxes.all.filter { !$0.isAttached }.map { inbox in
+            let why = inbox.absence.flatMap { $0 == .noSuchFileOrDirectory ? nil : "\($0)" }
+            return "the inbox \(inbox.path) \(why.map { "cannot be used: \($0)" } ?? "is not there")"
+        }
         let orphans = orphans.present
         reasons += orphans.prefix(shown).map { orphan in
             let path = "\(orphan.inbox)/\(orphan.file)"
@@ -129,6 +132,8 @@ public final class Daemon {
         ChildProcesses.collectOrphans()
         operations.carryOutRequests()
         look()
+        // Also while no job may start: the time of a pause that is over must not wake the loop.
+        scheduler.resumeStarts(ServiceClock.now)
         if operations.order == nil { dispatcher.startRuns() }
         housekeeping.run(hasNews: hasNews)
         status.update(order: operations.order, hasNews: hasNews)
@@ -179,9 +184,9 @@ public final class Daemon {
         // From here on no other daemon uses these folders.
         for folder in [state.path, state.history, state.control] { try files.removeTemporaries(folder) }
         runs.apply(configuration.runLimits)
-        for inbox in inboxes.all { try intake.takeLeftovers(of: inbox) }
+        let marks = intake.takeAllLeftovers()
         let known = scheduler.queue.all + runs.all.map(\.job)
-        try context.store.removeUnpublished(of: Set(inboxes.all.compactMap(\.mark)), besides: known)
+        try context.store.removeUnpublished(of: marks, besides: known)
     }
 
     /// Two daemons on one state folder would carry out each other's requests and overwrite each other's status.
@@ -250,7 +255,8 @@ public final class Daemon {
         return times.min() ?? now
     }
 
-    private func sleep() throws(Failure) {
+    /// Sleeps until something happens or comes due.
+    func sleep() throws(Failure) {
         let now = ServiceClock.now
         // A run that outlives its kill hangs in the kernel. Without signs of life the watchdog restarts the service, and the
         // administrator learns of it.

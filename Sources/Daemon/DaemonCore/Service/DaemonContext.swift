@@ -22,14 +22,14 @@ final class DaemonContext {
         self.files = files
         self.log = log
         configuration = setup.configuration
-        store = ClaimStore(files: files, configuration: configuration)
+        store = ClaimStore(files: files, configuration: configuration, pictures: setup.pictures)
         cache = Self.cache(setup, configuration)
     }
 
     /// Puts another configuration into force.
     func apply(_ configuration: Configuration) {
         self.configuration = configuration
-        store = ClaimStore(files: files, configuration: configuration)
+        store = ClaimStore(files: files, configuration: configuration, pictures: setup.pictures)
         cache = Self.cache(setup, configuration)
     }
 

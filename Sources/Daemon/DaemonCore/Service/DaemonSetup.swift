@@ -16,23 +16,22 @@ public struct DaemonSetup: Sendable {
     public var galleryCommand: [String]?
     /// The program's version.
     public var version: String
-    /// Asks whether a picture's bytes are all there.
-    public var isComplete: @Sendable ([UInt8]) -> PictureCompleteness
+    /// What the daemon learns of pictures.
+    public var pictures: PictureInspection
     /// Reads the configuration again; nil where there is no file.
     public var reload: (@Sendable () throws(Failure) -> Configuration)?
 
     /// A set-up.
     public init(
         configuration: Configuration, stateFolder: String, once: Bool, workerCommand: [String],
-        version: String,
-        isComplete: @escaping @Sendable ([UInt8]) -> PictureCompleteness,
+        version: String, pictures: PictureInspection,
         reload: (@Sendable () throws(Failure) -> Configuration)? = nil
     ) {
         self.configuration = configuration
         self.stateFolder = stateFolder
         self.once = once
         self.workerCommand = workerCommand
-        self.isComplete = isComplete
+        self.pictures = pictures
         self.version = version
         self.reload = reload
     }

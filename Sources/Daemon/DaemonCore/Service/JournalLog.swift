@@ -51,7 +51,8 @@ public struct JournalLog: LogHandler {
         if isJSON {
             let entry =
                 [
-                    ("time", Date().formatted(.iso8601)), ("level", event.level.rawValue),
+                    ("schema", "clipdrag-log/1"), ("time", Date().formatted(.iso8601)),
+                    ("level", event.level.rawValue),
                     ("message", message),
                 ] + fields.map { ($0.key, $0.value) }
             return StandardStream.output.write(

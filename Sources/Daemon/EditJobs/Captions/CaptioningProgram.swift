@@ -22,7 +22,8 @@ enum CaptioningProgram {
         case .exited(let status): throw failure("it ended with status \(status)", end.errors)
         case .signalled(let signal): throw failure("signal \(signal) ended it", end.errors)
         case .tookTooLong: throw failure("it took longer than \(Int(seconds)) seconds", end.errors)
-        case .notStarted(let number): throw CaptioningProgramError(reason: String(cString: strerror(number)))
+        case .notStarted(let number):
+            throw CaptioningProgramError(reason: ProgramFile.reason(words[0], errno: number))
         }
         guard let text = String(validating: firstLine(end), as: UTF8.self) else {
             throw CaptioningProgramError(reason: "it printed no text in UTF-8")
@@ -32,16 +33,18 @@ enum CaptioningProgram {
         return String(cleaned.prefix(length))
     }
 
-    /// The bytes of the first line with more than spaces. If the limit of the output has cut the line, it ends at its last whole
-    /// character.
+    /// The bytes of the first line with more than spaces, as a terminal shows it: what stands before a carriage return is
+    /// overwritten. If the limit of the output has cut the line, it ends at its last whole character.
     private static func firstLine(_ end: ContainedProgram.End) -> ArraySlice<UInt8> {
-        let breaks: Set<UInt8> = [0x0a, 0x0d]
-        let lines = end.output.split(whereSeparator: breaks.contains)
-        let first = lines.first { !$0.allSatisfy { $0 == 0x20 || $0 == 0x09 } } ?? []
-        guard end.cause == .printedTooMuch, first.endIndex == end.output.endIndex,
-            let last = first.lastIndex(where: { $0 & 0xc0 != 0x80 })
-        else { return first }
-        return first[..<last]
+        func isBlank(_ text: ArraySlice<UInt8>) -> Bool {
+            text.allSatisfy { [0x20, 0x09, 0x0d].contains($0) }
+        }
+        let first = end.output.split(separator: 0x0a).first { !isBlank($0) } ?? []
+        let shown = first.split(separator: 0x0d).last { !isBlank($0) } ?? []
+        guard end.cause == .printedTooMuch, shown.endIndex == end.output.endIndex,
+            let last = shown.lastIndex(where: { $0 & 0xc0 != 0x80 })
+        else { return shown }
+        return shown[..<last]
     }
 
     /// The line without escape sequences (ECMA-48 5.4 and 5.6) and control characters.
@@ -49,7 +52,8 @@ enum CaptioningProgram {
         let sequences =
             /\u{1B}(?:\[[0-?]*[ -\/]*[@-~]|[\]PX^_][^\u{07}\u{1B}]*(?:\u{07}|\u{1B}\\)?|[ -\/]*[0-~])/
         let plain = line.replacing(sequences, with: "").unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? " " : String(scalar)
+            // A byte order mark is no part of the text either.
+            scalar.properties.generalCategory == .control || scalar == "\u{FEFF}" ? " " : String(scalar)
         }
         return plain.joined().split(separator: " ").joined(separator: " ")
     }

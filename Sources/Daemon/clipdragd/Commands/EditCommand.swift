@@ -62,6 +62,11 @@ struct EditCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
+        if let spec, PictureIndex.extensions.contains(fileExtension(spec)),
+            ["yaml", "yml", "json"].contains(fileExtension(image))
+        {
+            throw ValidationError("The picture comes first, then the spec.")
+        }
         guard spec != nil || wish.hasWork else {
             throw ValidationError("Give a spec, --drag X,Y:X,Y, or --prompt TEXT: there is nothing to do.")
         }

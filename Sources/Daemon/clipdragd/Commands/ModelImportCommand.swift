@@ -57,9 +57,7 @@ extension ModelsCommand {
                 let models = StateLayout(places.stateFolder).models
                 guard kind == nil else {
                     let file = try LPIPS.importing(absolutePath(path), into: models)
-                    return print(
-                        output.json
-                            ? JSONValue.object([("file", .string(file))]).line : PathCoding.onOneLine(file))
+                    return print(output.json ? ImportedFile(file: file).oneLine : PathCoding.onOneLine(file))
                 }
                 var work = ModelImport(source: absolutePath(path))
                 work.name = name
@@ -89,4 +87,10 @@ private struct ImportedModel: Record {
     let notes: [String]
     /// What was understood of the model's files.
     let understood: OrderedFields<String>
+}
+
+/// The line of `models import --as lpips --json`.
+private struct ImportedFile: Record {
+    static let schema = "clipdrag-file-imported/1"
+    let file: String
 }

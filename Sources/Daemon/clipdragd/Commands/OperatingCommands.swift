@@ -41,8 +41,9 @@ struct StatusCommand: ParsableCommand {
     }
 
     private func line(_ status: DaemonStatus, _ daemon: StateReader) -> String {
-        guard case .object(let fields) = status.json.shown else { return "" }
-        return JSONValue.object([("alive", .bool(daemon.isAlive))] + fields).line
+        guard case .object(var fields) = status.json.shown else { return "" }
+        fields.insert(("alive", .bool(daemon.isAlive)), at: 1)  // behind `schema`
+        return JSONValue.object(fields).line
     }
 }
 
@@ -89,7 +90,7 @@ struct ExplainCommand: ParsableCommand {
             configuration.outbox = configuration.outbox ?? daemon.status?.outbox
             let answer = Explanation.of(
                 absolutePath(file), configuration: configuration, daemon: daemon,
-                isComplete: pictureCompleteness)
+                isComplete: pictureInspection.completeness)
             let line = ExplainLine(
                 file: PathCoding.shown(file), state: answer.state, explanation: answer.text)
             print(output.json ? line.oneLine : answer.text)
@@ -329,9 +330,7 @@ struct CheckConfigCommand: ParsableCommand {
 
     /// Why a program cannot be run by this user; nil where it can.
     private static func whyNotRunnable(_ path: String, isSocketGood: Bool) -> String? {
-        let kind = (try? PosixFileSystem().status(path))?.kind
-        if kind == .directory { return String(cString: strerror(EISDIR)) }
-        if kind == .other && isSocketGood { return nil }
-        return access(PathCoding.cString(path), X_OK) == 0 ? nil : String(cString: strerror(errno))
+        if isSocketGood, (try? PosixFileSystem().status(path))?.kind == .other { return nil }
+        return ProgramFile.fault(path)
     }
 }

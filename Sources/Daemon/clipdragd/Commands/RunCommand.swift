@@ -46,7 +46,7 @@ struct RunCommand: ParsableCommand {
             var setup = DaemonSetup(
                 configuration: configuration, stateFolder: places.stateFolder, once: once,
                 workerCommand: workerCommand(folder),
-                version: Version.current, isComplete: pictureCompleteness, reload: reload())
+                version: Version.current, pictures: pictureInspection, reload: reload())
             setup.galleryCommand = [program, "gallery-update"]
             let exit = try Daemon(setup, log: Logger(label: "clipdragd")).run()
             if exit != .ok { throw ExitCode(exit.rawValue) }
@@ -98,11 +98,13 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-/// Whether a picture's bytes are complete.
-let pictureCompleteness: @Sendable ([UInt8]) -> PictureCompleteness = { bytes in
-    switch FileSignature.completeness(of: bytes) {
-    case .complete: FileSignature.isVouchedFor(bytes) ? .sealed : .complete
-    case .incomplete: .incomplete
-    case .notAnImage: .notAnImage
-    }
-}
+/// What the daemon learns of pictures.
+let pictureInspection = PictureInspection(
+    shortestSide: Image.Limits().shortestSide,
+    completeness: { bytes in
+        switch FileSignature.completeness(of: bytes) {
+        case .complete: FileSignature.isVouchedFor(bytes) ? .sealed : .complete
+        case .incomplete: .incomplete
+        case .notAnImage: .notAnImage
+        }
+    }, size: { PictureHeader.uprightSize(of: $0) })
