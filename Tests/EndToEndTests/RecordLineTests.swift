@@ -87,9 +87,7 @@ import Testing
             guard file.hasSuffix(".json"), !file.hasSuffix("trajectory.json") else { continue }
             let text = try String(contentsOfFile: "\(place.folder.path)/\(file)", encoding: .utf8)
             expectRecord(text, file)
-            if let schema = head(text)?.value {
-                seen.insert(schema.split(separator: "/").map(String.init)[0])
-            }
+            if let name = schema(text) { seen.insert(name) }
         }
         #expect(
             seen.isSuperset(of: [
