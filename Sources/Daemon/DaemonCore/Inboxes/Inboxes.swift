@@ -110,9 +110,7 @@ final class Inboxes {
         let now = ServiceClock.now
         for inbox in all where !inbox.isAttached && now >= inbox.nextLook {
             do {
-                guard try context.files.status(inbox.path)?.kind == .directory else {
-                    throw FileError(.open, inbox.path, .noSuchFileOrDirectory)
-                }
+                try checkFolder(inbox.path)
                 try attach(inbox)
                 inbox.absence = nil
                 inbox.hasLeftovers = true

@@ -16,7 +16,7 @@ final class StatusReport {
     private let lifecycle: JobLifecycle
     private let orphans: Orphans
     private let notifier: ServiceNotifier
-    var pace = ChorePace()
+    private(set) var pace = ChorePace()
     /// The digest of the last status.json: with thousands of jobs the text is long.
     private var lastStatus = ""
 

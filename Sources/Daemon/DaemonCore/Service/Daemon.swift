@@ -31,7 +31,7 @@ public final class Daemon {
     private let operations: Operations
     private let orphans: Orphans
     private let housekeeping: Housekeeping
-    let status: StatusReport
+    private let status: StatusReport
     private let notifier: ServiceNotifier
     private let signals: any SignalSource
     private var stop = Stop.no
@@ -42,7 +42,7 @@ public final class Daemon {
     private var due = 0.0
     /// Whether something may have changed since the last turn; if not, the loop turns for a delayed chore. The clock counts and not what the
     /// loop woke for: a turn for a chore that begins late also does what has come due meanwhile.
-    var hasNews: Bool { isWoken || ServiceClock.now >= due }
+    private var hasNews: Bool { isWoken || ServiceClock.now >= due }
 
     /// A daemon; it takes over signal handling of the process.
     public convenience init(_ setup: DaemonSetup, log: Logger) {
@@ -255,8 +255,7 @@ public final class Daemon {
         return times.min() ?? now
     }
 
-    /// Sleeps until something happens or comes due.
-    func sleep() throws(Failure) {
+    private func sleep() throws(Failure) {
         let now = ServiceClock.now
         // A run that outlives its kill hangs in the kernel. Without signs of life the watchdog restarts the service, and the
         // administrator learns of it.
