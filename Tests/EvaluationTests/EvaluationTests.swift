@@ -125,6 +125,16 @@ import Testing
         #expect(pictures[0] == pictures[1])
     }
 
+    @Test func `the page shows whole cases in between, and says how many they are`() throws {
+        var pages: [String] = []
+        try evaluation(["none"]).run(
+            .init(
+                forecast: { _, _ in },
+                row: { _, done, _ in if done == 2 { pages = [(try? text("README.md")) ?? ""] } }))
+        #expect(pages.first?.contains("1 of 2 cases so far") == true)
+        #expect(try text("README.md").contains("\n2 cases, model"))
+    }
+
     @Test func `an edit that its limit ended is made again under a higher one`() throws {
         let done = try rows(try evaluation(["dragdiffusion"])).rows.filter { $0.name == "a" }
         #expect(done.map(\.outcome) == ["max_steps", "max_steps"] && done.map(\.updates) == [1, 2])

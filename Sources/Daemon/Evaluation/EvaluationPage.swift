@@ -59,7 +59,12 @@ struct EvaluationPage {
                 table(targetColumns),
             ]
         }
-        if !plots.isEmpty { parts += ["## Plots", plots.map { "![\($0)](\($0))" }.joined(separator: "\n")] }
+        if !plots.isEmpty {
+            parts += [
+                "## Plots", "A broken line is a method without drag steps.",
+                plots.map { "![\($0)](\($0))" }.joined(separator: "\n"),
+            ]
+        }
         let failed = rows.filter { $0.failure != nil }
         if !failed.isEmpty {
             let lines = Dictionary(grouping: failed) {
@@ -77,8 +82,11 @@ struct EvaluationPage {
             facts.seeds.count > 1
             ? "A figure is the mean over all edits ± the standard deviation of the seeds' means."
             : "A figure is the mean over all edits; one seed shows no spread."
+        let done = Set(rows.map(\.name)).count
+        let cases =
+            done < facts.cases ? "\(done) of \(facts.cases) cases so far" : "\(facts.cases) cases"
         return [
-            "\(facts.cases) cases, model `\(facts.model)`, preset `\(facts.preset)`"
+            "\(cases), model `\(facts.model)`, preset `\(facts.preset)`"
                 + (facts.overrides.isEmpty ? "" : " with \(facts.overrides.joined(separator: ", "))")
                 + ", seeds \(seeds). \(spread)",
             "- \(facts.features); pixels, less is better. Not comparable with figures by other features.",
