@@ -76,7 +76,6 @@ import Testing
         }
         try place.drop(spec: "slow.yaml", "prompt: SLOW\n")
         place.wait("the run") { place.started.contains("slow.yaml") }
-        #expect(try Program.run(["pause", "--state", place.state]).code == 0)
         place.wait("the history") { place.names("\(place.state)/history").count == 2 }
         kill(daemon.processIdentifier, SIGKILL)
         daemon.waitUntilExit()
@@ -91,7 +90,7 @@ import Testing
         }
         #expect(
             seen.isSuperset(of: [
-                "clipdrag-status", "clipdrag-error", "clipdrag-job", "clipdrag-ended", "clipdrag-control",
+                "clipdrag-status", "clipdrag-error", "clipdrag-job", "clipdrag-ended", "clipdrag-clock",
             ]), "\(seen)")
     }
 }
