@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift build -c release
-place=$(mktemp -d "$PWD/.demo.XXXXXX")
+place=$(mktemp -d "$PWD/demo.XXXXXX")
 mkdir "$place/inbox" "$place/outbox"
 .build/release/clipdragd run --inbox "$place/inbox" --outbox "$place/outbox" --state "$place/state" &
 daemon=$!

@@ -52,7 +52,7 @@ def edited(out, name, case, drag, mask=None):
             f"prompt: {{source: {case.removeprefix('warp-').replace('-', ' ')}}}",
             f"drags: [{{from: {drag[0]}, to: {drag[1]}}}]", *([f"mask: {{rect: {mask}}}"] if mask else []),
         ]
-        spec = folder.with_suffix(".yaml")
+        spec = out / f"{name}.yaml"
         spec.write_text("\n".join(lines) + "\n")
         measuring.edit(BENCH / case / "image.png", spec, folder, "--state", out / "state")
     trajectory = json.loads(record.read_text())

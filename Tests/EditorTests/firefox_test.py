@@ -35,7 +35,8 @@ SAID = """return Services.console.getMessageArray().filter((one) => one instance
 class Editor:
     def __init__(self, downloads):
         self.client = Marionette(
-            host="127.0.0.1", port=2829, bin=shutil.which("firefox-esr") or shutil.which("firefox"), headless=True, prefs={
+            host="127.0.0.1", port=2829, bin=shutil.which("firefox-esr") or shutil.which("firefox"), headless=True,
+            gecko_log=str(downloads.parent / "gecko.log"), prefs={
                 "browser.download.folderList": 2, "browser.download.dir": str(downloads),
                 "browser.download.useDownloadDir": True, "browser.download.alwaysOpenPanel": False, "dom.disable_beforeunload": True,
             })

@@ -313,8 +313,10 @@ class App {
     const toast = element("div", { class: `toast is-${kind}` }, element("span", {}, text), element("button", {
       type: "button", class: "icon-button", "aria-label": "Close this message", onclick: () => toast.remove(),
     }, "×"));
+    // What was saved stays until the next time: its message has a command to copy.
+    if (kind === "good") for (const old of byId("toasts").querySelectorAll(".is-good")) old.remove();
     byId("toasts").append(toast);
-    if (kind !== "bad") setTimeout(() => toast.remove(), 8000);
+    if (kind === "note") setTimeout(() => toast.remove(), 8000);
   }
 
   changeTheme() {

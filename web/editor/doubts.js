@@ -1,6 +1,6 @@
 // What `clipdragd check` says of drags and masks that will hardly do what they say (DragDoubts.swift, MaskDoubts.swift).
 
-/** A drag longer than this part of the grid's longer side seldom takes its content all the way. */
+/** A drag longer than this part of the grid's longer side seldom leaves the picture whole. */
 const LONGEST_PART = 0.5;
 /** Sentences of one kind at most. */
 const SHOWN_DOUBTS = 10;

@@ -4,7 +4,7 @@ import Settings
 
 /// Drags that will hardly do what they say: sentences for `check`, the preview and the trajectory's notes.
 struct DragDoubts {
-    /// A drag longer than this part of the grid's longer side seldom takes its content all the way.
+    /// A drag longer than this part of the grid's longer side seldom leaves the picture whole (docs/measurements/doubts.md).
     private static let longestPart = 0.5
     /// Sentences of one kind at most.
     private static let shown = 10
