@@ -80,8 +80,16 @@ import Testing
         throws
     {
         defer { try? files.removeTree(folder) }
-        let living = try Process.run(URL(filePath: "/bin/sleep"), arguments: ["600"])
-        defer { living.terminate() }
+        // Killed, as other tests block SIGTERM, and mute, as `swift test` waits for all who hold its output.
+        let living = Process()
+        living.executableURL = URL(filePath: "/bin/sleep")
+        living.arguments = ["600"]
+        (living.standardOutput, living.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+        try living.run()
+        defer {
+            kill(living.processIdentifier, SIGKILL)
+            living.waitUntilExit()
+        }
         let ended = try endedProcess()
         let left =
             ["now", "long ago", "years ahead"].map { ".\($0).\(ended).tmp" } + [".own.\(getpid()).tmp"]

@@ -179,7 +179,7 @@ import Testing
         python.arguments = ["python3", "-c", script]
         python.currentDirectoryURL = URL(filePath: folder.path)
         try python.run()
-        defer { python.terminate() }
+        defer { kill(python.processIdentifier, SIGKILL) }
         let place = try Place(extra: "hook: \(socket)\n")
         place.wait("the socket") { FileManager.default.fileExists(atPath: socket) }
         try place.drop(picture: "x.png")
