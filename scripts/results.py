@@ -155,7 +155,7 @@ ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: pro
              ("fusion: drag", ["fusion=drag"]),
              ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
 PAPER = ["feature_block=-1", "tracking=fast", "latent_lr=0.01", "reach=2", "max_steps=160", "auto_mask=false", "mask_weight=0.1", "r1=1",
-         "patience=null", "warp=0", "text_steps=0"]
+         "patience=null", "warp=0", "text_steps=0", "motion_area=patch", "step_length=unit", "settle_steps=0"]
 
 
 def everything(edits, out):
