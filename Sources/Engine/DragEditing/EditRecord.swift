@@ -52,6 +52,8 @@ public struct EditRecord: Sendable, Codable {
         public var keepsLayout: Bool
         /// Part of the picture whose content the edit would have replaced with a free layout; nil: it was not measured.
         public var replaced: Double?
+        /// Cells of the latent that the edit prompt may have changed, row-major; nil: all.
+        public var cells: [Int]?
     }
 
     /// The grid of handle points and target points.

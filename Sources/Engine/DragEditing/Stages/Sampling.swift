@@ -57,18 +57,18 @@ struct Sampling {
     /// - Parameters:
     ///   - plain: the edit without P_e.
     ///   - sample: gives the edit under P_e, with its layout kept or not.
-    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> Tensor) rethrows -> (
+    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)) rethrows -> (
         Tensor, EditRecord.Guidance
     ) {
-        if scene.settings.textLayout == .kept { return (try sample(true), .init(keepsLayout: true)) }
-        let free = try sample(false)
-        if scene.settings.textLayout == .free { return (free, .init(keepsLayout: false)) }
-        let replaced = replaced(decoded(free), for: decoded(plain))
-        let keepsLayout = replaced > Self.mostReplaced
-        return (
-            keepsLayout ? try sample(true) : free,
-            EditRecord.Guidance(keepsLayout: keepsLayout, replaced: replaced)
-        )
+        func taken(_ keepsLayout: Bool) throws -> (Tensor, EditRecord.Guidance) {
+            let found = try sample(keepsLayout)
+            return (found.latent, EditRecord.Guidance(keepsLayout: keepsLayout, cells: found.cells))
+        }
+        if scene.settings.textLayout == .kept { return try taken(true) }
+        var free = try taken(false)
+        if scene.settings.textLayout == .free { return free }
+        free.1.replaced = replaced(decoded(free.0), for: decoded(plain))
+        return free
     }
 
     /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
