@@ -57,7 +57,9 @@ struct Sampling {
     /// - Parameters:
     ///   - plain: the edit without P_e.
     ///   - sample: gives the edit under P_e, with its layout kept or not.
-    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)) rethrows -> (
+    private func guided(
+        _ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)
+    ) rethrows -> (
         Tensor, EditRecord.Guidance
     ) {
         func taken(_ keepsLayout: Bool) throws -> (Tensor, EditRecord.Guidance) {
@@ -78,7 +80,7 @@ struct Sampling {
     private func replaced(_ edit: Tensor, for plain: Tensor) -> Double {
         let size = Size(height: plain.shape[1], width: plain.shape[2])
         let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
-        let found = Comparison(source: plain, result: edit, region: everywhere).damage(reach: 0.03)
+        let found = Comparison(source: plain, result: edit, region: everywhere).damage()
         return max(found.lost, found.new) * found.changed
     }
 
