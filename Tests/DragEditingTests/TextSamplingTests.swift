@@ -130,7 +130,7 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts three passes more a step, and auto twice that and two pictures`() {
+    @Test func `a guided sampling counts three passes more a step, and auto twice that and three pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
@@ -143,7 +143,7 @@ import Testing
         #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
         settings.textLayout = .auto
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
-        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 2))
+        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 3))
     }
 
     @Test func `sampling may begin in the middle of a path`() throws {
@@ -199,8 +199,8 @@ import Testing
 
     @Test func `auto leaves the layout free where the edit prompt replaces little`() throws {
         let (free, auto) = (try edit(guidance: 0.01, .free), try edit(guidance: 0.01, .auto))
-        #expect(free.result.record.guidance == EditRecord.Guidance(keepsLayout: false))
-        #expect(auto.result.record.guidance?.keepsLayout == false)
+        #expect(free.result.record.guidance == EditRecord.Guidance(layout: .free))
+        #expect(auto.result.record.guidance?.layout == .free)
         #expect(try #require(auto.result.record.guidance?.replaced) < 0.045)
         #expect(distance(free.result.decoded, auto.result.decoded) == 0)
         #expect(free.steps == Array(0...14))
@@ -209,8 +209,8 @@ import Testing
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
         let (kept, auto) = (try edit(guidance: 20, .kept), try edit(guidance: 20, .auto))
-        #expect(kept.result.record.guidance == EditRecord.Guidance(keepsLayout: true))
-        #expect(auto.result.record.guidance?.keepsLayout == true)
+        #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
+        #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
         #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
         #expect(kept.steps == Array(0...14))

@@ -33,7 +33,9 @@ public struct EditMask: Sendable, Equatable {
         for cell in cells {
             let (row, column) = (cell / size.width, cell % size.width)
             for y in max(0, row - 1)...min(size.height - 1, row + 1) {
-                for x in max(0, column - 1)...min(size.width - 1, column + 1) { values[y * size.width + x] = true }
+                for x in max(0, column - 1)...min(size.width - 1, column + 1) {
+                    values[y * size.width + x] = true
+                }
             }
         }
         self.init(size: size, values: values)

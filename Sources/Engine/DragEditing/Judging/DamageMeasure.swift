@@ -9,7 +9,8 @@ extension Comparison {
     ///
     /// - Parameters:
     ///   - drags: in the pixels of a picture of the size `image`. Content that is bent along them is not lost.
-    func damage(drags: [Drag] = [], image: Size? = nil) -> Verdict.Damage {
+    ///   - comparesOutlines: an edit prompt may recolour things and leave their outlines.
+    func damage(drags: [Drag] = [], image: Size? = nil, comparesOutlines: Bool = false) -> Verdict.Damage {
         let image = image ?? size
         let longest = drags.map { $0.handle.distance(to: $0.target) }.max() ?? 0
         let part = 1.25 * longest / Double(image.longerSide) + 0.03
@@ -17,12 +18,20 @@ extension Comparison {
         let left = source.patchMatches(in: result, centres: changed, reach: reach)
         let come = result.patchMatches(in: source, centres: changed, reach: reach)
         var (lost, new) = (left.costs, come.costs)
-        for bent in BentPicture.variants(of: source, along: drags, image: image) {
+        let variants = BentPicture.variants(of: source, along: drags, image: image)
+        for bent in variants {
             spare(&lost, &new, bent, reach: reach + size.longerSide / 20)
         }
+        let outlines = comparesOutlines ? outlines([source] + variants.map(\.picture)) : nil
         return Verdict.Damage(
             changed: Double(changed.count) / Double(size.height * size.width), lost: Self.unmatched(lost),
-            new: Self.unmatched(new), colour: colourShift(come), sharpness: sharpness, outside: outside)
+            new: Self.unmatched(new), colour: colourShift(come), sharpness: sharpness, outside: outside,
+            outlines: outlines?.likeness, torn: outlines?.new)
+    }
+
+    /// The result's outlines against those of the picture, among some, that they are most like.
+    private func outlines(_ sources: [Tensor]) -> OutlineComparison? {
+        sources.map { OutlineComparison(source: $0, result: result) }.max { $0.likeness < $1.likeness }
     }
 
     /// Lowers the costs of changed pixels whose content a bent source shows as the result does.
@@ -102,8 +111,14 @@ extension Verdict.Damage {
     ///   - text: the answer about the edit prompt. What a visible text changed is no damage: new content was asked for.
     ///   - isDragged: whether content that was bent along drags was spared. What is then lost was torn.
     func answer(_ text: EditVerdict.TextAnswer?, isDragged: Bool) -> EditVerdict.Damage {
-        let answers = [text == .visible ? .none : content(isDragged), blur, surroundings]
+        let answers = [text == .visible ? .none : spared(content(isDragged)), blur, surroundings]
         return answers.contains(.severe) ? .severe : answers.contains(.slight) ? .slight : .none
+    }
+
+    /// Where the things keep their shapes, the edit prompt gave them other colours: that is no severe damage.
+    private func spared(_ content: EditVerdict.Damage) -> EditVerdict.Damage {
+        guard let outlines, let torn, content == .severe else { return content }
+        return OutlineComparison(likeness: outlines, new: torn).isKept ? .slight : .severe
     }
 
     /// Content that was lost, torn or discoloured.

@@ -38,7 +38,8 @@ public struct Judge {
     public func verdict(seed: UInt64, wish: String?, others: [String]) -> Verdict {
         let movements = movements(drags, seed: seed)
         let text = wish.flatMap { textEvidence(of: $0, among: others) }
-        let damage = comparison.damage(drags: drags, image: result.record.grid.image)
+        let damage = comparison.damage(
+            drags: drags, image: result.record.grid.image, comparesOutlines: wish != nil)
         let visibility = wish.map { _ in text?.answer(isChanged: damage.changed > 0.002) ?? .unclear }
         return Verdict(
             answers: EditVerdict(

@@ -63,6 +63,10 @@ public struct Verdict: Sendable {
         public var sharpness: Double
         /// Mean absolute difference outside what may change.
         public var outside: Double
+        /// How alike the outlines are, 1: the same; nil: the job has no edit prompt.
+        public var outlines: Double?
+        /// Outlines that the source lacks, as a part of its own; nil: the job has no edit prompt.
+        public var torn: Double?
     }
 
     /// Mean absolute change against the reconstruction inside the edited region and outside, and the reconstruction's own

@@ -59,7 +59,7 @@ public struct ReferenceSampling {
         report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
-        var area = StrongestCells(settings.textArea)
+        var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
         var edit = path.edit[0]
         for (k, t) in timesteps(from: first) {
             let control =

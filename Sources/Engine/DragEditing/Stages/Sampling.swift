@@ -56,36 +56,58 @@ struct Sampling {
     ///
     /// - Parameters:
     ///   - plain: the edit without P_e.
-    ///   - sample: gives the edit under P_e, with its layout kept or not.
+    ///   - sample: gives the edit under P_e, with its layout kept or not, and the latent's cells that P_e may have changed.
     private func guided(
         _ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)
-    ) rethrows -> (
-        Tensor, EditRecord.Guidance
-    ) {
-        func taken(_ keepsLayout: Bool) throws -> (Tensor, EditRecord.Guidance) {
-            let found = try sample(keepsLayout)
-            return (found.latent, EditRecord.Guidance(keepsLayout: keepsLayout, cells: found.cells))
+    ) rethrows -> (Tensor, EditRecord.Guidance) {
+        guard scene.settings.textLayout != .kept else {
+            return (try sample(true).latent, EditRecord.Guidance(layout: .kept))
         }
-        if scene.settings.textLayout == .kept { return try taken(true) }
-        var free = try taken(false)
-        if scene.settings.textLayout == .free { return free }
-        free.1.replaced = replaced(decoded(free.0), for: decoded(plain))
-        return free
-    }
-
-    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
-    private static let mostReplaced = 0.045
-
-    /// Part of the picture whose content is in one of two pictures alone, as the verdict measures it (`lost`, `new`).
-    private func replaced(_ edit: Tensor, for plain: Tensor) -> Double {
-        let size = Size(height: plain.shape[1], width: plain.shape[2])
-        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
-        let found = Comparison(source: plain, result: edit, region: everywhere).damage()
-        return max(found.lost, found.new) * found.changed
+        let free = try sample(false)
+        var guidance = EditRecord.Guidance(layout: .free, cells: free.cells)
+        guard scene.settings.textLayout == .auto else { return (free.latent, guidance) }
+        let change = GuidedChange(from: decoded(plain))
+        let replaced = change.replaced(by: decoded(free.latent))
+        guidance.replaced = replaced
+        guard replaced > GuidedChange.mostReplaced else { return (free.latent, guidance) }
+        let kept = try sample(true).latent
+        let outlines = change.outlines(of: decoded(kept))
+        let layout: EditRecord.Guidance.Layout? = outlines.isTorn ? nil : .kept
+        return (
+            layout == nil ? plain : kept,
+            EditRecord.Guidance(layout: layout, replaced: replaced, torn: outlines.new)
+        )
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {
         releaseIdleMemory()
         return identity.model.decode(Variable(latent)).value
+    }
+}
+
+/// What P_e changed in a decoded edit while sampling, measured as the verdict measures damage (docs/verdict.md).
+private struct GuidedChange {
+    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
+    static let mostReplaced = 0.045
+    private let plain: Tensor
+
+    /// - Parameter plain: the edit without P_e, `(1, h, w, 3)`.
+    init(from plain: Tensor) { self.plain = plain }
+
+    /// Part of the picture whose content is in one of the two pictures alone (`lost`, `new`).
+    func replaced(by edit: Tensor) -> Double {
+        let found = comparison(edit).damage()
+        return max(found.lost, found.new) * found.changed
+    }
+
+    func outlines(of edit: Tensor) -> OutlineComparison {
+        let small = comparison(edit)
+        return OutlineComparison(source: small.source, result: small.result)
+    }
+
+    private func comparison(_ edit: Tensor) -> Comparison {
+        let size = Size(height: plain.shape[1], width: plain.shape[2])
+        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+        return Comparison(source: plain, result: edit, region: everywhere)
     }
 }

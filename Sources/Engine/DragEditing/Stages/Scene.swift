@@ -122,11 +122,11 @@ struct SceneMask {
         isGiven = request.mask != nil
     }
 
-    /// Where the edit may show, at the input's size. A text that keeps the layout changes a whole thing, so only a given mask
-    /// limits it.
+    /// Where the edit may show, at the input's size. Beside the drags that is where P_e worked. A text that keeps the layout
+    /// changes a whole thing, so only a given mask limits it.
     func shown(_ guidance: EditRecord.Guidance?) -> EditMask? {
         guard let full, held != nil, let latent else { return nil }
-        guard let guidance, !isGiven else { return full }
+        guard let guidance, guidance.layout != nil, !isGiven else { return full }
         guard let cells = guidance.cells else {
             return EditMask(size: full.size, values: Array(repeating: true, count: full.values.count))
         }
