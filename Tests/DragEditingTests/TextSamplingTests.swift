@@ -171,13 +171,14 @@ import Testing
 /// `text_layout`: whether the edit prompt may change the layout.
 @Suite struct TextLayoutTests {
     private func edit(
-        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false
+        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
+        area: Double = 1
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
         (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
         (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
-        settings.autoMask = true
+        (settings.autoMask, settings.textArea) = (true, area)
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
@@ -218,7 +219,7 @@ import Testing
     }
 
     @Test
-    func `a text that keeps the layout shows outside the drags' surroundings, not outside a given mask`()
+    func `a text shows where it worked, outside the drags' surroundings too, and not outside a given mask`()
         throws
     {
         let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 24, y: 20))
@@ -226,7 +227,10 @@ import Testing
             let mask = try #require(result.mask)
             return Double(mask.values.count { $0 }) / Double(mask.values.count)
         }
-        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) < 0.9)
+        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) == 1)
+        let disc = try part(edit(guidance: 3, .free, drags: [drag], mask: true).result)
+        let area = try part(edit(guidance: 3, .free, drags: [drag], area: 0.05).result)
+        #expect(disc < area && area < 0.9)
         #expect(try part(edit(guidance: 3, .kept, drags: [drag]).result) == 1)
         #expect(try part(edit(guidance: 3, .kept, drags: [drag], mask: true).result) < 0.9)
     }

@@ -55,8 +55,6 @@ public struct EditRecord: Sendable, Codable {
         public var layout: Layout?
         /// Part of the picture whose content a free layout replaces, 0…1; nil: not measured.
         public var replaced: Double?
-        /// Outlines that are new with a kept layout, as a part of those without P_e; nil: not measured.
-        public var torn: Double?
         /// Cells of the latent that the edit prompt may have changed, row-major; nil: all.
         public var cells: [Int]?
     }

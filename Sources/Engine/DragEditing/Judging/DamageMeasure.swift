@@ -26,12 +26,12 @@ extension Comparison {
         return Verdict.Damage(
             changed: Double(changed.count) / Double(size.height * size.width), lost: Self.unmatched(lost),
             new: Self.unmatched(new), colour: colourShift(come), sharpness: sharpness, outside: outside,
-            outlines: outlines?.likeness, torn: outlines?.new)
+            outlines: outlines)
     }
 
     /// The result's outlines against those of the picture, among some, that they are most like.
-    private func outlines(_ sources: [Tensor]) -> OutlineComparison? {
-        sources.map { OutlineComparison(source: $0, result: result) }.max { $0.likeness < $1.likeness }
+    private func outlines(_ sources: [Tensor]) -> Verdict.Outlines? {
+        sources.map { Verdict.Outlines(source: $0, result: result) }.max { $0.likeness < $1.likeness }
     }
 
     /// Lowers the costs of changed pixels whose content a bent source shows as the result does.
@@ -117,8 +117,7 @@ extension Verdict.Damage {
 
     /// Where the things keep their shapes, the edit prompt gave them other colours: that is no severe damage.
     private func spared(_ content: EditVerdict.Damage) -> EditVerdict.Damage {
-        guard let outlines, let torn, content == .severe else { return content }
-        return OutlineComparison(likeness: outlines, new: torn).isKept ? .slight : .severe
+        content == .severe && outlines?.areKept == true ? .slight : content
     }
 
     /// Content that was lost, torn or discoloured.

@@ -1,42 +1,39 @@
 import Foundation
 import TensorCore
 
-/// How much of a picture's outlines another picture keeps, whatever their colours (docs/verdict.md).
-///
-/// A thing that takes another colour keeps its outlines; a torn one has outlines where there were none.
-struct OutlineComparison {
-    /// Correlation of both pictures' outlines, blurred a little; 1: the same.
-    let likeness: Double
-    /// Strong outlines of the second picture that the first lacks, as a part of the first one's strong outlines.
-    let new: Double
-
-    init(likeness: Double, new: Double) { (self.likeness, self.new) = (likeness, new) }
-
-    /// - Parameter source: of the shape of `result`, `(1, h, w, 3)`, about 128 pixels wide.
+extension Verdict.Outlines {
+    /// Compares two pictures' outlines, whatever their colours.
+    ///
+    /// - Parameters:
+    ///   - source: `(1, h, w, 3)`, about 128 pixels wide.
+    ///   - result: of the same shape.
     init(source: Tensor, result: Tensor) {
-        let (a, b) = (Outlines(source), Outlines(result))
+        let (a, b) = (OutlineMap(source), OutlineMap(result))
         let near = a.strengths.spreading(by: 2)
-        let strong = a.strengths.values.count { $0 > Outlines.strong }
-        let torn = zip(b.strengths.values, near.values).count {
-            $0 > Outlines.strong && $1 < Outlines.strong / 2
+        let strong = a.strengths.values.count { $0 > OutlineMap.strong }
+        let come = zip(b.strengths.values, near.values).count {
+            $0 > OutlineMap.strong && $1 < OutlineMap.strong / 2
         }
-        new = Double(torn) / Double(max(strong, 1))
-        likeness = a.strengths.blurred(1.5).correlation(with: b.strengths.blurred(1.5))
+        self.init(
+            likeness: a.strengths.blurred(1.5).correlation(with: b.strengths.blurred(1.5)),
+            new: Double(come) / Double(max(strong, 1)), strength: b.sum / max(a.sum, 1e-6))
     }
 
     // The bounds come from the pictures of docs/measurements/calibration.md.
 
-    /// Whether things in the picture are torn.
-    var isTorn: Bool { new > 0.035 }
+    /// Whether things in the result are torn.
+    var areTorn: Bool { strength > 1.3 || new > 0.035 && strength > 1.18 }
     /// Whether the things in the picture still have their shapes.
-    var isKept: Bool { likeness >= 0.905 && !isTorn }
+    var areKept: Bool { likeness >= 0.905 && !areTorn }
 }
 
 /// The strength of outlines: the gradient's length in the colour channel where it is longest.
-private struct Outlines {
+private struct OutlineMap {
     /// An outline of a tenth of the range from black to white, or more.
     static let strong: Float = 0.06
     let strengths: Plane
+
+    var sum: Double { strengths.values.reduce(0) { $0 + Double($1) } }
 
     init(_ picture: Tensor) {
         let (height, width) = (picture.shape[1], picture.shape[2])

@@ -71,11 +71,10 @@ struct Sampling {
         guidance.replaced = replaced
         guard replaced > GuidedChange.mostReplaced else { return (free.latent, guidance) }
         let kept = try sample(true).latent
-        let outlines = change.outlines(of: decoded(kept))
-        let layout: EditRecord.Guidance.Layout? = outlines.isTorn ? nil : .kept
+        let isTorn = change.outlines(of: decoded(kept)).areTorn
         return (
-            layout == nil ? plain : kept,
-            EditRecord.Guidance(layout: layout, replaced: replaced, torn: outlines.new)
+            isTorn ? plain : kept,
+            EditRecord.Guidance(layout: isTorn ? nil : .kept, replaced: replaced)
         )
     }
 
@@ -100,9 +99,9 @@ private struct GuidedChange {
         return max(found.lost, found.new) * found.changed
     }
 
-    func outlines(of edit: Tensor) -> OutlineComparison {
+    func outlines(of edit: Tensor) -> Verdict.Outlines {
         let small = comparison(edit)
-        return OutlineComparison(source: small.source, result: small.result)
+        return Verdict.Outlines(source: small.source, result: small.result)
     }
 
     private func comparison(_ edit: Tensor) -> Comparison {
