@@ -39,7 +39,7 @@ public struct ParsedSpec: Sendable {
 public func parseSpec(_ bytes: [UInt8], file: String, _ overrides: SpecOverrides = SpecOverrides())
     throws(Failure) -> ParsedSpec
 {
-    let (root, source) = try YAMLReader.read(bytes, file: file, .badSpec)
+    let (root, source) = try document(bytes, file: file)
     guard let root, !root.isNull else {
         throw source.error(
             "spec.empty", "the spec is empty", at: .start,
@@ -47,6 +47,17 @@ public func parseSpec(_ bytes: [UInt8], file: String, _ overrides: SpecOverrides
     }
     let decoder = SpecDecoder(decoder: DocumentDecoder(source: source), hasWork: overrides.hasWork)
     return try overrides.applied(to: ParsedSpec(spec: try decoder.spec(root), source: source))
+}
+
+private func document(_ bytes: [UInt8], file: String) throws(Failure) -> (root: YAMLNode?, source: SourceText)
+{
+    do { return try YAMLReader.read(bytes, file: file, .badSpec) } catch {
+        guard ["spec.too_large", "spec.alias_expansion"].contains(error.code),
+            OtherDocument.beginsAsTrajectory(bytes)
+        else { throw error }
+        let source = SourceText(file: file, text: "", .badSpec)
+        throw OtherDocument(decoder: DocumentDecoder(source: source)).trajectory(at: .start)
+    }
 }
 
 private struct SpecDecoder {
@@ -68,6 +79,7 @@ private struct SpecDecoder {
             throw decoder.wrongKind(
                 root, "a spec", "a mapping", do: "Write a space behind the colon: \(text[...colon]) \(rest)")
         }
+        try OtherDocument(decoder: decoder).refuse(root)
         let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
@@ -172,7 +184,8 @@ private struct SpecDecoder {
     }
 
     private func drags(_ node: YAMLNode, _ units: EditSpec.Units) throws(Failure) -> [EditSpec.Drag] {
-        let items = node.isNull ? [] : try decoder.list(node, "`drags`")
+        let forms = DragForms(decoder: decoder)
+        let items = node.isNull ? [] : try forms.items(node)
         guard items.count <= 64 else {
             throw decoder.error(
                 "spec.too_many_drags", "there are \(items.count) drags", at: items[64].mark,
@@ -180,16 +193,16 @@ private struct SpecDecoder {
         }
         var drags: [EditSpec.Drag] = []
         for item in items {
-            let entries = try decoder.mapping(item, "a drag", keys: ["from", "to"])
+            let entries = try forms.ends(item)
             var ends: [Located<EditSpec.Point>] = []
             var shapes: [EditSpec.Region] = []
             for key in ["from", "to"] {
                 guard let node = entries[key]?.value else {
                     throw decoder.error(
                         "spec.missing_key", "a drag has no `\(key)`", at: item.mark,
-                        do: "Write {from: [x, y], to: [x, y]}.")
+                        do: "Write \(DragForms.form).")
                 }
-                if case .mapping = node {
+                if !forms.isPoint(node) {
                     let shape = try region(node, of: "`\(key)`")
                     shapes.append(shape)
                     ends.append(Located(try middle(of: shape, node, "`\(key)`", units), at: node.mark))
@@ -253,18 +266,24 @@ private struct SpecDecoder {
         -> [Double]
     {
         guard case .sequence(let items, _) = node else {
-            let meant = bareNumbers(node).map { "Write [\($0)]." }
+            let meant = MeantNumbers(node)?.list(of: count).map { "Write \($0)." }
             throw decoder.wrongKind(node, what, form, do: meant)
         }
-        guard items.count == count else { throw wrongCount(node, items, what, form) }
+        guard items.count == count else { throw wrongCount(node, items, what, count, form) }
+        if case .mapping? = items.first, let meant = MeantNumbers(node)?.list(of: count) {
+            throw decoder.error(
+                "spec.type", "\(what) must be \(form), not a list of mappings", at: node.mark,
+                do: "Write \(meant).")
+        }
         var numbers: [Double] = []
         for item in items { numbers.append(try decoder.number(item, "a number of \(what)")) }
         return numbers
     }
 
     /// The error of a list with too few or too many numbers.
-    private func wrongCount(_ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ form: String) -> Failure
-    {
+    private func wrongCount(
+        _ node: YAMLNode, _ items: [YAMLNode], _ what: String, _ count: Int, _ form: String
+    ) -> Failure {
         for item in items {
             guard case .scalar(let text, true, _) = item, OddCharacter.first(in: text) != nil else {
                 continue
@@ -280,20 +299,17 @@ private struct SpecDecoder {
                 break
             }
         }
-        if items.count == 1, let numbers = bareNumbers(items[0]), numbers.contains(",") {
-            hint = "Write a comma between numbers: [\(numbers)]."
+        if items.count == 1, let numbers = MeantNumbers(items[0])?.list(of: count) {
+            if case .scalar = items[0] {
+                hint = "Write a comma between numbers: \(numbers)."
+            } else {
+                hint = "Write \(numbers)."
+            }
         }
         return decoder.error(
             "spec.type",
             "\(what) must be \(form), not a list of \(items.count) \(items.count == 1 ? "value" : "values")",
             at: node.mark, do: hint)
-    }
-
-    /// The numbers of a text that holds nothing else, such as `1, 2`, `1 2` and `(1, 2)`.
-    private func bareNumbers(_ node: YAMLNode) -> String? {
-        guard case .scalar(let text, _, _) = node else { return nil }
-        let parts = text.split { " ,;()".contains($0) }.map(String.init)
-        return !parts.isEmpty && parts.allSatisfy(isPlainNumber) ? parts.joined(separator: ", ") : nil
     }
 
     private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {

@@ -2,6 +2,12 @@
 ///
 /// - Throws: the reason why the bytes are no text, with its place.
 func documentText(_ bytes: [UInt8]) throws(Complaint) -> String {
+    if let foreign = ForeignFile(bytes) {
+        throw Complaint(
+            code: foreign.isText ? "spec.syntax" : "spec.binary",
+            message: "this is \(foreign.kind), not YAML or JSON",
+            index: 0, hint: foreign.hint)
+    }
     if let encoding = foreignEncoding(bytes) {
         throw Complaint(
             code: "spec.encoding", message: "the text is \(encoding), not UTF-8", index: 0,

@@ -22,7 +22,7 @@ package struct YAMLReader {
     package static func read(_ bytes: [UInt8], file: String, _ kind: Failure.Kind) throws(Failure) -> (
         root: YAMLNode?, source: SourceText
     ) {
-        guard bytes.count <= bytesMax else {
+        guard bytes.count <= bytesMax || ForeignFile(bytes) != nil else {
             throw SourceText(file: file, text: "", kind).error(
                 "spec.too_large", "the file has \(bytes.count) bytes", at: .start,
                 do: "At most 1 MiB is read.")
@@ -157,8 +157,10 @@ package struct YAMLReader {
                     "spec.unknown_key", "`<<` is a merge key of YAML, which specs do not have", at: mark,
                     do: "Write the keys and values out.")
             }
-            // No key is a number: the decoder says what its author probably intended.
-            if let line = lines.updateValue(mark.line, forKey: key), !isPlainNumber(key) {
+            // No key is a number, not even one of `(84, 22)`: the decoder says what its author probably intended.
+            if let line = lines.updateValue(mark.line, forKey: key),
+                !isPlainNumber(key.filter { !"()<>".contains($0) })
+            {
                 throw source.error(
                     "spec.duplicate_key", "`\(key)` is given twice; first on line \(line)", at: mark,
                     do: "Keep one of the two.")

@@ -1,4 +1,6 @@
+import DurableFiles
 import Testing
+import TestSupport
 
 @testable import DaemonCore
 
@@ -62,5 +64,85 @@ import Testing
         #expect(
             scheduler.pauseStarts("state: full", 120) && scheduler.placeWorked(byStart: true) == "state: full"
         )
+    }
+
+    @Test func `a job whose place stays full is told once, and waits twice as long each time`() {
+        let scheduler = Scheduler()
+        let job = job("a", in: "/in")
+        scheduler.register(job)
+        var now = 100.0
+        for (i, wait) in [10.0, 20, 40, 80, 160, 320, 320, 320].enumerated() {
+            #expect(scheduler.postpone(job, kind: "full", now) == (i == 0))
+            _ = scheduler.pauseStarts("out: full", kind: "full", isOfRun: true, now)
+            #expect(scheduler.isPostponed(job))
+            #expect(scheduler.areStartsPaused(now + wait / 2 - 0.1))
+            scheduler.resumeStarts(now + wait / 2)
+            #expect(!scheduler.areStartsPaused(now + wait / 2), "another job starts after half of the wait")
+            #expect(scheduler.takeNext(now + wait - 0.1) == nil)
+            #expect(scheduler.takeNext(now + wait)?.name == "a")
+            now += wait
+        }
+        #expect(scheduler.postpone(job, kind: "read-only", now), "another reason is news")
+        #expect(scheduler.takeNext(now + 10)?.name == "a")
+        scheduler.forget(job)
+        #expect(!scheduler.hasPostponed)
+    }
+
+    @Test func `a run that succeeds shortens the pause of all starts again`() {
+        let scheduler = scheduler()
+        for (i, pause) in [5.0, 10, 20].enumerated() {
+            #expect(scheduler.postpone(job("a\(i)", in: "/in"), kind: "full", 100))
+            _ = scheduler.pauseStarts("full", isOfRun: true, 100)
+            #expect(scheduler.areStartsPaused(100 + pause - 0.1) && !scheduler.areStartsPaused(100 + pause))
+        }
+        _ = scheduler.placeWorked(byStart: true)
+        _ = scheduler.postpone(job("d", in: "/in"), kind: "full", 100)
+        _ = scheduler.pauseStarts("full", isOfRun: true, 100)
+        #expect(scheduler.areStartsPaused(139), "a start shows nothing")
+        _ = scheduler.placeWorked()
+        _ = scheduler.postpone(job("e", in: "/in"), kind: "full", 200)
+        _ = scheduler.pauseStarts("full", isOfRun: true, 200)
+        #expect(!scheduler.areStartsPaused(205))
+    }
+
+    @Test func `a place that is better ends all postponements at once, and the next is told again`() {
+        let scheduler = Scheduler()
+        let job = job("a", in: "/in")
+        scheduler.register(job)
+        for _ in 0..<5 { _ = scheduler.postpone(job, kind: "full", 100) }
+        _ = scheduler.pauseStarts("full", isOfRun: true, 100)
+        #expect(scheduler.takeNext(101) == nil && scheduler.areStartsPaused(101))
+        #expect(scheduler.nextTime(101) == 106, "the daemon looks at the place every five seconds")
+        scheduler.endPostponements()
+        #expect(!scheduler.areStartsPaused(101) && scheduler.takeNext(101)?.name == "a")
+        #expect(scheduler.postpone(job, kind: "full", 102))
+    }
+
+    @Test func `what a place shows is better only if it is better than under every failure`() throws {
+        let full = PlaceCondition(freeBytes: 0, freeFiles: 100, isWritable: true, missing: 0)
+        func place(_ bytes: UInt64, _ files: UInt64 = 100, _ isWritable: Bool = true, _ missing: Int = 0)
+            -> PlaceCondition
+        { PlaceCondition(freeBytes: bytes, freeFiles: files, isWritable: isWritable, missing: missing) }
+        #expect(!place(0).isBetter(than: full) && !place(1 << 19).isBetter(than: full))
+        #expect(place(1 << 20).isBetter(than: full) && place(0, 116).isBetter(than: full))
+        #expect(full.isBetter(than: place(0, 100, false)) && full.isBetter(than: place(0, 100, true, 1)))
+        #expect(!place(0, 100, false).isBetter(than: full))
+        let best = full.best(with: place(5 << 20, 50, false, 1))
+        #expect(best == place(5 << 20))
+        #expect(!place(5 << 20).isBetter(than: best), "space that was not enough is no news")
+        #expect(!place(.max).isBetter(than: place(.max)))
+    }
+
+    @Test func `a folder that comes back is seen, once and not before ten seconds`() throws {
+        let scratch = try ScratchFolder()
+        let (files, out) = (PosixFileSystem(), "\(scratch.path)/gone/out")
+        var places = FailedPlaces()
+        places.note(out, 100)
+        try files.createDirectory(out)
+        #expect(places.improved(109) == nil)
+        #expect(places.improved(110) == out)
+        #expect(places.improved(116) == nil)
+        places.forgetAll()
+        #expect(places.improved(200) == nil)
     }
 }

@@ -95,4 +95,41 @@ import Testing
         #expect(run.output.contains("model      "))
         #expect(!run.output.contains("config.yaml: good"))
     }
+
+    @Test func `check-config and the daemon's start name a program that cannot be executed`() throws {
+        let formats = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/sys/fs/binfmt_misc")) ?? []
+        guard formats.allSatisfy({ ["register", "status"].contains($0) }) else { return }
+        let place = try Place()
+        let program = "\(place.folder.path)/program"
+        let text = try String(contentsOfFile: place.config, encoding: .utf8)
+        func check(_ content: String?, mode: Int = 0o755, as key: String) throws -> String {
+            try PosixFileSystem().removeTree(program)
+            if let content {
+                try PosixFileSystem().create(program, Array(content.utf8), mode: mode)
+            } else {
+                try PosixFileSystem().createDirectory(program)
+            }
+            try (text + key).write(toFile: place.config, atomically: true, encoding: .utf8)
+            let run = try Program.run(["check-config", place.config])
+            let daemon = try Program.run(place.arguments + ["--once"])
+            guard run.code == 78 else { return run.output + daemon.errors }
+            let why = run.output.split(separator: "\n").first { $0.contains(program) }?.split(
+                separator: "\(program): "
+            ).last
+            let words = try #require(why.map(String.init))
+            let what = key.hasPrefix("hook") ? "hook" : "captioner"
+            #expect(daemon.errors.contains("the \(what) cannot be used: \(program): \(words)"))
+            return words
+        }
+        let (hook, captioner) = ("hook: \(program)\n", "captions: [{command: [\(program)]}]\n")
+        for key in [hook, captioner] {
+            #expect(try check("#!/bin/sh\n", mode: 0o644, as: key) == "Permission denied")
+            #expect(try check(nil, as: key) == "Is a directory")
+            #expect(
+                try check("echo hi\n", as: key)
+                    == "it has no first line `#!INTERPRETER`, and is no program of this machine")
+            let good = try check("#!/bin/sh\n", as: key)
+            #expect(good.contains(": good\n") && !good.contains("cannot be used"))
+        }
+    }
 }

@@ -153,6 +153,37 @@ import Testing
         #expect(try code("models", "verify") == 0)
     }
 
+    @Test(arguments: [
+        (["edit", "--seed", "-1"], "--seed takes a whole number from 0 to \(Int.max), not `-1`."),
+        (["edit", "--seed", "-2.5e3"], "--seed takes a whole number from 0 to \(Int.max), not `-2.5e3`."),
+        (["edit", "--seed", "x"], "--seed takes a whole number from 0 to \(Int.max), not `x`."),
+        (["edit", "--drag", "-5,3:10,3"], "the point is at -5, outside the picture"),
+        (["edit", "--drag", "1,1:-.5,3"], "the point is at -0.5, outside the picture"),
+        (["edit", "--drag", "1,1:9,9", "--threads", "-1"], "--threads takes a number from 1 to 256."),
+        (
+            ["edit", "--drag", "1,1:9,9", "--lora", "x", "--lora-scale", "-11"],
+            "--lora-scale takes a number from -10 to 10."
+        ),
+        (["bench", "--runs", "-1"], "--runs takes a number from 0 to 1000"),
+        (["bench", "--pixels", "-64"], "--pixels takes a multiple of 8"),
+        (["evaluate", "x", "--out", "y", "--seeds", "-1,2"], "--seeds takes whole numbers from 0"),
+        (["evaluate", "x", "--out", "y", "--steps", "-3"], "--steps takes whole numbers from 0"),
+    ])
+    func `a number that begins with a minus is its option's value, and the error names the range`(
+        _ words: [String], _ message: String
+    ) throws {
+        let picture = Program.root.appending(path: "examples/rabbit-face.png").path(percentEncoded: false)
+        let run = try Program.run([words[0]] + (words[0] == "edit" ? [picture] : []) + words.dropFirst())
+        #expect(run.code == 64 || run.code == 65, "\(run.errors)")
+        #expect(run.errors.contains(message), "\(run.errors)")
+        #expect(!run.errors.contains("Missing value"))
+    }
+
+    @Test func `a number behind -- is a name and no value`() throws {
+        let run = try Program.run(["check", "--json", "--", "-1"])
+        #expect(run.code == 66 && run.errors.contains("-1"), "\(run.errors)")
+    }
+
     @Test func `editor prints the path of the page`() throws {
         let path = Program.root.appending(path: "share/clipdragd/editor.html").path(percentEncoded: false)
         #expect(try Program.run(["editor"]).output == "\(path)\n")

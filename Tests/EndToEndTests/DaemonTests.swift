@@ -100,6 +100,31 @@ import Testing
         #expect(place.names("\(place.inbox)/failed").isEmpty)
     }
 
+    @Test func `a disk that stays full is told once, and again when the daemon's configuration is`() throws {
+        let place = try Place()
+        try place.drop(picture: "x.png")
+        try place.drop(spec: "x.yaml", "prompt: DISKFULL\n")
+        let log = "\(place.folder.path)/log"
+        try Data().write(to: URL(filePath: log))
+        let daemon = try place.start(errors: try FileHandle(forWritingTo: URL(filePath: log)))
+        func count(_ words: String) -> Int {
+            let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+            return text.split(separator: "\n").count { $0.contains(words) }
+        }
+        place.wait("a second try") { place.started.count == 2 }
+        Thread.sleep(forTimeInterval: 0.5)
+        for words in [" started", "postponed: ", "waiting: "] { #expect(count(words) == 1, "\(words)") }
+        // The third try would follow after twenty seconds; what someone mends is tried at once.
+        kill(daemon.processIdentifier, SIGHUP)
+        place.wait("a third try", seconds: 8) { place.started.count == 3 }
+        place.wait("news", seconds: 5) { count("postponed: ") == 2 && count(" started") == 2 }
+        try Data().write(to: URL(filePath: "\(place.folder.path)/space"))
+        kill(daemon.processIdentifier, SIGHUP)
+        place.wait("publishing", seconds: 8) { place.names(place.outbox) == ["x"] }
+        daemon.terminate()
+        daemon.waitUntilExit()
+    }
+
     @Test func `after a kill during a job, the next daemon runs the job again and publishes it once`()
         throws
     {

@@ -76,6 +76,68 @@ import TestSupport
         #expect(try files.contentsOfDirectory(atPath: "\(state)/models") == ["Some-Model"])
     }
 
+    /// A copy of a model as huggingface_hub keeps downloads: files in `blobs/`, links to them in a snapshot.
+    private func downloadCache(_ snapshots: [String], main: String?) throws -> String {
+        let cache = "\(folder.path)/hub/models--some-org--Some-Model"
+        try files.createDirectory(atPath: "\(cache)/blobs", withIntermediateDirectories: true)
+        for snapshot in snapshots {
+            for (i, name) in contents(sd15).enumerated() {
+                let place = "\(cache)/snapshots/\(snapshot)/\(name)"
+                var isFolder: ObjCBool = false
+                _ = files.fileExists(atPath: "\(sd15)/\(name)", isDirectory: &isFolder)
+                guard !isFolder.boolValue else {
+                    try files.createDirectory(atPath: place, withIntermediateDirectories: true)
+                    continue
+                }
+                let blob = "\(cache)/blobs/\(i)"
+                if !files.fileExists(atPath: blob) {
+                    try files.copyItem(atPath: "\(sd15)/\(name)", toPath: blob)
+                }
+                let up = String(repeating: "../", count: name.split(separator: "/").count + 1)
+                try files.createDirectory(
+                    atPath: URL(filePath: place).deletingLastPathComponent().path(),
+                    withIntermediateDirectories: true)
+                try files.createSymbolicLink(atPath: place, withDestinationPath: "\(up)blobs/\(i)")
+            }
+        }
+        if let main {
+            try files.createDirectory(atPath: "\(cache)/refs", withIntermediateDirectories: true)
+            try Data("\(main)\n".utf8).write(to: URL(filePath: "\(cache)/refs/main"))
+        }
+        return cache
+    }
+
+    @Test func `a download cache means the snapshot that its refs/main names`() throws {
+        let cache = try downloadCache(["0a1b", "2c3d"], main: "2c3d")
+        try files.removeItem(atPath: "\(cache)/snapshots/0a1b/unet")
+        let made = try run("models", "import", cache, "--clip", cache + "/snapshots/2c3d/clip")
+        #expect(made.code == 0, "\(made.errors)")
+        #expect(made.output.hasPrefix("Some-Model\t\(state)/models/Some-Model\n"))
+        #expect(contents("\(state)/models/Some-Model") == contents(sd15))
+        #expect(try run("models", "verify", cache).output.hasSuffix(": good\n"))
+        #expect(try result(model: cache) == result(model: sd15))
+        // A snapshot by itself has the model's name, too.
+        try files.removeItem(atPath: "\(state)/models/Some-Model")
+        #expect(try run("models", "import", "\(cache)/snapshots/2c3d/").output.hasPrefix("Some-Model\t"))
+    }
+
+    @Test func `a download cache without refs/main means its only snapshot, and of several none`() throws {
+        var cache = try downloadCache(["0a1b"], main: nil)
+        #expect(try run("models", "verify", cache).output.hasSuffix(": good\n"))
+        cache = try downloadCache(["2c3d"], main: "4e5f")
+        for words in [["models", "import", cache], ["models", "verify", "\(cache)/"]] {
+            let refused = try Program.run(words + ["--state", state])
+            #expect(refused.code == 69)
+            #expect(
+                refused.errors.contains(
+                    "2 snapshots, and refs/main names 4e5f, which is not among them\nGive one of them: \(cache)/snapshots/0a1b, \(cache)/snapshots/2c3d."
+                ), "\(refused.errors)")
+        }
+        try files.removeItem(atPath: "\(cache)/snapshots")
+        try files.createDirectory(atPath: "\(cache)/snapshots", withIntermediateDirectories: true)
+        #expect(try run("models", "import", cache).errors.contains("is a download cache without a snapshot"))
+    }
+
     @Test(arguments: ["sd15", "sd21"])
     func `a checkpoint file and its folder give models with byte-equal edits`(
         _ family: String

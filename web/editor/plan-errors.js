@@ -1,5 +1,5 @@
 // What `clipdragd check` refuses of a spec that is good by itself: settings, drags, mask, method and region that do not go
-// together. Follows JobPlan.swift and RegionalEdit.swift.
+// together. Follows Sources/Daemon/EditJobs/JobPlan.swift and MaskFile.swift, and Sources/SpecParser/SpecValidation.swift.
 
 /** The SpecError of settings that leave the inversion no step; null where they leave one. */
 function stepError({ marks }, setting) {

@@ -170,6 +170,8 @@ function decimalDigit(c) {
 
 /** Text of a file's bytes: UTF-8, a byte order mark left out. */
 function documentText(bytes) {
+  const foreign = foreignFile(bytes);
+  if (foreign) throw foreign;
   const encoding = foreignEncoding(bytes);
   if (encoding) {
     throw new Complaint(`the text is ${encoding}, not UTF-8`, 0, "Save the file as UTF-8.", "spec.encoding");

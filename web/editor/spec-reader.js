@@ -19,16 +19,27 @@ const EMPTY_SPEC = Object.freeze({
 
 /** Reads a spec: {spec, marks}. Throws the SpecError of the first thing that is wrong. */
 function readSpec(bytes, fileName = "spec.yaml") {
-  const { root, source } = readDocument(bytes, fileName);
+  const { root, source } = readSpecDocument(bytes, fileName);
   if (!root || isNull(root)) {
     throw new SpecError("spec.empty", "the spec is empty", 1, 1, "Write at least `drags:` or `prompt: {edit: …}`.");
   }
   return new SpecReader(source).spec(root);
 }
 
+function readSpecDocument(bytes, fileName) {
+  try {
+    return readDocument(bytes, fileName);
+  } catch (error) {
+    const isTooLarge = ["spec.too_large", "spec.alias_expansion"].includes(error.code);
+    if (isTooLarge && beginsAsTrajectory(bytes)) refuseTrajectory({ line: 1, column: 1 });
+    throw error;
+  }
+}
+
 class SpecReader extends DocumentDecoder {
   spec(root) {
     this.refuseGluedColon(root);
+    new DragForms(this.source).refuseOtherDocument(root);
     const entries = this.mapping(root, "a spec", SPEC_KEYS);
     const value = (key) => entries[key]?.value;
     const given = (key) => (value(key) && !isNull(value(key)) ? value(key) : null);
@@ -120,14 +131,15 @@ class SpecReader extends DocumentDecoder {
   }
 
   drags(node, isRelative) {
-    const items = isNull(node) ? [] : this.list(node, "`drags`");
+    const forms = new DragForms(this.source);
+    const items = isNull(node) ? [] : forms.items(node);
     if (items.length > TABLES.dragsMax) {
       this.fail(
         "spec.too_many_drags", `there are ${items.length} drags`, items[TABLES.dragsMax].mark,
         `Write at most ${TABLES.dragsMax}.`);
     }
     return items.map((item) => {
-      const entries = this.mapping(item, "a drag", ["from", "to"]);
+      const entries = forms.ends(item);
       const ends = ["from", "to"].map((key) => this.dragEnd(entries[key]?.value, key, item, isRelative));
       const marks = { from: entries.from.value.mark, to: entries.to.value.mark };
       if (Array.isArray(ends[0]) !== Array.isArray(ends[1])) {
@@ -149,10 +161,10 @@ class SpecReader extends DocumentDecoder {
   /** A point, or a region whose middle lies in the picture. */
   dragEnd(node, key, item, isRelative) {
     if (!node) {
-      this.fail("spec.missing_key", `a drag has no \`${key}\``, item.mark, "Write {from: [x, y], to: [x, y]}.");
+      this.fail("spec.missing_key", `a drag has no \`${key}\``, item.mark, `Write ${DRAG_FORM}.`);
     }
     const what = `\`${key}\``;
-    if (node.kind !== "mapping") return this.point(node, what, isRelative);
+    if (isPointForm(node)) return this.point(node, what, isRelative);
     const shape = this.shape(node, what);
     const middle = endPoint(shape);
     if (middle.some((value) => value < 0 || value > (isRelative ? 1 : Infinity))) {
@@ -183,15 +195,17 @@ class SpecReader extends DocumentDecoder {
 
   numbers(node, what, count, form) {
     if (node.kind !== "sequence") {
-      const meant = bareNumbers(node);
-      this.wrongKind(node, what, form, meant === null ? null : `Write [${meant}].`);
+      const meant = numberList(meantNumbers(node), count);
+      this.wrongKind(node, what, form, meant && `Write ${meant}.`);
     }
-    if (node.items.length !== count) this.wrongCount(node, what, form);
+    if (node.items.length !== count) this.wrongCount(node, what, count, form);
+    const meant = node.items[0].kind === "mapping" ? numberList(meantNumbers(node), count) : null;
+    if (meant) this.fail("spec.type", `${what} must be ${form}, not a list of mappings`, node.mark, `Write ${meant}.`);
     return node.items.map((item) => this.number(item, `a number of ${what}`));
   }
 
   /** Throws the error of a list of too few or too many numbers. */
-  wrongCount(node, what, form) {
+  wrongCount(node, what, count, form) {
     const { items } = node;
     for (const item of items) {
       if (item.kind === "scalar" && item.isPlain && OddCharacter.first(item.text)) {
@@ -208,8 +222,8 @@ class SpecReader extends DocumentDecoder {
         break;
       }
     }
-    const meant = items.length === 1 ? bareNumbers(items[0]) : null;
-    if (meant?.includes(",")) hint = `Write a comma between numbers: [${meant}].`;
+    const meant = items.length === 1 ? numberList(meantNumbers(items[0]), count) : null;
+    if (meant) hint = items[0].kind === "scalar" ? `Write a comma between numbers: ${meant}.` : `Write ${meant}.`;
     this.fail(
       "spec.type", `${what} must be ${form}, not a list of ${items.length} ${items.length === 1 ? "value" : "values"}`,
       node.mark, hint);
@@ -336,13 +350,6 @@ class SpecReader extends DocumentDecoder {
     if (value("metrics")) output.metrics = this.word(value("metrics"), "`metrics`", TABLES.metrics);
     return output;
   }
-}
-
-/** The numbers of a text that holds nothing else, as `1, 2`, `1 2` and `(1, 2)` do; null for others. */
-function bareNumbers(node) {
-  if (node.kind !== "scalar") return null;
-  const parts = node.text.split(/[ ,;()]+/).filter((part) => part);
-  return parts.length && parts.every(isPlainNumber) ? parts.join(", ") : null;
 }
 
 /** The shape that a list of numbers or points was meant as; null for other lists. */

@@ -62,7 +62,8 @@ LibYAML.types = [
 
 /** Reads one document; its value is null where the text holds none. Throws a SpecError. */
 function readDocument(bytes, fileName = "spec.yaml") {
-  if (bytes.length > YAML_LIMITS.bytes) {
+  const foreign = foreignFile(bytes);
+  if (bytes.length > YAML_LIMITS.bytes && !foreign) {
     throw new SpecError(
       "spec.too_large", `the file has ${bytes.length} bytes`, 1, 1, "At most 1 MiB is read.");
   }
@@ -159,7 +160,7 @@ class YAMLReader {
           "spec.unknown_key", "`<<` is a merge key of YAML, which specs do not have", key.mark,
           "Write the keys and values out.");
       }
-      if (lines.has(key.text) && !isPlainNumber(key.text)) {
+      if (lines.has(key.text) && !isPlainNumber(key.text.replace(/[()<>]/g, ""))) {
         this.fail(
           "spec.duplicate_key", `\`${key.text}\` is given twice; first on line ${lines.get(key.text)}`, key.mark,
           "Keep one of the two.");

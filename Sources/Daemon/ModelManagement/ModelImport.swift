@@ -53,6 +53,17 @@ public struct ModelImport: Sendable {
     public func run(into models: String, _ files: any FileSystem = PosixFileSystem()) throws(Failure)
         -> Outcome
     {
+        var resolved = self
+        resolved.source = try DownloadCache.resolved(source)
+        resolved.clip = try resolved.clip.map { (path) throws(Failure) in try DownloadCache.resolved(path) }
+        resolved.vae = try resolved.vae.map { (path) throws(Failure) in try DownloadCache.resolved(path) }
+        resolved.config = try resolved.config.map { (path) throws(Failure) in try DownloadCache.resolved(path)
+        }
+        return try resolved.runResolved(into: models, files)
+    }
+
+    /// The import of a source that is no download cache.
+    private func runResolved(into models: String, _ files: any FileSystem) throws(Failure) -> Outcome {
         for path in [source, clip, vae, config].compactMap({ $0 })
         where !FileManager.default.fileExists(atPath: path) {
             throw Failure(
@@ -112,7 +123,7 @@ public struct ModelImport: Sendable {
 
     private func checkedName() throws(Failure) -> String {
         let base = lastComponent(source)
-        let name = self.name ?? (isFolder(source) ? base : stem(base))
+        let name = self.name ?? DownloadCache.modelName(of: source) ?? (isFolder(source) ? base : stem(base))
         guard Self.isName(name) else {
             throw Failure(
                 .usage, code: "model.name", message: "`\(name)` cannot be a model's name",

@@ -52,12 +52,15 @@ public struct ModelStore: Sendable {
     /// The folder of a model given by path or name.
     public func folder(of model: String) throws(Failure) -> String {
         if model.contains("/") {
-            let path = URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
+            let path = try DownloadCache.resolved(
+                URL(filePath: model).standardizedFileURL.path(percentEncoded: false))
             if isModel(path) { return path.hasSuffix("/") ? String(path.dropLast()) : path }
         } else if let found = all.first(where: { $0.name == model }) {
             return found.folder
         } else if isModel(model) {
             return URL(filePath: model).standardizedFileURL.path(percentEncoded: false)
+        } else if let cache = DownloadCache(at: model) {
+            return try folder(of: "./\(cache.root)")
         }
         try Self.refuse(path: model)
         let known = all.map(\.name).joined(separator: ", ")

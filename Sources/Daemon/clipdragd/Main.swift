@@ -49,7 +49,7 @@ struct Clipdragd: ParsableCommand {
             StandardStream.errors.write(failure.description + "\n")
             exit(withError: ExitCode(failure.exit.rawValue))
         }
-        let words = Array(CommandLine.rawArguments.dropFirst())
+        let words = joiningNegativeNumbers(Array(CommandLine.rawArguments.dropFirst()))
         let isJSON = words.contains("--json")
         do {
             if isJSON && words.contains("--version") {
@@ -75,4 +75,21 @@ struct Clipdragd: ParsableCommand {
             exit(withError: exitCode(for: error))
         }
     }
+}
+
+/// The words of a command line, with an option and the number after it as one word: a number that begins with `-` is that
+/// option's value and no option, so that the check of its range can speak.
+private func joiningNegativeNumbers(_ words: [String]) -> [String] {
+    var joined: [String] = []
+    for (i, word) in words.enumerated() {
+        let isValue = word.wholeMatch(of: /-[.]?[0-9][0-9.,:eE+-]*/) != nil
+        if isValue, let option = joined.last, option.hasPrefix("--"), option != "--", !option.contains("="),
+            !words[..<i].contains("--")
+        {
+            joined[joined.count - 1] = "\(option)=\(word)"
+        } else {
+            joined.append(word)
+        }
+    }
+    return joined
 }

@@ -67,7 +67,7 @@ final class Dispatcher {
             // If the record cannot be saved, the executor finds the run by the job's ID.
             try? context.store.save(running)
             context.log.event(
-                .started, "started", running,
+                .started, "started", running, level: scheduler.isPostponed(job) ? .debug : .info,
                 ["executor": running.run?.executor ?? "", "run": running.run?.id ?? ""])
             lifecycle.placesWorked(for: job, byStart: true)
             return true

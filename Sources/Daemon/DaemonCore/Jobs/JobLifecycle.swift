@@ -15,6 +15,7 @@ final class JobLifecycle {
     private let history: JobHistory
     private let hook: CompletionHook
     private let gallery: GalleryUpdates
+    private var failedPlaces = FailedPlaces()
     /// Jobs that have failed since the start.
     private(set) var failures = 0
 
@@ -70,18 +71,27 @@ final class JobLifecycle {
         try? context.cache.takeOver("\(context.store.unpublished(job))/\(ContentCache.drawerName)")
     }
 
-    /// Lets a job wait because a place does not work. No attempt is counted.
+    /// Lets a job wait because a place does not work. No attempt is counted. The log names each reason once a job.
     private func postpone(_ job: Job, _ failure: Failure, _ run: RunSummary) {
         var job = job
         job.state = .waiting
-        // Longer than the pause of all starts, so that another job starts next.
-        scheduler.enqueue(job, earliest: now + 2 * Scheduler.placeSeconds)
-        let reason = Self.reason(failure)
+        let (reason, kind) = (Self.reason(failure), "\(failure.code) \(failure.message)")
+        let isNews = scheduler.postpone(job, kind: kind, now)
+        let place = failure.place?.file ?? ""
+        failedPlaces.note(place.hasPrefix("/") ? place : context.configuration.outbox ?? "/", now)
         context.metrics.countError(failure.code, .place)
         context.log.event(
-            .postponed, "postponed: \(reason)", job, run: run, level: .warning,
+            .postponed, "postponed: \(reason)", job, run: run, level: isNews ? .warning : .debug,
             EventLog.fields(failure.code, .place, stage: run.stage))
-        pauseStarts(reason, kind: "\(failure.code) \(failure.message)", isOfRun: true)
+        pauseStarts(reason, kind: kind, isOfRun: true)
+    }
+
+    /// Lets the postponed jobs start when one of the places at which they failed has changed for the better.
+    func lookAtFailedPlaces() {
+        guard scheduler.hasPostponed else { return failedPlaces.forgetAll() }
+        guard let place = failedPlaces.improved(now) else { return }
+        context.log.write(.notice, "trying again: \(place) has changed")
+        scheduler.endPostponements()
     }
 
     /// Counts an attempt for a run that crashed. Runs the job again a little later, or fails it. Other jobs go on.

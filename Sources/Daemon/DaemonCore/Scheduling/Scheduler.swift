@@ -4,6 +4,8 @@
 final class Scheduler {
     /// Seconds until the daemon tries a place again that did not work.
     static let placeSeconds = 5.0
+    /// The longest pause of all starts, in units of `placeSeconds`. A postponed job waits twice as long.
+    private static let longestPause = 32
     /// Seconds until the daemon reports the same reason for waiting again.
     private static let reportInterval = 600.0
 
@@ -22,6 +24,8 @@ final class Scheduler {
     struct Obstacle {
         let reason: String
         let until: Double
+        /// Whether a run found the place at fault, and not its start.
+        let isOfRun: Bool
     }
 
     /// A place that every job needs. Nothing starts until it is tried again.
@@ -38,6 +42,26 @@ final class Scheduler {
         /// Whether a run found the place at fault, and not its start.
         let isOfRun: Bool
     }
+
+    /// How often in a row runs have failed for one reason, of the kind that `pauseStarts` takes.
+    private struct Setback {
+        let kind: String
+        var count = 1
+
+        mutating func add(_ kind: String) {
+            self = Self(kind: kind, count: self.kind == kind ? count + 1 : 1)
+        }
+
+        /// The pause after them: it doubles with each.
+        var pause: Double {
+            Scheduler.placeSeconds * Double(min(1 << min(count - 1, 16), Scheduler.longestPause))
+        }
+    }
+
+    /// The postponed jobs.
+    private var setbacks: [String: Setback] = [:]
+    /// The runs of any jobs that have failed since one succeeded.
+    private var streak: Setback?
 
     // MARK: - Jobs
 
@@ -57,6 +81,36 @@ final class Scheduler {
         if let earliest { earliestStarts[job.id] = earliest }
     }
 
+    /// Puts a job back into the queue whose run has found a place at fault. It waits twice as long as the pause of all starts, so that
+    /// another job starts next; each further time of the same kind doubles both.
+    ///
+    /// - Returns: whether the job has not been postponed for a reason of this kind before.
+    func postpone(_ job: Job, kind: String, _ now: Double) -> Bool {
+        let isNews = setbacks[job.id]?.kind != kind
+        var setback = setbacks[job.id] ?? Setback(kind: kind, count: 0)
+        setback.add(kind)
+        setbacks[job.id] = setback
+        var all = streak ?? Setback(kind: kind, count: 0)
+        all.add(kind)
+        streak = all
+        enqueue(job, earliest: now + 2 * max(setback.pause, all.pause))
+        return isNews
+    }
+
+    /// Whether a job has been postponed, and its next run is no news.
+    func isPostponed(_ job: Job) -> Bool { setbacks[job.id] != nil }
+
+    /// Lets the postponed jobs start at once: a place has changed, or the configuration has.
+    func endPostponements() {
+        guard !setbacks.isEmpty else { return }
+        for id in setbacks.keys { earliestStarts[id] = nil }
+        (setbacks, streak) = ([:], nil)
+        if obstacle?.isOfRun == true { obstacle = nil }
+    }
+
+    /// Whether any job is postponed.
+    var hasPostponed: Bool { !setbacks.isEmpty }
+
     /// Takes a job out of the queue, to run or to end it. The job still needs its files.
     @discardableResult func remove(_ id: String) -> Job? { queue.remove(id) }
 
@@ -66,6 +120,7 @@ final class Scheduler {
         uses.remove(job)
         earliestStarts[job.id] = nil
         claims[job.id] = nil
+        setbacks[job.id] = nil
     }
 
     /// Forgets all waiting jobs.
@@ -110,7 +165,8 @@ final class Scheduler {
     func pauseStarts(
         of inbox: String? = nil, _ reason: String, kind: String? = nil, isOfRun: Bool = false, _ now: Double
     ) -> Bool {
-        let pause = Obstacle(reason: reason, until: now + Self.placeSeconds)
+        let seconds = isOfRun ? streak?.pause ?? Self.placeSeconds : Self.placeSeconds
+        let pause = Obstacle(reason: reason, until: now + seconds, isOfRun: isOfRun)
         if let inbox { inboxObstacles[inbox] = pause } else { obstacle = pause }
         let kind = kind ?? reason
         if let last = reported[inbox], last.kind == kind, now - last.at < Self.reportInterval {
@@ -129,6 +185,7 @@ final class Scheduler {
     func placeWorked(_ inbox: String? = nil, byStart: Bool = false) -> String? {
         if let inbox { inboxObstacles[inbox] = nil }
         if byStart && reported[inbox]?.isOfRun == true { return nil }
+        if inbox == nil && !byStart { streak = nil }
         return reported.removeValue(forKey: inbox)?.reason
     }
 
@@ -158,6 +215,8 @@ final class Scheduler {
     /// The next time at which a postponed job may start, or a pause of starts ends.
     func nextTime(_ now: Double) -> Double {
         let pauses = inboxObstacles.values.map(\.until) + (obstacle.map { [$0.until] } ?? [])
-        return min(earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
+        let look = hasPostponed ? now + Self.placeSeconds : .infinity
+        return min(
+            look, earliestStarts.values.filter { $0 > now }.min() ?? .infinity, pauses.min() ?? .infinity)
     }
 }

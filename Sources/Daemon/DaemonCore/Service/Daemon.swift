@@ -134,6 +134,7 @@ public final class Daemon {
         look()
         // Also while no job may start: the time of a pause that is over must not wake the loop.
         scheduler.resumeStarts(ServiceClock.now)
+        lifecycle.lookAtFailedPlaces()
         if operations.order == nil { dispatcher.startRuns() }
         housekeeping.run(hasNews: hasNews)
         status.update(order: operations.order, hasNews: hasNews)
@@ -175,6 +176,7 @@ public final class Daemon {
         }
         if let clash = configuration.folderClash { throw clash }
         for note in runs.startNotes() { context.log.write(.notice, note) }
+        warnOfPrograms(configuration)
         let files = context.files
         try files.createDirectory(OutboxLayout(outbox).unpublished)
         try files.createDirectory(state.history)
@@ -187,6 +189,13 @@ public final class Daemon {
         let marks = intake.takeAllLeftovers()
         let known = scheduler.queue.all + runs.all.map(\.job)
         try context.store.removeUnpublished(of: marks, besides: known)
+    }
+
+    /// Names the hook and the captioners that cannot be run: their jobs would show it late, or not at all.
+    private func warnOfPrograms(_ configuration: Configuration) {
+        for (what, why) in ConfiguredPrograms.faults(configuration) {
+            context.log.write(.warning, "the \(what) cannot be used: \(why)")
+        }
     }
 
     /// Two daemons on one state folder would carry out each other's requests and overwrite each other's status.
@@ -226,7 +235,9 @@ public final class Daemon {
                     .notice, "the new inboxes and outbox take effect at the next start")
             }
             context.apply(fresh)
+            warnOfPrograms(fresh)
             inboxes.applyConfiguration()
+            scheduler.endPostponements()
             context.metrics.noteReload(succeeded: true)
             context.log.event(.reloaded, "configuration reloaded")
         } catch {

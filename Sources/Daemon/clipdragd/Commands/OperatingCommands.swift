@@ -312,25 +312,6 @@ struct CheckConfigCommand: ParsableCommand {
                 missing.append(("model", error.message))
             }
         }
-        if let hook = configuration.hook, let why = whyNotRunnable(hook, isSocketGood: true) {
-            missing.append(("hook", "\(hook): \(why)"))
-        }
-        if let vocabulary = configuration.captions.vocabulary,
-            access(PathCoding.cString(vocabulary), R_OK) != 0
-        {
-            missing.append(("vocabulary", "\(vocabulary): \(String(cString: strerror(errno)))"))
-        }
-        for case .command(let words, _) in configuration.captions.captioners {
-            if let why = whyNotRunnable(words[0], isSocketGood: false) {
-                missing.append(("captioner", "\(words[0]): \(why)"))
-            }
-        }
-        return missing
-    }
-
-    /// Why a program cannot be run by this user; nil where it can.
-    private static func whyNotRunnable(_ path: String, isSocketGood: Bool) -> String? {
-        if isSocketGood, (try? PosixFileSystem().status(path))?.kind == .other { return nil }
-        return ProgramFile.fault(path)
+        return missing + ConfiguredPrograms.faults(configuration)
     }
 }

@@ -1,6 +1,13 @@
 import ArgumentParser
 import SpecParser
 
+/// A number as it is written. `validate` reads it: its message names the range, and the parser's own would not.
+struct WrittenNumber: ExpressibleByArgument {
+    let text: String
+
+    init(argument: String) { text = argument }
+}
+
 /// What a spec may say and a command line too, which wins.
 struct SpecOptions: ParsableArguments {
     @Option(
@@ -17,12 +24,13 @@ struct SpecOptions: ParsableArguments {
     var preset: String?
 
     @Option(help: ArgumentHelp("The seed.", valueName: "N"))
-    var seed: UInt64?
+    var seed: WrittenNumber?
 
     func validate() throws {
         if let prompt, prompt.allSatisfy(\.isWhitespace) { throw ValidationError("--prompt has no words.") }
-        if let seed, seed > UInt64(Int.max) {
-            throw ValidationError("--seed takes a number from 0 to \(Int.max).")
+        if let seed, UInt64(seed.text).map({ $0 > UInt64(Int.max) }) ?? true {
+            throw ValidationError(
+                "--seed takes a whole number from 0 to \(Int.max), not `\(seed.text)`.")
         }
     }
 
@@ -33,7 +41,7 @@ struct SpecOptions: ParsableArguments {
     var overrides: SpecOverrides {
         var overrides = SpecOverrides()
         (overrides.drags, overrides.editPrompt) = (drags, prompt)
-        (overrides.preset, overrides.seed) = (preset, seed)
+        (overrides.preset, overrides.seed) = (preset, seed.flatMap { UInt64($0.text) })
         return overrides
     }
 }
