@@ -55,7 +55,7 @@ import Verdicts
 
     @Test func `a thing that is gone does not keep its outlines`() {
         let found = Verdict.Outlines(source: disc([0.9, 0.2, 0.1]), result: disc(.one))
-        #expect(!found.areKept && found.strength < 0.01)
+        #expect(!found.areKept && found.areTorn && found.strength < 0.01)
     }
 
     private static let size = Size(height: 128, width: 128)

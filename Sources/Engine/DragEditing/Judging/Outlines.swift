@@ -22,7 +22,7 @@ extension Verdict.Outlines {
     // The bounds come from the pictures of docs/measurements/calibration.md.
 
     /// Whether things in the result are torn.
-    var areTorn: Bool { strength > 1.3 || new > 0.035 && strength > 1.18 }
+    var areTorn: Bool { likeness < 0.6 || strength > 1.3 || new > 0.035 && strength > 1.18 }
     /// Whether the things in the picture still have their shapes.
     var areKept: Bool { likeness >= 0.905 && !areTorn }
 }
