@@ -47,7 +47,12 @@ private struct ConfigurationReading {
 
     mutating func read(_ root: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) {
         file += 1
-        let entries = try decoder.mapping(root, "the configuration", keys: ConfigurationKey.topKeys)
+        let groups = ConfigurationKey.topKeys.flatMap { name in
+            ConfigurationKey.members(of: name).map { ($0.key, name) }
+        }
+        let entries = try decoder.mapping(
+            root, "the configuration", keys: ConfigurationKey.topKeys,
+            places: Dictionary(groups) { first, _ in first })
         for name in ConfigurationKey.topKeys {
             guard let node = entries[name]?.value else { continue }
             let members = ConfigurationKey.members(of: name)
@@ -119,7 +124,14 @@ private struct ConfigurationReading {
     }
 
     private mutating func addInboxes(_ node: YAMLNode, _ decoder: DocumentDecoder) throws(Failure) {
+        if case .scalar(let path, _, _) = node, path.hasPrefix("/") {
+            throw decoder.wrongKind(node, "`inboxes`", "a list", do: "Write [{path: \(path)}].")
+        }
         for item in try decoder.list(node, "`inboxes`") {
+            if case .scalar(let path, _, _) = item, path.hasPrefix("/") {
+                throw decoder.wrongKind(
+                    item, "an inbox", "a mapping of path, watch, priority", do: "Write {path: \(path)}.")
+            }
             let entries = try decoder.mapping(item, "an inbox", keys: ["path", "watch", "priority"])
             guard let node = entries["path"]?.value else {
                 throw decoder.error(

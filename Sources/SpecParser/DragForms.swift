@@ -66,8 +66,10 @@ struct MeantNumbers: Equatable {
 
     /// The numbers of a text such as `84 22`, `(84, 22)`, `84px, 22px`, `x=84 y=22` and `84,22 -> 90,30`.
     private static func numbers(in text: String) -> [String]? {
-        let words = text.unicodeScalars.split { " \t\n,;:()[]{}<>/|=".unicodeScalars.contains($0) }
-            .map { String($0).lowercased() }
+        let words = text.replacing("->", with: " ").unicodeScalars.split {
+            " \t\n,;:()[]{}<>/|=".unicodeScalars.contains($0)
+        }
+        .map { String($0).lowercased() }
         let names = words.filter { $0 == "x" || $0 == "y" }
         let isOrdered = names.enumerated().allSatisfy { $0.element == ($0.offset % 2 == 0 ? "x" : "y") }
         let numbers = words.filter { !["x", "y", "px", "-", "to", "\u{2192}"].contains($0) }
@@ -129,7 +131,18 @@ struct DragForms {
                 at: node.mark,
                 do: "Write drags: [\(MeantNumbers(node)?.drags ?? Self.form)].")
         }
+        for (item, next) in zip(items, items.dropFirst()) {
+            guard keys(item) == ["from"], keys(next) == ["to"] else { continue }
+            throw decoder.error(
+                "spec.missing_key", "this item of `drags` has `to` alone, and the item before it `from`",
+                at: next.mark, do: "Remove the `- ` before `to`: one drag is one item.")
+        }
         return items
+    }
+
+    private func keys(_ node: YAMLNode) -> [String] {
+        guard case .mapping(let entries, _) = node else { return [] }
+        return entries.map(\.key)
     }
 
     private func isPlain(_ node: YAMLNode) -> Bool {

@@ -6,9 +6,11 @@ import YAMLDocuments
 struct OtherDocument {
     let decoder: DocumentDecoder
 
-    /// - Parameter root: the document.
+    /// - Parameters:
+    ///   - root: the document.
+    ///   - keys: those of a spec.
     /// - Throws: what it is, and where a spec is or what to write.
-    func refuse(_ root: YAMLNode) throws(Failure) {
+    func refuse(_ root: YAMLNode, keys: [String]) throws(Failure) {
         switch root {
         case .sequence(let items, let mark):
             let isDrags = items.contains {
@@ -20,6 +22,13 @@ struct OtherDocument {
                 "spec.type", "a spec must be a mapping, not a list of drags", at: mark,
                 do: "Write `drags:` before the list: drags: [\(DragForms.form), \u{2026}].")
         case .mapping(let entries, _): try refuseRecord(entries)
+        case .scalar(let text, true, _):
+            var hint = MeantNumbers(root)?.drag.map { "Write drags: [\($0)]." }
+            let key = text.prefix { $0 != "=" && $0 != " " }
+            if keys.contains(String(key)), text.dropFirst(key.count).first(where: { $0 != " " }) == "=" {
+                hint = "Write a colon in place of `=`: \(key): …"
+            }
+            if let hint { throw decoder.wrongKind(root, "a spec", "a mapping", do: hint) }
         case .scalar: return
         }
     }

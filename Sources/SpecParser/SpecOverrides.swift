@@ -76,9 +76,12 @@ private struct DragDecoder {
     }
 
     private func wrongForm(_ text: String, _ mark: SourceMark) -> Failure {
-        decoder.error(
+        let numbers = MeantNumbers(.scalar(text, isPlain: true, mark))?.texts ?? []
+        return decoder.error(
             "spec.type", "`\(text)` is no drag", at: mark,
-            do: "Write X,Y:X,Y, handle and target, such as --drag 210,180:240,150.")
+            do: numbers.count == 4
+                ? "Write --drag \(numbers[0]),\(numbers[1]):\(numbers[2]),\(numbers[3])."
+                : "Write X,Y:X,Y, handle and target, such as --drag 210,180:240,150.")
     }
 
     private func point(_ text: String, _ whole: String, _ mark: SourceMark) throws(Failure)
@@ -94,6 +97,9 @@ private struct DragDecoder {
             let number = words.count == 1 ? String(words[0]) : part
             let indent = words.count == 1 ? part.prefix { $0 == " " }.count : 0
             let place = SourceMark(line: mark.line, column: column + indent)
+            if !isPlainNumber(number), MeantNumbers(.scalar(whole, isPlain: true, mark))?.drag != nil {
+                throw wrongForm(whole, SourceMark(line: mark.line, column: 1))
+            }
             let value = try decoder.number(.scalar(number, isPlain: true, place), "a number of `--drag`")
             guard value >= 0, units == .pixels || value <= 1 else {
                 throw decoder.error(

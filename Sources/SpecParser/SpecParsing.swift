@@ -60,7 +60,8 @@ private func document(_ bytes: [UInt8], file: String) throws(Failure) -> (root: 
     }
 }
 
-private struct SpecDecoder {
+/// Reads a spec out of its nodes.
+struct SpecDecoder {
     let decoder: DocumentDecoder
     /// Whether a command line gives drags or a prompt.
     let hasWork: Bool
@@ -71,6 +72,13 @@ private struct SpecDecoder {
         "output",
     ]
 
+    /// Where the keys of `settings` and `output` belong.
+    private static let places: [String: String] = {
+        let settings = Setting.ungrouped.map(\.name) + Setting.groups.map(\.name)
+        let pairs = settings.map { ($0, "settings") } + DocumentDecoder.outputKeys.map { ($0, "output") }
+        return Dictionary(pairs) { first, _ in first }
+    }()
+
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
         if case .scalar(let text, isPlain: true, _) = root, let colon = text.firstIndex(of: ":"),
             Self.keys.contains(String(text[..<colon])), OddCharacter.first(in: text) == nil
@@ -79,8 +87,8 @@ private struct SpecDecoder {
             throw decoder.wrongKind(
                 root, "a spec", "a mapping", do: "Write a space behind the colon: \(text[...colon]) \(rest)")
         }
-        try OtherDocument(decoder: decoder).refuse(root)
-        let entries = try decoder.mapping(root, "a spec", keys: Self.keys)
+        try OtherDocument(decoder: decoder).refuse(root, keys: Self.keys)
+        let entries = try decoder.mapping(root, "a spec", keys: Self.keys, places: Self.places)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
             spec.image = Located(try fileName(node, "`image`"), at: node.mark)
@@ -111,7 +119,7 @@ private struct SpecDecoder {
             spec.priority = try decoder.integer(node, "`priority`", in: -1000...1000)
         }
         if let node = entries["settings"]?.value, !node.isNull {
-            spec.settings = try decoder.settings(node, "`settings`")
+            spec.settings = try decoder.settings(node, "`settings`", of: Self.keys)
         }
         if let node = entries["output"]?.value, !node.isNull { spec.output = try decoder.output(node) }
         guard spec.hasWork || hasWork else {
@@ -132,7 +140,7 @@ private struct SpecDecoder {
         return UInt64(try decoder.integer(node, "`seed`", in: 0...Int.max))
     }
 
-    private func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
+    func fileName(_ node: YAMLNode, _ what: String) throws(Failure) -> String {
         let name = try decoder.text(node, what)
         guard !name.isEmpty else {
             throw decoder.error("spec.type", "\(what) is empty", at: node.mark, do: "Write a file name.")
@@ -262,7 +270,7 @@ private struct SpecDecoder {
         return EditSpec.Point(x: numbers[0], y: numbers[1])
     }
 
-    private func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
+    func numbers(_ node: YAMLNode, _ what: String, count: Int, _ form: String) throws(Failure)
         -> [Double]
     {
         guard case .sequence(let items, _) = node else {
@@ -310,118 +318,5 @@ private struct SpecDecoder {
             "spec.type",
             "\(what) must be \(form), not a list of \(items.count) \(items.count == 1 ? "value" : "values")",
             at: node.mark, do: hint)
-    }
-
-    private func mask(_ node: YAMLNode) throws(Failure) -> [Located<EditSpec.Region>] {
-        guard case .sequence(let items, _) = node else { return [Located(try region(node), at: node.mark)] }
-        if let shape = bareShape(items) {
-            throw decoder.error(
-                "spec.type", "`mask` is a list of numbers, which names no shape", at: node.mark,
-                do: "Write mask: \(shape).")
-        }
-        guard !items.isEmpty else {
-            throw decoder.error(
-                "spec.empty_mask", "`mask` is an empty list", at: node.mark,
-                do: "Name a region, or leave `mask` out.")
-        }
-        var regions: [Located<EditSpec.Region>] = []
-        for item in items { regions.append(Located(try region(item), at: item.mark)) }
-        return regions
-    }
-
-    /// The shape that the author of a list of numbers or points probably intended.
-    private func bareShape(_ items: [YAMLNode]) -> String? {
-        func numbers(_ items: [YAMLNode]) -> String? {
-            let texts = items.compactMap { item -> String? in
-                guard case .scalar(let text, _, _) = item, isPlainNumber(text) else { return nil }
-                return text
-            }
-            return texts.count == items.count ? "[\(texts.joined(separator: ", "))]" : nil
-        }
-        if let list = numbers(items), !items.isEmpty {
-            switch items.count {
-            case 3: return "{circle: \(list)}"
-            case 4: return "{rect: \(list)}"
-            default: return "{rect: [x, y, width, height]}"
-            }
-        }
-        let corners = items.compactMap { item -> String? in
-            guard case .sequence(let pair, _) = item, pair.count == 2 else { return nil }
-            return numbers(pair)
-        }
-        guard corners.count == items.count, let first = corners.first else { return nil }
-        return corners.count == 1 ? "{circle: [x, y, radius]}" : "{polygon: [\(first), …]}"
-    }
-
-    private func region(_ node: YAMLNode) throws(Failure) -> EditSpec.Region {
-        guard case .mapping = node else {
-            if case .scalar(let text, let isPlain, _) = node, !node.isNull,
-                !isPlain || (!isPlainNumber(text) && !["true", "false"].contains(text.lowercased()))
-            {
-                return .file(try fileName(node, "`mask`"))
-            }
-            throw decoder.wrongKind(
-                node, "a region of `mask`", "a picture's name, {rect: …}, {circle: …} or {polygon: …}",
-                do: "Write {rect: [x, y, width, height]}, {circle: [x, y, radius]} or {polygon: [[x, y], …]}."
-            )
-        }
-        return try region(node, of: "a region of `mask`")
-    }
-
-    /// The shape of a mapping.
-    private func region(_ node: YAMLNode, of what: String) throws(Failure) -> EditSpec.Region {
-        let entries = try decoder.mapping(node, what, keys: ["rect", "circle", "polygon"])
-        guard entries.count == 1, let entry = entries.values.first else {
-            throw decoder.error(
-                "spec.mask_region", "a region has \(entries.count) shapes", at: node.mark,
-                do: "Write one shape a region; a list joins several.")
-        }
-        let value = entry.value
-        switch entry.key {
-        case "rect":
-            let n = try numbers(value, "`rect`", count: 4, "[x, y, width, height]")
-            guard n[2] > 0, n[3] > 0 else { throw emptyShape(value, "`rect`") }
-            return .rectangle(x: n[0], y: n[1], width: n[2], height: n[3])
-        case "circle":
-            let n = try numbers(value, "`circle`", count: 3, "[x, y, radius]")
-            guard n[2] > 0 else { throw emptyShape(value, "`circle`") }
-            return .circle(x: n[0], y: n[1], radius: n[2])
-        default:
-            let items = try decoder.list(value, "`polygon`")
-            guard (3...10000).contains(items.count) else {
-                throw decoder.error(
-                    "spec.mask_region", "`polygon` has \(items.count) corners", at: value.mark,
-                    do: "Write at least 3: [[x, y], …].")
-            }
-            var corners: [EditSpec.Point] = []
-            for item in items {
-                let n = try numbers(item, "a corner", count: 2, "[x, y]")
-                corners.append(EditSpec.Point(x: n[0], y: n[1]))
-            }
-            return .polygon(corners)
-        }
-    }
-
-    private func workingRegion(_ node: YAMLNode) throws(Failure) -> EditSpec.WorkingRegion {
-        guard case .mapping = node else {
-            let word = try decoder.word(node, "`region`", among: ["auto", "whole"])
-            return word == "whole" ? .whole : .auto
-        }
-        let entries = try decoder.mapping(node, "`region`", keys: ["rect"])
-        guard let value = entries["rect"]?.value else {
-            throw decoder.error(
-                "spec.missing_key", "`region` has no `rect`", at: node.mark,
-                do: "Write auto, whole, or {rect: [x, y, width, height]}.")
-        }
-        let n = try numbers(value, "`rect`", count: 4, "[x, y, width, height]")
-        guard n[2] > 0, n[3] > 0 else {
-            throw decoder.error(
-                "spec.region", "`rect` has no extent", at: value.mark, do: "Write sizes above 0.")
-        }
-        return .rectangle(x: n[0], y: n[1], width: n[2], height: n[3])
-    }
-
-    private func emptyShape(_ node: YAMLNode, _ what: String) -> Failure {
-        decoder.error("spec.mask_region", "\(what) has no area", at: node.mark, do: "Write sizes above 0.")
     }
 }

@@ -13,11 +13,17 @@ package struct DocumentDecoder {
     }
 
     /// A mapping. Every key must be known.
-    package func mapping(_ node: YAMLNode, _ what: String, keys: [String]) throws(Failure) -> [String:
-        YAMLEntry]
-    {
+    ///
+    /// - Parameter places: where other keys belong: the name of a mapping in this one, or an empty name for the document itself.
+    package func mapping(
+        _ node: YAMLNode, _ what: String, keys: [String], places: [String: String] = [:]
+    ) throws(Failure) -> [String: YAMLEntry] {
         guard case .mapping(let entries, _) = node else {
-            throw wrongKind(node, what, "a mapping of \(keys.prefix(4).joined(separator: ", "))…")
+            let wanted = "a mapping of \(keys.prefix(4).joined(separator: ", "))…"
+            guard case .sequence(let items, _) = node, case .mapping(let first, _)? = items.first,
+                let key = first.first?.key, keys.contains(key)
+            else { throw wrongKind(node, what, wanted) }
+            throw wrongKind(node, what, wanted, do: "Remove the `- ` before each key.")
         }
         for (i, entry) in entries.enumerated() where !keys.contains(entry.key) {
             if i > 0, case .scalar(let whole, true, let mark) = entries[i - 1].value, entry.value.isNull,
@@ -28,13 +34,37 @@ package struct DocumentDecoder {
                     at: mark, do: "Write a decimal point: \(number).")
             }
             let near = suggestion(for: entry.key, among: keys)
-            throw oddKey(entry, what, keys)
+            throw oddKey(entry, what, keys) ?? misplacedKey(entry, what, keys, places)
                 ?? (i > 0 ? cutByComma(entries[i - 1], entry, what) : nil)
                 ?? error(
                     "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
                     do: "Known keys: \(keys.joined(separator: ", ")).")
         }
         return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0) })
+    }
+
+    /// The error of a key that another mapping has, or that is written as `group.key`.
+    private func misplacedKey(
+        _ entry: YAMLEntry, _ what: String, _ keys: [String], _ places: [String: String]
+    ) -> Failure? {
+        var value = "…"
+        if case .scalar(let text, let isPlain, _) = entry.value { value = isPlain ? text : "\"\(text)\"" }
+        let message = "\(what) has no key `\(entry.key)`"
+        if let place = places[entry.key] {
+            return error(
+                "spec.unknown_key",
+                "\(message), which belongs \(place.isEmpty ? "to the document itself" : "into `\(place)`")",
+                at: entry.keyMark,
+                do: place.isEmpty
+                    ? "Write \(entry.key): \(value) at the beginning of a line."
+                    : "Write \(place): {\(entry.key): \(value)}.")
+        }
+        guard let dot = entry.key.firstIndex(of: "."), keys.contains(String(entry.key[..<dot])) else {
+            return nil
+        }
+        let (group, key) = (entry.key[..<dot], entry.key[entry.key.index(after: dot)...])
+        return error(
+            "spec.unknown_key", message, at: entry.keyMark, do: "Write \(group): {\(key): \(value)}.")
     }
 
     /// The error of a "key" that is the rest of a value: between brackets, a comma ends a value without quotes.
@@ -115,7 +145,18 @@ package struct DocumentDecoder {
     }
 
     package func list(_ node: YAMLNode, _ what: String) throws(Failure) -> [YAMLNode] {
-        guard case .sequence(let items, _) = node else { throw wrongKind(node, what, "a list") }
+        guard case .sequence(let items, _) = node else {
+            var hint: String?
+            if case .scalar(let text, let isPlain, _) = node, !node.isNull,
+                OddCharacter.first(in: text) == nil
+            {
+                // Words without quotes may be several by commas.
+                let isWords = text.allSatisfy { $0.isLetter || $0 == "," || $0 == " " }
+                let words = text.split { $0 == "," || $0 == " " }.joined(separator: ", ")
+                hint = "Write a list: [\(isWords ? words : isPlain ? text : "\"\(text)\"")]."
+            }
+            throw wrongKind(node, what, "a list", do: hint)
+        }
         return items
     }
 
@@ -305,8 +346,18 @@ package struct DocumentDecoder {
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text[...] : text.dropLast()
         guard digits.count <= 9, let value = Int(digits), value >= least else {
-            throw wrongKind(node, what, "a size such as 64M")
+            throw wrongKind(node, what, "a size such as 64M", do: Self.meantSize(text))
         }
         return value * (unit ?? 1)
+    }
+
+    /// The size of a number with another unit, as in `4 GiB` and `64 MP`.
+    private static func meantSize(_ text: String) -> String? {
+        let number = text.prefix { $0.isASCII && $0.isNumber }
+        let unit = text.dropFirst(number.count).drop { $0 == " " }.uppercased()
+        guard !number.isEmpty, let first = unit.first, "KMG".contains(first),
+            ["", "B", "IB", "P", "PIXELS"].contains(unit.dropFirst())
+        else { return nil }
+        return "Write \(number)\(first)."
     }
 }

@@ -2,11 +2,14 @@ import Failures
 import Settings
 
 extension DocumentDecoder {
+    /// The keys of `output`.
+    package static let outputKeys = ["format", "quality", "extras", "metrics"]
+
     /// `output:` of a spec, and of a configuration's `defaults:`.
     package func output(
         _ node: YAMLNode, onto earlier: OutputOptions = OutputOptions()
     ) throws(Failure) -> OutputOptions {
-        let entries = try mapping(node, "`output`", keys: ["format", "quality", "extras", "metrics"])
+        let entries = try mapping(node, "`output`", keys: Self.outputKeys)
         var output = earlier
         if let node = entries["format"]?.value {
             output.format = try choice(node, "`format`", code: "spec.unknown_format")

@@ -20,9 +20,15 @@ public struct SettingAssignment: Sendable, Equatable {
 
 extension DocumentDecoder {
     /// A mapping of settings. Those of a group are in a mapping of their own.
-    package func settings(_ node: YAMLNode, _ what: String) throws(Failure) -> [SettingAssignment] {
+    ///
+    /// - Parameter outer: the keys of the document that holds the mapping.
+    package func settings(_ node: YAMLNode, _ what: String, of outer: [String] = []) throws(Failure)
+        -> [SettingAssignment]
+    {
         let top = Setting.ungrouped
-        let entries = try mapping(node, what, keys: top.map(\.name) + Setting.groups.map(\.name))
+        let entries = try mapping(
+            node, what, keys: top.map(\.name) + Setting.groups.map(\.name),
+            places: Dictionary(uniqueKeysWithValues: outer.map { ($0, "") }))
         var found = try assignments(top.map { ($0.name, $0) }, entries)
         for group in Setting.groups {
             guard let node = entries[group.name]?.value else { continue }

@@ -136,6 +136,10 @@ struct YAMLSyntax {
         default: break
         }
         guard problem == "found character that cannot start any token" else { return nil }
+        if text.text(index..<index + 3) == "```" {
+            return complaint(
+                "a fence of Markdown stands here", at: index, do: "Remove the lines that begin with ```.")
+        }
         return complaint(
             "`\(text.text(index..<index + 1))` cannot begin a text without quotes", at: index,
             do: "Quote the text: \(Self.quoted(text, from: index)).")

@@ -123,14 +123,19 @@ import TestSupport
         func place(_ bytes: UInt64, _ files: UInt64 = 100, _ isWritable: Bool = true, _ missing: Int = 0)
             -> PlaceCondition
         { PlaceCondition(freeBytes: bytes, freeFiles: files, isWritable: isWritable, missing: missing) }
-        #expect(!place(0).isBetter(than: full) && !place(1 << 19).isBetter(than: full))
-        #expect(place(1 << 20).isBetter(than: full) && place(0, 116).isBetter(than: full))
-        #expect(full.isBetter(than: place(0, 100, false)) && full.isBetter(than: place(0, 100, true, 1)))
-        #expect(!place(0, 100, false).isBetter(than: full))
+        func why(_ now: PlaceCondition, _ earlier: PlaceCondition) -> String? {
+            now.improvement(over: earlier)
+        }
+        #expect(why(place(0), full) == nil && why(place(1 << 19), full) == nil)
+        #expect(why(place(1 << 20), full) == "there is more space")
+        #expect(why(place(0, 116), full) == "there is more space")
+        #expect(why(full, place(0, 100, false)) == "it may be written")
+        #expect(why(full, place(0, 100, true, 1)) == "its folder is there")
+        #expect(why(place(0, 100, false), full) == nil)
         let best = full.best(with: place(5 << 20, 50, false, 1))
         #expect(best == place(5 << 20))
-        #expect(!place(5 << 20).isBetter(than: best), "space that was not enough is no news")
-        #expect(!place(.max).isBetter(than: place(.max)))
+        #expect(why(place(5 << 20), best) == nil, "space that was not enough is no news")
+        #expect(why(place(.max), place(.max)) == nil)
     }
 
     @Test func `a folder that comes back is seen, once and not before ten seconds`() throws {
@@ -140,7 +145,8 @@ import TestSupport
         places.note(out, 100)
         try files.createDirectory(out)
         #expect(places.improved(109) == nil)
-        #expect(places.improved(110) == out)
+        let improved = places.improved(110)
+        #expect(improved?.path == out && improved?.why == "its folder is there")
         #expect(places.improved(116) == nil)
         places.forgetAll()
         #expect(places.improved(200) == nil)

@@ -93,6 +93,9 @@ import Testing
         #expect(run.output.contains("hook       \(folder.path)/tell: No such file or directory"))
         #expect(run.output.contains("captioner  \(folder.path)/say: No such file or directory"))
         #expect(run.output.contains("model      "))
+        try "hook: /bin/sh -c true\n".write(toFile: config, atomically: true, encoding: .utf8)
+        let words = try Program.run(["check-config", config]).output
+        #expect(words.contains("hook       /bin/sh -c true: a hook takes no arguments; name a script"))
         #expect(!run.output.contains("config.yaml: good"))
     }
 

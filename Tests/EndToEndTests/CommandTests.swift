@@ -179,6 +179,16 @@ import Testing
         #expect(!run.errors.contains("Missing value"))
     }
 
+    @Test(arguments: ["84,22,90,30", "84 22 90 30", "(84,22):(90,30)", "84,22->90,30", "84px,22px:90px,30px"])
+    func `a drag in another form is refused with the right one`(_ text: String) throws {
+        let picture = Program.root.appending(path: "examples/rabbit-face.png").path(percentEncoded: false)
+        let run = try Program.run(["edit", picture, "--drag", text])
+        #expect(run.code == 64)
+        #expect(
+            run.errors.hasPrefix("--drag:1:1: error: `\(text)` is no drag\n")
+                && run.errors.hasSuffix("Write --drag 84,22:90,30.\n"), "\(run.errors)")
+    }
+
     @Test func `a number behind -- is a name and no value`() throws {
         let run = try Program.run(["check", "--json", "--", "-1"])
         #expect(run.code == 66 && run.errors.contains("-1"), "\(run.errors)")

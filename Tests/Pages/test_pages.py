@@ -89,18 +89,25 @@ def test_report(binary, browser, folder, shots):
     run(binary, "edit", folder / "rabbit.png", spec, "--out", folder / "out", "--state", folder / "state")
     file = folder / "out/report.html"
     check(file.stat().st_size < 1_500_000, f"the report has {file.stat().st_size} bytes, below 1.5 MB")
-    for scheme, width in [("light", 1280), ("dark", 1280), ("light", 420)]:
+    for scheme, width in [("light", 1280), ("dark", 1280), ("light", 700), ("light", 420)]:
         name = f"report-{scheme}-{width}"
         watched = Page(browser, file.as_uri(), scheme, width)
         page = watched.page
         page.wait_for_selector(".chart")
         check("pwned" not in page.title(), f"{name}: a hostile prompt is text")
         check(watched.is_narrow_enough(), f"{name}: nothing is wider than the window")
+        check_layout(page, name, columns=2 if width > 860 else 1)
         watched.is_for_people(name)
         page.screenshot(path=shots / f"{name}.png", full_page=True)
         check(watched.is_silent(), f"{name}: no message and no request")
     watched = Page(browser, file.as_uri())
     page = watched.page
+    page.set_viewport_size({"width": 700, "height": 900})
+    check_layout(page, "report, made narrow", columns=1)
+    order = page.eval_on_selector_all(".panel h2", "all => all.map((one) => one.textContent)")
+    check(order[:3] == ["Verdict", "Course of the edit", "Times"], "report, made narrow: the panels are in their order")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    check_layout(page, "report, made wide", columns=2)
     page.keyboard.press("Tab")
     check(page.evaluate("document.activeElement.id") == "cut", "report: the first Tab reaches the slider")
     page.keyboard.press("ArrowRight")
@@ -120,6 +127,22 @@ def test_report(binary, browser, folder, shots):
     page.keyboard.press("Enter")
     watched.until("document.getElementById('copied').textContent !== ''")
     check(page.inner_text("#spec").startswith("image:"), "report: the spec is there, and its button answers")
+
+
+def check_layout(page, name, columns):
+    """No column of the report has an empty place, and none ends more than a panel before the other."""
+    panels = page.eval_on_selector_all(
+        ".panel", "all => all.map((one) => one.getBoundingClientRect()).map(({ left, top, bottom }) => [left, top, bottom])")
+    panels = [panel for panel in panels if panel[2] > panel[1]]
+    found = {}
+    for left, top, bottom in sorted(panels):
+        found.setdefault(round(left), []).append((top, bottom))
+    check(len(found) == columns, f"{name}: {columns} column(s)")
+    gaps = [below[0] - above[1] for column in found.values() for above, below in zip(column, column[1:])]
+    check(all(0 < gap < 24 for gap in gaps), f"{name}: no empty place between panels")
+    ends = sorted(column[-1] for column in found.values())
+    check(max(bottom for _, bottom in ends) - min(bottom for _, bottom in ends) <= max(bottom - top for top, bottom in ends),
+          f"{name}: the columns end within a panel of each other")
 
 
 def test_hostile_gallery(binary, browser, folder, shots):

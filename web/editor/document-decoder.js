@@ -55,16 +55,21 @@ class DocumentDecoder {
 
   fail(code, message, mark, hint) { throw new SpecError(code, message, mark.line, mark.column, hint); }
 
-  /** The entries of a mapping whose keys are all known, by key. */
-  mapping(node, what, keys) {
-    if (node.kind !== "mapping") this.wrongKind(node, what, `a mapping of ${keys.slice(0, 4).join(", ")}…`);
+  /** The entries of a mapping whose keys are all known, by key. `places` says where others belong; "": to the document itself. */
+  mapping(node, what, keys, places = {}) {
+    if (node.kind !== "mapping") {
+      const isItems = node.kind === "sequence" && node.items[0]?.kind === "mapping"
+        && keys.includes(node.items[0].entries[0]?.key);
+      this.wrongKind(
+        node, what, `a mapping of ${keys.slice(0, 4).join(", ")}…`, isItems ? "Remove the `- ` before each key." : null);
+    }
     node.entries.forEach((entry, i) => {
-      if (!keys.includes(entry.key)) this.refuseKey(entry, node.entries[i - 1], what, keys);
+      if (!keys.includes(entry.key)) this.refuseKey(entry, node.entries[i - 1], what, keys, places);
     });
     return Object.fromEntries(node.entries.map((entry) => [entry.key, entry]));
   }
 
-  refuseKey(entry, before, what, keys) {
+  refuseKey(entry, before, what, keys, places) {
     if (before && before.value.kind === "scalar" && before.value.isPlain && isNull(entry.value)) {
       const { text, mark } = before.value;
       const number = this.decimalComma(text, mark, entry.key, entry.keyMark);
@@ -75,10 +80,26 @@ class DocumentDecoder {
       }
     }
     this.refuseOddKey(entry, what, keys);
+    this.refuseMisplacedKey(entry, what, keys, places);
     if (before) this.refuseKeyCutByComma(before, entry, what);
     this.fail(
       "spec.unknown_key", `${what} has no key \`${entry.key}\`${suggestion(entry.key, keys)}`, entry.keyMark,
       `Known keys: ${keys.join(", ")}.`);
+  }
+
+  /** A key that another mapping has, or that is written as `group.key`. */
+  refuseMisplacedKey({ key, keyMark, value }, what, keys, places) {
+    const text = value.kind !== "scalar" ? "…" : value.isPlain ? value.text : `"${value.text}"`;
+    const message = `${what} has no key \`${key}\``;
+    if (Object.hasOwn(places, key)) {
+      const place = places[key];
+      this.fail(
+        "spec.unknown_key", `${message}, which belongs ${place ? `into \`${place}\`` : "to the document itself"}`, keyMark,
+        place ? `Write ${place}: {${key}: ${text}}.` : `Write ${key}: ${text} at the beginning of a line.`);
+    }
+    const dot = key.indexOf(".");
+    if (dot < 0 || !keys.includes(key.slice(0, dot))) return;
+    this.fail("spec.unknown_key", message, keyMark, `Write ${key.slice(0, dot)}: {${key.slice(dot + 1)}: ${text}}.`);
   }
 
   /** A "key" that is the rest of a value: a comma between brackets ends a value without quotes. */
@@ -147,7 +168,7 @@ class DocumentDecoder {
   }
 
   list(node, what) {
-    if (node.kind !== "sequence") this.wrongKind(node, what, "a list");
+    if (node.kind !== "sequence") this.wrongKind(node, what, "a list", listHint(node));
     return node.items;
   }
 
@@ -245,6 +266,14 @@ class DocumentDecoder {
     }
     return seconds;
   }
+}
+
+/** What to write for a list's one value, or for words by commas; null for others. */
+function listHint(node) {
+  if (node.kind !== "scalar" || isNull(node) || OddCharacter.first(node.text)) return null;
+  // Words without quotes may be several by commas.
+  if (/^[A-Za-z, ]*$/.test(node.text)) return `Write a list: [${node.text.split(/[, ]+/).filter((word) => word).join(", ")}].`;
+  return `Write a list: [${node.isPlain ? node.text : `"${node.text}"`}].`;
 }
 
 function durationSeconds(text) {

@@ -43,7 +43,7 @@ function namedNumbers(entries) {
 
 /** The numbers of a text such as `84 22`, `(84, 22)`, `84px, 22px`, `x=84 y=22` and `84,22 -> 90,30`. */
 function numbersInText(text) {
-  const words = text.split(/[ \t\n,;:()[\]{}<>/|=]+/).filter((word) => word).map((word) => word.toLowerCase());
+  const words = text.replaceAll("->", " ").split(/[ \t\n,;:()[\]{}<>/|=]+/).filter((word) => word).map((word) => word.toLowerCase());
   const names = words.filter((word) => word === "x" || word === "y");
   const numbers = words.filter((word) => !["x", "y", "px", "-", "to", "\u2192"].includes(word))
     .map((word) => (word.endsWith("px") ? word.slice(0, -2) : word));
@@ -89,6 +89,13 @@ class DragForms extends DocumentDecoder {
         "spec.type", `\`drags\` is a list of ${isNumbers ? "numbers" : "points"}, which does not say what goes where`,
         node.mark, `Write drags: [${numbersAsDrags(meantNumbers(node)) ?? DRAG_FORM}].`);
     }
+    items.slice(1).forEach((next, i) => {
+      const isAlone = (item, key) => item.kind === "mapping" && item.entries.length === 1 && item.entries[0].key === key;
+      if (!isAlone(items[i], "from") || !isAlone(next, "to")) return;
+      this.fail(
+        "spec.missing_key", "this item of `drags` has `to` alone, and the item before it `from`", next.mark,
+        "Remove the `- ` before `to`: one drag is one item.");
+    });
     return items;
   }
 
@@ -135,6 +142,13 @@ class DragForms extends DocumentDecoder {
       this.fail(
         "spec.type", "a spec must be a mapping, not a list of drags", root.mark,
         `Write \`drags:\` before the list: drags: [${DRAG_FORM}, …].`);
+    }
+    if (root.kind === "scalar" && root.isPlain) {
+      const drag = numbersAsDrag(meantNumbers(root));
+      const key = /^[^= ]*/.exec(root.text)[0];
+      const isAssigned = SPEC_KEYS.includes(key) && /^ *=/.test(root.text.slice(key.length));
+      const hint = isAssigned ? `Write a colon in place of \`=\`: ${key}: …` : drag && `Write drags: [${drag}].`;
+      if (hint) this.wrongKind(root, "a spec", "a mapping", hint);
     }
     for (const { key, keyMark, value } of root.kind === "mapping" ? root.entries : []) {
       if (key === "schema" && value.kind === "scalar" && value.text.startsWith("clipdrag-")) {

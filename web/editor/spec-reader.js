@@ -12,6 +12,14 @@ const SPEC_KEYS = [
   "image", "prompt", "drags", "mask", "region", "units", "preset", "method", "seed", "priority", "settings", "output",
 ];
 
+const OUTPUT_KEYS = ["format", "quality", "extras", "metrics"];
+
+/** Where the keys of `settings` and `output` belong. */
+const placesOfKeys = () => Object.fromEntries([
+  ...OUTPUT_KEYS.map((key) => [key, "output"]), ...TABLES.groups.map(({ name }) => [name, "settings"]),
+  ...TABLES.settings.filter(({ name }) => !name.includes(".")).map(({ name }) => [name, "settings"]),
+]);
+
 const EMPTY_SPEC = Object.freeze({
   image: null, source: null, edit: null, drags: [], mask: [], region: null, units: null, preset: null, method: null,
   seed: null, priority: null, settings: {}, output: {},
@@ -40,7 +48,7 @@ class SpecReader extends DocumentDecoder {
   spec(root) {
     this.refuseGluedColon(root);
     new DragForms(this.source).refuseOtherDocument(root);
-    const entries = this.mapping(root, "a spec", SPEC_KEYS);
+    const entries = this.mapping(root, "a spec", SPEC_KEYS, placesOfKeys());
     const value = (key) => entries[key]?.value;
     const given = (key) => (value(key) && !isNull(value(key)) ? value(key) : null);
     const spec = { ...EMPTY_SPEC };
@@ -289,7 +297,11 @@ class SpecReader extends DocumentDecoder {
   }
 
   workingRegion(node) {
-    if (node.kind !== "mapping") return this.word(node, "`region`", ["auto", "whole"]);
+    if (node.kind !== "mapping") {
+      const rectangle = numberList(meantNumbers(node), 4);
+      if (rectangle) this.wrongKind(node, "`region`", "auto, whole or {rect: …}", `Write {rect: ${rectangle}}.`);
+      return this.word(node, "`region`", ["auto", "whole"]);
+    }
     const value = this.mapping(node, "`region`", ["rect"]).rect?.value;
     if (!value) {
       this.fail(
@@ -305,7 +317,8 @@ class SpecReader extends DocumentDecoder {
   settings(node) {
     const ungrouped = TABLES.settings.filter(({ name }) => !name.includes("."));
     const groups = TABLES.groups.map(({ name }) => name);
-    const entries = this.mapping(node, "`settings`", [...ungrouped.map(({ name }) => name), ...groups]);
+    const entries = this.mapping(node, "`settings`", [...ungrouped.map(({ name }) => name), ...groups],
+      Object.fromEntries(SPEC_KEYS.map((key) => [key, ""])));
     const found = {};
     const read = (setting, entry) => {
       if (!entry) return;
@@ -335,7 +348,7 @@ class SpecReader extends DocumentDecoder {
   }
 
   output(node) {
-    const entries = this.mapping(node, "`output`", ["format", "quality", "extras", "metrics"]);
+    const entries = this.mapping(node, "`output`", OUTPUT_KEYS);
     const value = (key) => entries[key]?.value;
     const output = {};
     if (value("format")) {

@@ -128,6 +128,9 @@ class YAMLSyntax {
         "Begin the list on a line of its own; quote a text that begins with `- `.");
     }
     if (!cannotStart) return null;
+    if (text.slice(index, index + 3) === "```") {
+      return this.say("a fence of Markdown stands here", index, "Remove the lines that begin with ```.");
+    }
     return this.say(
       `\`${text.slice(index, index + 1)}\` cannot begin a text without quotes`, index,
       `Quote the text: ${quotedRest(text, index)}.`);

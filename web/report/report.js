@@ -88,17 +88,20 @@ function times(data) {
 /** Settings that are not the preset's. */
 function settings(data) {
   if (data.settings.length === 0) return element("p", { class: "hint" }, `None: all are those of ${data.preset}.`);
-  const rows = data.settings.map((setting) => element(
-    "tr", {},
-    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "hint" }, setting.text)),
-    element("td", { class: "number" }, setting.value),
-    element("td", { class: "number" }, setting.preset),
-    element("td", { class: "origin" }, setting.origin)));
+  const rows = data.settings.flatMap((setting) => [
+    element(
+      "tr", { class: "named" },
+      element("td", {}, element("code", {}, setting.name)),
+      element("td", { class: "number" }, setting.value),
+      element("td", { class: "number" }, setting.preset),
+      element("td", { class: "origin" }, setting.origin)),
+    element("tr", { class: "meaning" }, element("td", { class: "hint", colspan: "4" }, setting.text)),
+  ]);
   return element(
     "table", {},
     element("thead", {}, element(
       "tr", {}, element("th", { scope: "col" }, "Setting"), element("th", { scope: "col", class: "number" }, "here"),
-      element("th", { scope: "col", class: "number" }, "preset"), element("th", { scope: "col" }, "from"))),
+      element("th", { scope: "col", class: "number" }, "preset"), element("th", { scope: "col", class: "origin" }, "from"))),
     element("tbody", {}, ...rows));
 }
 
@@ -116,4 +119,27 @@ async function copy(text, source, status) {
   }
 }
 
+/**
+ * Lays out the panels: on a wide page the picture with its curves on the left, the verdict on the right, and each further panel in the
+ * column that is shorter; on a narrow page all below one another.
+ */
+function arrange(main, panels, isWide) {
+  main.replaceChildren(...panels);
+  if (!isWide) return;
+  const columns = [0, 1].map(() => element("div", { class: "column" }));
+  const first = [panels.filter((panel) => panel.matches(".viewer, #course")), panels.filter((panel) => panel.id === "answers")];
+  columns.forEach((column, i) => column.append(...first[i]));
+  main.replaceChildren(...columns);
+  for (const panel of panels) {
+    if (first.flat().includes(panel)) continue;
+    const [left, right] = columns.map((column) => column.offsetHeight);
+    columns[left < right ? 0 : 1].append(panel);
+  }
+}
+
 fill(JSON.parse(document.getElementById("data").textContent));
+const width = matchMedia("(min-width: 861px)");
+const main = document.querySelector("main");
+const panels = [...main.children];
+arrange(main, panels, width.matches);
+width.addEventListener("change", () => arrange(main, panels, width.matches));

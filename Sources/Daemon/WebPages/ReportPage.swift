@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-KnyDP9xcfJ9+blJzhSTD/0u2oO99h60janWuzC3GrkY='; script-src 'sha256-OgxD8A+HqbiY++IdkNk3JFb/z5kk0uDEkjy76Me+uzw='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-X3RFb4QVdk08KBausl2Sup60ozQl04MfZYckhapfNVM='; script-src 'sha256-DKTrJrXg2/wUr+q4n6BgbOFZOPxyht2ubnUP4+9axxw='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
@@ -150,16 +150,15 @@ header {
 }
 #answer .badge { font-size: 1.05rem; padding: 0.25rem 1rem; }
 
+main, .column { display: flex; gap: 1rem; }
 main {
-  display: grid;
-  grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
-  gap: 1rem;
   max-width: 1280px;
   margin: 0 auto;
   padding: 0 1.2rem 2.5rem;
-  align-items: start;
+  align-items: flex-start;
 }
-.wide { grid-column: 1 / -1; }
+.column { flex: 2 1 0; flex-direction: column; align-items: stretch; min-width: 0; }
+.column:first-child { flex-grow: 3; }
 h2 { margin-bottom: 0.6rem; }
 .row { display: flex; flex-wrap: wrap; gap: 0.6rem; align-items: baseline; }
 
@@ -247,7 +246,9 @@ table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
 th { text-align: left; color: var(--muted); font-weight: 600; }
 th, td { padding: 0.3rem 0.5rem 0.3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.origin { white-space: nowrap; }
+.origin { white-space: nowrap; padding-left: 0.6rem; }
+tr.named td { border-bottom: 0; padding-bottom: 0; }
+tr.meaning td { padding-top: 0.1rem; }
 tfoot td { font-weight: 600; border-bottom: 0; }
 .bar { position: relative; height: 0.55rem; background: var(--line); border-radius: 4px; min-width: 5rem; margin-top: 0.5rem; overflow: hidden; }
 .bar i { position: absolute; inset: 0 auto 0 0; background: var(--accent); border-radius: 4px; }
@@ -265,11 +266,8 @@ tfoot td { font-weight: 600; border-bottom: 0; }
 #notes { list-style: disc; padding-left: 1.2rem; }
 #notes li { overflow-wrap: anywhere; }
 
-@media (min-width: 861px) {
-  .viewer { position: sticky; top: 0.8rem; }
-}
 @media (max-width: 860px) {
-  main { grid-template-columns: minmax(0, 1fr); }
+  main { flex-direction: column; align-items: stretch; }
 }
 </style>
 </head>
@@ -308,13 +306,13 @@ tfoot td { font-weight: 600; border-bottom: 0; }
     </div>
   </section>
 
-  <section class="panel" aria-labelledby="verdict-title">
+  <section class="panel" id="answers" aria-labelledby="verdict-title">
     <h2 id="verdict-title">Verdict</h2>
     <div id="verdict"></div>
     <dl id="facts"></dl>
   </section>
 
-  <section class="panel wide" id="course" aria-labelledby="course-title">
+  <section class="panel" id="course" aria-labelledby="course-title">
     <h2 id="course-title">Course of the edit</h2>
     <p class="hint">Move over a curve, or move the step above: all curves show the same step.</p>
     <div class="charts" id="charts"></div>
@@ -330,7 +328,7 @@ tfoot td { font-weight: 600; border-bottom: 0; }
     <div id="settings"></div>
   </section>
 
-  <section class="panel wide" id="notes-panel" aria-labelledby="notes-title">
+  <section class="panel" id="notes-panel" aria-labelledby="notes-title">
     <h2 id="notes-title">Notes</h2>
     <ul id="notes"></ul>
   </section>
@@ -680,17 +678,20 @@ function times(data) {
 /** Settings that are not the preset's. */
 function settings(data) {
   if (data.settings.length === 0) return element("p", { class: "hint" }, `None: all are those of ${data.preset}.`);
-  const rows = data.settings.map((setting) => element(
-    "tr", {},
-    element("td", {}, element("code", {}, setting.name), element("br"), element("span", { class: "hint" }, setting.text)),
-    element("td", { class: "number" }, setting.value),
-    element("td", { class: "number" }, setting.preset),
-    element("td", { class: "origin" }, setting.origin)));
+  const rows = data.settings.flatMap((setting) => [
+    element(
+      "tr", { class: "named" },
+      element("td", {}, element("code", {}, setting.name)),
+      element("td", { class: "number" }, setting.value),
+      element("td", { class: "number" }, setting.preset),
+      element("td", { class: "origin" }, setting.origin)),
+    element("tr", { class: "meaning" }, element("td", { class: "hint", colspan: "4" }, setting.text)),
+  ]);
   return element(
     "table", {},
     element("thead", {}, element(
       "tr", {}, element("th", { scope: "col" }, "Setting"), element("th", { scope: "col", class: "number" }, "here"),
-      element("th", { scope: "col", class: "number" }, "preset"), element("th", { scope: "col" }, "from"))),
+      element("th", { scope: "col", class: "number" }, "preset"), element("th", { scope: "col", class: "origin" }, "from"))),
     element("tbody", {}, ...rows));
 }
 
@@ -708,7 +709,30 @@ async function copy(text, source, status) {
   }
 }
 
+/**
+ * Lays out the panels: on a wide page the picture with its curves on the left, the verdict on the right, and each further panel in the
+ * column that is shorter; on a narrow page all below one another.
+ */
+function arrange(main, panels, isWide) {
+  main.replaceChildren(...panels);
+  if (!isWide) return;
+  const columns = [0, 1].map(() => element("div", { class: "column" }));
+  const first = [panels.filter((panel) => panel.matches(".viewer, #course")), panels.filter((panel) => panel.id === "answers")];
+  columns.forEach((column, i) => column.append(...first[i]));
+  main.replaceChildren(...columns);
+  for (const panel of panels) {
+    if (first.flat().includes(panel)) continue;
+    const [left, right] = columns.map((column) => column.offsetHeight);
+    columns[left < right ? 0 : 1].append(panel);
+  }
+}
+
 fill(JSON.parse(document.getElementById("data").textContent));
+const width = matchMedia("(min-width: 861px)");
+const main = document.querySelector("main");
+const panels = [...main.children];
+arrange(main, panels, width.matches);
+width.addEventListener("change", () => arrange(main, panels, width.matches));
 </script>
 </body>
 </html>

@@ -90,7 +90,7 @@ final class JobLifecycle {
     func lookAtFailedPlaces() {
         guard scheduler.hasPostponed else { return failedPlaces.forgetAll() }
         guard let place = failedPlaces.improved(now) else { return }
-        context.log.write(.notice, "trying again: \(place) has changed")
+        context.log.write(.notice, "trying again: \(place.path): \(place.why)")
         scheduler.endPostponements()
     }
 

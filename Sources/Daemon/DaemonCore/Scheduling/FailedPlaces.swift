@@ -36,11 +36,14 @@ struct PlaceCondition: Equatable {
         (self.isWritable, self.missing) = (isWritable, missing)
     }
 
-    /// Whether a write that failed under an earlier condition may succeed now.
-    func isBetter(than earlier: Self) -> Bool {
-        (isWritable && !earlier.isWritable) || missing < earlier.missing
-            || Self.hasGrown(freeBytes, earlier.freeBytes, by: Self.growth)
+    /// Why a write that failed under an earlier condition may succeed now; nil where nothing shows that.
+    func improvement(over earlier: Self) -> String? {
+        if missing < earlier.missing { return "its folder is there" }
+        if isWritable && !earlier.isWritable { return "it may be written" }
+        let hasSpace =
+            Self.hasGrown(freeBytes, earlier.freeBytes, by: Self.growth)
             || Self.hasGrown(freeFiles, earlier.freeFiles, by: 16)
+        return hasSpace ? "there is more space" : nil
     }
 
     private static func hasGrown(_ now: UInt64, _ earlier: UInt64, by least: UInt64) -> Bool {
@@ -71,15 +74,15 @@ struct FailedPlaces {
     /// Forgets them all: a run has succeeded, or none waits.
     mutating func forgetAll() { conditions = [:] }
 
-    /// A place that may work now; nil where none has changed, or where it is too early for a look.
-    mutating func improved(_ now: Double) -> String? {
+    /// A place that may work now, and why; nil where none has changed, or where it is too early for a look.
+    mutating func improved(_ now: Double) -> (path: String, why: String)? {
         guard !conditions.isEmpty, now >= nextLook else { return nil }
         nextLook = now + Scheduler.placeSeconds
         for (path, earlier) in conditions.sorted(by: { $0.key < $1.key }) {
             let condition = PlaceCondition(of: path)
-            guard condition.isBetter(than: earlier) else { continue }
+            guard let why = condition.improvement(over: earlier) else { continue }
             conditions[path] = condition.best(with: earlier)
-            return path
+            return (path, why)
         }
         return nil
     }

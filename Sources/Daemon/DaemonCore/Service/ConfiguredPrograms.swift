@@ -15,7 +15,9 @@ public enum ConfiguredPrograms {
     public static func faults(_ configuration: Configuration) -> [Fault] {
         var faults: [Fault] = []
         if let hook = configuration.hook, !isSocket(hook), let why = ProgramFile.fault(hook) {
-            faults.append(("hook", "\(hook): \(why)"))
+            let program = hook.split(separator: " ").first.map(String.init) ?? hook
+            let hasWords = program != hook && ProgramFile.fault(program) == nil
+            faults.append(("hook", "\(hook): \(hasWords ? "a hook takes no arguments; name a script" : why)"))
         }
         if let vocabulary = configuration.captions.vocabulary,
             access(PathCoding.cString(vocabulary), R_OK) != 0
