@@ -209,12 +209,23 @@ import Testing
     }
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
-        let (kept, auto) = (try edit(guidance: 20, .kept), try edit(guidance: 20, .auto))
+        let (kept, auto) = (try edit(guidance: 1, .kept), try edit(guidance: 1, .auto))
         #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
         #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
         #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
         #expect(kept.steps == Array(0...14))
+        #expect(auto.steps == Array(0...21))
+    }
+
+    @Test func `auto leaves the edit prompt out where a kept layout is torn too`() throws {
+        let (plain, kept, auto) = (
+            try edit(guidance: 0, .free), try edit(guidance: 20, .kept), try edit(guidance: 20, .auto)
+        )
+        let guidance = try #require(auto.result.record.guidance)
+        #expect(guidance.layout == nil && guidance.replaced ?? 0 > 0.045)
+        #expect(distance(plain.result.decoded, auto.result.decoded) == 0)
+        #expect(distance(plain.result.decoded, kept.result.decoded) > 0.1)
         #expect(auto.steps == Array(0...21))
     }
 
