@@ -76,7 +76,8 @@ POINTS = """[A, B] | {x: A, y: B} | {y: A, x: B} | (A, B) | A B | A,B | "A, B" |
 DRAGS = """{from: P, to: P} | {handle: P, target: P} | {start: P, End: P} | {from: P, dst: P} | {from: P} | [P, P] | [A, B, A, B] | A,B:A,B
     | {x1: A, y1: B, x2: A, y2: B} | P""".split("|")
 SHAPES = ["drags:\n  - D\n", "drags:\n  - D\n  - D\n", "drags: D\n", "drags: [D, D]\n", "- D\n", "prompt: x\nmask: {rect: P}\n",
-          "prompt: x\nmask: {polygon: [P, P, P]}\n", "prompt: x\nregion: P\n", "prompt: x\nregion: [A, B, A, B]\n"]
+          "prompt: x\nmask: {polygon: [A, B, A, B, A, B]}\n", "prompt: x\nmask: {polygon: [P, P, P]}\n", "prompt: x\nregion: P\n",
+          "prompt: x\nregion: [A, B, A, B]\n"]
 
 
 def drags_in_other_forms(count):
