@@ -45,6 +45,8 @@ TEXTS_DRAG = "{from: [64, 84], to: [64, 95]}"
 TEXTS = ["face with open mouth", "frowning face", "slightly smiling face"]
 FUSIONS = ["clipdrag", "add", "prograd", "drag", "text", "components"]
 STEPS = "10,20,40,80,160"
+# The text works through CLIP's gradient alone, as in the paper: P_e does not guide the sampling (ours).
+COMMON = ["text_sampling=0", "text_steps=30"]
 SEED, SPREAD = "42", "43,44"
 
 
@@ -172,7 +174,7 @@ def evaluate(part, folder, a, until):
                "--out", os.path.join(a.out, part.name), "--state", os.path.join(a.out, "state")]
     for name, value in (("--steps", part.steps), ("--threads", a.threads), ("--model", a.model)):
         command += [name, str(value)] if value else []
-    for setting in part.settings:
+    for setting in COMMON + part.settings:
         command += ["--set", setting]
     if a.forecast:
         command.append("--forecast")

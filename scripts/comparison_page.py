@@ -197,7 +197,8 @@ def spread_part(out, states):
     lines = [[f"`{n}`", *plain([r for r in rows if r["method"] == n])] for n in names(rows)]
     seeds = sorted({r["seed"] for r in rows})
     return ["The starter's recommended settings were tuned for `clipdrag`, on other cases, and have `motion_area: surroundings`, "
-            "which is ours: the row `clipdrag` is not the paper's method alone. The other methods run with their published settings.",
+            "which is ours: the row `clipdrag` is not the paper's method alone. The other methods run with their published settings. "
+            "The text works through CLIP's gradient alone (`text_sampling: 0`, `text_steps: 30`).",
             "## Where the paper's order holds, at 80 steps",
             f"{len({r['case'] for r in rows})} cases, seeds {', '.join(map(str, seeds))}; ± is the standard deviation of the seeds' means.",
             table(["method", *HEAD], lines), order(rows)]

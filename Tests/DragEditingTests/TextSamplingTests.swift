@@ -40,7 +40,8 @@ import Testing
             sampler.guided(
                 beside: path, text: states, wish: model.textStates($0),
                 keepsLayout: settings.textLayout == .kept,
-                report: { _ in })
+                report: { _ in }
+            ).latent
         }
         return (edit ?? path.edit[5], path.reference[5])
     }
@@ -91,7 +92,7 @@ import Testing
         #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
         let edit = sampler.guided(
             beside: path, text: text, wish: wish, keepsLayout: row.keepsLayout, report: { _ in })
-        #expect(relativeError(edit, try file.image(name)) < 1e-4)
+        #expect(relativeError(edit.latent, try file.image(name)) < 1e-4)
     }
 
     @Test func `an edit prompt that says the same as the source prompt changes nothing`() throws {
@@ -129,7 +130,7 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts three passes more a step, and auto twice that and two pictures`() {
+    @Test func `a guided sampling counts three passes more a step, and auto twice that and three pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
@@ -142,7 +143,7 @@ import Testing
         #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
         settings.textLayout = .auto
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
-        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 2))
+        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 3))
     }
 
     @Test func `sampling may begin in the middle of a path`() throws {
@@ -163,20 +164,21 @@ import Testing
             beside: rest, text: text, wish: wish, keepsLayout: false, from: 2,
             report: { steps.append($0) })
         #expect(steps == [3, 4, 5, 3, 4, 5])
-        #expect(distance(edit, rest.edit[3]) > 1e-3)
+        #expect(distance(edit.latent, rest.edit[3]) > 1e-3)
     }
 }
 
 /// `text_layout`: whether the edit prompt may change the layout.
 @Suite struct TextLayoutTests {
     private func edit(
-        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false
+        guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
+        area: Double = 1
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
         (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
         (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
-        settings.autoMask = true
+        (settings.autoMask, settings.textArea) = (true, area)
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
@@ -198,8 +200,8 @@ import Testing
 
     @Test func `auto leaves the layout free where the edit prompt replaces little`() throws {
         let (free, auto) = (try edit(guidance: 0.01, .free), try edit(guidance: 0.01, .auto))
-        #expect(free.result.record.guidance == EditRecord.Guidance(keepsLayout: false))
-        #expect(auto.result.record.guidance?.keepsLayout == false)
+        #expect(free.result.record.guidance == EditRecord.Guidance(layout: .free))
+        #expect(auto.result.record.guidance?.layout == .free)
         #expect(try #require(auto.result.record.guidance?.replaced) < 0.045)
         #expect(distance(free.result.decoded, auto.result.decoded) == 0)
         #expect(free.steps == Array(0...14))
@@ -207,17 +209,28 @@ import Testing
     }
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
-        let (kept, auto) = (try edit(guidance: 20, .kept), try edit(guidance: 20, .auto))
-        #expect(kept.result.record.guidance == EditRecord.Guidance(keepsLayout: true))
-        #expect(auto.result.record.guidance?.keepsLayout == true)
+        let (kept, auto) = (try edit(guidance: 1, .kept), try edit(guidance: 1, .auto))
+        #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
+        #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
         #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
         #expect(kept.steps == Array(0...14))
         #expect(auto.steps == Array(0...21))
     }
 
+    @Test func `auto leaves the edit prompt out where a kept layout is torn too`() throws {
+        let (plain, kept, auto) = (
+            try edit(guidance: 0, .free), try edit(guidance: 20, .kept), try edit(guidance: 20, .auto)
+        )
+        let guidance = try #require(auto.result.record.guidance)
+        #expect(guidance.layout == nil && guidance.replaced ?? 0 > 0.045)
+        #expect(distance(plain.result.decoded, auto.result.decoded) == 0)
+        #expect(distance(plain.result.decoded, kept.result.decoded) > 0.1)
+        #expect(auto.steps == Array(0...21))
+    }
+
     @Test
-    func `a text that keeps the layout shows outside the drags' surroundings, not outside a given mask`()
+    func `a text shows where it worked, outside the drags' surroundings too, and not outside a given mask`()
         throws
     {
         let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 24, y: 20))
@@ -225,7 +238,10 @@ import Testing
             let mask = try #require(result.mask)
             return Double(mask.values.count { $0 }) / Double(mask.values.count)
         }
-        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) < 0.9)
+        #expect(try part(edit(guidance: 3, .free, drags: [drag]).result) == 1)
+        let disc = try part(edit(guidance: 3, .free, drags: [drag], mask: true).result)
+        let area = try part(edit(guidance: 3, .free, drags: [drag], area: 0.05).result)
+        #expect(disc < area && area < 0.9)
         #expect(try part(edit(guidance: 3, .kept, drags: [drag]).result) == 1)
         #expect(try part(edit(guidance: 3, .kept, drags: [drag], mask: true).result) < 0.9)
     }

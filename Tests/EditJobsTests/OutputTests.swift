@@ -49,7 +49,8 @@ import Verdicts
         "evidence":{"text":{"score_source":0.25,"score_reconstruction":0.25,"score_result":0.5,\
         "standing_source":0.5,"standing_reconstruction":0.5,"standing_result":2,"lead_source":-1,"lead_result":0.5,"views_risen":1,\
         "rank_source":4,"rank_result":2,"texts":5},\
-        "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0}},\
+        "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0,\
+        "outlines":{"likeness":0.875,"new":0,"strength":1}}},\
         "stretch":{"seconds":0.25},"steps":1,\
         "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"stretched":[1.5,2.5],"verdict":"partly","part":0.5,"mismatch":0.125,\
         "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[1,2],[1.5,2.5],[2,3]]}],\

@@ -48,10 +48,15 @@ public struct EditRecord: Sendable, Codable {
 
     /// How P_e guided the sampling (setting `text_layout`).
     public struct Guidance: Sendable, Codable, Equatable {
-        /// Whether the edit kept its layout.
-        public var keepsLayout: Bool
-        /// Part of the picture whose content the edit would have replaced with a free layout; nil: it was not measured.
+        /// What became of the edit's layout.
+        public enum Layout: String, Sendable, Codable { case free, kept }
+
+        /// nil: every layout tore the picture, so P_e is left out.
+        public var layout: Layout?
+        /// Part of the picture whose content a free layout replaces, 0…1; nil: not measured.
         public var replaced: Double?
+        /// Cells of the latent that the edit prompt may have changed, row-major; nil: all.
+        public var cells: [Int]?
     }
 
     /// The grid of handle points and target points.

@@ -70,9 +70,14 @@ extension FinishedEdit {
 extension EditRecord.Guidance {
     /// What `text_layout: auto` chose, where that is not the free layout.
     fileprivate var notes: [String] {
-        guard keepsLayout, let replaced else { return [] }
+        guard layout != .free, let replaced else { return [] }
         let part = Int((100 * replaced).rounded())
-        return ["the edit prompt would replace \(part) % of the picture: the edit keeps its layout instead"]
+        let why = "the edit prompt would replace \(part) % of the picture"
+        return layout == .kept
+            ? ["\(why): the edit keeps its layout instead"]
+            : [
+                "\(why), and tears it where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
+            ]
     }
 }
 

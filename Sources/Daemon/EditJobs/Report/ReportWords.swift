@@ -93,6 +93,21 @@ struct ReportWords {
             ])
     }
 
+    private func outlines(_ found: Verdict.Outlines?) -> [ReportRecord.Part.Number] {
+        guard let found else { return [] }
+        return [
+            .init(
+                name: "outlines", value: found.likeness,
+                meaning: "How alike the outlines are, whatever their colours: 1 is the same."),
+            .init(
+                name: "new outlines", value: found.new,
+                meaning: "Strong outlines that the source lacks, as a part of its own."),
+            .init(
+                name: "strength of outlines", value: found.strength,
+                meaning: "1 is as strong as in the source. Torn things have more outlines."),
+        ]
+    }
+
     private var damage: ReportRecord.Part {
         let (answer, damage) = (trajectory.verdict.damage, trajectory.evidence.damage)
         return ReportRecord.Part(
@@ -115,7 +130,7 @@ struct ReportWords {
                 .init(
                     name: "outside", value: damage.outside,
                     meaning: "Mean change outside what may change."),
-            ])
+            ] + outlines(damage.outlines))
     }
 
     // MARK: - Facts

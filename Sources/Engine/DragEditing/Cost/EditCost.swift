@@ -76,7 +76,7 @@ public struct EditCost: Sendable, Equatable {
         switch layout {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
-        case .auto: Work(passes: 8 * timesteps, decodes: 2)
+        case .auto: Work(passes: 8 * timesteps, decodes: 3)
         }
     }
 }

@@ -27,6 +27,20 @@ public struct EditMask: Sendable, Equatable {
         self.values = values
     }
 
+    /// A mask of some cells and their neighbours: what a decoder draws from a cell reaches into the cells beside it.
+    init(cells: [Int], of size: Size) {
+        var values = Array(repeating: false, count: size.height * size.width)
+        for cell in cells {
+            let (row, column) = (cell / size.width, cell % size.width)
+            for y in max(0, row - 1)...min(size.height - 1, row + 1) {
+                for x in max(0, column - 1)...min(size.width - 1, column + 1) {
+                    values[y * size.width + x] = true
+                }
+            }
+        }
+        self.init(size: size, values: values)
+    }
+
     /// Resized by nearest neighbours, source index ⌊i·in/out⌋.
     public func resized(to target: Size) -> EditMask {
         var out: [Bool] = []

@@ -7,20 +7,50 @@ extension Comparison {
 
     /// What speaks for damage.
     ///
-    /// - Parameter reach: how far content may have moved, as a part of the longer side.
-    func damage(reach: Double) -> Verdict.Damage {
-        let reach = max(4, Int((reach * Double(size.longerSide)).rounded()))
+    /// - Parameters:
+    ///   - drags: in the pixels of a picture of the size `image`. Content that is bent along them is not lost.
+    ///   - comparesOutlines: an edit prompt may recolour things and leave their outlines.
+    func damage(drags: [Drag] = [], image: Size? = nil, comparesOutlines: Bool = false) -> Verdict.Damage {
+        let image = image ?? size
+        let longest = drags.map { $0.handle.distance(to: $0.target) }.max() ?? 0
+        let part = 1.25 * longest / Double(image.longerSide) + 0.03
+        let reach = max(4, Int((part * Double(size.longerSide)).rounded()))
         let left = source.patchMatches(in: result, centres: changed, reach: reach)
         let come = result.patchMatches(in: source, centres: changed, reach: reach)
+        var (lost, new) = (left.costs, come.costs)
+        let variants = BentPicture.variants(of: source, along: drags, image: image)
+        for bent in variants {
+            spare(&lost, &new, bent, reach: reach + size.longerSide / 20)
+        }
+        let outlines = comparesOutlines ? outlines([source] + variants.map(\.picture)) : nil
         return Verdict.Damage(
-            changed: Double(changed.count) / Double(size.height * size.width), lost: Self.unmatched(left),
-            new: Self.unmatched(come), colour: colourShift(come), sharpness: sharpness, outside: outside)
+            changed: Double(changed.count) / Double(size.height * size.width), lost: Self.unmatched(lost),
+            new: Self.unmatched(new), colour: colourShift(come), sharpness: sharpness, outside: outside,
+            outlines: outlines)
     }
 
-    /// The part of patches that lie nowhere near in the other picture.
-    private static func unmatched(_ matches: PatchMatches) -> Double {
-        guard !matches.costs.isEmpty else { return 0 }
-        let parts = matches.costs.map { cost in
+    /// The result's outlines against those of the picture, among some, that they are most like.
+    private func outlines(_ sources: [Tensor]) -> Verdict.Outlines? {
+        sources.map { Verdict.Outlines(source: $0, result: result) }.max { $0.likeness < $1.likeness }
+    }
+
+    /// Lowers the costs of changed pixels whose content a bent source shows as the result does.
+    private func spare(_ lost: inout [Float], _ new: inout [Float], _ bent: BentPicture, reach: Int) {
+        let come = result.patchMatches(in: bent.picture, centres: changed, reach: reach)
+        for i in new.indices { new[i] = min(new[i], come.costs[i]) }
+        let number = Dictionary(uniqueKeysWithValues: zip(changed, changed.indices))
+        let from = bent.origins.indices.filter { number[bent.origins[$0]] != nil }
+        let left = bent.picture.patchMatches(in: result, centres: from, reach: reach)
+        for (pixel, cost) in zip(from, left.costs) {
+            guard let i = number[bent.origins[pixel]] else { continue }
+            lost[i] = min(lost[i], cost)
+        }
+    }
+
+    /// The mean of how far patches are from being found in the other picture, by their costs: 0 for the same content, 1 for other.
+    private static func unmatched(_ costs: [Float]) -> Double {
+        guard !costs.isEmpty else { return 0 }
+        let parts = costs.map { cost in
             min(max((Double(cost).squareRoot() - same) / (other - same), 0), 1)
         }
         return parts.reduce(0, +) / Double(parts.count)
@@ -77,18 +107,28 @@ extension Comparison {
 extension Verdict.Damage {
     /// The answer.
     ///
-    /// - Parameter text: the answer about the edit prompt. What a visible text changed is no damage: new content was asked for.
-    func answer(_ text: EditVerdict.TextAnswer?) -> EditVerdict.Damage {
-        let answers = [text == .visible ? .none : content, blur, surroundings]
+    /// - Parameters:
+    ///   - text: the answer about the edit prompt. What a visible text changed is no damage: new content was asked for.
+    ///   - isDragged: whether content that was bent along drags was spared. What is then lost was torn.
+    func answer(_ text: EditVerdict.TextAnswer?, isDragged: Bool) -> EditVerdict.Damage {
+        let answers = [text == .visible ? .none : spared(content(isDragged)), blur, surroundings]
         return answers.contains(.severe) ? .severe : answers.contains(.slight) ? .slight : .none
     }
 
+    /// Where the things keep their shapes, the edit prompt gave them other colours: that is no severe damage.
+    private func spared(_ content: EditVerdict.Damage) -> EditVerdict.Damage {
+        content == .severe && outlines?.areKept == true ? .slight : content
+    }
+
     /// Content that was lost, torn or discoloured.
-    private var content: EditVerdict.Damage {
+    private func content(_ isDragged: Bool) -> EditVerdict.Damage {
         let part = max(lost, new)
         let area = part * changed
-        if area > 0.028 || part > 0.35 && area > 0.004 || colour > 0.09 { return .severe }
-        return part > 0.095 && area > 0.0012 || area > 0.021 || colour > 0.03 && changed > 0.002
+        let (mostArea, leastArea, leastPart) = isDragged ? (0.0117, 0.001, 0.0275) : (0.06, 0.0012, 0.095)
+        if area > mostArea || part > 0.35 && area > 0.004 || colour > 0.09 || colour * changed > 0.02 {
+            return .severe
+        }
+        return part > leastPart && area > leastArea || area > 0.021 || colour > 0.03 && changed > 0.002
             ? .slight : .none
     }
 

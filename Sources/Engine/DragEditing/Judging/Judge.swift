@@ -38,24 +38,19 @@ public struct Judge {
     public func verdict(seed: UInt64, wish: String?, others: [String]) -> Verdict {
         let movements = movements(drags, seed: seed)
         let text = wish.flatMap { textEvidence(of: $0, among: others) }
-        let damage = comparison.damage(reach: reach)
+        let damage = comparison.damage(
+            drags: drags, image: result.record.grid.image, comparesOutlines: wish != nil)
         let visibility = wish.map { _ in text?.answer(isChanged: damage.changed > 0.002) ?? .unclear }
         return Verdict(
             answers: EditVerdict(
                 drag: movements.isEmpty ? nil : Self.answer(movements.map(\.answer)), text: visibility,
-                damage: damage.answer(visibility)),
+                damage: damage.answer(visibility, isDragged: !drags.isEmpty)),
             movements: movements, text: text, damage: damage, change: change)
     }
 
     /// All drags' answer: theirs where they agree.
     private static func answer(_ answers: [EditVerdict.Movement]) -> EditVerdict.Movement {
         answers.allSatisfy { $0 == answers[0] } ? answers[0] : .partly
-    }
-
-    /// How far the drags may have moved content, as a part of the longer side.
-    private var reach: Double {
-        let longest = drags.map { $0.handle.distance(to: $0.target) }.max() ?? 0
-        return 1.25 * longest / Double(result.record.grid.image.longerSide) + 0.03
     }
 }
 

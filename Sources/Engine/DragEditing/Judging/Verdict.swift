@@ -49,6 +49,17 @@ public struct Verdict: Sendable {
         }
     }
 
+    /// The result's outlines against the source's. A thing that takes another colour keeps its outlines; a torn one has outlines
+    /// where there were none.
+    public struct Outlines: Codable, Sendable {
+        /// Correlation of both pictures' outlines, blurred a little; 1: the same.
+        public var likeness: Double
+        /// Strong outlines that the source lacks, as a part of the source's strong outlines.
+        public var new: Double
+        /// The strength of all outlines, as a part of the source's.
+        public var strength: Double
+    }
+
     /// What speaks for damage, measured against the source. Parts and differences are 0…1.
     public struct Damage: Codable, Sendable {
         /// Part of the picture that changed.
@@ -63,6 +74,8 @@ public struct Verdict: Sendable {
         public var sharpness: Double
         /// Mean absolute difference outside what may change.
         public var outside: Double
+        /// The outlines; nil: the job has no edit prompt.
+        public var outlines: Outlines?
     }
 
     /// Mean absolute change against the reconstruction inside the edited region and outside, and the reconstruction's own

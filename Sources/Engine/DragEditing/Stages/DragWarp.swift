@@ -37,17 +37,36 @@ public struct DragWarp: Sendable {
 
     /// The picture, `(1, h, w, channels)` at any size, with its content shifted; bilinear, and at the border the border's values.
     public func warped(_ picture: Tensor) -> Tensor {
-        let (h, w, channels) = (picture.shape[1], picture.shape[2], picture.shape[3])
-        let (rows, columns) = (Float(h) / Float(image.height), Float(w) / Float(image.width))
-        let offsets = apply(Resize(height: h, width: w, .bilinear), Variable(field)).value.values
-        return Tensor(picture.shape) { out in
-            picture.withUnsafeValues { from in
-                for i in 0..<h * w {
-                    let row = min(max(Float(i / w) + offsets[2 * i] * rows, 0), Float(h - 1))
-                    let column = min(max(Float(i % w) + offsets[2 * i + 1] * columns, 0), Float(w - 1))
-                    let (top, left) = (Int(row), Int(column))
+        picture.sampled(at: origins(Size(height: picture.shape[1], width: picture.shape[2])))
+    }
+
+    /// Where the content of each pixel comes from, as (row, column) of the picture at a size; row by row.
+    func origins(_ size: Size) -> [SIMD2<Float>] {
+        let scale = SIMD2(
+            Float(size.height) / Float(image.height), Float(size.width) / Float(image.width))
+        let most = SIMD2(Float(size.height - 1), Float(size.width - 1))
+        let offsets = apply(Resize(height: size.height, width: size.width, .bilinear), Variable(field)).value
+            .values
+        return (0..<size.height * size.width).map { i in
+            let place = SIMD2(Float(i / size.width), Float(i % size.width))
+            let offset = SIMD2(offsets[2 * i], offsets[2 * i + 1])
+            return (place + offset * scale).clamped(lowerBound: .zero, upperBound: most)
+        }
+    }
+}
+
+extension Tensor {
+    /// A picture of this one's shape, `(1, h, w, channels)`: at each pixel the bilinear value at a place (row, column) of this one.
+    ///
+    /// - Parameter places: row by row, inside the picture.
+    func sampled(at places: [SIMD2<Float>]) -> Tensor {
+        let (h, w, channels) = (shape[1], shape[2], shape[3])
+        return Tensor(shape) { out in
+            withUnsafeValues { from in
+                for (i, place) in places.enumerated() {
+                    let (top, left) = (Int(place.x), Int(place.y))
                     let (below, right) = (min(top + 1, h - 1), min(left + 1, w - 1))
-                    let (down, across) = (row - Float(top), column - Float(left))
+                    let (down, across) = (place.x - Float(top), place.y - Float(left))
                     for c in 0..<channels {
                         func value(_ row: Int, _ column: Int) -> Float {
                             from[(row * w + column) * channels + c]

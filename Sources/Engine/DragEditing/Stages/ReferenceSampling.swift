@@ -57,7 +57,7 @@ public struct ReferenceSampling {
     public func guided(
         beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, from first: Int = 0,
         report: (Int) throws -> Void
-    ) rethrows -> Tensor {
+    ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
         var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
         var edit = path.edit[0]
@@ -77,7 +77,7 @@ public struct ReferenceSampling {
             edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
             try report(k + 1)
         }
-        return edit
+        return (edit, area.cells)
     }
 
     /// The steps of sampling with their timesteps.

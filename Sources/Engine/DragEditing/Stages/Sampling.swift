@@ -56,34 +56,57 @@ struct Sampling {
     ///
     /// - Parameters:
     ///   - plain: the edit without P_e.
-    ///   - sample: gives the edit under P_e, with its layout kept or not.
-    private func guided(_ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> Tensor) rethrows -> (
-        Tensor, EditRecord.Guidance
-    ) {
-        if scene.settings.textLayout == .kept { return (try sample(true), .init(keepsLayout: true)) }
+    ///   - sample: gives the edit under P_e, with its layout kept or not, and the latent's cells that P_e may have changed.
+    private func guided(
+        _ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)
+    ) rethrows -> (Tensor, EditRecord.Guidance) {
+        guard scene.settings.textLayout != .kept else {
+            return (try sample(true).latent, EditRecord.Guidance(layout: .kept))
+        }
         let free = try sample(false)
-        if scene.settings.textLayout == .free { return (free, .init(keepsLayout: false)) }
-        let replaced = replaced(decoded(free), for: decoded(plain))
-        let keepsLayout = replaced > Self.mostReplaced
+        var guidance = EditRecord.Guidance(layout: .free, cells: free.cells)
+        guard scene.settings.textLayout == .auto else { return (free.latent, guidance) }
+        let change = GuidedChange(from: decoded(plain))
+        let replaced = change.replaced(by: decoded(free.latent))
+        guidance.replaced = replaced
+        guard replaced > GuidedChange.mostReplaced else { return (free.latent, guidance) }
+        let kept = try sample(true).latent
+        let isTorn = change.outlines(of: decoded(kept)).areTorn
         return (
-            keepsLayout ? try sample(true) : free,
-            EditRecord.Guidance(keepsLayout: keepsLayout, replaced: replaced)
+            isTorn ? plain : kept,
+            EditRecord.Guidance(layout: isTorn ? nil : .kept, replaced: replaced)
         )
-    }
-
-    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
-    private static let mostReplaced = 0.045
-
-    /// Part of the picture whose content is in one of two pictures alone, as the verdict measures it (`lost`, `new`).
-    private func replaced(_ edit: Tensor, for plain: Tensor) -> Double {
-        let size = Size(height: plain.shape[1], width: plain.shape[2])
-        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
-        let found = Comparison(source: plain, result: edit, region: everywhere).damage(reach: 0.03)
-        return max(found.lost, found.new) * found.changed
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {
         releaseIdleMemory()
         return identity.model.decode(Variable(latent)).value
+    }
+}
+
+/// What P_e changed in a decoded edit while sampling, measured as the verdict measures damage (docs/verdict.md).
+private struct GuidedChange {
+    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
+    static let mostReplaced = 0.045
+    private let plain: Tensor
+
+    /// - Parameter plain: the edit without P_e, `(1, h, w, 3)`.
+    init(from plain: Tensor) { self.plain = plain }
+
+    /// Part of the picture whose content is in one of the two pictures alone (`lost`, `new`).
+    func replaced(by edit: Tensor) -> Double {
+        let found = comparison(edit).damage()
+        return max(found.lost, found.new) * found.changed
+    }
+
+    func outlines(of edit: Tensor) -> Verdict.Outlines {
+        let small = comparison(edit)
+        return Verdict.Outlines(source: small.source, result: small.result)
+    }
+
+    private func comparison(_ edit: Tensor) -> Comparison {
+        let size = Size(height: plain.shape[1], width: plain.shape[2])
+        let everywhere = EditMask(size: size, values: Array(repeating: true, count: size.height * size.width))
+        return Comparison(source: plain, result: edit, region: everywhere)
     }
 }

@@ -122,12 +122,16 @@ struct SceneMask {
         isGiven = request.mask != nil
     }
 
-    /// Where the edit may show, at the input's size. A text that keeps the layout changes a whole thing, so only a given mask
-    /// limits it.
+    /// Where the edit may show, at the input's size. Beside the drags that is where P_e worked. A text that keeps the layout
+    /// changes a whole thing, so only a given mask limits it.
     func shown(_ guidance: EditRecord.Guidance?) -> EditMask? {
-        guard let full, held != nil else { return nil }
-        guard guidance?.keepsLayout == true, !isGiven else { return full }
-        return EditMask(size: full.size, values: Array(repeating: true, count: full.values.count))
+        guard let full, held != nil, let latent else { return nil }
+        guard let guidance, guidance.layout != nil, !isGiven else { return full }
+        guard let cells = guidance.cells else {
+            return EditMask(size: full.size, values: Array(repeating: true, count: full.values.count))
+        }
+        let text = EditMask(cells: cells, of: latent.size).resized(to: full.size)
+        return EditMask(size: full.size, values: zip(full.values, text.values).map { $0 || $1 })
     }
 
     /// Whether the mask had cells, and none of them is left at latent size.

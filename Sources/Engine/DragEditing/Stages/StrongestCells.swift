@@ -8,6 +8,8 @@ import TensorCore
 struct StrongestCells {
     private let part: Double
     private var strength: [Double] = []
+    /// The cells chosen last, row-major; nil: all.
+    private(set) var cells: [Int]?
 
     /// - Parameter part: of all cells, 0…1; 1: all of them, always.
     init(_ part: Double) { self.part = part }
@@ -45,6 +47,7 @@ struct StrongestCells {
         }
         var isChosen = Array(repeating: false, count: smooth.count)
         for cell in strongest.prefix(count) { isChosen[cell] = true }
+        cells = strongest.prefix(count).sorted()
         return isChosen
     }
 
