@@ -91,6 +91,11 @@ struct MeantNumbers: Equatable {
         return "{from: [\(texts[0]), \(texts[1])], to: \(to)}" + (texts.count > 4 ? ", \u{2026}" : "")
     }
 
+    /// The first of the corners that the numbers are, where these are at least three points.
+    var firstCorner: String? {
+        texts.count >= 6 && texts.count.isMultiple(of: 2) ? "[\(texts[0]), \(texts[1])]" : nil
+    }
+
     /// The numbers as one drag.
     var drag: String? { texts.count == 4 ? drags : nil }
 }
@@ -187,7 +192,9 @@ struct DragForms {
                 "a drag has no key `\(entry.key)`: its \(isHandle ? "handle" : "target") is `\(isHandle ? "from" : "to")`",
                 at: entry.keyMark, do: "Write \(drag(entries)).")
         }
-        return try decoder.mapping(item, "a drag", keys: ["from", "to"])
+        return try decoder.mapping(
+            item, "a drag", keys: ["from", "to"],
+            places: Dictionary(uniqueKeysWithValues: SpecDecoder.keys.map { ($0, "") }))
     }
 
     /// Refuses `{from: (84, 22), …}` and `{from: 84, 22, …}`: between brackets a comma ends a value, so the second number is a key

@@ -79,6 +79,13 @@ extension SpecDecoder {
             guard n[2] > 0 else { throw emptyShape(value, "`circle`") }
             return .circle(x: n[0], y: n[1], radius: n[2])
         default:
+            if let corner = MeantNumbers(value)?.firstCorner, isFlat(value) {
+                var kind = value.kind
+                if case .sequence = value { kind = "a list of numbers" }
+                throw decoder.error(
+                    "spec.type", "`polygon` must be a list of [x, y], not \(kind)", at: value.mark,
+                    do: "Write [\(corner), …].")
+            }
             let items = try decoder.list(value, "`polygon`")
             guard (3...10000).contains(items.count) else {
                 throw decoder.error(
@@ -92,6 +99,12 @@ extension SpecDecoder {
             }
             return .polygon(corners)
         }
+    }
+
+    /// Whether a value is a text, or a list of numbers and no points.
+    private func isFlat(_ node: YAMLNode) -> Bool {
+        guard case .sequence(let items, _) = node else { return true }
+        return items.allSatisfy { if case .scalar = $0 { true } else { false } }
     }
 
     /// `region` of a spec.

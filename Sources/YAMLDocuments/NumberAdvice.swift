@@ -28,8 +28,11 @@ struct ForeignNumber: Equatable {
             (kind, hint) = ("\(name) number", "Write \(sign)\(value).")
         } else if text.hasSuffix("%"), let value = Double(text.dropLast().trimmingBlanks) {
             kind = "a percentage"
+            let isCount = isWhole && value == value.rounded() && abs(value) < 1e15
             hint =
-                "Write \(plainNumber(value / 100)). With `units: relative` points and masks are parts of the picture, 0…1."
+                isCount
+                ? "Write \(String(Int(value)))."
+                : "Write \(plainNumber(value / 100)). With `units: relative` points and masks are parts of the picture, 0…1."
         } else if text.contains("_"), isPlainNumber(text.filter { $0 != "_" }) {
             (kind, hint) = ("`\(text)`", "Write \(text.filter { $0 != "_" }).")
         } else if text.filter({ $0 == "," }).count == 1, isPlainNumber(text.replacing(",", with: ".")) {

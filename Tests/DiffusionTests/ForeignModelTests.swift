@@ -108,6 +108,10 @@ import TestSupport
         ([0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8], "pickle", ".safetensors"),
         ([0x80, 4, 0x95, 1, 0, 0, 0, 0, 0, 0, 0, 0x7d], "pickle", ".safetensors"),
         (Array("GGUF".utf8) + [3, 0, 0, 0, 1, 0, 0, 0], "GGUF", "f16"),
+        (
+            Array("model/unet/config.json".utf8) + [UInt8](repeating: 0, count: 235) + Array("ustar  ".utf8)
+                + [UInt8](repeating: 0, count: 248), "tar archive", "Unpack"
+        ),
         (Array("\n <!DOCTYPE html><html><body>Log in</body></html>".utf8), "HTML", "again"),
         (Array("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>".utf8), "XML", "again"),
         (Array("{\"error\": \"Access to model is restricted\"}".utf8), "JSON", "again"),
@@ -132,7 +136,7 @@ import TestSupport
         #expect(error?.message.contains(other.word) == true, "\(error?.message ?? "")")
         #expect(error?.hint.contains(other.hint) == true, "\(error?.hint ?? "")")
         #expect(error?.message.contains(file) == true)
-        let isOther = ["pickle", "GGUF", "gzip", "HDF5"].contains(other.word)
+        let isOther = ["pickle", "GGUF", "gzip", "HDF5", "tar archive"].contains(other.word)
         #expect(error?.code == (isOther ? "model.unsupported" : "model.file"))
     }
 

@@ -104,6 +104,14 @@ class Program:
         ran = subprocess.run([self.path, "read-files", *(name for name, _ in files)], cwd=place, capture_output=True, text=True)
         return [json.loads(line) for line in ran.stdout.splitlines()]
 
+    def errors(self, files):
+        """What `check` says against files, given as (name, bytes), without their pictures: the error's object by the file's name."""
+        place = self.new_folder()
+        for name, content in files:
+            (place / name).write_bytes(content)
+        ran = subprocess.run([self.path, "check", "--json", *(name for name, _ in files)], cwd=place, capture_output=True, text=True)
+        return {said["file"]: said for said in map(json.loads, ran.stdout.splitlines()) if said["schema"].startswith("clipdrag-error/")}
+
     def new_folder(self):
         place = self.folder / f"place-{len(list(self.folder.iterdir()))}"
         place.mkdir()

@@ -71,6 +71,25 @@ def broken_specs(count):
         yield bytes(text)
 
 
+POINTS = """[A, B] | {x: A, y: B} | {y: A, x: B} | (A, B) | A B | A,B | "A, B" | {A, B} | [[A, B]] | [x: A, y: B] | A | {X: A, y: B, r: 3}
+    | {circle: [A, B, 5]} | x=A y=B | [A] | ~ | [] | {} | A → B | A->B | “A B” | A/B""".split("|")
+DRAGS = """{from: P, to: P} | {handle: P, target: P} | {start: P, End: P} | {from: P, dst: P} | {from: P} | [P, P] | [A, B, A, B] | A,B:A,B
+    | {x1: A, y1: B, x2: A, y2: B} | P""".split("|")
+SHAPES = ["drags:\n  - D\n", "drags:\n  - D\n  - D\n", "drags: D\n", "drags: [D, D]\n", "- D\n", "prompt: x\nmask: {rect: P}\n",
+          "prompt: x\nmask: {polygon: [A, B, A, B, A, B]}\n", "prompt: x\nmask: {polygon: [P, P, P]}\n", "prompt: x\nregion: P\n",
+          "prompt: x\nregion: [A, B, A, B]\n"]
+
+
+def drags_in_other_forms(count):
+    chance = random.Random(18)
+    choices = {"D": DRAGS, "P": POINTS, "A": ["84", "1.5", "-3", "0x10", "5%", "84px", "x"], "B": ["22", "1e3", ".5", "22px"]}
+    for _ in range(count):
+        text = chance.choice(SHAPES)
+        for sign, words in choices.items():
+            text = re.sub(rf"\b{sign}\b", lambda _: chance.choice(words).strip(), text)
+        yield text.encode()
+
+
 class Messages(EditorTest):
     """The page says what `check` says."""
 
@@ -104,6 +123,22 @@ class Messages(EditorTest):
         for (name, content), page, program in zip(files, found, self.program.read(files)):
             said = None if program["ok"] else nameless(escape(program["message"]))
             self.assertEqual(page and nameless(page["message"]), said, f"{name}: {content!r}")
+
+    def test_drags_in_other_forms_get_the_programs_message_place_and_remedy(self):
+        files = [(f"{i}.yaml", text) for i, text in enumerate(drags_in_other_forms(400))]
+        found = self.read([[name, base64.b64encode(content).decode()] for name, content in files])
+        said = self.program.errors(files)
+        # The page names fewer characters than Unicode does.
+        nameless = lambda text: re.sub(r"(U\+[0-9A-F]{4,}) \([A-Z0-9 -]+\)", r"\1", text)
+        refused = 0
+        for (name, content), page in zip(files, found):
+            if not page:  # what needs no picture is good
+                continue
+            refused += 1
+            keys = ("line", "column", "message", "hint")
+            self.assertEqual(
+                [nameless(str(page[key])) for key in keys], [nameless(str(said[name][key])) for key in keys], f"{name}: {content!r}")
+        self.assertGreater(refused, 350)
 
     def test_every_good_spec_is_read_and_written_as_the_same_spec(self):
         paths = [path for path in sorted((CASES / "good").iterdir()) if path.suffix in (".yaml", ".json")]

@@ -22,6 +22,21 @@ import Testing
         return jobs
     }
 
+    @Test func `the command takes a link to an outbox, and says of a file that it is no folder`() throws {
+        let folder = try TemporaryFolder()
+        let (files, link, file) = (FileManager.default, "\(folder.path)/link", "\(folder.path)/file")
+        try files.createDirectory(atPath: "\(folder.path)/out/a", withIntermediateDirectories: true)
+        try files.createSymbolicLink(atPath: link, withDestinationPath: "out")
+        try Data().write(to: URL(filePath: file))
+        func gallery(_ outbox: String) throws -> (code: Int32, output: String, errors: String) {
+            try Program.run(["gallery", outbox, "--out", "\(folder.path)/gallery"])
+        }
+        let linked = try gallery(link)
+        #expect(linked.code == 0, "\(linked.errors)")
+        #expect(try gallery(file).errors.contains("error: \(file) is no folder\n"))
+        #expect(try gallery("\(file).no").errors.contains("error: \(file).no is not there\n"))
+    }
+
     @Test(.timeLimit(.minutes(3)))
     func `the daemon shows every published and failed job, with both pictures, before it ends`() throws {
         let (place, gallery) = try place()

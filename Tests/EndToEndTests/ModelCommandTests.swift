@@ -121,6 +121,20 @@ import TestSupport
         #expect(try run("models", "import", "\(cache)/snapshots/2c3d/").output.hasPrefix("Some-Model\t"))
     }
 
+    @Test func `a folder of models is named as such, and an address is no path`() throws {
+        let cache = try downloadCache(["0a1b"], main: "0a1b")
+        let hub = URL(filePath: cache).deletingLastPathComponent().path(percentEncoded: false).dropLast()
+        for (place, inside) in [(String(hub), cache), ("\(cache)/snapshots", "\(cache)/snapshots/0a1b")] {
+            let words = "\(place) is no model, but has one in it\nGive it: \(inside).\n"
+            #expect(try run("models", "import", place).errors.contains(words))
+            #expect(try run("models", "verify", place).errors.contains(words))
+        }
+        for source in ["https://example.org/some-org/Some-Model", "some-org/Some-Model"] {
+            let refused = try run("models", "import", source)
+            #expect(refused.code == 66 && refused.errors.contains("download a repository first"))
+        }
+    }
+
     @Test func `a download cache without refs/main means its only snapshot, and of several none`() throws {
         var cache = try downloadCache(["0a1b"], main: nil)
         #expect(try run("models", "verify", cache).output.hasSuffix(": good\n"))

@@ -130,6 +130,39 @@ import Testing
         }
     }
 
+    @Test func `the log and --once name what lies beside a spec in its picture's place`() throws {
+        let place = try Place(limits: ", orphan_after: 0.1s")
+        for name in ["a", "b", "c", "d"] { try place.drop(spec: "\(name).yaml", "prompt: a cat\n") }
+        try write(Array("BM".utf8), "\(place.inbox)/a.bmp")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(place.inbox)/b.png", withDestinationPath: "/nowhere.png")
+        try write([1], "\(place.inbox)/c.png.part")
+        let once = try Program.run(place.arguments + ["--once"])
+        #expect(once.code == 75)
+        let why = [
+            "a":
+                "a.bmp lies beside it and is no picture: a picture ends in .png, .jpg, .jpeg, .jpe or .jfif\n",
+            "b": "b.png lies beside it and is a symbolic link, which is not followed: drop the file itself\n",
+            "c": "c.png.part lies beside it: that download has not ended\n",
+        ]
+        for (name, words) in why {
+            #expect(
+                once.errors.contains("\(place.inbox)/\(name).yaml has no picture: \(words)"), "\(once.errors)"
+            )
+        }
+        #expect(once.errors.contains("\(place.inbox)/d.yaml has no picture\n"))
+        let log = "\(place.folder.path)/log"
+        try write([], log)
+        let daemon = try place.start(errors: try FileHandle(forWritingTo: URL(filePath: log)))
+        func text() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+        place.wait("the orphans") { text().components(separatedBy: "its picture has not come").count == 5 }
+        daemon.terminate()
+        daemon.waitUntilExit()
+        for words in why.values {
+            #expect(text().contains("its picture has not come; \(words.dropLast()) "), "\(text())")
+        }
+    }
+
     @Test func `explain says why a file is no picture`() throws {
         let place = try Place()
         try place.drop(spec: "cat.yaml", "prompt: a cat\n")

@@ -316,7 +316,8 @@ function foreignNumber(text, isWhole) {
   if (percent !== null) {
     return {
       kind: "a percentage",
-      hint: `Write ${plainNumber(percent / 100)}. With \`units: relative\` points and masks are parts of the picture, 0…1.`,
+      hint: isWhole && Number.isInteger(percent) && Math.abs(percent) < 1e15 ? `Write ${percent}.`
+        : `Write ${plainNumber(percent / 100)}. With \`units: relative\` points and masks are parts of the picture, 0…1.`,
     };
   }
   const joined = text.replaceAll("_", "");

@@ -118,7 +118,7 @@ class DragForms extends DocumentDecoder {
         `a drag has no key \`${key}\`: its ${isHandle ? "handle" : "target"} is \`${isHandle ? "from" : "to"}\``, keyMark,
         `Write ${dragOfEntries(item.entries)}.`);
     }
-    return this.mapping(item, "a drag", ["from", "to"]);
+    return this.mapping(item, "a drag", ["from", "to"], Object.fromEntries(SPEC_KEYS.map((key) => [key, ""])));
   }
 
   /** Refuses `{from: (84, 22), …}`: a comma between brackets ends a value, so the second number is a key without a value. */

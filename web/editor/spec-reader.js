@@ -288,6 +288,14 @@ class SpecReader extends DocumentDecoder {
       if (circle[2] <= 0) refuseEmpty();
       return { circle };
     }
+    const numbers = meantNumbers(value);
+    const isFlat = value.kind !== "sequence" || value.items.every((item) => item.kind === "scalar");
+    if (numbers?.length >= 6 && numbers.length % 2 === 0 && isFlat) {
+      const kind = value.kind === "sequence" ? "a list of numbers" : kindInWords(value);
+      this.fail(
+        "spec.type", `\`polygon\` must be a list of [x, y], not ${kind}`, value.mark,
+        `Write [[${numbers[0]}, ${numbers[1]}], …].`);
+    }
     const items = this.list(value, "`polygon`");
     if (items.length < 3 || items.length > 10000) {
       this.fail(

@@ -47,6 +47,25 @@ struct DownloadCache {
                 : "Give one of them: \(names.map { "\(root)/snapshots/\($0)" }.joined(separator: ", ")).")
     }
 
+    /// Refuses a folder that is no model but has models in it, such as a cache's own folder or an unpacked archive.
+    ///
+    /// - Throws: `model.missing` naming them.
+    static func refuseFolderOfModels(_ path: String) throws(Failure) {
+        let files = FileManager.default
+        func isModel(_ folder: String) -> Bool { files.fileExists(atPath: "\(folder)/unet/config.json") }
+        guard !isModel(path) else { return }
+        let names = ((try? files.contentsOfDirectory(atPath: path)) ?? []).sorted()
+        let models = names.map { "\(path)/\($0)" }.filter { isModel($0) || Self(at: $0) != nil }
+        guard !models.isEmpty else { return }
+        let others = models.count > 5 ? ", … (\(models.count) in all)" : ""
+        throw Failure(
+            .badModel, code: "model.missing",
+            message: "\(path) is no model, but has \(models.count == 1 ? "one" : "some") in it",
+            hint:
+                "Give \(models.count == 1 ? "it" : "one of them"): \(models.prefix(5).joined(separator: ", "))\(others)."
+        )
+    }
+
     /// The model's name that a path in a cache says: NAME of `models--OWNER--NAME` and of a snapshot in it; nil for other paths.
     static func modelName(of path: String) -> String? {
         let parts = path.split(separator: "/").map(String.init)

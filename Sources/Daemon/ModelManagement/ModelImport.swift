@@ -68,8 +68,11 @@ public struct ModelImport: Sendable {
         where !FileManager.default.fileExists(atPath: path) {
             throw Failure(
                 .missingInput, code: "file.missing", message: "\(path) is not there", file: path,
-                hint: "Check the path.")
+                hint:
+                    "Check the path. Import takes a folder or file of this machine: download a repository first, as with `hf download OWNER/NAME`."
+            )
         }
+        try DownloadCache.refuseFolderOfModels(source)
         try DiffusionModel.refuse(path: source)
         let name = try checkedName()
         let (place, staging) = ("\(models)/\(name)", "\(models)/.\(name).import")

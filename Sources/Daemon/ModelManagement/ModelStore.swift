@@ -73,6 +73,7 @@ public struct ModelStore: Sendable {
 
     /// Refuses a path of a known kind that is no model folder, and says what to do with it.
     private static func refuse(path: String) throws(Failure) {
+        try DownloadCache.refuseFolderOfModels(path)
         try DiffusionModel.refuse(path: path)
         guard path.hasSuffix(".safetensors"), FileManager.default.fileExists(atPath: path) else { return }
         throw Failure(

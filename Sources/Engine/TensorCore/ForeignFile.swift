@@ -50,6 +50,11 @@ public struct ForeignFile: Sendable, Equatable {
             self.init(what: known.what, hint: known.hint, holdsWeights: true)
             return
         }
+        // POSIX.1-1988, ustar: the magic of a tar header stands at 257.
+        if start.dropFirst(257).starts(with: "ustar".utf8) {
+            self.init(what: "a tar archive", hint: "Unpack it first.", holdsWeights: true)
+            return
+        }
         // Pickles of protocol 2 to 5 begin with the opcode PROTO.
         if start.count > 1, start[0] == 0x80, (2...5).contains(start[1]) {
             self.init(

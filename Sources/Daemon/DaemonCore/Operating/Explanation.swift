@@ -195,21 +195,9 @@ public struct Explanation: Sendable {
                 " The job `\(record.name)`, which had it, failed: \(Self.sentences(report)) See \(record.folder ?? "")."
         }
 
-        /// What has a spec's stem and is no picture: its author may mean it.
+        /// What has a spec's stem and is no picture.
         private var lookalikes: String {
-            let beside = ((try? files.list(folder)) ?? []).filter {
-                stem($0.name) == stem(name) && !InboxNames.isIgnored($0.name)
-            }
-            let names = beside.filter { $0.kind == .file }.map(\.name).filter {
-                !InboxNames.isSpec($0) && !InboxNames.isPicture($0) && !InboxNames.isMarker($0)
-            }
-            let others = names.sorted().prefix(3).map {
-                " \(PathCoding.shown($0)) lies beside it and is no picture: a picture ends in .png, .jpg, .jpeg, .jpe or .jfif."
-            }
-            let links = beside.filter { $0.kind != .file && InboxNames.isPicture($0.name) }.prefix(3).map {
-                " \(PathCoding.shown($0.name)) lies beside it and is \($0.kind == .symbolicLink ? "a symbolic link, which is not followed" : "no file"): drop the file itself."
-            }
-            return (others + links).joined()
+            FilesBeside.sentences(about: name, in: folder, files).map { " \($0)." }.joined()
         }
 
         private var silence: String {

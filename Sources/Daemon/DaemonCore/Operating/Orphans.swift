@@ -52,11 +52,21 @@ final class Orphans {
         (try? context.files.status("\(orphan.inbox)/\(orphan.file)")) != nil
     }
 
+    /// What explains an orphan, behind what is said of it: a file that its author may take for the missing one.
+    ///
+    /// - Parameter separator: stands before it.
+    func reason(of orphan: Orphan, separator: String = "; ") -> String {
+        let words = orphan.lookalike.map { $0.sentence(in: orphan.inbox) }
+        let beside = FilesBeside.sentences(about: orphan.file, in: orphan.inbox, context.files)
+        guard let reason = words ?? (InboxNames.isSpec(orphan.file) ? beside.first : nil) else { return "" }
+        return separator + reason
+    }
+
     private func report(_ overdue: [Orphan], _ now: Double) {
         let (shown, untold) = lines.take(overdue, now)
         for orphan in shown {
             context.log.event(
-                .orphan, orphan.sentence, level: .warning,
+                .orphan, orphan.sentence + reason(of: orphan), level: .warning,
                 ["inbox": orphan.inbox, "file": orphan.file])
         }
         if untold > 0 {
@@ -81,7 +91,6 @@ struct Orphan: Equatable {
     /// What the log says of it.
     var sentence: String {
         "orphan: its \(InboxNames.isSpec(file) ? "picture" : "spec") has not come"
-            + (lookalike.map { "; \($0.sentence(in: inbox))" } ?? "")
     }
 }
 

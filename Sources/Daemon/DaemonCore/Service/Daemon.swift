@@ -111,14 +111,14 @@ public final class Daemon {
             let why = inbox.absence.flatMap { $0 == .noSuchFileOrDirectory ? nil : "\($0)" }
             return "the inbox \(inbox.path) \(why.map { "cannot be used: \($0)" } ?? "is not there")"
         }
-        let orphans = orphans.present
-        reasons += orphans.prefix(shown).map { orphan in
+        let present = orphans.present
+        reasons += present.prefix(shown).map { orphan in
             let path = "\(orphan.inbox)/\(orphan.file)"
             return orphan.obstacle.map { "\(path): \($0)" }
                 ?? "\(path) has no \(InboxNames.isSpec(orphan.file) ? "picture" : "spec")"
-                + (orphan.lookalike.map { ": \($0.sentence(in: orphan.inbox))" } ?? "")
+                + orphans.reason(of: orphan, separator: ": ")
         }
-        if orphans.count > shown { reasons.append("\(orphans.count - shown) more orphans") }
+        if present.count > shown { reasons.append("\(present.count - shown) more orphans") }
         return reasons
     }
 

@@ -46,9 +46,11 @@ struct GalleryCommand: ParsableCommand {
             }
             let files = PosixFileSystem()
             do {
-                guard try files.status(outbox)?.kind == .directory else {
+                let kind = try files.status(PathCoding.resolved(outbox) ?? outbox)?.kind
+                guard kind == .directory else {
                     throw Failure(
-                        .missingInput, code: "file.missing", message: "\(outbox) is not there", file: outbox,
+                        .missingInput, code: "file.missing",
+                        message: "\(outbox) is \(kind == nil ? "not there" : "no folder")", file: outbox,
                         hint: "Give the folder in which results appear.")
                 }
                 let gallery = GalleryFolder(out, files)
