@@ -15,8 +15,9 @@ public struct EditSettings: Sendable, Equatable {
     public enum MotionTemplate: String, SettingWord { case start, handle, current }
     /// How motion supervision adds up a patch: (2·r1+1)² · mean, or the sum.
     public enum MotionReduction: String, SettingWord { case mean, sum }
-    /// What motion supervision compares: the patch ahead of each handle, or all cells of the drags' surroundings.
-    public enum MotionArea: String, SettingWord { case patch, surroundings }
+    /// What motion supervision compares: the patch ahead of each handle, or all cells of the drags' surroundings; `auto`: the
+    /// surroundings where the mask leaves room to bend them.
+    public enum MotionArea: String, SettingWord { case patch, surroundings, auto }
     /// What tracking looks for: F⁰ at the handle's start, or at its present place.
     public enum TrackingTemplate: String, SettingWord { case start, handle }
     /// How tracking measures the distance of two features.

@@ -55,7 +55,7 @@ extension Setting {
         ),
         Setting(
             "motion_area", \.motionArea,
-            "What motion supervision compares: a patch ahead of each handle (patch), or the drags' whole surroundings, each cell shifted the less the farther it lies from the handle (surroundings)."
+            "What motion supervision compares: a patch ahead of each handle (patch), or the drags' whole surroundings, each cell shifted the less the farther it lies from the handle (surroundings); auto takes patches where the mask leaves no room to bend the surroundings."
         ),
         Setting(
             "step_length", \.stepLength,

@@ -44,6 +44,24 @@ import TestSupport
             isStretched: isStretched, mask: mask)
     }
 
+    @Test func `a narrow mask leaves no room to bend the surroundings; the drags' own does`() {
+        let drag = Drag(from: ImagePoint(x: 28, y: 30), to: ImagePoint(x: 36, y: 36))
+        let around = EditMask.around([drag], size: Self.grid)
+        let narrow = EditMask(
+            size: Self.grid,
+            values: (0..<64 * 64).map { i in
+                let (y, x) = (Double(i / 64) - 33, Double(i % 64) - 32)
+                return x * x + y * y < 100
+            })
+        let moving = [handle(at: (30, 28))]
+        #expect(supervision(moving).reachesTargets)
+        #expect(supervision(moving, mask: around.resized(to: Size(height: 32, width: 32))).reachesTargets)
+        #expect(!supervision(moving, mask: narrow).reachesTargets)
+        // One drag without room is enough.
+        let still = handle(at: (50, 50), from: (50, 50), to: (50, 50))
+        #expect(!supervision(moving + [still], mask: narrow).reachesTargets)
+    }
+
     @Test func `a source whose handles are at their targets is as wanted`() {
         let still = handle(at: (30, 28), to: (30, 28))
         var asked = supervision([still])

@@ -134,12 +134,13 @@ struct DragLoop {
         MotionSupervision(settings, radius: radii.supervision, holdsArrived: settleSteps > 0)
     }
 
-    /// With `motion_area: surroundings` what supervises them.
+    /// What supervises the drags' surroundings; nil: patches are supervised.
     private func supervisedSurroundings(_ initial: FeatureMap) -> SurroundingsSupervision? {
-        guard settings.motionArea == .surroundings, !input.task.handles.isEmpty else { return nil }
-        return SurroundingsSupervision(
+        guard settings.motionArea != .patch, !input.task.handles.isEmpty else { return nil }
+        let surroundings = SurroundingsSupervision(
             motion, handles: input.task.handles, initial: initial,
             isStretched: input.task.stretched != nil, mask: input.task.mask)
+        return settings.motionArea == .surroundings || surroundings.reachesTargets ? surroundings : nil
     }
 
     /// Steps 4 and 5: both gradients.

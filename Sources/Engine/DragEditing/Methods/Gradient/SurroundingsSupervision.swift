@@ -49,6 +49,11 @@ struct SurroundingsSupervision {
         moving = cells.indices.filter { mayMove[$0] }
     }
 
+    /// Whether the mask leaves room to carry the content of every handle to its target.
+    var reachesTargets: Bool {
+        field.pulls.allSatisfy { $0.drag.handle.distance(to: $0.drag.target) <= $0.most }
+    }
+
     /// The loss, and its gradient to the features (at the block's own resolution, `(1, h, w, channels)`); 0 when all handles have
     /// arrived and nothing holds them.
     mutating func loss(_ features: FeatureMap, handles: [HandlePoint]) -> (value: Double, gradient: Tensor) {
