@@ -90,9 +90,9 @@ def spec_of(edit, variant):
         prompt["edit"] = edit["edit"]
     spec = {"image": os.path.basename(edit["image"]), "prompt": prompt, "output": {"extras": ["overlay"]}}
     if variant == "none":
-        spec["settings"] = {"max_steps": 0, "keep_source": False}      # the model's own picture: how well it reconstructs
+        spec["settings"] = {"max_steps": 0, "keep_source": False, "text_sampling": 0}  # how well the model reconstructs
     if variant == "wish":                       # the drag alone, but judged by P_e
-        spec["settings"] = {"fusion": "drag"}
+        spec["settings"] = {"fusion": "drag", "text_sampling": 0}
     if variant == "stretch":
         spec["settings"] = {"warp": 1, "max_steps": 0, "text_steps": 0}
     if unstretched:
@@ -150,7 +150,7 @@ def show(row):
           f"{row['seconds']:5.1f} s  {score}", flush=True)
 
 
-# All without the stretch: it would hide what the method does.
+# All without the stretch and without P_e in sampling: both would hide what the method does.
 ABLATIONS = [("recommended", []), ("fusion: add", ["fusion=add"]), ("fusion: prograd", ["fusion=prograd"]),
              ("fusion: drag", ["fusion=drag"]),
              ("fusion: text", ["fusion=text"]), ("tracking: fast", ["tracking=fast"]), ("tracking: guarded", ["tracking=guarded"])]
@@ -169,7 +169,7 @@ def everything(edits, out):
     ablations = []
     for edit in [e for e in edits if e["name"] in ("rabbit-ear", "crying-mouth")]:
         for label, settings in ABLATIONS + [("the paper's own defaults", PAPER)]:
-            row = run_one(edit, "both-w0", os.path.join(out, "ablations"), settings)
+            row = run_one(edit, "both-w0", os.path.join(out, "ablations"), ["text_sampling=0", "text_steps=30"] + settings)
             ablations.append(dict(row, label=label))
             show(row)
     with open(os.path.join(out, "ablations.json"), "w") as f:

@@ -128,7 +128,7 @@ extension Verdict.Damage {
         if area > mostArea || part > 0.35 && area > 0.004 || colour > 0.09 || colour * changed > 0.02 {
             return .severe
         }
-        return part > leastPart && area > leastArea || area > 0.021 || colour > 0.03 && changed > 0.002
+        return part > leastPart && area > leastArea || area > 0.021 || colour > 0.03 && changed > 0.006
             ? .slight : .none
     }
 
