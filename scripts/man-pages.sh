@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=$1
-version=$(sed -n 's/.*static let current = "\(.*\)"/\1/p' Sources/Daemon/EditJobs/Trajectory.swift)
+version=$(sed -n 's/.*static let current = "\(.*\)"/\1/p' Sources/Daemon/JobFiles/Version.swift)
+[ -n "$version" ] || { echo "scripts/man-pages.sh: no version found in Sources/Daemon/JobFiles/Version.swift" >&2; exit 1; }
 mkdir -p "$to"
 page() { # NAME SECTION FORMAT
     pandoc -s -f "$3" -t man --lua-filter man/plain-links.lua \
