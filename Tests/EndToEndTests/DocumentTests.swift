@@ -36,6 +36,29 @@ import Testing
         }
     }
 
+    @Test func `every source file that a script or a page names exists`() throws {
+        let manager = FileManager.default
+        func files(in folder: String) throws -> [String] {
+            try manager.subpathsOfDirectory(atPath: Program.root.appending(path: folder).path)
+                .map { "\(folder)/\($0)" }
+        }
+        let named =
+            ["Makefile", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "debian/rules"]
+            + (try files(in: "scripts") + files(in: "docs")).filter {
+                ["sh", "py", "md"].contains(URL(filePath: $0).pathExtension)
+            }
+        #expect(named.count > 50)
+        for file in named {
+            for match in try text(file).matches(
+                of: /\b(Sources|Tests)\/[A-Za-z0-9_\/-]+\.(swift|sh|py|json|md)\b/)
+            // A word in capitals stands for a name.
+            where !match.0.contains(/\/[A-Z]+\//) {
+                let path = Program.root.appending(path: String(match.0)).path
+                #expect(manager.fileExists(atPath: path), "\(file) names \(match.0)")
+            }
+        }
+    }
+
     @Test func `every setting is documented`() throws {
         let documented = try text("docs/spec.md")
         for setting in Setting.all {
