@@ -168,7 +168,7 @@ inside sh -c "echo gallery: $gallery >>/etc/clipdragd/config.yaml; systemctl rel
 shown seen
 check "the gallery shows a published job and a failed one, without more rights than the unit's" \
     wait_for 900 "grep -q '\"seen\"' $gallery/data/00000.js && grep -q '\"seen-wrong\"' $gallery/data/00000.js"
-check "with small pictures" inside sh -c "test \$(ls $gallery/pictures | wc -l) -ge 2"
+check "with small pictures" inside sh -c "test \$(find $gallery/pictures -name '*.jpg' | wc -l) -ge 2"
 check "and anyone may read it" inside runuser -u nobody -- cat $gallery/index.html $gallery/data/pages.js
 inside sh -c "sed -i 's|^gallery:.*|gallery: /var/www/gallery|' /etc/clipdragd/config.yaml; systemctl reload clipdragd"
 shown hidden

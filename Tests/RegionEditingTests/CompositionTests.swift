@@ -86,6 +86,36 @@ import Testing
         #expect(composedFit > enlargedFit + 6, "composed \(composedFit) dB, enlarged \(enlargedFit) dB")
     }
 
+    @Test func `where content from two places meets, the one fades into the other`() throws {
+        let size = Size(height: 24, width: 24)
+        var state: UInt32 = 7
+        let noise = (0..<24 * 24 * 3).map { _ -> Float in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return Float(state >> 8) / Float(1 << 24)
+        }
+        // The left half's content comes from three cells further right, the right half's from three further left.
+        let moved = (0..<24 * 24 * 3).map { i -> Float in
+            let (row, column) = (i / 3 / 24, i / 3 % 24)
+            let from = min(max(column < 12 ? column + 3 : column - 3, 0), 23)
+            return noise[3 * (row * 24 + from) + i % 3]
+        }
+        let origin = Correspondence(
+            edit: Plane(size, channels: 3, values: moved),
+            reconstruction: Plane(size, channels: 3, values: noise), reach: 6, hints: [[3, 0], [-3, 0]])
+        func across(_ column: Float) -> (value: Float, weight: Float, count: Int) {
+            let all = origin.shifts(atRow: 12, column: column).all
+            return (
+                all.reduce(0) { $0 + $1.weight * $1.shift.x }, all.reduce(0) { $0 + $1.weight }, all.count
+            )
+        }
+        let places = stride(from: Float(6), through: 18, by: 0.01).map(across)
+        #expect(places.first?.value == 3 && places.last?.value == -3)
+        #expect(places.contains { $0.count == 4 })
+        #expect(places.allSatisfy { abs($0.weight - 1) < 1e-5 })
+        let steps = zip(places, places.dropFirst()).map { abs($0.value - $1.value) }
+        #expect(try #require(steps.max()) < 0.1)
+    }
+
     @Test func `content that did not move keeps its pixels exactly`() {
         let source = image(scene(discAt: 100, 120))
         let result = composed(source, edit: scene(discAt: 140, 132))

@@ -99,15 +99,20 @@ public struct Composition: Sendable {
                     weights[i]
                     * smoothStep(changes.bilinear(y, x, 0), from: Self.change.none, to: Self.change.whole)
                 guard share > 0 else { continue }
-                let shift = origin.shift(atRow: y, column: x)
+                let (shift, others) = origin.shifts(atRow: y, column: x)
                 let (fromRow, fromColumn) = (
                     Float(row) + shift.y / scale.y, Float(column) + shift.x / scale.x
                 )
                 let sure = sureness.bilinear(y, x, 0)
                 var colour = SIMD3<Float>()
                 for c in 0..<3 {
-                    let detail =
-                        source.bicubic(fromRow, fromColumn, c) - plain.bilinear(y + shift.y, x + shift.x, c)
+                    // The detail of two places side by side would show a seam; a mixture of both shows none.
+                    let detail = others.reduce(Float(0)) { sum, other in
+                        let (down, across) = (other.shift.y / scale.y, other.shift.x / scale.x)
+                        let there = source.bicubic(Float(row) + down, Float(column) + across, c)
+                        return sum + other.weight
+                            * (there - plain.bilinear(y + other.shift.y, x + other.shift.x, c))
+                    }
                     let new = edit.bilinear(y, x, c) + sure * detail
                     colour[c] = source.values[3 * i + c] + share * (new - source.values[3 * i + c])
                 }
@@ -176,8 +181,11 @@ private struct Rim {
 }
 
 extension Correspondence {
-    /// The shift at a place between pixels: bilinear where the four neighbours agree, else that of the nearest one.
-    fileprivate func shift(atRow row: Float, column: Float) -> SIMD2<Float> {
+    /// The shift of most weight at a place between pixels, and all shifts there with their weights: one where the four neighbours
+    /// agree, else theirs.
+    func shifts(atRow row: Float, column: Float) -> (
+        main: SIMD2<Float>, all: [(weight: Float, shift: SIMD2<Float>)]
+    ) {
         let (top, left) = (row.rounded(.down), column.rounded(.down))
         func at(_ y: Int, _ x: Int) -> SIMD2<Float> {
             shifts[min(max(y, 0), size.height - 1) * size.width + min(max(x, 0), size.width - 1)]
@@ -186,11 +194,21 @@ extension Correspondence {
         let (a, b, c, d) = (at(y, x), at(y, x + 1), at(y + 1, x), at(y + 1, x + 1))
         let (down, across) = (row - top, column - left)
         let nearest = down < 0.5 ? (across < 0.5 ? a : b) : (across < 0.5 ? c : d)
-        for other in [a, b, c, d] {
+        let agree = [a, b, c, d].allSatisfy { other in
             let apart = other - nearest
-            guard (apart * apart).sum() <= 4 else { return nearest }
+            return (apart * apart).sum() <= 4
         }
-        return (a + across * (b - a)) * (1 - down) + (c + across * (d - c)) * down
+        if agree {
+            let shift = (a + across * (b - a)) * (1 - down) + (c + across * (d - c)) * down
+            return (shift, [(1, shift)])
+        }
+        return (
+            nearest,
+            [
+                ((1 - down) * (1 - across), a), ((1 - down) * across, b), (down * (1 - across), c),
+                (down * across, d),
+            ]
+        )
     }
 }
 
