@@ -111,13 +111,20 @@ import Testing
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             return text.split(separator: "\n").count { $0.contains(words) }
         }
-        place.wait("a second try") { place.started.count == 2 }
+        // Other programs may free space on this disk: that is news, and the log says so each time.
+        func isTold(_ times: Int) -> Bool {
+            let expected = times + count("trying again: ")
+            return count(" started") == expected && count("postponed: ") == expected
+        }
+        place.wait("a second try, told once") { place.started.count >= 2 && isTold(1) }
         Thread.sleep(forTimeInterval: 0.5)
-        for words in [" started", "postponed: ", "waiting: "] { #expect(count(words) == 1, "\(words)") }
-        // The third try would follow after twenty seconds; what someone mends is tried at once.
+        place.wait("no more words") { isTold(1) }
+        #expect(count("waiting: ") >= 1)
+        let tries = place.started.count
+        // The next try would follow after twenty seconds; what someone mends is tried at once.
         kill(daemon.processIdentifier, SIGHUP)
-        place.wait("a third try", seconds: 8) { place.started.count == 3 }
-        place.wait("news", seconds: 5) { count("postponed: ") == 2 && count(" started") == 2 }
+        place.wait("another try", seconds: 15) { place.started.count > tries }
+        place.wait("news") { isTold(2) }
         try Data().write(to: URL(filePath: "\(place.folder.path)/space"))
         kill(daemon.processIdentifier, SIGHUP)
         place.wait("publishing", seconds: 8) { place.names(place.outbox) == ["x"] }
