@@ -11,22 +11,30 @@ public struct LoRAAdapters {
 }
 
 /// Reference control (docs/algorithm.md section 4): from self-attention layer `firstLayer` on, every sample reads of sample 0.
+/// Sampling needs no gradients, so what is read of sample 0 is a constant.
 public struct ReferenceControl: Sendable {
     /// What samples read of sample 0.
     public enum Part: Sendable {
         /// Keys and values: every sample shows sample 0's content.
         case content
-        /// Queries and keys: every sample attends as sample 0 does, which keeps the layout, and shows its own content.
+        /// Queries and keys, and the up blocks' last features with half of the latent's side: every sample attends as
+        /// sample 0 does, which keeps the layout, and shows its own content.
         case layout
     }
 
     let firstLayer: Int
+    /// What is read.
     let part: Part
 
     /// Control from a layer on, counted in execution order.
     public init(firstLayer: Int, of part: Part = .content) {
         (self.firstLayer, self.part) = (firstLayer, part)
     }
+}
+
+extension Variable {
+    /// Sample 0's value in place of every sample's, without gradients.
+    var ofFirstSample: Variable { Variable(.stacked(Array(repeating: value.sample(0), count: shape[0]))) }
 }
 
 /// What attention layers read in addition to their input.
@@ -134,17 +142,17 @@ struct AttentionLayer: Sendable {
         out = try w.linear("to_out.0", in: width, out: width)
     }
 
-    /// The inputs of self-attention. Sampling needs no gradients, so what is read of sample 0 is a constant.
+    /// The inputs of self-attention.
     func inputs(_ own: Variable, _ control: ReferenceControl?) -> AttentionInputs {
         guard let control, layer >= control.firstLayer else {
             return AttentionInputs(queries: own, keys: own, values: own)
         }
-        let first = own.value.sample(0)
         switch control.part {
         case .content:
-            return AttentionInputs(queries: own, keys: Variable(first), values: Variable(first))
+            let first = Variable(own.value.sample(0))
+            return AttentionInputs(queries: own, keys: first, values: first)
         case .layout:
-            let all = Variable(.stacked(Array(repeating: first, count: own.shape[0])))
+            let all = own.ofFirstSample
             return AttentionInputs(queries: all, keys: all, values: own)
         }
     }

@@ -28,6 +28,8 @@ public struct UNet: Sendable {
     public let selfAttentionLayerCount: Int
     /// Number of features in a pass's output: the middle block's and every up block's.
     public var blockFeatureCount: Int { up.count + 1 }
+    /// Index of the last features with half of the latent's side.
+    private var halfSizeFeature: Int { max(0, up.count - 2) }
     private var timeEmbedding: TimeEmbedding
     private var convIn, convOut: ConvolutionParameters
     private var down: [DownBlock] = []
@@ -81,6 +83,7 @@ public struct UNet: Sendable {
         var features = [x]
         // 4 up
         for block in up {
+            if control?.part == .layout, features.count == halfSizeFeature + 1 { x = x.ofFirstSample }
             x = leavingBlock(block(x, time, context, &skips))
             features.append(x)
         }
