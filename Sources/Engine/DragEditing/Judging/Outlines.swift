@@ -21,17 +21,17 @@ extension Verdict.Outlines {
 
     // The bounds come from the pictures of docs/measurements/calibration.md.
 
-    /// Whether things in the result are torn.
-    var areTorn: Bool { likeness < 0.6 || strength > 1.3 || new > 0.035 && strength > 1.18 }
-    /// Whether the things in the picture still have their shapes.
-    var areKept: Bool { likeness >= 0.905 && !areTorn }
+    /// Whether things lost their shapes.
+    var areTorn: Bool { likeness < 0.82 }
+    /// Whether the things in the picture still have their shapes, and no others came.
+    var areKept: Bool { likeness >= 0.905 && strength <= 1.3 && (new <= 0.035 || strength <= 1.18) }
 }
 
 /// The strength of outlines: the gradient's length in the colour channel where it is longest.
 private struct OutlineMap {
     /// An outline of a tenth of the range from black to white, or more.
     static let strong: Float = 0.06
-    let strengths: Plane
+    let strengths: ScalarMap
 
     var sum: Double { strengths.values.reduce(0) { $0 + Double($1) } }
 
@@ -39,15 +39,15 @@ private struct OutlineMap {
         let (height, width) = (picture.shape[1], picture.shape[2])
         let values = picture.values
         let channels = (0..<3).map { c in
-            Plane(height, width, (0..<height * width).map { values[3 * $0 + c] }).blurred(1).slopes
+            ScalarMap(height, width, (0..<height * width).map { values[3 * $0 + c] }).blurred(1).slopes
         }
-        strengths = Plane(
+        strengths = ScalarMap(
             height, width, (0..<height * width).map { i in channels.reduce(0) { max($0, $1.values[i]) } })
     }
 }
 
 /// One value at each pixel, row by row. Beyond the rim lie the rim's values.
-private struct Plane {
+private struct ScalarMap {
     let height, width: Int
     let values: [Float]
 
@@ -59,12 +59,12 @@ private struct Plane {
         values[min(max(row, 0), height - 1) * width + min(max(column, 0), width - 1)]
     }
 
-    private func mapped(_ value: (_ row: Int, _ column: Int) -> Float) -> Plane {
-        Plane(height, width, (0..<height * width).map { value($0 / width, $0 % width) })
+    private func mapped(_ value: (_ row: Int, _ column: Int) -> Float) -> ScalarMap {
+        ScalarMap(height, width, (0..<height * width).map { value($0 / width, $0 % width) })
     }
 
     /// Blurred by a Gaussian, `deviation` in pixels.
-    func blurred(_ deviation: Float) -> Plane {
+    func blurred(_ deviation: Float) -> ScalarMap {
         let reach = Int((4 * deviation).rounded())
         let raw = (-reach...reach).map { exp(-Float($0 * $0) / (2 * deviation * deviation)) }
         let sum = raw.reduce(0, +)
@@ -76,7 +76,7 @@ private struct Plane {
     }
 
     /// Lengths of the gradient by Sobel's weights, per pixel.
-    var slopes: Plane {
+    var slopes: ScalarMap {
         mapped { row, column in
             func line(_ place: (Int) -> Float) -> Float { (place(-1) + 2 * place(0) + place(1)) / 8 }
             let down = line { at(row + 1, column + $0) } - line { at(row - 1, column + $0) }
@@ -86,7 +86,7 @@ private struct Plane {
     }
 
     /// At each pixel the largest value no farther than `reach` rows and columns away.
-    func spreading(by reach: Int) -> Plane {
+    func spreading(by reach: Int) -> ScalarMap {
         let across = mapped { row, column in (-reach...reach).reduce(0) { max($0, at(row, column + $1)) } }
         return across.mapped { row, column in
             (-reach...reach).reduce(0) { max($0, across.at(row + $1, column)) }
@@ -94,7 +94,7 @@ private struct Plane {
     }
 
     /// Pearson's correlation; 1 where both are flat.
-    func correlation(with other: Plane) -> Double {
+    func correlation(with other: ScalarMap) -> Double {
         let count = Double(max(values.count, 1))
         let (a, b) = (values.map(Double.init), other.values.map(Double.init))
         let (meanA, meanB) = (a.reduce(0, +) / count, b.reduce(0, +) / count)

@@ -48,10 +48,10 @@ public struct ReferenceSampling {
     ///   - path: of reference and edit without P_e.
     ///   - text: states of P_o, `(1, tokens, width)`.
     ///   - wish: states of P_e.
-    ///   - keepsLayout: whether every self-attention takes its queries and keys from the edit without P_e. Otherwise reference
-    ///     control begins after the part `text_freedom` of the steps, because it would hold back what the text changes, and
-    ///     after every step the edit takes the values of the edit without P_e outside the cells that P_e changes most
-    ///     (`text_area`).
+    ///   - keepsLayout: whether the edit takes its layout (`ReferenceControl.Part`) from the edit without P_e. Otherwise
+    ///     reference control begins after the part `text_freedom` of the steps, because it would hold back what the text
+    ///     changes, and after every step the edit takes the values of the edit without P_e outside the cells that P_e
+    ///     changes most (`text_area`).
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
