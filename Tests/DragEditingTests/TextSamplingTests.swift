@@ -39,7 +39,7 @@ import Testing
         let edit = wish.map {
             sampler.guided(
                 beside: path, text: states, wish: model.textStates($0),
-                keepsLayout: settings.textLayout == .kept,
+                keepsLayout: settings.textLayout == .kept, weight: settings.textSampling,
                 report: { _ in }
             ).latent
         }
@@ -91,7 +91,8 @@ import Testing
             report: { _ in })
         #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
         let edit = sampler.guided(
-            beside: path, text: text, wish: wish, keepsLayout: row.keepsLayout, report: { _ in })
+            beside: path, text: text, wish: wish, keepsLayout: row.keepsLayout, weight: row.guidance,
+            report: { _ in })
         #expect(relativeError(edit.latent, try file.image(name)) < 1e-4)
     }
 
@@ -130,7 +131,8 @@ import Testing
                 == 0)
     }
 
-    @Test func `a guided sampling counts three passes more a step, and auto twice that and three pictures`() {
+    @Test
+    func `a guided sampling counts three passes more a step, and auto three times that and four pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
@@ -143,7 +145,7 @@ import Testing
         #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
         settings.textLayout = .auto
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
-        #expect(work(isWishSampled: true) == Work(passes: 8 * steps, decodes: 3))
+        #expect(work(isWishSampled: true) == Work(passes: 11 * steps, decodes: 4))
     }
 
     @Test func `sampling may begin in the middle of a path`() throws {
@@ -161,7 +163,7 @@ import Testing
         #expect(steps == [3, 4, 5])
         #expect(distance(rest.edit[3], whole.edit[5]) < 1e-5)
         let edit = sampler.guided(
-            beside: rest, text: text, wish: wish, keepsLayout: false, from: 2,
+            beside: rest, text: text, wish: wish, keepsLayout: false, weight: 3, from: 2,
             report: { steps.append($0) })
         #expect(steps == [3, 4, 5, 3, 4, 5])
         #expect(distance(edit.latent, rest.edit[3]) > 1e-3)
@@ -205,7 +207,7 @@ import Testing
         #expect(try #require(auto.result.record.guidance?.replaced) < 0.045)
         #expect(distance(free.result.decoded, auto.result.decoded) == 0)
         #expect(free.steps == Array(0...14))
-        #expect(auto.steps == Array(0...14) + [21])
+        #expect(auto.steps == Array(0...14) + [28])
     }
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
@@ -213,9 +215,20 @@ import Testing
         #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
         #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
+        #expect(auto.result.record.guidance?.weight == nil)
         #expect(distance(kept.result.decoded, auto.result.decoded) == 0)
         #expect(kept.steps == Array(0...14))
-        #expect(auto.steps == Array(0...21))
+        #expect(auto.steps == Array(0...21) + [28])
+    }
+
+    @Test func `auto gives the edit prompt less weight where a kept layout harms things`() throws {
+        let weak = try edit(guidance: 4 * 2.0 / 3, .kept)
+        let (whole, auto) = (try edit(guidance: 4, .kept), try edit(guidance: 4, .auto))
+        #expect(auto.result.record.guidance?.layout == .kept)
+        #expect(auto.result.record.guidance?.weight == 4 * 2.0 / 3)
+        #expect(distance(weak.result.decoded, auto.result.decoded) == 0)
+        #expect(distance(whole.result.decoded, auto.result.decoded) > 0.01)
+        #expect(auto.steps == Array(0...28))
     }
 
     @Test func `auto leaves the edit prompt out where a kept layout is torn too`() throws {
@@ -226,7 +239,7 @@ import Testing
         #expect(guidance.layout == nil && guidance.replaced ?? 0 > 0.045)
         #expect(distance(plain.result.decoded, auto.result.decoded) == 0)
         #expect(distance(plain.result.decoded, kept.result.decoded) > 0.1)
-        #expect(auto.steps == Array(0...21))
+        #expect(auto.steps == Array(0...28))
     }
 
     @Test

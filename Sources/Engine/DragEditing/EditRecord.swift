@@ -57,6 +57,8 @@ public struct EditRecord: Sendable, Codable {
         public var replaced: Double?
         /// Cells of the latent that the edit prompt may have changed, row-major; nil: all.
         public var cells: [Int]?
+        /// The weight of P_e, where that is not `text_sampling`.
+        public var weight: Double?
     }
 
     /// The grid of handle points and target points.

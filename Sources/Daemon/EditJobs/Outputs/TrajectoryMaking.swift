@@ -73,8 +73,9 @@ extension EditRecord.Guidance {
         guard layout != .free, let replaced else { return [] }
         let part = Int((100 * replaced).rounded())
         let why = "the edit prompt would replace \(part) % of the picture"
+        let less = weight.map { ", with text_sampling \(plainNumber((100 * $0).rounded() / 100))" } ?? ""
         return layout == .kept
-            ? ["\(why): the edit keeps its layout instead"]
+            ? ["\(why): the edit keeps its layout instead\(less)"]
             : [
                 "\(why), and tears it where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
             ]

@@ -71,12 +71,12 @@ public struct EditCost: Sendable, Equatable {
         ]
     }
 
-    /// Reference and edit, then the edit under P_e. `auto` compares two pictures, and may sample the edit a second time.
+    /// Reference and edit, then the edit under P_e. `auto` compares pictures, and may sample the edit two more times.
     private static func sampling(_ timesteps: Int, _ layout: EditSettings.TextLayout?) -> Work {
         switch layout {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
-        case .auto: Work(passes: 8 * timesteps, decodes: 3)
+        case .auto: Work(passes: 11 * timesteps, decodes: 4)
         }
     }
 }

@@ -22,7 +22,7 @@ extension Verdict.Outlines {
     // The bounds come from the pictures of docs/measurements/calibration.md.
 
     /// Whether things lost their shapes.
-    var areTorn: Bool { likeness < 0.82 }
+    var areTorn: Bool { likeness < 0.82 || strength > 1.5 }
     /// Whether the things in the picture still have their shapes, and no others came.
     var areKept: Bool { likeness >= 0.905 && strength <= 1.3 && (new <= 0.035 || strength <= 1.18) }
 }

@@ -42,7 +42,8 @@ public struct ReferenceSampling {
         return path
     }
 
-    /// Denoises the edit towards P_e (ours). It follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance from P_o to P_e.
+    /// Denoises the edit towards P_e (ours). It follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance
+    /// from P_o to P_e.
     ///
     /// - Parameters:
     ///   - path: of reference and edit without P_e.
@@ -52,11 +53,12 @@ public struct ReferenceSampling {
     ///     reference control begins after the part `text_freedom` of the steps, because it would hold back what the text
     ///     changes, and after every step the edit takes the values of the edit without P_e outside the cells that P_e
     ///     changes most (`text_area`).
+    ///   - weight: g.
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
-        beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, from first: Int = 0,
-        report: (Int) throws -> Void
+        beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, weight: Double,
+        from first: Int = 0, report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
         var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
@@ -73,7 +75,7 @@ public struct ReferenceSampling {
             )
             let plain = found.sample(others.count)
             let change = found.sample(others.count + 1) - plain
-            let stepped = step(edit, plain + Float(settings.textSampling) * change, t)
+            let stepped = step(edit, plain + Float(weight) * change, t)
             edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
             try report(k + 1)
         }

@@ -29,7 +29,7 @@ struct Sampling {
         _ stages: StageRunner, reference: Tensor, edit: Tensor, from first: Int, _ trace: Trace
     ) throws -> Sampled {
         let (wish, steps) = (wish, scene.inversion.timesteps.count)
-        let total = steps * (wish == nil ? 1 : scene.settings.textLayout == .auto ? 3 : 2)
+        let total = steps * (wish == nil ? 1 : scene.settings.textLayout == .auto ? 4 : 2)
         let sampled = try stages.run(.sampling, of: total) { report in
             let sampler = ReferenceSampling(identity.model, scene.inversion, scene.settings)
             let path = try sampler.sample(
@@ -38,10 +38,11 @@ struct Sampling {
             var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
             guard let wish else { return sampled }
             var runs = 0
-            (sampled.edit, sampled.guidance) = try guided(plain) { keepsLayout in
+            (sampled.edit, sampled.guidance) = try guided(plain) { keepsLayout, weight in
                 runs += 1
                 return try sampler.guided(
-                    beside: path, text: scene.text, wish: wish, keepsLayout: keepsLayout, from: first
+                    beside: path, text: scene.text, wish: wish, keepsLayout: keepsLayout, weight: weight,
+                    from: first
                 ) { try report(runs * steps + $0) }
             }
             if (1 + runs) * steps < total { try report(total) }
@@ -52,30 +53,46 @@ struct Sampling {
         return sampled
     }
 
+    /// Gives the edit under P_e, with its layout kept or not, and the latent's cells that P_e may have changed.
+    private typealias GuidedSampling = (_ keepsLayout: Bool, _ weight: Double) throws -> (
+        latent: Tensor, cells: [Int]?
+    )
+
     /// The edit under P_e as `text_layout` has it.
     ///
-    /// - Parameters:
-    ///   - plain: the edit without P_e.
-    ///   - sample: gives the edit under P_e, with its layout kept or not, and the latent's cells that P_e may have changed.
-    private func guided(
-        _ plain: Tensor, sample: (_ keepsLayout: Bool) throws -> (latent: Tensor, cells: [Int]?)
-    ) rethrows -> (Tensor, EditRecord.Guidance) {
+    /// - Parameter plain: the edit without P_e.
+    private func guided(_ plain: Tensor, sample: GuidedSampling) throws -> (Tensor, EditRecord.Guidance) {
+        let weight = scene.settings.textSampling
         guard scene.settings.textLayout != .kept else {
-            return (try sample(true).latent, EditRecord.Guidance(layout: .kept))
+            return (try sample(true, weight).latent, EditRecord.Guidance(layout: .kept))
         }
-        let free = try sample(false)
+        let free = try sample(false, weight)
         var guidance = EditRecord.Guidance(layout: .free, cells: free.cells)
         guard scene.settings.textLayout == .auto else { return (free.latent, guidance) }
         let change = GuidedChange(from: decoded(plain))
         let replaced = change.replaced(by: decoded(free.latent))
         guidance.replaced = replaced
         guard replaced > GuidedChange.mostReplaced else { return (free.latent, guidance) }
-        let kept = try sample(true).latent
-        let isTorn = change.outlines(of: decoded(kept)).areTorn
+        guard let kept = try kept(change, sample: sample) else {
+            return (plain, EditRecord.Guidance(replaced: replaced))
+        }
         return (
-            isTorn ? plain : kept,
-            EditRecord.Guidance(layout: isTorn ? nil : .kept, replaced: replaced)
+            kept.latent,
+            EditRecord.Guidance(
+                layout: .kept, replaced: replaced, weight: kept.weight == weight ? nil : kept.weight)
         )
+    }
+
+    /// The edit under P_e with its layout kept: with less weight where the full one harms things, nil where that tears them too.
+    private func kept(_ change: GuidedChange, sample: GuidedSampling) throws -> (
+        latent: Tensor, weight: Double
+    )? {
+        let full = scene.settings.textSampling
+        let first = try sample(true, full).latent
+        if change.outlines(of: decoded(first)).areKept { return (first, full) }
+        let weight = full * GuidedChange.lesserPart
+        let second = try sample(true, weight).latent
+        return change.outlines(of: decoded(second)).areTorn ? nil : (second, weight)
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {
@@ -88,6 +105,8 @@ struct Sampling {
 private struct GuidedChange {
     /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
     static let mostReplaced = 0.045
+    /// Part of P_e's weight that a kept layout takes where the whole weight harms things.
+    static let lesserPart = 2.0 / 3
     private let plain: Tensor
 
     /// - Parameter plain: the edit without P_e, `(1, h, w, 3)`.
