@@ -211,7 +211,7 @@ import Testing
     }
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
-        let (kept, auto) = (try edit(guidance: 1, .kept), try edit(guidance: 1, .auto))
+        let (kept, auto) = (try edit(guidance: 0.5, .kept), try edit(guidance: 0.5, .auto))
         #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
         #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
@@ -222,10 +222,10 @@ import Testing
     }
 
     @Test func `auto gives the edit prompt less weight where a kept layout harms things`() throws {
-        let weak = try edit(guidance: 4 * 2.0 / 3, .kept)
-        let (whole, auto) = (try edit(guidance: 4, .kept), try edit(guidance: 4, .auto))
+        let weak = try edit(guidance: 2.0 / 3, .kept)
+        let (whole, auto) = (try edit(guidance: 1, .kept), try edit(guidance: 1, .auto))
         #expect(auto.result.record.guidance?.layout == .kept)
-        #expect(auto.result.record.guidance?.weight == 4 * 2.0 / 3)
+        #expect(auto.result.record.guidance?.weight == 2.0 / 3)
         #expect(distance(weak.result.decoded, auto.result.decoded) == 0)
         #expect(distance(whole.result.decoded, auto.result.decoded) > 0.01)
         #expect(auto.steps == Array(0...28))
