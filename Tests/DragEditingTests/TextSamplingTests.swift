@@ -210,6 +210,20 @@ import Testing
         #expect(auto.steps == Array(0...14) + [28])
     }
 
+    @Test func `a free layout may replace more where the picture then shows the edit prompt`() {
+        var asked: [Double] = []
+        func isLittle(_ replaced: Double, isVisible: Bool) -> Bool {
+            GuidedChange.isLittle(replaced) {
+                asked.append(replaced)
+                return isVisible
+            }
+        }
+        #expect(isLittle(0.045, isVisible: false))
+        #expect(!isLittle(0.046, isVisible: false) && isLittle(0.08, isVisible: true))
+        #expect(!isLittle(0.081, isVisible: true))
+        #expect(asked == [0.046, 0.08])
+    }
+
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
         let (kept, auto) = (try edit(guidance: 0.5, .kept), try edit(guidance: 0.5, .auto))
         #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))

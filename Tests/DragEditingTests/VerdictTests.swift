@@ -34,7 +34,7 @@ import Verdicts
             text: model.textStates(picture.prompt), timestep: 0, latentSize: size, maskVanished: false,
             seconds: [:], restored: [])
         return Judge(model, result, drags: picture.drags).verdict(
-            seed: 42, wish: picture.wish, others: [picture.prompt] + others)
+            seed: 42, wish: picture.wish, own: picture.prompt, others: others)
     }
 
     /// Right answers, and how many were asked.

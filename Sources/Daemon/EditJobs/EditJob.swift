@@ -125,6 +125,7 @@ public struct EditJob {
             request.lora = added.file.unet.scaled(by: added.scale)
             return added.file.text.scaled(by: added.scale)
         }
+        request.otherTexts = otherTexts
         let modelIdentity = try ModelIdentity(folder: model.folder, cache: cache)
         let stages = cache.map {
             CachedStages($0, request, model, identity: modelIdentity, textLoRA: textLoRA)
@@ -200,7 +201,7 @@ public struct EditJob {
         }
         let verdict = Judge(model, result, shown: shown, drags: request.drags).verdict(
             seed: request.seed, wish: request.editPrompt,
-            others: [request.sourcePrompt] + otherTexts)
+            own: request.sourcePrompt, others: request.otherTexts)
         let distance =
             plan.output.metrics == .full
             ? metrics.meanDistance(result, drags: request.drags, seed: request.seed) : nil

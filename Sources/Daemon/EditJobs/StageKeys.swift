@@ -73,6 +73,8 @@ struct SampledKey: Record {
     let method: String
     /// P_e; nil where there is none.
     let edit: String?
+    /// SHA-256 of the texts that P_e is compared with; nil where there is no P_e.
+    let others: String?
     /// Handle point and target point of each drag: x, y, x, y in the region's pixels.
     let drags: [[Double]]
     /// SHA-256 of each drag's regions; nil for a drag of points.
@@ -88,6 +90,9 @@ struct SampledKey: Record {
         self.inversion = inversion.digest
         method = request.method.name
         edit = request.editPrompt
+        others = request.editPrompt.map { _ in
+            Digest.sha256(Array(request.otherTexts.joined(separator: "\n").utf8))
+        }
         drags = request.drags.map { [$0.handle.x, $0.handle.y, $0.target.x, $0.target.y] }
         func digest(_ mask: EditMask) -> String { Digest.sha256(mask.values.map { $0 ? 1 : 0 }) }
         regions = request.drags.map { $0.regions.map { "\(digest($0.from)) \(digest($0.to))" } }

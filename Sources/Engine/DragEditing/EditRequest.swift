@@ -22,6 +22,8 @@ public struct EditRequest: Sendable {
     public var method: any DragMethod
     /// A trained LoRA that replaces fine-tuning.
     public var lora: LoRA?
+    /// Texts that have nothing to do with the edit: what asks whether a picture shows P_e compares P_e with them.
+    public var otherTexts: [String] = []
 
     /// A request.
     public init(

@@ -34,10 +34,17 @@ public struct Judge {
     ///
     /// - Parameters:
     ///   - wish: P_e; nil: the job has none.
-    ///   - others: texts that P_e is compared with: P_o first.
-    public func verdict(seed: UInt64, wish: String?, others: [String]) -> Verdict {
+    ///   - own: P_o.
+    ///   - others: texts that P_e is compared with beside P_o.
+    public func verdict(seed: UInt64, wish: String?, own: String, others: [String]) -> Verdict {
         let movements = movements(drags, seed: seed)
-        let text = wish.flatMap { textEvidence(of: $0, among: others) }
+        let text = wish.flatMap { wish in
+            model.guide.map { guide in
+                Verdict.Text(
+                    guide, wish: wish, own: own, others: others, source: result.working,
+                    reconstruction: result.reconstruction, result: shown)
+            }
+        }
         let damage = comparison.damage(
             drags: drags, image: result.record.grid.image, comparesOutlines: wish != nil)
         let visibility = wish.map { _ in text?.answer(isChanged: damage.changed > 0.002) ?? .unclear }

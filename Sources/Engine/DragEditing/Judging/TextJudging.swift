@@ -2,16 +2,22 @@ import Diffusion
 import TensorCore
 import Verdicts
 
-extension Judge {
-    /// How well source, reconstruction and result show a text, among other texts; nil without a CLIP model.
+extension Verdict.Text {
+    /// How well source, reconstruction and result show P_e, among other texts.
     ///
     /// A picture that was optimised against CLIP scores high in the view that was optimised. So several views are averaged, and
     /// the text must win against other texts.
     ///
-    /// - Parameter others: P_o first, then texts that have nothing to do with the edit.
-    func textEvidence(of wish: String, among others: [String]) -> Verdict.Text? {
-        guard let guide = model.guide, let own = others.first else { return nil }
-        let texts = [wish, own] + others.dropFirst().filter { $0 != wish && $0 != own }
+    /// - Parameters:
+    ///   - wish: P_e.
+    ///   - own: P_o.
+    ///   - others: texts that have nothing to do with the edit.
+    ///   - source: `(1, h, w, 3)` in [0, 1], as the others.
+    init(
+        _ guide: DiffusionModel.Guide, wish: String, own: String, others: [String], source: Tensor,
+        reconstruction: Tensor, result: Tensor
+    ) {
+        let texts = [wish, own] + others.filter { $0 != wish && $0 != own }
         let embeddings = texts.map { guide.embedding(of: $0) }
         func seen(_ picture: Tensor) -> TextScores {
             TextScores(
@@ -20,8 +26,8 @@ extension Judge {
                     return embeddings.map { Double(cosineSimilarity(embedding, $0).value) }
                 })
         }
-        let (source, plain, edited) = (seen(result.working), seen(result.reconstruction), seen(shown))
-        return Verdict.Text(
+        let (source, plain, edited) = (seen(source), seen(reconstruction), seen(result))
+        self.init(
             scoreSource: source.means[0], scoreReconstruction: plain.means[0], scoreResult: edited.means[0],
             standingSource: source.standing, standingReconstruction: plain.standing,
             standingResult: edited.standing, leadSource: source.lead, leadResult: edited.lead,

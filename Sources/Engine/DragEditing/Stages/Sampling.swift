@@ -1,6 +1,7 @@
 import Diffusion
 import Settings
 import TensorCore
+import Verdicts
 
 /// Stage 4 (docs/algorithm.md section 4): denoises the edit beside its reference.
 struct Sampling {
@@ -69,10 +70,12 @@ struct Sampling {
         let free = try sample(false, weight)
         var guidance = EditRecord.Guidance(layout: .free, cells: free.cells)
         guard scene.settings.textLayout == .auto else { return (free.latent, guidance) }
-        let change = GuidedChange(from: decoded(plain))
-        let replaced = change.replaced(by: decoded(free.latent))
+        let (seenPlain, seenFree) = (decoded(plain), decoded(free.latent))
+        let change = GuidedChange(from: seenPlain)
+        let replaced = change.replaced(by: seenFree)
         guidance.replaced = replaced
-        guard replaced > GuidedChange.mostReplaced else { return (free.latent, guidance) }
+        let staysFree = GuidedChange.isLittle(replaced) { showsWish(seenFree, reconstruction: seenPlain) }
+        if staysFree { return (free.latent, guidance) }
         guard let kept = try kept(change, sample: sample) else {
             return (plain, EditRecord.Guidance(replaced: replaced))
         }
@@ -95,6 +98,15 @@ struct Sampling {
         return change.outlines(of: decoded(second)).areTorn ? nil : (second, weight)
     }
 
+    /// Whether a picture shows P_e, as the verdict judges it.
+    private func showsWish(_ picture: Tensor, reconstruction: Tensor) -> Bool {
+        guard let guide = scene.guide, let wish = scene.request.editPrompt else { return false }
+        let evidence = Verdict.Text(
+            guide, wish: wish, own: scene.request.sourcePrompt, others: scene.request.otherTexts,
+            source: scene.working, reconstruction: reconstruction, result: picture)
+        return evidence.answer(isChanged: true) == .visible
+    }
+
     private func decoded(_ latent: Tensor) -> Tensor {
         releaseIdleMemory()
         return identity.model.decode(Variable(latent)).value
@@ -102,15 +114,23 @@ struct Sampling {
 }
 
 /// What P_e changed in a decoded edit while sampling, measured as the verdict measures damage (docs/verdict.md).
-private struct GuidedChange {
-    /// Part of the picture whose content a free layout may replace. Above it starter edits are torn (calibration.md).
-    static let mostReplaced = 0.045
+struct GuidedChange {
+    /// Part of the picture whose content a free layout may replace, and where the picture then shows P_e. Above it starter
+    /// edits are torn (calibration.md).
+    private static let (mostReplaced, mostReplacedVisibly) = (0.045, 0.08)
     /// Part of P_e's weight that a kept layout takes where the whole weight harms things.
     static let lesserPart = 2.0 / 3
     private let plain: Tensor
 
     /// - Parameter plain: the edit without P_e, `(1, h, w, 3)`.
     init(from plain: Tensor) { self.plain = plain }
+
+    /// Whether a free layout may replace this part of the picture.
+    ///
+    /// - Parameter isVisible: whether the picture shows P_e; it is asked only where the answer depends on it.
+    static func isLittle(_ replaced: Double, isVisible: () -> Bool) -> Bool {
+        replaced <= mostReplaced || replaced <= mostReplacedVisibly && isVisible()
+    }
 
     /// Part of the picture whose content is in one of the two pictures alone (`lost`, `new`).
     func replaced(by edit: Tensor) -> Double {
