@@ -51,7 +51,7 @@ public struct EditRecord: Sendable, Codable {
         /// What became of the edit's layout.
         public enum Layout: String, Sendable, Codable { case free, kept }
 
-        /// nil: every layout tore the picture, so P_e is left out.
+        /// nil: every layout tore the picture or did not show P_e, so P_e is left out.
         public var layout: Layout?
         /// Part of the picture whose content a free layout replaces, 0…1; nil: not measured.
         public var replaced: Double?

@@ -77,7 +77,7 @@ extension EditRecord.Guidance {
         return layout == .kept
             ? ["\(why): the edit keeps its layout instead\(less)"]
             : [
-                "\(why), and tears it where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
+                "\(why), and tears it or does not show where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
             ]
     }
 }

@@ -74,9 +74,11 @@ struct Sampling {
         let change = GuidedChange(from: seenPlain)
         let replaced = change.replaced(by: seenFree)
         guidance.replaced = replaced
-        let staysFree = GuidedChange.isLittle(replaced) { showsWish(seenFree, reconstruction: seenPlain) }
+        let staysFree = GuidedChange.isLittle(replaced) {
+            evidence(of: seenFree, beside: seenPlain)?.answer(isChanged: true) == .visible
+        }
         if staysFree { return (free.latent, guidance) }
-        guard let kept = try kept(change, sample: sample) else {
+        guard let kept = try kept(change, beside: seenPlain, sample: sample) else {
             return (plain, EditRecord.Guidance(replaced: replaced))
         }
         return (
@@ -86,25 +88,31 @@ struct Sampling {
         )
     }
 
-    /// The edit under P_e with its layout kept: with less weight where the full one harms things, nil where that tears them too.
-    private func kept(_ change: GuidedChange, sample: GuidedSampling) throws -> (
+    /// The edit under P_e with its layout kept: with less weight where the full one harms things, nil where that tears them too
+    /// or P_e does not show.
+    private func kept(_ change: GuidedChange, beside plain: Tensor, sample: GuidedSampling) throws -> (
         latent: Tensor, weight: Double
     )? {
-        let full = scene.settings.textSampling
-        let first = try sample(true, full).latent
-        if change.outlines(of: decoded(first)).areKept { return (first, full) }
-        let weight = full * GuidedChange.lesserPart
-        let second = try sample(true, weight).latent
-        return change.outlines(of: decoded(second)).areTorn ? nil : (second, weight)
+        var weight = scene.settings.textSampling
+        var latent = try sample(true, weight).latent
+        var picture = decoded(latent)
+        if !change.outlines(of: picture).areKept {
+            weight *= GuidedChange.lesserPart
+            latent = try sample(true, weight).latent
+            picture = decoded(latent)
+            if change.outlines(of: picture).areTorn { return nil }
+        }
+        let shows =
+            evidence(of: picture, beside: plain).map { $0.scoreResult > $0.scoreReconstruction } ?? true
+        return shows ? (latent, weight) : nil
     }
 
-    /// Whether a picture shows P_e, as the verdict judges it.
-    private func showsWish(_ picture: Tensor, reconstruction: Tensor) -> Bool {
-        guard let guide = scene.guide, let wish = scene.request.editPrompt else { return false }
-        let evidence = Verdict.Text(
+    /// How well a decoded edit under P_e shows it; nil without a CLIP model.
+    private func evidence(of picture: Tensor, beside plain: Tensor) -> Verdict.Text? {
+        guard let guide = scene.guide, let wish = scene.request.editPrompt else { return nil }
+        return Verdict.Text(
             guide, wish: wish, own: scene.request.sourcePrompt, others: scene.request.otherTexts,
-            source: scene.working, reconstruction: reconstruction, result: picture)
-        return evidence.answer(isChanged: true) == .visible
+            source: scene.working, reconstruction: plain, result: picture)
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {
