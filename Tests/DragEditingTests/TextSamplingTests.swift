@@ -174,7 +174,7 @@ import Testing
 @Suite struct TextLayoutTests {
     private func edit(
         guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
-        area: Double = 1
+        area: Double = 1, wish: String = "a red face"
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
@@ -184,7 +184,7 @@ import Testing
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
-            image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: drags,
+            image: image, sourcePrompt: "a face", editPrompt: wish, drags: drags,
             mask: mask ? EditMask.around(drags, size: size) : nil, settings: settings)
         var steps: [Int] = []
         let result = try DragEditor(model).edit(
@@ -225,7 +225,9 @@ import Testing
     }
 
     @Test func `auto keeps the layout where the edit prompt replaces much`() throws {
-        let (kept, auto) = (try edit(guidance: 0.5, .kept), try edit(guidance: 0.5, .auto))
+        let (kept, auto) = (
+            try edit(guidance: 0.5, .kept, wish: "tree"), try edit(guidance: 0.5, .auto, wish: "tree")
+        )
         #expect(kept.result.record.guidance == EditRecord.Guidance(layout: .kept))
         #expect(auto.result.record.guidance?.layout == .kept)
         #expect(try #require(auto.result.record.guidance?.replaced) > 0.045)
@@ -236,13 +238,27 @@ import Testing
     }
 
     @Test func `auto gives the edit prompt less weight where a kept layout harms things`() throws {
-        let weak = try edit(guidance: 2.0 / 3, .kept)
-        let (whole, auto) = (try edit(guidance: 1, .kept), try edit(guidance: 1, .auto))
+        let lesser = 0.7 * 2.0 / 3
+        let weak = try edit(guidance: lesser, .kept, wish: "tree")
+        let (whole, auto) = (
+            try edit(guidance: 0.7, .kept, wish: "tree"), try edit(guidance: 0.7, .auto, wish: "tree")
+        )
         #expect(auto.result.record.guidance?.layout == .kept)
-        #expect(auto.result.record.guidance?.weight == 2.0 / 3)
+        #expect(auto.result.record.guidance?.weight == lesser)
         #expect(distance(weak.result.decoded, auto.result.decoded) == 0)
         #expect(distance(whole.result.decoded, auto.result.decoded) > 0.01)
         #expect(auto.steps == Array(0...28))
+    }
+
+    @Test func `auto leaves the edit prompt out where a kept layout does not show it`() throws {
+        let (plain, kept, auto) = (
+            try edit(guidance: 0, .free), try edit(guidance: 0.5, .kept), try edit(guidance: 0.5, .auto)
+        )
+        let outlines = Verdict.Outlines(source: plain.result.decoded, result: kept.result.decoded)
+        #expect(outlines.areKept)
+        #expect(auto.result.record.guidance?.layout == nil)
+        #expect(distance(plain.result.decoded, auto.result.decoded) == 0)
+        #expect(auto.steps == Array(0...21) + [28])
     }
 
     @Test func `auto leaves the edit prompt out where a kept layout is torn too`() throws {
