@@ -7,7 +7,7 @@ enum ReportPage {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-X3RFb4QVdk08KBausl2Sup60ozQl04MfZYckhapfNVM='; script-src 'sha256-DKTrJrXg2/wUr+q4n6BgbOFZOPxyht2ubnUP4+9axxw='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-qrrDdFxqa8HAzirbzT5aTn8rBPiftd/UrH/w+KiCwmU='; script-src 'sha256-DKTrJrXg2/wUr+q4n6BgbOFZOPxyht2ubnUP4+9axxw='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='4.5' cy='11.5' r='3' fill='%23d4281c'/%3E%3Cpath d='M6.5 9.5 13 3M8.500 3H13v4.500' stroke='%231f57d6' stroke-width='2' fill='none'/%3E%3C/svg%3E">
@@ -148,7 +148,7 @@ header {
   margin: 0 auto;
   padding: 1.4rem 1.2rem 0.9rem;
 }
-#answer .badge { font-size: 1.05rem; padding: 0.25rem 1rem; }
+#answer .badge { font-size: 1.05rem; padding: 0.25rem 1rem; white-space: normal; border-radius: 1.1rem; }
 
 main, .column { display: flex; gap: 1rem; }
 main {
