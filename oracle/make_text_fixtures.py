@@ -15,10 +15,11 @@ import oracle as O
 PROMPTS = ("a red apple", "a lemon")
 SETTINGS = dict(num_steps=10, inversion_strength=0.5)
 CASES = {
-    "free": dict(guidance=3.0, freedom=0.6, area=1.0, keeps_layout=False),
-    "area": dict(guidance=3.0, freedom=0.4, area=0.25, keeps_layout=False),
-    "held": dict(guidance=2.0, freedom=0.0, area=1.0, keeps_layout=False),
-    "kept": dict(guidance=3.0, freedom=0.6, area=0.25, keeps_layout=True),
+    "free": dict(guidance=3.0, freedom=0.6, area=1.0, layout="free"),
+    "area": dict(guidance=3.0, freedom=0.4, area=0.25, layout="free"),
+    "held": dict(guidance=2.0, freedom=0.0, area=1.0, layout="free"),
+    "kept": dict(guidance=3.0, freedom=0.6, area=0.25, layout="kept"),
+    "redrawn": dict(guidance=1.5, freedom=0.6, area=0.25, layout="redrawn"),
 }
 
 

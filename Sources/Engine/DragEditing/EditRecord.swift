@@ -49,7 +49,7 @@ public struct EditRecord: Sendable, Codable {
     /// How P_e guided the sampling (setting `text_layout`).
     public struct Guidance: Sendable, Codable, Equatable {
         /// What became of the edit's layout.
-        public enum Layout: String, Sendable, Codable { case free, kept }
+        public enum Layout: String, Sendable, Codable { case free, kept, redrawn }
 
         /// nil: every layout tore the picture or did not show P_e, so P_e is left out.
         public var layout: Layout?

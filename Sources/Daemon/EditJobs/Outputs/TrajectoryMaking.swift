@@ -74,11 +74,14 @@ extension EditRecord.Guidance {
         let part = Int((100 * replaced).rounded())
         let why = "the edit prompt would replace \(part) % of the picture"
         let less = weight.map { ", with text_sampling \(plainNumber((100 * $0).rounded() / 100))" } ?? ""
-        return layout == .kept
-            ? ["\(why): the edit keeps its layout instead\(less)"]
-            : [
+        return switch layout {
+        case .redrawn: ["\(why): the edit is drawn anew by it. text_layout: kept keeps the shapes"]
+        case .kept: ["\(why): the edit keeps its layout instead\(less)"]
+        case .free, nil:
+            [
                 "\(why), and tears it or does not show where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
             ]
+        }
     }
 }
 

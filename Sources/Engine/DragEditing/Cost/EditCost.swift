@@ -71,12 +71,16 @@ public struct EditCost: Sendable, Equatable {
         ]
     }
 
-    /// Reference and edit, then the edit under P_e. `auto` compares pictures, and may sample the edit two more times.
+    /// How often the edit is sampled under P_e, at most.
+    static func guidedSamplings(_ layout: EditSettings.TextLayout) -> Int { layout == .auto ? 4 : 1 }
+
+    /// Reference and edit, then the edit under P_e. `auto` samples it free, redrawn and twice kept at most, and compares pictures.
     private static func sampling(_ timesteps: Int, _ layout: EditSettings.TextLayout?) -> Work {
         switch layout {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
-        case .auto: Work(passes: 11 * timesteps, decodes: 4)
+        case .redrawn: Work(passes: 4 * timesteps)
+        case .auto: Work(passes: 13 * timesteps, decodes: 5)
         }
     }
 }

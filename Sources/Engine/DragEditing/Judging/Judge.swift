@@ -40,9 +40,10 @@ public struct Judge {
         let movements = movements(drags, seed: seed)
         let text = wish.flatMap { wish in
             model.guide.map { guide in
-                Verdict.Text(
+                TextJudging(
                     guide, wish: wish, own: own, others: others, source: result.working,
-                    reconstruction: result.reconstruction, result: shown)
+                    reconstruction: result.reconstruction
+                ).judged(shown)
             }
         }
         let damage = comparison.damage(

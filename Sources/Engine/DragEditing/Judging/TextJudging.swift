@@ -2,37 +2,40 @@ import Diffusion
 import TensorCore
 import Verdicts
 
-extension Verdict.Text {
-    /// How well source, reconstruction and result show P_e, among other texts.
-    ///
-    /// A picture that was optimised against CLIP scores high in the view that was optimised. So several views are averaged, and
-    /// the text must win against other texts.
-    ///
+/// Judges how well pictures of one edit show P_e, among other texts.
+///
+/// A picture that was optimised against CLIP scores high in the view that was optimised. So several views are averaged, and the
+/// text must win against other texts.
+struct TextJudging {
+    private let guide: DiffusionModel.Guide
+    private let embeddings: [Tensor]
+    private let source, reconstruction: TextScores
+
     /// - Parameters:
     ///   - wish: P_e.
     ///   - own: P_o.
     ///   - others: texts that have nothing to do with the edit.
-    ///   - source: `(1, h, w, 3)` in [0, 1], as the others.
+    ///   - source: `(1, h, w, 3)` in [0, 1], as the reconstruction.
     init(
         _ guide: DiffusionModel.Guide, wish: String, own: String, others: [String], source: Tensor,
-        reconstruction: Tensor, result: Tensor
+        reconstruction: Tensor
     ) {
         let texts = [wish, own] + others.filter { $0 != wish && $0 != own }
         let embeddings = texts.map { guide.embedding(of: $0) }
-        func seen(_ picture: Tensor) -> TextScores {
-            TextScores(
-                PictureViews.of(picture).map { view in
-                    let embedding = guide.clip.embedding(of: Variable(view)).value
-                    return embeddings.map { Double(cosineSimilarity(embedding, $0).value) }
-                })
-        }
-        let (source, plain, edited) = (seen(source), seen(reconstruction), seen(result))
-        self.init(
-            scoreSource: source.means[0], scoreReconstruction: plain.means[0], scoreResult: edited.means[0],
-            standingSource: source.standing, standingReconstruction: plain.standing,
-            standingResult: edited.standing, leadSource: source.lead, leadResult: edited.lead,
-            viewsRisen: edited.partOfViews(above: source), rankSource: source.rank, rankResult: edited.rank,
-            texts: texts.count)
+        (self.guide, self.embeddings) = (guide, embeddings)
+        self.source = TextScores(of: embeddings, in: source, guide)
+        self.reconstruction = TextScores(of: embeddings, in: reconstruction, guide)
+    }
+
+    /// How well a result `(1, h, w, 3)` shows P_e, beside source and reconstruction.
+    func judged(_ result: Tensor) -> Verdict.Text {
+        let result = TextScores(of: embeddings, in: result, guide)
+        return Verdict.Text(
+            scoreSource: source.means[0], scoreReconstruction: reconstruction.means[0],
+            scoreResult: result.means[0], standingSource: source.standing,
+            standingReconstruction: reconstruction.standing, standingResult: result.standing,
+            leadSource: source.lead, leadResult: result.lead, viewsRisen: result.partOfViews(above: source),
+            rankSource: source.rank, rankResult: result.rank, texts: embeddings.count)
     }
 }
 
@@ -43,7 +46,11 @@ private struct TextScores {
     let means: [Double]
     private let middle, deviation: Double
 
-    init(_ views: [[Double]]) {
+    init(of texts: [Tensor], in picture: Tensor, _ guide: DiffusionModel.Guide) {
+        let views = PictureViews.of(picture).map { view in
+            let embedding = guide.clip.embedding(of: Variable(view)).value
+            return texts.map { Double(cosineSimilarity(embedding, $0).value) }
+        }
         self.views = views
         let means = views[0].indices.map { text in
             views.reduce(0) { $0 + $1[text] } / Double(views.count)

@@ -42,44 +42,51 @@ public struct ReferenceSampling {
         return path
     }
 
-    /// Denoises the edit towards P_e (ours). It follows ε(P_o) + g · (ε(P_e) − ε(P_o)), classifier-free guidance
-    /// from P_o to P_e.
+    /// Denoises the edit towards P_e (ours) by classifier-free guidance: it follows ε(B) + w · (ε(P_e) − ε(B)). The baseline B is P_o
+    /// and w = g where the layout is free; otherwise B is the empty prompt and w = 2g.
     ///
     /// - Parameters:
     ///   - path: of reference and edit without P_e.
-    ///   - text: states of P_o, `(1, tokens, width)`.
-    ///   - wish: states of P_e.
-    ///   - keepsLayout: whether the edit takes its layout (`ReferenceControl.Part`) from the edit without P_e. Otherwise
-    ///     reference control begins after the part `text_freedom` of the steps, because it would hold back what the text
-    ///     changes, and after every step the edit takes the values of the edit without P_e outside the cells that P_e
-    ///     changes most (`text_area`).
+    ///   - layout: what becomes of the edit's layout. A free one is not under reference control in the part `text_freedom` of the
+    ///     steps, because that would hold back what the text changes, and after every step the edit takes the values of the
+    ///     edit without P_e outside the cells that P_e changes most (`text_area`). A kept one is that of the edit
+    ///     without P_e (`ReferenceControl.Part`). A redrawn one has no control at all.
     ///   - weight: g.
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
-        beside path: SampledPath, text: Tensor, wish: Tensor, keepsLayout: Bool, weight: Double,
-        from first: Int = 0, report: (Int) throws -> Void
+        beside path: SampledPath, by texts: GuidingTexts, _ layout: EditRecord.Guidance.Layout,
+        weight: Double, from first: Int = 0, report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
-        let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
-        var area = StrongestCells(keepsLayout ? 1 : settings.textArea)
+        let baseline = layout == .free ? texts.own : texts.empty
+        let factor = Float(layout == .free ? weight : 2 * weight)
+        var area = StrongestCells(layout == .free ? settings.textArea : 1)
         var edit = path.edit[0]
         for (k, t) in timesteps(from: first) {
-            let control =
-                keepsLayout
-                ? ReferenceControl(firstLayer: 0, of: .layout) : k < freeSteps ? nil : control(at: k)
-            let shown = keepsLayout ? path.edit[k - first] : path.reference[k - first]
+            let control = control(of: layout, at: k)
+            let shown = layout == .kept ? path.edit[k - first] : path.reference[k - first]
             // Without control what is shown has no part in the pass.
             let others = control == nil ? [] : [shown]
             let found = noise(
-                .stacked(others + [edit, edit]), .stacked(others.map { _ in text } + [text, wish]), t, control
-            )
+                .stacked(others + [edit, edit]),
+                .stacked(others.map { _ in texts.own } + [baseline, texts.wish]), t, control)
             let plain = found.sample(others.count)
             let change = found.sample(others.count + 1) - plain
-            let stepped = step(edit, plain + Float(weight) * change, t)
+            let stepped = step(edit, plain + factor * change, t)
             edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
             try report(k + 1)
         }
         return (edit, area.cells)
+    }
+
+    private func control(of layout: EditRecord.Guidance.Layout, at k: Int) -> ReferenceControl? {
+        switch layout {
+        case .free:
+            let freeSteps = Int((settings.textFreedom * Double(inversion.timesteps.count)).rounded())
+            return k < freeSteps ? nil : control(at: k)
+        case .kept: return ReferenceControl(firstLayer: 0, of: .layout)
+        case .redrawn: return nil
+        }
     }
 
     /// The steps of sampling with their timesteps.
@@ -102,6 +109,17 @@ public struct ReferenceSampling {
         let stride = model.schedule.stride(stepCount: settings.stepCount)
         return model.schedule.step(
             noise, sample: latents, from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
+    }
+}
+
+/// States of the texts that guide a sampling towards P_e, `(1, tokens, width)` each.
+public struct GuidingTexts {
+    /// Of P_o, P_e and the empty prompt.
+    let own, wish, empty: Tensor
+
+    /// Gathers the three.
+    public init(own: Tensor, wish: Tensor, empty: Tensor) {
+        (self.own, self.wish, self.empty) = (own, wish, empty)
     }
 }
 
