@@ -29,12 +29,12 @@ import Verdicts
 
     /// Chooses among the layouts' looks with `text_sampling: 3`; what was sampled, in order.
     private func choose(
-        isDragged: Bool = false, free: Look, redrawn: Look = Look(), kept: Look = Look(),
+        free: Look, redrawn: Look = Look(), kept: Look = Look(),
         lesser: Look = Look()
     ) throws -> (guidance: EditRecord.Guidance, sampled: [String], texts: Int) {
         var sampled: [String] = []
         var texts = 0
-        let chosen = try LayoutChoice(weight: 3, isDragged: isDragged) { layout, weight in
+        let chosen = try LayoutChoice(weight: 3) { layout, weight in
             sampled.append("\(layout) \(weight)")
             let look =
                 switch layout {
@@ -66,7 +66,7 @@ import Verdicts
         #expect(try choose(free: Look(replaced: 0.081, isVisible: true)).guidance.layout != .free)
     }
 
-    @Test func `a text alone that shows where it is drawn anew is drawn anew`() throws {
+    @Test func `an edit prompt that shows where the picture is drawn anew draws it anew`() throws {
         let visible = try choose(
             free: Look(replaced: 0.2), redrawn: Look(isVisible: true), kept: Look(isVisible: true))
         #expect(visible.guidance == EditRecord.Guidance(layout: .redrawn, replaced: 0.2))
@@ -76,37 +76,20 @@ import Verdicts
         #expect(hidden.sampled == ["free 3.0", "redrawn 3.0", "kept 3.0"])
     }
 
-    @Test func `beside a drag the kept layout comes first where it shows the text`() throws {
-        let kept = try choose(
-            isDragged: true, free: Look(replaced: 0.2), redrawn: Look(isVisible: true),
-            kept: Look(isVisible: true))
-        #expect(kept.guidance == EditRecord.Guidance(layout: .kept, replaced: 0.2))
-        #expect(kept.sampled == ["free 3.0", "kept 3.0"])
-        let redrawn = try choose(
-            isDragged: true, free: Look(replaced: 0.2), redrawn: Look(isVisible: true))
-        #expect(redrawn.guidance.layout == .redrawn)
-        #expect(redrawn.sampled == ["free 3.0", "kept 3.0", "redrawn 3.0"])
-        #expect(try choose(isDragged: true, free: Look(replaced: 0.2)).guidance.layout == .kept)
-    }
-
-    @Test(arguments: [false, true])
-    func `a kept layout that harms things takes less weight`(isDragged: Bool) throws {
+    @Test func `a kept layout that harms things takes less weight`() throws {
         let less = try choose(
-            isDragged: isDragged, free: Look(replaced: 0.2), kept: Look(outlines: Self.harmed),
+            free: Look(replaced: 0.2), kept: Look(outlines: Self.harmed),
             lesser: Look(outlines: Self.harmed))
         #expect(less.guidance == EditRecord.Guidance(layout: .kept, replaced: 0.2, weight: 2))
         #expect(less.sampled.contains("kept 2.0"))
     }
 
-    @Test(arguments: [false, true])
-    func `the edit prompt is left out where everything tears things or does not show it`(isDragged: Bool)
-        throws
-    {
+    @Test func `the edit prompt is left out where everything tears things or does not show it`() throws {
         let torn = try choose(
-            isDragged: isDragged, free: Look(replaced: 0.2), kept: Look(outlines: Self.torn),
+            free: Look(replaced: 0.2), kept: Look(outlines: Self.torn),
             lesser: Look(outlines: Self.torn))
         #expect(torn.guidance == EditRecord.Guidance(replaced: 0.2))
-        let same = try choose(isDragged: isDragged, free: Look(replaced: 0.2), kept: Look(score: 0.3))
+        let same = try choose(free: Look(replaced: 0.2), kept: Look(score: 0.3))
         #expect(same.guidance == EditRecord.Guidance(replaced: 0.2))
     }
 }

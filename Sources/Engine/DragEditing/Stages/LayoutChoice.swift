@@ -15,7 +15,6 @@ struct LayoutChoice {
 
     /// `text_sampling`.
     let weight: Double
-    let isDragged: Bool
     let sample: Sample
 
     /// What was chosen.
@@ -33,25 +32,17 @@ struct LayoutChoice {
                 picture: free,
                 guidance: EditRecord.Guidance(layout: .free, replaced: replaced, cells: free.cells))
         }
-        func redrawn() throws -> Chosen? {
-            let picture = try sample(.redrawn, weight)
-            let guidance = EditRecord.Guidance(layout: .redrawn, replaced: replaced)
-            return picture.isVisible ? Chosen(picture: picture, guidance: guidance) : nil
-        }
-        func kept() throws -> Chosen {
-            guard let (picture, weight) = try self.kept() else {
-                return Chosen(guidance: EditRecord.Guidance(replaced: replaced))
-            }
-            let less = weight == self.weight ? nil : weight
+        let redrawn = try sample(.redrawn, weight)
+        if redrawn.isVisible {
             return Chosen(
-                picture: picture,
-                guidance: EditRecord.Guidance(layout: .kept, replaced: replaced, weight: less))
+                picture: redrawn, guidance: EditRecord.Guidance(layout: .redrawn, replaced: replaced))
         }
-        guard isDragged else { return try redrawn() ?? kept() }
-        // What a drag moved stays where the layout is kept, so that comes first.
-        let held = try kept()
-        if held.picture?.isVisible == true { return held }
-        return try redrawn() ?? held
+        guard let (kept, weight) = try kept() else {
+            return Chosen(guidance: EditRecord.Guidance(replaced: replaced))
+        }
+        let less = weight == self.weight ? nil : weight
+        return Chosen(
+            picture: kept, guidance: EditRecord.Guidance(layout: .kept, replaced: replaced, weight: less))
     }
 
     /// The edit with its layout kept: with less weight where the full one harms things, nil where that tears them too or P_e does

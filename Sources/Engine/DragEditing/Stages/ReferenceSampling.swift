@@ -42,8 +42,8 @@ public struct ReferenceSampling {
         return path
     }
 
-    /// Denoises the edit towards P_e (ours) by classifier-free guidance: it follows ε(B) + w · (ε(P_e) − ε(B)). The baseline B is P_o
-    /// and w = g where the layout is free; otherwise B is the empty prompt and w = 2g.
+    /// Denoises the edit towards P_e (ours) by classifier-free guidance: it follows ε(B) + w · (ε(P_e) − ε(B)). The baseline B
+    /// is P_o where the layout is free, and the empty prompt otherwise; w is g times the layout's `strength`.
     ///
     /// - Parameters:
     ///   - path: of reference and edit without P_e.
@@ -59,7 +59,7 @@ public struct ReferenceSampling {
         weight: Double, from first: Int = 0, report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let baseline = layout == .free ? texts.own : texts.empty
-        let factor = Float(layout == .free ? weight : 2 * weight)
+        let strength = Float(weight * layout.strength)
         var area = StrongestCells(layout == .free ? settings.textArea : 1)
         var edit = path.edit[0]
         for (k, t) in timesteps(from: first) {
@@ -72,7 +72,7 @@ public struct ReferenceSampling {
                 .stacked(others.map { _ in texts.own } + [baseline, texts.wish]), t, control)
             let plain = found.sample(others.count)
             let change = found.sample(others.count + 1) - plain
-            let stepped = step(edit, plain + factor * change, t)
+            let stepped = step(edit, plain + strength * change, t)
             edit = area.blended(stepped, path.edit[k - first + 1], afterSeeing: change)
             try report(k + 1)
         }
@@ -109,6 +109,17 @@ public struct ReferenceSampling {
         let stride = model.schedule.stride(stepCount: settings.stepCount)
         return model.schedule.step(
             noise, sample: latents, from: model.schedule.alphaBar(t), to: model.schedule.alphaBar(t - stride))
+    }
+}
+
+extension EditRecord.Guidance.Layout {
+    /// The weight of P_e as a multiple of `text_sampling` (calibration.md). A layout that holds the edit less takes more.
+    fileprivate var strength: Double {
+        switch self {
+        case .free: 1
+        case .kept: 4.0 / 3
+        case .redrawn: 2
+        }
     }
 }
 

@@ -76,7 +76,7 @@ struct Sampling {
         }
         let comparison = GuidedComparison(scene, plain: decoded(plain))
         return try withoutActuallyEscaping(sample) { sample in
-            let choice = LayoutChoice(weight: weight, isDragged: !scene.request.drags.isEmpty) {
+            let choice = LayoutChoice(weight: weight) {
                 let (latent, cells) = try sample($0, $1)
                 return comparison.picture(latent, cells: cells, decoded: decoded(latent))
             }
