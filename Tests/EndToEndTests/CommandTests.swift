@@ -47,6 +47,8 @@ import Testing
         #expect(["moved", "partly", "unchanged"].contains(t["summary"]?.string ?? ""))
         #expect(errors.contains("verdict: drag \(t["verdict"]?["drag"]?.string ?? "?"), text "))
         #expect((t["metrics"]?["mean_distance"]?.number ?? -1) >= 0)
+        // P_e, P_o and thirty phrases of the model's vocabulary, which the engine's choice of a layout reads too.
+        #expect((t["evidence"]?["text"]?["texts"]?.integer ?? 0) >= 31)
         #expect(t["files"]?["result"]?.string == "result.png")
         // The effective spec gives the same picture, byte for byte: it has every input.
         try FileManager.default.copyItem(atPath: "\(out)/spec.yaml", toPath: "\(folder.path)/again.yaml")
