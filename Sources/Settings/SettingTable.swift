@@ -107,7 +107,7 @@ extension Setting {
             "Part of the latent that the edit prompt may change while sampling: where it changes most."),
         Setting(
             "text_layout", \.textLayout,
-            "Whether the edit prompt may change the layout while sampling (free), only what fills it (kept), or draws the picture anew (redrawn); auto takes what shows the edit prompt without harming things, and weakens the edit prompt or leaves it out where nothing does."
+            "Whether the edit prompt may change the layout while sampling (free), only what fills it (kept), or draws the picture anew (redrawn); auto is free, redrawn where much would change and the edit prompt then shows, and leaves the edit prompt out where it does not."
         ),
         Setting(
             "region_padding", \.regionPadding, .number(0...4),

@@ -51,14 +51,12 @@ public struct EditRecord: Sendable, Codable {
         /// What became of the edit's layout.
         public enum Layout: String, Sendable, Codable { case free, kept, redrawn }
 
-        /// nil: every layout tore the picture or did not show P_e, so P_e is left out.
+        /// nil: P_e would replace much and not show, so it is left out.
         public var layout: Layout?
         /// Part of the picture whose content a free layout replaces, 0…1; nil: not measured.
         public var replaced: Double?
         /// Cells of the latent that the edit prompt may have changed, row-major; nil: all.
         public var cells: [Int]?
-        /// The weight of P_e, where that is not `text_sampling`.
-        public var weight: Double?
     }
 
     /// The grid of handle points and target points.

@@ -71,17 +71,10 @@ extension EditRecord.Guidance {
     /// What `text_layout: auto` chose, where that is not the free layout.
     fileprivate var notes: [String] {
         guard layout != .free, let replaced else { return [] }
-        let part = Int((100 * replaced).rounded())
-        let why = "the edit prompt would replace \(part) % of the picture"
-        let less = weight.map { ", with text_sampling \(plainNumber((100 * $0).rounded() / 100))" } ?? ""
-        return switch layout {
-        case .redrawn: ["\(why): the edit is drawn anew by it. text_layout: kept keeps the shapes"]
-        case .kept: ["\(why): the edit keeps its layout instead\(less)"]
-        case .free, nil:
-            [
-                "\(why), and tears it or does not show where the layout is kept: sampling leaves the edit prompt out. Try other words that the model knows"
-            ]
-        }
+        let why = "the edit prompt would replace \(Int((100 * replaced).rounded())) % of the picture"
+        return layout == nil
+            ? ["\(why) and not show: sampling leaves it out. Try other words that the model knows"]
+            : ["\(why): the edit is drawn anew by it. `text_layout: kept` keeps the shapes"]
     }
 }
 

@@ -72,15 +72,15 @@ public struct EditCost: Sendable, Equatable {
     }
 
     /// How often the edit is sampled under P_e, at most.
-    static func guidedSamplings(_ layout: EditSettings.TextLayout) -> Int { layout == .auto ? 4 : 1 }
+    static func guidedSamplings(_ layout: EditSettings.TextLayout) -> Int { layout == .auto ? 2 : 1 }
 
-    /// Reference and edit, then the edit under P_e. `auto` samples it free, redrawn and twice kept at most, and compares pictures.
+    /// Reference and edit, then the edit under P_e. `auto` samples it free and may draw it anew, and compares pictures.
     private static func sampling(_ timesteps: Int, _ layout: EditSettings.TextLayout?) -> Work {
         switch layout {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
         case .redrawn: Work(passes: 4 * timesteps)
-        case .auto: Work(passes: 13 * timesteps, decodes: 5)
+        case .auto: Work(passes: 7 * timesteps, decodes: 3)
         }
     }
 }

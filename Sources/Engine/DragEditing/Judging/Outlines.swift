@@ -19,10 +19,6 @@ extension Verdict.Outlines {
             new: Double(come) / Double(max(strong, 1)), strength: b.sum / max(a.sum, 1e-6))
     }
 
-    // The bounds come from the pictures of docs/measurements/calibration.md.
-
-    /// Whether things lost their shapes.
-    var areTorn: Bool { likeness < 0.82 || strength > 1.5 }
     /// Whether the things in the picture still have their shapes, and no others came.
     var areKept: Bool { likeness >= 0.905 && strength <= 1.3 && (new <= 0.035 || strength <= 1.18) }
 }

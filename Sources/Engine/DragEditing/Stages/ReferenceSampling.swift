@@ -43,7 +43,7 @@ public struct ReferenceSampling {
     }
 
     /// Denoises the edit towards P_e (ours) by classifier-free guidance: it follows ε(B) + w · (ε(P_e) − ε(B)). The baseline B
-    /// is P_o where the layout is free, and the empty prompt otherwise; w is g times the layout's `strength`.
+    /// is P_o where the layout is free, and the empty prompt otherwise; w is `text_sampling` times the layout's `strength`.
     ///
     /// - Parameters:
     ///   - path: of reference and edit without P_e.
@@ -51,15 +51,14 @@ public struct ReferenceSampling {
     ///     steps, because that would hold back what the text changes, and after every step the edit takes the values of the
     ///     edit without P_e outside the cells that P_e changes most (`text_area`). A kept one is that of the edit
     ///     without P_e (`ReferenceControl.Part`). A redrawn one has no control at all.
-    ///   - weight: g.
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
         beside path: SampledPath, by texts: GuidingTexts, _ layout: EditRecord.Guidance.Layout,
-        weight: Double, from first: Int = 0, report: (Int) throws -> Void
+        from first: Int = 0, report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let baseline = layout == .free ? texts.own : texts.empty
-        let strength = Float(weight * layout.strength)
+        let strength = Float(settings.textSampling * layout.strength)
         var area = StrongestCells(layout == .free ? settings.textArea : 1)
         var edit = path.edit[0]
         for (k, t) in timesteps(from: first) {

@@ -40,9 +40,9 @@ struct Sampling {
             var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
             guard let texts else { return sampled }
             var runs = 0
-            (sampled.edit, sampled.guidance) = try guided(plain) { layout, weight in
+            (sampled.edit, sampled.guidance) = try guided(plain) { layout in
                 runs += 1
-                return try sampler.guided(beside: path, by: texts, layout, weight: weight, from: first) {
+                return try sampler.guided(beside: path, by: texts, layout, from: first) {
                     try report(runs * steps + $0)
                 }
             }
@@ -55,17 +55,14 @@ struct Sampling {
     }
 
     /// Gives the edit under P_e, and the latent's cells that P_e may have changed.
-    private typealias GuidedSampling = (_ layout: EditRecord.Guidance.Layout, _ weight: Double) throws -> (
-        latent: Tensor, cells: [Int]?
-    )
+    private typealias GuidedSampling = (EditRecord.Guidance.Layout) throws -> (latent: Tensor, cells: [Int]?)
 
     /// The edit under P_e as `text_layout` has it.
     ///
     /// - Parameter plain: the edit without P_e.
     private func guided(_ plain: Tensor, sample: GuidedSampling) throws -> (Tensor, EditRecord.Guidance) {
-        let weight = scene.settings.textSampling
         func taking(_ layout: EditRecord.Guidance.Layout) throws -> (Tensor, EditRecord.Guidance) {
-            let (latent, cells) = try sample(layout, weight)
+            let (latent, cells) = try sample(layout)
             return (latent, EditRecord.Guidance(layout: layout, cells: cells))
         }
         switch scene.settings.textLayout {
@@ -76,11 +73,10 @@ struct Sampling {
         }
         let comparison = GuidedComparison(scene, plain: decoded(plain))
         return try withoutActuallyEscaping(sample) { sample in
-            let choice = LayoutChoice(weight: weight) {
-                let (latent, cells) = try sample($0, $1)
+            let chosen = try LayoutChoice {
+                let (latent, cells) = try sample($0)
                 return comparison.picture(latent, cells: cells, decoded: decoded(latent))
-            }
-            let chosen = try choice.run()
+            }.run()
             return (chosen.picture?.latent ?? plain, chosen.guidance)
         }
     }
