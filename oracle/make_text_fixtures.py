@@ -32,7 +32,10 @@ def sampled(folder, dtype):
     path = [torch.cat(pair)]
     O.sample_with_reference(models, *pair, emb, settings, path)
     found = {name: O.sample_towards(models, path, emb, wish, settings, **case) for name, case in CASES.items()}
-    return dict(found, reference=pair[0], edit=pair[1], plain=path[-1][1:])
+    noises = [torch.randn(1, 4, 8, 12, generator=draws).to(dtype) for _ in range(3)]
+    gain = O.text_gain(models, found["redrawn"], wish, noises)
+    found.update({f"noise.{i}": x for i, x in enumerate(noises)})
+    return gain, dict(found, reference=pair[0], edit=pair[1], plain=path[-1][1:])
 
 
 def main():
@@ -40,12 +43,12 @@ def main():
     p.add_argument("--fixtures", required=True)
     folder = p.parse_args().fixtures
     O.deterministic(1)
-    single, double = (sampled(os.path.join(folder, "starter/model"), t) for t in (torch.float32, torch.float64))
+    (_, single), (gain, double) = (sampled(os.path.join(folder, "starter/model"), t) for t in (torch.float32, torch.float64))
     rounding = {k: float((single[k].double() - double[k]).norm() / double[k].norm()) for k in CASES}
     tensors = {k: x.float().contiguous() for k, x in single.items()}
     save_file(tensors, os.path.join(folder, "text_sampling.safetensors"))
     with open(os.path.join(folder, "text_sampling.json"), "w") as f:
-        json.dump(dict(prompts=PROMPTS, settings=SETTINGS, cases=CASES, rounding=rounding), f, indent=1)
+        json.dump(dict(prompts=PROMPTS, settings=SETTINGS, cases=CASES, gain=gain, rounding=rounding), f, indent=1)
         f.write("\n")
     print(rounding)
 

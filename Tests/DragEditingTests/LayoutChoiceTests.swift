@@ -6,7 +6,9 @@ import Testing
 /// What `text_layout: auto` takes, by what the pictures show.
 @Suite struct LayoutChoiceTests {
     /// Chooses where a free layout replaces a part of the picture; what was sampled and whose text was asked for, in order.
-    private func choose(replaced: Double, freeShows: Bool = false, redrawnShows: Bool = false) throws -> (
+    private func choose(
+        replaced: Double, freeShows: Bool = false, redrawnShows: Bool = false, gain: Double = 0.07
+    ) throws -> (
         guidance: EditRecord.Guidance, sampled: [EditRecord.Guidance.Layout],
         asked: [EditRecord.Guidance.Layout]
     ) {
@@ -19,7 +21,7 @@ import Testing
                 isVisible: {
                     asked.append(layout)
                     return layout == .free ? freeShows : redrawnShows
-                })
+                }, gain: { gain })
         }.run()
         #expect((chosen.picture == nil) == (chosen.guidance.layout == nil))
         return (chosen.guidance, sampled, asked)
@@ -41,6 +43,11 @@ import Testing
         let anew = try choose(replaced: 0.2, redrawnShows: true)
         #expect(anew.guidance == EditRecord.Guidance(layout: .redrawn, replaced: 0.2))
         #expect(anew.sampled == [.free, .redrawn] && anew.asked == [.redrawn])
+    }
+
+    @Test func `a picture that the model does not recognise by the edit prompt is not taken`() throws {
+        let out = try choose(replaced: 0.2, redrawnShows: true, gain: 0.069)
+        #expect(out.guidance == EditRecord.Guidance(replaced: 0.2))
     }
 
     @Test func `the edit prompt is left out where it replaces much and does not show`() throws {

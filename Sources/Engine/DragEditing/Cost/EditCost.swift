@@ -80,7 +80,7 @@ public struct EditCost: Sendable, Equatable {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
         case .redrawn: Work(passes: 4 * timesteps)
-        case .auto: Work(passes: 7 * timesteps, decodes: 3)
+        case .auto: Work(passes: 7 * timesteps + TextLikelihood.passes, decodes: 3)
         }
     }
 }

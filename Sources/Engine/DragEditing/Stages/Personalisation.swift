@@ -6,6 +6,8 @@ import TensorCore
 struct Identity {
     /// The model with the LoRA in its U-Net.
     let model: DiffusionModel
+    /// The model without it.
+    let untuned: DiffusionModel
     /// The LoRA that was trained or given.
     let lora: LoRA?
     /// Losses of fine-tuning.
@@ -48,6 +50,6 @@ struct Personalisation {
     private func identity(_ lora: LoRA?, _ losses: [Double], isWhole: Bool) -> Identity {
         var personal = model
         if let lora { personal.unet = model.unet.merging(lora) }
-        return Identity(model: personal, lora: lora, losses: losses, isWhole: isWhole)
+        return Identity(model: personal, untuned: model, lora: lora, losses: losses, isWhole: isWhole)
     }
 }

@@ -40,7 +40,7 @@ struct Sampling {
             var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
             guard let texts else { return sampled }
             var runs = 0
-            (sampled.edit, sampled.guidance) = try guided(plain) { layout in
+            (sampled.edit, sampled.guidance) = try guided(plain, by: texts) { layout in
                 runs += 1
                 return try sampler.guided(beside: path, by: texts, layout, from: first) {
                     try report(runs * steps + $0)
@@ -60,7 +60,9 @@ struct Sampling {
     /// The edit under P_e as `text_layout` has it.
     ///
     /// - Parameter plain: the edit without P_e.
-    private func guided(_ plain: Tensor, sample: GuidedSampling) throws -> (Tensor, EditRecord.Guidance) {
+    private func guided(_ plain: Tensor, by texts: GuidingTexts, sample: GuidedSampling) throws -> (
+        Tensor, EditRecord.Guidance
+    ) {
         func taking(_ layout: EditRecord.Guidance.Layout) throws -> (Tensor, EditRecord.Guidance) {
             let (latent, cells) = try sample(layout)
             return (latent, EditRecord.Guidance(layout: layout, cells: cells))
@@ -71,11 +73,12 @@ struct Sampling {
         case .redrawn: return try taking(.redrawn)
         case .auto: break
         }
-        let comparison = GuidedComparison(scene, plain: decoded(plain))
+        let measuring = GuidedMeasuring(
+            scene, texts, untuned: identity.untuned, plain: decoded(plain))
         return try withoutActuallyEscaping(sample) { sample in
             let chosen = try LayoutChoice {
                 let (latent, cells) = try sample($0)
-                return comparison.picture(latent, cells: cells, decoded: decoded(latent))
+                return measuring.picture(latent, cells: cells, decoded: decoded(latent))
             }.run()
             return (chosen.picture?.latent ?? plain, chosen.guidance)
         }
