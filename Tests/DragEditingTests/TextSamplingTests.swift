@@ -38,7 +38,7 @@ import Testing
         #expect(path.edit.count == 6 && path.reference.count == 6)
         let edit = wish.map {
             sampler.guided(
-                beside: path, by: texts(text, $0), .free, report: { _ in }
+                beside: path, by: texts(text, $0), .free, beginning: path.edit[0], report: { _ in }
             ).latent
         }
         return (edit ?? path.edit[5], path.reference[5])
@@ -102,7 +102,7 @@ import Testing
             report: { _ in })
         #expect(relativeError(path.edit[5], try file.image("plain")) < 1e-4)
         let edit = sampler.guided(
-            beside: path, by: texts, row.layout, report: { _ in })
+            beside: path, by: texts, row.layout, beginning: path.edit[0], report: { _ in })
         #expect(relativeError(edit.latent, try file.image(name)) < 1e-4)
     }
 
@@ -153,7 +153,7 @@ import Testing
     }
 
     @Test
-    func `a guided sampling counts its passes, and auto those of both that it may try and three pictures`() {
+    func `a guided sampling counts its passes, and auto those of both that it may try and four pictures`() {
         var settings = EditSettings()
         settings.textSampling = 3
         #expect(settings.samplesWish("a lemon") && !settings.samplesWish(nil))
@@ -165,10 +165,10 @@ import Testing
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
         #expect(work(isWishSampled: true) == Work(passes: 5 * steps))
         settings.textLayout = .redrawn
-        #expect(work(isWishSampled: true) == Work(passes: 4 * steps))
+        #expect(work(isWishSampled: true) == Work(passes: 4 * steps, decodes: 1))
         settings.textLayout = .auto
         #expect(work(isWishSampled: false) == Work(passes: 2 * steps))
-        #expect(work(isWishSampled: true) == Work(passes: 7 * steps + 18, decodes: 3))
+        #expect(work(isWishSampled: true) == Work(passes: 7 * steps + 18, decodes: 4))
     }
 
     @Test func `sampling may begin in the middle of a path`() throws {
@@ -186,7 +186,7 @@ import Testing
         #expect(steps == [3, 4, 5])
         #expect(distance(rest.edit[3], whole.edit[5]) < 1e-5)
         let edit = sampler.guided(
-            beside: rest, by: texts("a red apple", "a lemon"), .free, from: 2,
+            beside: rest, by: texts("a red apple", "a lemon"), .free, beginning: rest.edit[0], from: 2,
             report: { steps.append($0) })
         #expect(steps == [3, 4, 5, 3, 4, 5])
         #expect(distance(edit.latent, rest.edit[3]) > 1e-3)
@@ -197,13 +197,13 @@ import Testing
 @Suite struct TextLayoutTests {
     private func edit(
         guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
-        area: Double = 1, wish: String = "a red face"
+        area: Double = 1, wish: String = "a red face", warp: Double = 0
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
         (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
         (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
-        (settings.autoMask, settings.textArea) = (true, area)
+        (settings.autoMask, settings.textArea, settings.warp) = (true, area, warp)
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
@@ -240,6 +240,20 @@ import Testing
         #expect(redrawn.result.record.guidance == EditRecord.Guidance(layout: .redrawn))
         #expect(redrawn.steps == Array(0...14))
         #expect(distance(kept.result.decoded, redrawn.result.decoded) > 0.1)
+    }
+
+    @Test func `what is drawn anew is stretched along the drags`() throws {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
+        let alone = try edit(guidance: 0.5, .redrawn).result.decoded
+        let both = try edit(guidance: 0.5, .redrawn, drags: [drag], warp: 1).result.decoded
+        let size = Size(height: alone.shape[1], width: alone.shape[2])
+        let grid = Size(
+            height: size.height / model.vae.downFactor, width: size.width / model.vae.downFactor)
+        let stretched = DragWarp([drag], part: 1, image: size, mask: nil, grid: grid).warped(alone)
+        let expected = model.decode(Variable(model.encode(stretched))).value
+        #expect(distance(both, expected) < 1e-4)
+        #expect(distance(both, alone) > 0.05)
     }
 
     @Test func `auto leaves the edit prompt out where it replaces much and does not show`() throws {

@@ -79,8 +79,8 @@ public struct EditCost: Sendable, Equatable {
         switch layout {
         case nil: Work(passes: 2 * timesteps)
         case .free, .kept: Work(passes: 5 * timesteps)
-        case .redrawn: Work(passes: 4 * timesteps)
-        case .auto: Work(passes: 7 * timesteps + TextLikelihood.passes, decodes: 3)
+        case .redrawn: Work(passes: 4 * timesteps, decodes: 1)
+        case .auto: Work(passes: 7 * timesteps + TextLikelihood.passes, decodes: 4)
         }
     }
 }

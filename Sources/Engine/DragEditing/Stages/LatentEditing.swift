@@ -53,13 +53,11 @@ struct LatentEditing {
     {
         let begun = monotonicSeconds()
         let (model, settings) = (identity.model, scene.settings)
-        let warp = DragWarp(
-            scene.request.drags, part: settings.warp, image: scene.request.size,
-            mask: scene.mask.isGiven ? scene.mask.held : nil, grid: scene.latentSize)
+        let warp = scene.warp
         let picture = warp.warped(scene.working)
         trace("image.warped", picture)
         task.stretched = try Inversion(model, settings).path(
-            from: model.vae.scalingFactor * model.posterior(picture).mean, text: scene.text
+            from: model.encode(picture), text: scene.text
         ) { _ in try report() }.last
         for (i, goal) in warp.goals.enumerated() { task.handles[i].position = scene.grid.cell(of: goal) }
         return EditRecord.Stretch(

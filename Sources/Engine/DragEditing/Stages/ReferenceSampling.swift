@@ -51,16 +51,18 @@ public struct ReferenceSampling {
     ///     steps, because that would hold back what the text changes, and after every step the edit takes the values of the
     ///     edit without P_e outside the cells that P_e changes most (`text_area`). A kept one is that of the edit
     ///     without P_e (`ReferenceControl.Part`). A redrawn one has no control at all.
+    ///   - start: the latent to begin with, `(1, h, w, 4)`.
     ///   - first: the step that the path begins with.
     /// - Returns: the latent at the end, `(1, h, w, 4)`.
     public func guided(
         beside path: SampledPath, by texts: GuidingTexts, _ layout: EditRecord.Guidance.Layout,
+        beginning start: Tensor,
         from first: Int = 0, report: (Int) throws -> Void
     ) rethrows -> (latent: Tensor, cells: [Int]?) {
         let baseline = layout == .free ? texts.own : texts.empty
         let strength = Float(settings.textSampling * layout.strength)
         var area = StrongestCells(layout == .free ? settings.textArea : 1)
-        var edit = path.edit[0]
+        var edit = start
         for (k, t) in timesteps(from: first) {
             let control = control(of: layout, at: k)
             let shown = layout == .kept ? path.edit[k - first] : path.reference[k - first]

@@ -42,10 +42,12 @@ struct Sampling {
             var runs = 0
             (sampled.edit, sampled.guidance) = try guided(plain, by: texts) { layout in
                 runs += 1
-                return try sampler.guided(beside: path, by: texts, layout, from: first) {
+                let start = layout == .redrawn && isStretched ? path.reference[0] : path.edit[0]
+                return try sampler.guided(beside: path, by: texts, layout, beginning: start, from: first) {
                     try report(runs * steps + $0)
                 }
             }
+            if sampled.guidance?.layout == .redrawn && isStretched { sampled.edit = stretched(sampled.edit) }
             if (1 + runs) * steps < total { try report(total) }
             return sampled
         }
@@ -82,6 +84,17 @@ struct Sampling {
             }.run()
             return (chosen.picture?.latent ?? plain, chosen.guidance)
         }
+    }
+
+    /// Whether a redrawn edit begins at the source and is stretched in the end: in the stretched picture's latent the new thing
+    /// would ignore the drags.
+    private var isStretched: Bool { scene.settings.stretches(scene.request.drags) }
+
+    /// The latent of the picture stretched along the drags.
+    private func stretched(_ latent: Tensor) -> Tensor {
+        let picture = scene.warp.warped(decoded(latent))
+        releaseIdleMemory()
+        return identity.model.encode(picture)
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {

@@ -66,6 +66,13 @@ struct Scene {
     /// The handle points at their starts.
     var handles: [HandlePoint] { request.drags.map { HandlePoint($0, on: grid) } }
 
+    /// The stretch along the drags (`warp`).
+    var warp: DragWarp {
+        DragWarp(
+            request.drags, part: settings.warp, image: request.size, mask: mask.isGiven ? mask.held : nil,
+            grid: latentSize)
+    }
+
     /// One pass of the U-Net at the scene's size, for its time.
     func passOnce(_ model: DiffusionModel) {
         _ = model.unet(
