@@ -197,11 +197,11 @@ import Testing
 @Suite struct TextLayoutTests {
     private func edit(
         guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
-        area: Double = 1, wish: String = "a red face", warp: Double = 0
+        area: Double = 1, wish: String = "a red face", warp: Double = 0, steps: Int = 0
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
-        (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, 0, 0)
+        (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, steps, 0)
         (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
         (settings.autoMask, settings.textArea, settings.warp) = (true, area, warp)
         let image = try workingPicture("starter/lora_training.png", model)
@@ -254,6 +254,15 @@ import Testing
         let expected = model.decode(Variable(model.encode(stretched))).value
         #expect(distance(both, expected) < 1e-4)
         #expect(distance(both, alone) > 0.05)
+    }
+
+    @Test func `a text alone that auto leaves out leaves nothing of CLIP's gradient either`() throws {
+        let (plain, auto) = (
+            try edit(guidance: 0, .free, steps: 2).result, try edit(guidance: 20, .auto, steps: 2).result
+        )
+        #expect(auto.record.guidance?.layout == nil && auto.record.steps == 2)
+        #expect(distance(plain.decoded, plain.reconstruction) > 1e-3)
+        #expect(distance(auto.decoded, auto.reconstruction) == 0)
     }
 
     @Test func `auto leaves the edit prompt out where it replaces much and does not show`() throws {

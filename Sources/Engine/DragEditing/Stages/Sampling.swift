@@ -47,7 +47,12 @@ struct Sampling {
                     try report(runs * steps + $0)
                 }
             }
-            if sampled.guidance?.layout == .redrawn && isStretched { sampled.edit = stretched(sampled.edit) }
+            switch sampled.guidance?.layout {
+            case .redrawn where isStretched: sampled.edit = stretched(sampled.edit)
+            // Without P_e and drags there is no edit: what CLIP's gradient left of P_e goes too.
+            case nil where scene.request.drags.isEmpty: sampled.edit = sampled.reference
+            default: break
+            }
             if (1 + runs) * steps < total { try report(total) }
             return sampled
         }
