@@ -111,7 +111,9 @@ inside sh -c 'rm -r /etc/systemd/system/clipdragd.service.d; systemctl daemon-re
 times=()
 lost=0
 for i in $(seq "$stops"); do
-    inside runuser -u maria -- cp $examples/rabbit-face.png $examples/rabbit-ear.yaml $inbox/
+    # A seed of its own: an edit whose fine-tuning is in the cache may end before the stop.
+    inside runuser -u maria -- sh -c "cp $examples/rabbit-face.png $inbox/ &&
+        { cat $examples/rabbit-ear.yaml; echo seed: $((100 + i)); } >$inbox/.stop && mv $inbox/.stop $inbox/rabbit-ear.yaml"
     wait_for 60 'grep -q "\"stage\" *: *\"" /var/lib/clipdragd/status.json' || echo "no job ran before stop $i"
     sleep "0.$((RANDOM % 10))"
     from=$EPOCHREALTIME
