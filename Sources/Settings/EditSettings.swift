@@ -28,7 +28,7 @@ public struct EditSettings: Sendable, Equatable {
     public enum ClipRange: String, SettingWord { case unit, shifted }
     /// What L_g compares: the picture with P_e (eq. 4), or the way from the source with the way from P_o to P_e (eq. 3).
     public enum ClipLoss: String, SettingWord { case global, direction }
-    /// Whether a guiding P_e may change the layout while sampling, must keep it, draws the picture anew, or what `auto` finds.
+    /// Whether a guiding P_e may change the layout while sampling, must keep it or draws the picture anew; `auto`: by what is seen.
     public enum TextLayout: String, SettingWord { case free, kept, redrawn, auto }
     /// CLIP's picture during guidance: the whole decoded picture, or one decoded at about CLIP's own size.
     public enum GuidanceDecoder: String, SettingWord { case full, small }

@@ -197,7 +197,7 @@ import Testing
 @Suite struct TextLayoutTests {
     private func edit(
         guidance: Double, _ layout: EditSettings.TextLayout, drags: [Drag] = [], mask: Bool = false,
-        area: Double = 1, wish: String = "a red face", warp: Double = 0, steps: Int = 0
+        area: Double = 1, warp: Double = 0, steps: Int = 0
     ) throws -> (result: EditResult, steps: [Int]) {
         let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
         var settings = EditSettings()
@@ -207,7 +207,7 @@ import Testing
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
         let request = EditRequest(
-            image: image, sourcePrompt: "a face", editPrompt: wish, drags: drags,
+            image: image, sourcePrompt: "a face", editPrompt: "a red face", drags: drags,
             mask: mask ? EditMask.around(drags, size: size) : nil, settings: settings)
         var steps: [Int] = []
         let result = try DragEditor(model).edit(
