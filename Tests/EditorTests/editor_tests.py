@@ -677,11 +677,11 @@ units: relative
         self.page.fill("#prompt-edit", "crying rabbit face")
         self.page.click("#tab-save")
         self.page.fill("#stem", "tears")
-        names = []
-        self.page.on("download", lambda download: names.append((download.suggested_filename, pathlib.Path(download.path()).read_bytes())))
-        self.page.click("#download")
+        files = []
+        with self.page.expect_event("download", lambda download: files.append(download) or len(files) == 2):
+            self.page.click("#download")
+        names = [(file.suggested_filename, pathlib.Path(file.path()).read_bytes()) for file in files]
         self.page.wait_for_selector(".toast.is-good")
-        self.page.wait_for_timeout(300)
         self.assertEqual([name for name, _ in names], ["rabbit-face.png", "tears.yaml"])
         self.assertIn(f"{ROOT}/.build/release/clipdragd edit rabbit-face.png tears.yaml", self.page.text_content(".toast.is-good"))
         for address, word in (

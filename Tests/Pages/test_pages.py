@@ -102,11 +102,11 @@ def test_report(binary, browser, folder, shots):
         check(watched.is_silent(), f"{name}: no message and no request")
     watched = Page(browser, file.as_uri())
     page = watched.page
-    page.set_viewport_size({"width": 700, "height": 900})
+    watched.resize(700, 900)
     check_layout(page, "report, made narrow", columns=1)
     order = page.eval_on_selector_all(".panel h2", "all => all.map((one) => one.textContent)")
     check(order[:3] == ["Verdict", "Course of the edit", "Times"], "report, made narrow: the panels are in their order")
-    page.set_viewport_size({"width": 1280, "height": 900})
+    watched.resize(1280, 900)
     check_layout(page, "report, made wide", columns=2)
     page.keyboard.press("Tab")
     check(page.evaluate("document.activeElement.id") == "cut", "report: the first Tab reaches the slider")
@@ -137,7 +137,7 @@ def check_layout(page, name, columns):
     found = {}
     for left, top, bottom in sorted(panels):
         found.setdefault(round(left), []).append((top, bottom))
-    check(len(found) == columns, f"{name}: {columns} column(s)")
+    check(len(found) == columns, f"{name}: {len(found)} of {columns} column(s)")
     gaps = [below[0] - above[1] for column in found.values() for above, below in zip(column, column[1:])]
     check(all(0 < gap < 24 for gap in gaps), f"{name}: no empty place between panels")
     ends = sorted(column[-1] for column in found.values())
@@ -164,7 +164,6 @@ def test_hostile_gallery(binary, browser, folder, shots):
         watched = Page(browser, address, scheme, width, own)
         page = watched.page
         watched.until("!document.getElementById('count').textContent.includes('loading')")
-        page.wait_for_timeout(200)
         check(page.inner_text("#count") == f"{len(HOSTILE) + 2} jobs", f"{name}: every job is there")
         check("pwned" not in page.title() and page.locator("#grid b").count() == 0, f"{name}: hostile names are text")
         links = page.eval_on_selector_all(".card a", "all => all.map((a) => a.href)")
@@ -173,7 +172,7 @@ def test_hostile_gallery(binary, browser, folder, shots):
         watched.is_for_people(name)
         page.screenshot(path=shots / f"{name}.png")
         check(watched.is_silent(), f"{name}: no message, and no request beyond its own files")
-    page.set_viewport_size({"width": 1280, "height": 900})
+    watched.resize(1280, 900)
     page.select_option("#which", "failed")
     check(page.locator(".card").count() == 1 and "spec.unknown_key" in page.inner_text(".card"), "gallery: failures, with their code")
     page.hover(".card a")

@@ -47,6 +47,12 @@ class WatchedPage:
                 raise TimeoutError(script)
             time.sleep(0.02)
 
+    def resize(self, width, height):
+        """Makes the window that large, and waits until the page has answered: it hears of a media query in the frame after."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.until("([width, height]) => innerWidth === width && innerHeight === height", [width, height])
+        self.run("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
     def close(self):
         self.context.close()
 
