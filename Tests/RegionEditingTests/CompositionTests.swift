@@ -54,7 +54,7 @@ import Testing
         region: EditRegion? = nil
     ) -> Image {
         Composition(source, region: region ?? whole, mask: mask, matte: Matte(behind: source))
-            .result(edit: small(edit), reconstruction: small(plain ?? source.normalised), drags: [drag])
+            .result(edit: small(edit), unedited: small(plain ?? source.normalised), drags: [drag])
     }
 
     private func psnr(_ a: Image, _ b: Image, where isCounted: (Int, Int) -> Bool) -> Double {
@@ -145,7 +145,7 @@ import Testing
         let bright = Tensor([1, 40, 40, 3], [Float](repeating: 0.9, count: 4800))
         let dark = Tensor([1, 40, 40, 3], [Float](repeating: 0.2, count: 4800))
         let result = Composition(source, region: region, mask: mask, matte: Matte(behind: part))
-            .result(edit: bright, reconstruction: dark, drags: [])
+            .result(edit: bright, unedited: dark, drags: [])
         var changedInside = 0
         for i in 0..<Self.side * Self.side {
             let isSame = source.samples[3 * i..<3 * i + 3] == result.samples[3 * i..<3 * i + 3]
@@ -165,7 +165,7 @@ import Testing
         let changed = Tensor([1, 50, 50, 3], [Float](repeating: 0.7, count: 7500))
         let plain = Tensor([1, 50, 50, 3], [Float](repeating: 0.4, count: 7500))
         let result = Composition(flat, region: region, mask: nil, matte: Matte(behind: flat))
-            .result(edit: changed, reconstruction: plain, drags: [])
+            .result(edit: changed, unedited: plain, drags: [])
         let row = (0..<Self.side).map { Int(result.samples[3 * (125 * Self.side + $0)]) }
         let steps = zip(row, row.dropFirst()).map { abs($1 - $0) }
         #expect(steps[49] <= steps[50..<56].max() ?? 0)

@@ -51,7 +51,8 @@ struct RegionalEdit {
         let composition = Composition(
             picture, region: region, mask: keepsSource ? result.mask : mask, matte: matte)
         return keepsSource
-            ? composition.result(edit: result.decoded, reconstruction: result.reconstruction, drags: drags)
+            ? composition.result(
+                edit: result.decoded, unedited: result.unedited, stretch: result.stretch, drags: drags)
             : composition.result(replacedBy: result.decoded)
     }
 

@@ -49,7 +49,8 @@ public struct DragEditor {
 
         return EditResult(
             image: pictures.image, decoded: pictures.decoded, reconstruction: pictures.reconstruction,
-            working: scene.working, record: sampled.record,
+            working: scene.working, stretch: scene.settings.stretches(request.drags) ? scene.warp : nil,
+            record: sampled.record,
             mask: scene.mask.shown(sampled.record.guidance),
             fineTuningLosses: identity.losses, lora: identity.lora, unet: identity.model.unet,
             text: scene.text, timestep: scene.inversion.editedTimestep, latentSize: scene.latentSize,

@@ -44,6 +44,8 @@ public struct EditRecord: Sendable, Codable {
         public var positions: [GridCell]
         /// Time that it took.
         public var seconds: Double
+        /// Whether the method left the stretched picture's latent as it was.
+        public var isAlone: Bool
     }
 
     /// How P_e guided the sampling (setting `text_layout`).

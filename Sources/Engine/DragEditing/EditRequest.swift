@@ -54,6 +54,8 @@ public struct EditResult {
     public var decoded, reconstruction: Tensor
     /// The input at working size.
     public var working: Tensor
+    /// The stretch along the drags that the edit has in it, in the input's pixels; nil: none.
+    public var stretch: DragWarp?
     /// How the latent was edited: handle points, iterations, previews.
     public var record: EditRecord
     /// Where the edit may show, at the input's size: the given mask, the drags' surroundings, or everything; nil where the
@@ -77,4 +79,13 @@ public struct EditResult {
     public var seconds: [EditProgress.Stage: Double]
     /// Stages that were not done because an earlier edit had done them.
     public var restored: [EditProgress.Stage]
+
+    /// What the edited picture would be without the edit: the reconstruction, stretched as the edit is; at working size.
+    ///
+    /// An edit that is nothing but the stretch is this picture itself.
+    public var unedited: Tensor {
+        guard let stretch else { return reconstruction }
+        let isOnlyStretched = record.stretch?.isAlone == true && record.guidance?.layout == nil
+        return isOnlyStretched ? decoded : stretch.warped(reconstruction)
+    }
 }

@@ -11,6 +11,8 @@ import TensorCore
 /// E is the edited picture, R the unedited reconstruction, both enlarged, and S the source. u(q) leads to the origin of the content
 /// at q, and c is the confidence of that (`Correspondence`). Where nothing changed, u = 0 and E = R give the source itself. Where
 /// content moved, the source's fine detail moves along. Where something new appeared, the model's picture shows.
+///
+/// After a stretch along the drags S and R are stretched alike: what only the stretch moved has the source's own pixels.
 public struct Composition: Sendable {
     private let picture: Image
     private let region: EditRegion
@@ -31,13 +33,14 @@ public struct Composition: Sendable {
     ///
     /// - Parameters:
     ///   - edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].
-    ///   - reconstruction: the unedited reconstruction of the same shape.
+    ///   - unedited: what the model shows without the edit, stretched as `stretch` does; of the same shape.
+    ///   - stretch: of the region's picture, along the drags; nil: none.
     ///   - drags: the drags in the region's own pixels.
-    public func result(edit: Tensor, reconstruction: Tensor, drags: [Drag]) -> Image {
+    public func result(edit: Tensor, unedited: Tensor, stretch: DragWarp? = nil, drags: [Drag]) -> Image {
         let working = Size(height: edit.shape[1], width: edit.shape[2])
         let (edit, plain) = (
             Plane(working, channels: 3, values: edit.values),
-            Plane(working, channels: 3, values: reconstruction.values)
+            Plane(working, channels: 3, values: unedited.values)
         )
         let scale = SIMD2<Float>(
             Float(working.width) / Float(region.size.width), Float(working.height) / Float(region.size.height)
@@ -49,7 +52,7 @@ public struct Composition: Sendable {
         let origin = Correspondence(
             edit: edit, reconstruction: plain, reach: longest > 0 ? Int(1.25 * longest) + 4 : 0,
             hints: ways + ways.map { 0.5 * $0 })
-        return blended(edit, plain, origin, scale)
+        return blended(edit, plain, origin, stretch, scale)
     }
 
     /// The source with the model's own enlarged picture in its region. It keeps none of the source's detail there.
@@ -78,9 +81,9 @@ public struct Composition: Sendable {
     /// A change below the first bound counts as none and shows nothing of the edit; above the second bound the edit shows fully.
     private static let change: (none: Float, whole: Float) = (0.012, 0.03)
 
-    private func blended(_ edit: Plane, _ plain: Plane, _ origin: Correspondence, _ scale: SIMD2<Float>)
-        -> Image
-    {
+    private func blended(
+        _ edit: Plane, _ plain: Plane, _ origin: Correspondence, _ stretch: DragWarp?, _ scale: SIMD2<Float>
+    ) -> Image {
         let source = Plane(region.size, channels: 3, values: matte.flattened(region.cropped(picture)))
         let opacity = picture.alpha.map { alpha in
             Plane(
@@ -91,36 +94,44 @@ public struct Composition: Sendable {
         let changes = Plane(origin.size, channels: 1, values: origin.change)
         let sureness = Plane(origin.size, channels: 1, values: origin.confidence)
         var result = picture
+        /// The origin in the source of what the stretched source has at a place.
+        func origins(_ shift: SIMD2<Float>, _ row: Int, _ column: Int) -> SIMD2<Float> {
+            let place = SIMD2(Float(row) + shift.y / scale.y, Float(column) + shift.x / scale.x)
+            return stretch?.origin(of: place, in: region.size) ?? place
+        }
         for row in 0..<region.size.height {
-            for column in 0..<region.size.width {
+            for column in 0..<region.size.width where weights[row * region.size.width + column] > 0 {
                 let i = row * region.size.width + column
                 let (y, x) = ((Float(row) + 0.5) * scale.y - 0.5, (Float(column) + 0.5) * scale.x - 0.5)
-                let share =
-                    weights[i]
-                    * smoothStep(changes.bilinear(y, x, 0), from: Self.change.none, to: Self.change.whole)
-                guard share > 0 else { continue }
+                let share = smoothStep(
+                    changes.bilinear(y, x, 0), from: Self.change.none, to: Self.change.whole)
+                let base = origins(.zero, row, column)
+                guard share > 0 || base != SIMD2(Float(row), Float(column)) else { continue }
                 let (shift, others) = origin.shifts(atRow: y, column: x)
-                let (fromRow, fromColumn) = (
-                    Float(row) + shift.y / scale.y, Float(column) + shift.x / scale.x
-                )
+                let from = origins(shift, row, column)
+                let places = others.map { origins($0.shift, row, column) }
                 let sure = sureness.bilinear(y, x, 0)
                 var colour = SIMD3<Float>()
                 for c in 0..<3 {
                     // The detail of two places side by side would show a seam; a mixture of both shows none.
-                    let detail = others.reduce(Float(0)) { sum, other in
-                        let (down, across) = (other.shift.y / scale.y, other.shift.x / scale.x)
-                        let there = source.bicubic(Float(row) + down, Float(column) + across, c)
+                    let detail = zip(others, places).reduce(Float(0)) { sum, pair in
+                        let (other, place) = pair
                         return sum + other.weight
-                            * (there - plain.bilinear(y + other.shift.y, x + other.shift.x, c))
+                            * (source.bicubic(place.x, place.y, c)
+                                - plain.bilinear(y + other.shift.y, x + other.shift.x, c))
                     }
-                    let new = edit.bilinear(y, x, c) + sure * detail
-                    colour[c] = source.values[3 * i + c] + share * (new - source.values[3 * i + c])
+                    let old = source.bicubic(base.x, base.y, c)
+                    let new = old + share * (edit.bilinear(y, x, c) + sure * detail - old)
+                    colour[c] = source.values[3 * i + c] + weights[i] * (new - source.values[3 * i + c])
                 }
                 let covering = opacity.map { opacity -> Float in
-                    let moved = min(max(opacity.bicubic(fromRow, fromColumn, 0), 0), 1)
+                    let old = min(max(opacity.bicubic(base.x, base.y, 0), 0), 1)
+                    let moved = min(max(opacity.bicubic(from.x, from.y, 0), 0), 1)
                     let seen = max(moved, (1 - sure) * self.difference(from: colour))
-                    let new = min(seen, rim.opacity(of: colour, atRow: fromRow, column: fromColumn))
-                    return opacity.values[i] + share * (new - opacity.values[i])
+                    let new =
+                        old + share
+                        * (min(seen, rim.opacity(of: colour, atRow: from.x, column: from.y)) - old)
+                    return opacity.values[i] + weights[i] * (new - opacity.values[i])
                 }
                 store(colour, covering, atRow: row, column: column, in: &result)
             }

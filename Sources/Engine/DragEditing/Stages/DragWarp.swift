@@ -9,6 +9,9 @@ public struct DragWarp: Sendable {
     public let goals: [ImagePoint]
     /// Where content comes from, as (rows, columns) of the input from each cell of a grid: `(1, h, w, 2)`.
     let field: Tensor
+    /// Where content goes from each cell of the field's grid to its origin: (rows, columns) of the input.
+    private let ways: [SIMD2<Float>]
+    private let grid: Size
 
     /// - Parameters:
     ///   - part: of each drag, 0…1.
@@ -30,9 +33,9 @@ public struct DragWarp: Sendable {
             return ImagePoint(
                 x: handle.x + kept * (target.x - handle.x), y: handle.y + kept * (target.y - handle.y))
         }
-        field = Tensor(
-            [1, grid.height, grid.width, 2],
-            pulling.shifts(goals).flatMap { [Float(-$0.y), Float(-$0.x)] })
+        ways = pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) }
+        field = Tensor([1, grid.height, grid.width, 2], ways.flatMap { [$0.x, $0.y] })
+        self.grid = grid
     }
 
     /// The picture, `(1, h, w, channels)` at any size, with its content shifted; bilinear, and at the border the border's values.
@@ -42,16 +45,27 @@ public struct DragWarp: Sendable {
 
     /// Where the content of each pixel comes from, as (row, column) of the picture at a size; row by row.
     func origins(_ size: Size) -> [SIMD2<Float>] {
-        let scale = SIMD2(
-            Float(size.height) / Float(image.height), Float(size.width) / Float(image.width))
-        let most = SIMD2(Float(size.height - 1), Float(size.width - 1))
-        let offsets = apply(Resize(height: size.height, width: size.width, .bilinear), Variable(field)).value
-            .values
-        return (0..<size.height * size.width).map { i in
-            let place = SIMD2(Float(i / size.width), Float(i % size.width))
-            let offset = SIMD2(offsets[2 * i], offsets[2 * i + 1])
-            return (place + offset * scale).clamped(lowerBound: .zero, upperBound: most)
+        (0..<size.height * size.width).map { i in
+            origin(of: SIMD2(Float(i / size.width), Float(i % size.width)), in: size)
         }
+    }
+
+    /// Where the content at a place comes from; both are (row, column) of the picture at a size.
+    public func origin(of place: SIMD2<Float>, in size: Size) -> SIMD2<Float> {
+        let shape = SIMD2(Float(size.height), Float(size.width))
+        let most = SIMD2(Float(grid.height - 1), Float(grid.width - 1))
+        let cell = ((place + 0.5) * SIMD2(Float(grid.height), Float(grid.width)) / shape - 0.5)
+            .clamped(lowerBound: .zero, upperBound: most)
+        let (top, left) = (Int(cell.x), Int(cell.y))
+        let (below, right) = (min(top + 1, grid.height - 1), min(left + 1, grid.width - 1))
+        let (down, across) = (cell.x - Float(top), cell.y - Float(left))
+        func row(_ number: Int) -> SIMD2<Float> {
+            let (first, second) = (ways[number * grid.width + left], ways[number * grid.width + right])
+            return first + across * (second - first)
+        }
+        let (upper, lower) = (row(top), row(below))
+        let way = (upper + down * (lower - upper)) * shape / SIMD2(Float(image.height), Float(image.width))
+        return (place + way).clamped(lowerBound: .zero, upperBound: shape - 1)
     }
 }
 

@@ -42,6 +42,7 @@ struct LatentEditing {
                     trace: trace, isOutOfTime: isOutOfTime, draw: MethodRun.draws(seed: request.seed),
                     report: report))
         }
+        stretch?.isAlone = edited.latent.values == task.stretched?.values
         edited.record.stretch = stretch
         trace("latent.dragged", edited.latent)
         return edited
@@ -61,6 +62,6 @@ struct LatentEditing {
         ) { _ in try report() }.last
         for (i, goal) in warp.goals.enumerated() { task.handles[i].position = scene.grid.cell(of: goal) }
         return EditRecord.Stretch(
-            positions: task.handles.map(\.position), seconds: monotonicSeconds() - begun)
+            positions: task.handles.map(\.position), seconds: monotonicSeconds() - begun, isAlone: false)
     }
 }
