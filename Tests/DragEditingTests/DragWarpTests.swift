@@ -121,6 +121,56 @@ import TestSupport
         #expect((0..<Self.side).contains { sources.shift($0, 64) > 0.5 })
     }
 
+    @Test(arguments: [
+        Size(height: 128, width: 128), Size(height: 96, width: 200), Size(height: 20, width: 31),
+    ])
+    func `between the field's cells the ways are bilinear, at any size of the picture`(size: Size) {
+        let image = Size(height: 128, width: 128)
+        let warp = DragWarp(
+            [drag(60, 70, to: (72, 62)), drag(20, 30, to: (14, 40))], part: 1, image: image, mask: nil,
+            grid: Self.cells)
+        let ways = apply(Resize(height: size.height, width: size.width, .bilinear), Variable(warp.field))
+            .value
+            .values
+        let scale = SIMD2(Float(size.height), Float(size.width)) / 128
+        let most = SIMD2(Float(size.height - 1), Float(size.width - 1))
+        var moved = 0
+        for (i, origin) in warp.origins(size).enumerated() {
+            let place = SIMD2(Float(i / size.width), Float(i % size.width))
+            let expected = (place + SIMD2(ways[2 * i], ways[2 * i + 1]) * scale)
+                .clamped(lowerBound: .zero, upperBound: most)
+            let apart = expected - origin
+            #expect(abs(apart.x) < 1e-4 && abs(apart.y) < 1e-4)
+            moved += origin == place ? 0 : 1
+        }
+        #expect(moved > size.height * size.width / 20)
+    }
+
+    @Test
+    func
+        `an edit that is nothing but the stretch is its own unedited picture; else the reconstruction is stretched`()
+        throws
+    {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.fusion, settings.lora.steps) = (10, 0, .drag, 0)
+        var request = EditRequest(
+            image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
+            drags: [drag(20, 20, to: (40, 24))], settings: settings)
+        let plain = try DragEditor(model).edit(request)
+        #expect(plain.stretch == nil && plain.unedited.values == plain.reconstruction.values)
+        request.settings.warp = 1
+        let alone = try DragEditor(model).edit(request)
+        #expect(alone.record.stretch?.isAlone == true && alone.unedited.values == alone.decoded.values)
+        (request.settings.dragStepLimit, request.settings.reach) = (1, 0.001)
+        request.settings.tracking = .nearest
+        let dragged = try DragEditor(model).edit(request)
+        #expect(dragged.record.steps == 1 && dragged.record.stretch?.isAlone == false)
+        #expect(
+            dragged.unedited.values
+                == (try #require(dragged.stretch)).warped(dragged.reconstruction).values)
+    }
+
     @Test func `the loop starts at the stretched picture's latent and compares with the source's features`()
         throws
     {

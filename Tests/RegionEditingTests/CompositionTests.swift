@@ -195,6 +195,76 @@ import Testing
         #expect(fit > 24, "\(fit) dB")
     }
 
+    /// The stretch along the drag, from a field of the working size's cells.
+    private var stretch: DragWarp {
+        DragWarp(
+            [drag], part: 1, image: whole.size, mask: nil,
+            grid: Size(height: Self.side / 8, width: Self.side / 8))
+    }
+
+    @Test
+    func `what only the stretch moved has the source's own pixels, and what it did not move keeps them`() {
+        // A pixel's red and green say where it is; a cubic between such pixels is exact.
+        let places = image(
+            (0..<Self.side * Self.side).flatMap { i in
+                [Float(i % Self.side) / 256, Float(i / Self.side) / 256, 0.5]
+            }, depth: 16)
+        let grey = Tensor([1, 64, 64, 3], [Float](repeating: 0.5, count: 64 * 64 * 3))
+        let stretch = stretch
+        let result = Composition(places, region: whole, mask: nil, matte: Matte(behind: places))
+            .result(edit: grey, unedited: grey, stretch: stretch, drags: [drag])
+        var (moved, still) = (0, 0)
+        for row in 0..<Self.side {
+            for column in 0..<Self.side {
+                let i = 3 * (row * Self.side + column)
+                let place = SIMD2(Float(row), Float(column))
+                let origin = stretch.origin(of: place, in: whole.size)
+                if origin == place {
+                    still += 1
+                    #expect(result.samples[i..<i + 3] == places.samples[i..<i + 3])
+                } else if origin.x > 1 && origin.x < 254 && origin.y > 1 && origin.y < 254 {
+                    moved += 1
+                    let found = SIMD2(Float(result.samples[i + 1]), Float(result.samples[i])) / 65535 * 256
+                    #expect(abs(found.x - origin.x) < 0.02 && abs(found.y - origin.y) < 0.02)
+                }
+            }
+        }
+        #expect(moved > 5000 && still > 20000)
+    }
+
+    @Test func `after a stretch new content is the model's`() {
+        let source = image(scene(discAt: 100, 120))
+        let plain = stretch.warped(small(source.normalised))
+        var new = plain.values
+        for row in 26..<34 {
+            for column in 30..<40 { for c in 0..<3 { new[3 * (64 * row + column) + c] = 0.95 } }
+        }
+        let result = Composition(source, region: whole, mask: nil, matte: Matte(behind: source))
+            .result(edit: Tensor(plain.shape, new), unedited: plain, stretch: stretch, drags: [drag])
+        for row in 114..<126 {
+            for column in 132..<148 { #expect(result.samples[3 * (row * Self.side + column)] > 225) }
+        }
+    }
+
+    @Test func `a sticker that is stretched over transparency takes its opacity along`() {
+        let alpha = (0..<Self.side * Self.side).map { i -> UInt16 in
+            hypot(Double(i % Self.side) - 100, Double(i / Self.side) - 120) < 12 ? 255 : 0
+        }
+        let source = image(scene(discAt: 100, 120), alpha: alpha)
+        let plain = stretch.warped(small(Matte(behind: source).flattened(source)))
+        let result = Composition(source, region: whole, mask: nil, matte: Matte(behind: source))
+            .result(edit: plain, unedited: plain, stretch: stretch, drags: [drag])
+        // The drag's core moves unbent by (40, 12), whole pixels.
+        for row in 126..<138 {
+            for column in 134..<146 {
+                let (at, from) = (row * Self.side + column, (row - 12) * Self.side + column - 40)
+                #expect(result.alpha?[at] == source.alpha?[from])
+                #expect(result.samples[3 * at..<3 * at + 3] == source.samples[3 * from..<3 * from + 3])
+            }
+        }
+        #expect(result.alpha?[120 * Self.side + 90] == 0)
+    }
+
     @Test func `the matte does not show at the rim of what was dragged`() {
         let alpha = { (x: Double, y: Double) in
             (0..<Self.side * Self.side).map { i -> UInt16 in
