@@ -71,7 +71,10 @@ import TestSupport
     @Test(arguments: [4.0, 12, 30, 45], [0.0, 0.7, 1.6, 3.1, 4.4])
     func `stretching never folds the content`(length: Double, angle: Double) {
         let target = (x: 64 + length / 2 * cos(angle), y: 64 + length / 2 * sin(angle))
-        let sources = Sources([drag(128 - target.x, 128 - target.y, to: target)])
+        expectNoFolds(Sources([drag(128 - target.x, 128 - target.y, to: target)]))
+    }
+
+    private func expectNoFolds(_ sources: Sources) {
         var inside = 0
         for y in 1..<Self.side - 1 {
             for x in 1..<Self.side - 1 {
@@ -92,12 +95,51 @@ import TestSupport
 
     @Test
     func `each of several drags moves its own content, and a drag of no length holds its content in place`() {
-        let sources = Sources([
+        let drags = [
             drag(36, 78, to: (24, 74)), drag(92, 78, to: (104, 74)), drag(64, 78, to: (64, 78)),
-        ])
-        #expect(sources(24, 74).distance(to: ImagePoint(x: 36, y: 78)) < 1e-3)
-        #expect(sources(104, 74).distance(to: ImagePoint(x: 92, y: 78)) < 1e-3)
-        #expect(sources(64, 78).distance(to: ImagePoint(x: 64, y: 78)) < 1e-3)
+        ]
+        let goals = drags.map(\.target)
+        let field = DragField(
+            drags, places: goals, image: Size(height: Self.side, width: Self.side), held: ([], 0))
+        for (shift, drag) in zip(field.shifts(goals), drags) {
+            let found = ImagePoint(x: drag.target.x - shift.x, y: drag.target.y - shift.y)
+            #expect(found.distance(to: drag.handle) < 1e-6)
+        }
+        // Between the field's cells its curve is straight.
+        let sources = Sources(drags)
+        for drag in drags {
+            #expect(sources(Int(drag.target.x), Int(drag.target.y)).distance(to: drag.handle) < 0.05)
+        }
+    }
+
+    @Test(arguments: [0, 0.5, 2, 6, 10])
+    func `goals side by side that contradict each other move nothing by more than twice the longest drag`(
+        apart: Double
+    ) throws {
+        let drags = [drag(52, 64, to: (64, 64)), drag(64, 52, to: (64 + apart, 64))]
+        let field = DragField(
+            drags,
+            places: (0..<Self.side * Self.side).map {
+                ImagePoint(x: Double($0 % Self.side), y: Double($0 / Self.side))
+            }, image: Size(height: Self.side, width: Self.side), held: ([], 0))
+        let longest = field.shifts(drags.map(\.target)).map { hypot($0.x, $0.y) }.max()
+        #expect(try #require(longest) <= 2 * hypot(apart, 12))
+    }
+
+    @Test(arguments: 0..<40) func `drags together never fold the content`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let drags = (0..<Int.random(in: 2...5, using: &random)).map { _ in
+            let (x, y) = (
+                Double.random(in: 40...88, using: &random), Double.random(in: 40...88, using: &random)
+            )
+            return drag(
+                x, y,
+                to: (
+                    x + Double.random(in: -20...20, using: &random),
+                    y + Double.random(in: -20...20, using: &random)
+                ))
+        }
+        expectNoFolds(Sources(drags))
     }
 
     @Test func `masked content stays in place, and a masked target moves nothing`() {

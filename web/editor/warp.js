@@ -2,9 +2,9 @@
 //
 //     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
 //                                       way: from q to the core around where the handle's content goes
-//     q comes from q − Σ_i share_i(q) · w_i(q) · d_i      share_i ~ 1 / way_i²
+//     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 3 · core_i)²
 //
-// Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
+// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
 // is bilinear.
 
 /** What a mask holds in place, on the field's grid: for every cell the distance to the nearest held cell's middle. */
@@ -76,7 +76,7 @@ class DragWarp {
    * held: HeldCells on the grid, or null without a mask.
    */
   constructor(drags, part, image, held, grid) {
-    Object.assign(this, { image, grid });
+    Object.assign(this, { image, grid, held });
     const margin = (14 / 128) * Math.max(image.width, image.height);
     this.pulls = drags.map(({ from, to }) => {
       const length = distance(from, to);
@@ -85,35 +85,84 @@ class DragWarp {
       const inside = radius - distance(to, middle);
       const ahead = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.distanceFrom(to)) : inside);
       const core = Math.min(margin / 2, ahead / 2);
-      const kept = length > 0 ? Math.min(part, (ahead - core) / length) : 0;
-      const shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
-      return { shift, goal: [from[0] + shift[0], from[1] + shift[1]], core, middle, radius };
+      return { from, to, length, most: ahead - core, core, middle, radius };
     });
-    this.field = this.makeField(held);
+    // Drags against each other may fold the content between them: then all go less far.
+    for (let tenths = 10; tenths >= 0; tenths--) {
+      this.field = this.makeField((part * tenths) / 10);
+      if (!this.folds()) break;
+    }
   }
 
-  /** Offsets (x, y) of where content comes from, for each cell. */
-  makeField(held) {
-    const { grid, image, pulls } = this;
+  /** Offsets (x, y) of where content comes from, for each cell, when all drags go by a part. */
+  makeField(part) {
+    const { grid, image, pulls, held } = this;
+    for (const pull of pulls) {
+      const { from, to, length, most } = pull;
+      const kept = length > 0 ? Math.min(part, most / length) : 0;
+      pull.shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
+      pull.goal = [from[0] + pull.shift[0], from[1] + pull.shift[1]];
+    }
+    const amounts = this.amounts();
     const [dx, dy] = [image.width / grid.width, image.height / grid.height];
     const field = new Float32Array(2 * grid.width * grid.height);
     for (let i = 0; i < grid.width * grid.height; i++) {
-      const [px, py] = [((i % grid.width) + 0.5) * dx - 0.5, (Math.floor(i / grid.width) + 0.5) * dy - 0.5];
-      let [x, y, shares] = [0, 0, 0];
-      for (const { shift, goal, core, middle, radius } of pulls) {
-        const way = Math.max(0, Math.hypot(px - goal[0], py - goal[1]) - core);
-        const inside = radius - Math.hypot(px - middle[0], py - middle[1]);
-        const room = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.distanceFromCell(i)) : inside);
-        const share = 1 / Math.max(way * way, 1e-6);
-        const weight = room > 0 ? room / (room + way) : 0;
-        x += share * weight * shift[0];
-        y += share * weight * shift[1];
-        shares += share;
-      }
-      field[2 * i] = -x / shares;
-      field[2 * i + 1] = -y / shares;
+      const place = [((i % grid.width) + 0.5) * dx - 0.5, (Math.floor(i / grid.width) + 0.5) * dy - 0.5];
+      const [x, y] = combined(this.parts(place, held ? held.distanceFromCell(i) : Infinity), amounts);
+      field[2 * i] = -x;
+      field[2 * i + 1] = -y;
     }
     return field;
+  }
+
+  /** What each pull adds, so that together they carry the content of every handle to its goal. */
+  amounts() {
+    const { pulls, held } = this;
+    const ways = pulls.map(({ shift }) => shift);
+    if (pulls.length < 2) return ways;
+    const most = 2 * Math.max(...ways.map(([x, y]) => Math.hypot(x, y)));
+    const atGoals = pulls.map(({ goal }) => this.parts(goal, held ? held.distanceFrom(goal) : Infinity));
+    let amounts = ways;
+    for (let turn = 0; turn < 20; turn++) {
+      const found = atGoals.map((parts) => combined(parts, amounts));
+      amounts = amounts.map(([x, y], j) => {
+        const amount = [x + ways[j][0] - found[j][0], y + ways[j][1] - found[j][1]];
+        const length = Math.hypot(...amount);
+        return length > most ? amount.map((part) => (part * most) / length) : amount;
+      });
+    }
+    return amounts;
+  }
+
+  /** share_i · w_i at a point, where the shares' sum is 1; `free`: how far the point is from what a mask holds. */
+  parts([x, y], free) {
+    let sum = 0;
+    const parts = this.pulls.map(({ goal, core, middle, radius }) => {
+      const way = Math.max(0, Math.hypot(x - goal[0], y - goal[1]) - core);
+      const room = Math.max(0, Math.min(radius - Math.hypot(x - middle[0], y - middle[1]), free));
+      const share = 1 / Math.max((way + 3 * core) ** 2, 1e-6);
+      sum += share;
+      return room > 0 ? (share * room) / (room + way) : 0;
+    });
+    return parts.map((part) => part / sum);
+  }
+
+  /** Whether content between four cells is turned over, or pressed to less than a twentieth of its area. */
+  folds() {
+    const { grid, image, field } = this;
+    const [dx, dy] = [image.width / grid.width, image.height / grid.height];
+    const way = (from, to, [x, y]) => [x + field[2 * to] - field[2 * from], y + field[2 * to + 1] - field[2 * from + 1]];
+    const area = (across, down) => across[0] * down[1] - across[1] * down[0];
+    for (let row = 0; row < grid.height - 1; row++) {
+      for (let i = row * grid.width; i < (row + 1) * grid.width - 1; i++) {
+        const below = i + grid.width;
+        const [upper, lower] = [way(i, i + 1, [dx, 0]), way(below, below + 1, [dx, 0])];
+        const [left, right] = [way(i, below, [0, dy]), way(i + 1, below + 1, [0, dy])];
+        const least = Math.min(area(upper, left), area(lower, left), area(upper, right), area(lower, right));
+        if (least < 0.05 * dx * dy) return true;
+      }
+    }
+    return false;
   }
 
   /** The box outside which nothing moves, in pixels of a picture `scale` times the image. */
@@ -165,6 +214,16 @@ class DragWarp {
       else stretchRow(source, width, height, target, start, box, y, across, columns, lefts);
     }
   }
+}
+
+/** Σ part_i · amount_i, as (x, y). */
+function combined(parts, amounts) {
+  let [x, y] = [0, 0];
+  for (let i = 0; i < parts.length; i++) {
+    x += parts[i] * amounts[i][0];
+    y += parts[i] * amounts[i][1];
+  }
+  return [x, y];
 }
 
 const clamp = (value, low, high) => (value < low ? low : value > high ? high : value);

@@ -5,9 +5,10 @@
 ///
 ///     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
 ///                                       way: from q to the core around where the handle's content goes
-///     q comes from q − Σ_i share_i(q) · w_i(q) · d_i      share_i ~ 1 / way_i²
+///     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 3 · core_i)²
 ///
-/// All lengths have the unit of the points.
+/// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. All lengths have the unit
+/// of the points.
 struct DragField: Sendable {
     /// One drag's pull.
     struct Pull: Sendable {
@@ -17,8 +18,27 @@ struct DragField: Sendable {
         let core: Double
         /// How far content can go at most: what can be made room for ahead of it.
         let most: Double
-        /// `room` of each place.
+        /// `room` of each place, and of any point.
         fileprivate let room: [Double]
+        fileprivate let roomAround: @Sendable (ImagePoint) -> Double
+
+        /// Where the handle's content goes by a part of the drag, 0…1, as far as there is room.
+        func goal(_ part: Double) -> ImagePoint {
+            let (handle, target) = (drag.handle, drag.target)
+            let length = handle.distance(to: target)
+            let kept = length > 0 ? min(part, most / length) : 0
+            return ImagePoint(
+                x: handle.x + kept * (target.x - handle.x), y: handle.y + kept * (target.y - handle.y))
+        }
+
+        /// The share, not yet of a sum, and w at a point that is `room` away from what may not move.
+        fileprivate func weight(at point: ImagePoint, room: Double, goal: ImagePoint) -> (
+            share: Double, weight: Double
+        ) {
+            let way = max(0, point.distance(to: goal) - core)
+            let softened = way + 3 * core
+            return (1 / max(softened * softened, 1e-6), room > 0 ? room / (room + way) : 0)
+        }
     }
 
     let pulls: [Pull]
@@ -34,10 +54,12 @@ struct DragField: Sendable {
             let disc = EditMask.Disc(around: drag, size: image)
             // The others lie behind the disc's rim from everywhere in it.
             let near = held.cells.filter { $0.distance(to: disc.middle) - held.radius < disc.radius }
-            func room(_ point: ImagePoint) -> Double { disc.room(around: point, near, radius: held.radius) }
+            let radius = held.radius
+            let room = { @Sendable (point: ImagePoint) in disc.room(around: point, near, radius: radius) }
             let ahead = room(drag.target)
             let core = min(EditMask.margin(image) / 2, ahead / 2)
-            return Pull(drag: drag, core: core, most: ahead - core, room: places.map(room))
+            return Pull(
+                drag: drag, core: core, most: ahead - core, room: places.map(room), roomAround: room)
         }
     }
 
@@ -46,18 +68,40 @@ struct DragField: Sendable {
 
     /// How far the content at each place has come when the content of each handle is at its goal.
     func shifts(_ goals: [ImagePoint]) -> [ImagePoint] {
-        places.indices.map { i in
-            var (x, y, shares) = (0.0, 0.0, 0.0)
-            for (pull, goal) in zip(pulls, goals) {
-                let way = max(0, places[i].distance(to: goal) - pull.core)
-                let share = 1 / max(way * way, 1e-6)
-                let weight = pull.room[i] > 0 ? pull.room[i] / (pull.room[i] + way) : 0
-                x += share * weight * (goal.x - pull.drag.handle.x)
-                y += share * weight * (goal.y - pull.drag.handle.y)
-                shares += share
-            }
-            return ImagePoint(x: x / shares, y: y / shares)
+        let amounts = amounts(goals)
+        return places.indices.map { i in
+            let sum = Self.sum(parts(at: places[i], goals) { $0.room[i] }, amounts)
+            return ImagePoint(x: sum.x, y: sum.y)
         }
+    }
+
+    /// The a_i. What is missing at the goals is added again and again: 20 times leave nothing that an eye could see. No a is longer
+    /// than twice the longest way, so two goals that are too near for a smooth shift to serve both pull nothing else far away.
+    private func amounts(_ goals: [ImagePoint]) -> [SIMD2<Double>] {
+        let ways = zip(pulls, goals).map { pull, goal in
+            SIMD2(goal.x - pull.drag.handle.x, goal.y - pull.drag.handle.y)
+        }
+        guard pulls.count > 1 else { return ways }
+        let atGoals = goals.map { goal in parts(at: goal, goals) { $0.roomAround(goal) } }
+        let most = 2 * (ways.map { ($0 * $0).sum().squareRoot() }.max() ?? 0)
+        return (0..<20).reduce(ways) { amounts, _ in
+            amounts.indices.map { j in
+                let amount = amounts[j] + ways[j] - Self.sum(atGoals[j], amounts)
+                let length = (amount * amount).sum().squareRoot()
+                return length > most ? amount * (most / length) : amount
+            }
+        }
+    }
+
+    /// share_i · w_i at a point, where the shares' sum is 1.
+    private func parts(at point: ImagePoint, _ goals: [ImagePoint], room: (Pull) -> Double) -> [Double] {
+        let each = zip(pulls, goals).map { $0.weight(at: point, room: room($0), goal: $1) }
+        let shares = each.reduce(0) { $0 + $1.share }
+        return each.map { $0.share * $0.weight / shares }
+    }
+
+    private static func sum(_ parts: [Double], _ amounts: [SIMD2<Double>]) -> SIMD2<Double> {
+        zip(parts, amounts).reduce(SIMD2()) { $0 + $1.0 * $1.1 }
     }
 }
 

@@ -26,16 +26,37 @@ public struct DragWarp: Sendable {
         let pulling = DragField(
             drags, places: everywhere.held(in: image).cells, image: image,
             held: mask.map { $0.held(in: image) } ?? ([], 0))
-        goals = pulling.pulls.map { pull in
-            let (handle, target) = (pull.drag.handle, pull.drag.target)
-            let length = handle.distance(to: target)
-            let kept = length > 0 ? min(part, pull.most / length) : 0
-            return ImagePoint(
-                x: handle.x + kept * (target.x - handle.x), y: handle.y + kept * (target.y - handle.y))
+        // Drags against each other may fold the content between them: then all go less far.
+        let tenths = (0...10).reversed().map { part * Double($0) / 10 }
+        let shifts = tenths.lazy.map { part in
+            let goals = pulling.pulls.map { $0.goal(part) }
+            return (goals, ways: pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) })
         }
-        ways = pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) }
+        let cell = SIMD2(
+            Float(image.height) / Float(grid.height), Float(image.width) / Float(grid.width))
+        (goals, ways) = shifts.first { !Self.folds($0.ways, grid, cell: cell) } ?? shifts[10]
         field = Tensor([1, grid.height, grid.width, 2], ways.flatMap { [$0.x, $0.y] })
         self.grid = grid
+    }
+
+    /// Whether content between four cells is turned over, or pressed to less than a twentieth of its area.
+    private static func folds(_ ways: [SIMD2<Float>], _ grid: Size, cell: SIMD2<Float>) -> Bool {
+        func area(_ a: SIMD2<Float>, _ b: SIMD2<Float>) -> Float { a.x * b.y - a.y * b.x }
+        for row in 0..<grid.height - 1 {
+            for i in row * grid.width..<(row + 1) * grid.width - 1 {
+                let down = SIMD2(cell.x, 0)
+                let across = SIMD2(0, cell.y)
+                let (left, right) = (
+                    down + ways[i + grid.width] - ways[i], down + ways[i + grid.width + 1] - ways[i + 1]
+                )
+                let (upper, lower) = (
+                    across + ways[i + 1] - ways[i], across + ways[i + grid.width + 1] - ways[i + grid.width]
+                )
+                let least = min(area(left, upper), area(left, lower), area(right, upper), area(right, lower))
+                if least < 0.05 * cell.x * cell.y { return true }
+            }
+        }
+        return false
     }
 
     /// The picture, `(1, h, w, channels)` at any size, with its content shifted; bilinear, and at the border the border's values.
