@@ -2,7 +2,7 @@
 //
 //     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
 //                                       way: from q to the core around where the handle's content goes
-//     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 3 · core_i)²
+//     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 //
 // The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
 // is bilinear.
@@ -85,30 +85,22 @@ class DragWarp {
       const inside = radius - distance(to, middle);
       const ahead = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.distanceFrom(to)) : inside);
       const core = Math.min(margin / 2, ahead / 2);
-      return { from, to, length, most: ahead - core, core, middle, radius };
+      const kept = length > 0 ? Math.min(part, (ahead - core) / length) : 0;
+      const shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
+      return { shift, goal: [from[0] + shift[0], from[1] + shift[1]], core, middle, radius };
     });
-    // Drags against each other may fold the content between them: then all go less far.
-    for (let tenths = 10; tenths >= 0; tenths--) {
-      this.field = this.makeField((part * tenths) / 10);
-      if (!this.folds()) break;
-    }
+    this.field = this.makeField();
+    this.unfold();
   }
 
-  /** Offsets (x, y) of where content comes from, for each cell, when all drags go by a part. */
-  makeField(part) {
-    const { grid, image, pulls, held } = this;
-    for (const pull of pulls) {
-      const { from, to, length, most } = pull;
-      const kept = length > 0 ? Math.min(part, most / length) : 0;
-      pull.shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
-      pull.goal = [from[0] + pull.shift[0], from[1] + pull.shift[1]];
-    }
+  /** Offsets (x, y) of where content comes from, for each cell. */
+  makeField() {
+    const { grid, held } = this;
     const amounts = this.amounts();
-    const [dx, dy] = [image.width / grid.width, image.height / grid.height];
     const field = new Float32Array(2 * grid.width * grid.height);
     for (let i = 0; i < grid.width * grid.height; i++) {
-      const place = [((i % grid.width) + 0.5) * dx - 0.5, (Math.floor(i / grid.width) + 0.5) * dy - 0.5];
-      const [x, y] = combined(this.parts(place, held ? held.distanceFromCell(i) : Infinity), amounts);
+      const free = held ? held.distanceFromCell(i) : Infinity;
+      const [x, y] = combined(this.parts(this.middleOf(i), free), amounts);
       field[2 * i] = -x;
       field[2 * i + 1] = -y;
     }
@@ -140,29 +132,65 @@ class DragWarp {
     const parts = this.pulls.map(({ goal, core, middle, radius }) => {
       const way = Math.max(0, Math.hypot(x - goal[0], y - goal[1]) - core);
       const room = Math.max(0, Math.min(radius - Math.hypot(x - middle[0], y - middle[1]), free));
-      const share = 1 / Math.max((way + 3 * core) ** 2, 1e-6);
+      const share = 1 / Math.max((way + 4 * core) ** 2, 1e-6);
       sum += share;
       return room > 0 ? (share * room) / (room + way) : 0;
     });
     return parts.map((part) => part / sum);
   }
 
-  /** Whether content between four cells is turned over, or pressed to less than a twentieth of its area. */
+  /** Gives cells the mean of their neighbours' ways where drags against each other would fold the content between them. */
+  unfold() {
+    const { grid: { width, height }, field } = this;
+    for (let turn = 0; turn < 200; turn++) {
+      const folded = new Set(this.folds().flatMap((i) => [i, i + 1, i + width, i + width + 1]));
+      if (!folded.size) return;
+      const old = field.slice();
+      for (const i of folded) {
+        if (!this.mayMove(i)) continue;
+        const [row, column] = [Math.floor(i / width), i % width];
+        const around = [
+          Math.max(row - 1, 0) * width + column, Math.min(row + 1, height - 1) * width + column,
+          row * width + Math.max(column - 1, 0), row * width + Math.min(column + 1, width - 1),
+        ];
+        for (const k of [0, 1]) field[2 * i + k] = around.reduce((sum, cell) => sum + old[2 * cell + k], 0) / 4;
+      }
+    }
+  }
+
+  /** Whether any drag may move a cell. */
+  mayMove(i) {
+    const [x, y] = this.middleOf(i);
+    const isFree = !this.held || this.held.distanceFromCell(i) > 0;
+    return isFree && this.pulls.some(({ middle, radius }) => Math.hypot(x - middle[0], y - middle[1]) < radius);
+  }
+
+  /** A cell's middle, in the image's pixels. */
+  middleOf(i) {
+    const { grid, image } = this;
+    return [
+      (((i % grid.width) + 0.5) * image.width) / grid.width - 0.5,
+      ((Math.floor(i / grid.width) + 0.5) * image.height) / grid.height - 0.5,
+    ];
+  }
+
+  /** The first of every four cells between which content is turned over, or pressed to less than a twentieth of its area. */
   folds() {
     const { grid, image, field } = this;
     const [dx, dy] = [image.width / grid.width, image.height / grid.height];
-    const way = (from, to, [x, y]) => [x + field[2 * to] - field[2 * from], y + field[2 * to + 1] - field[2 * from + 1]];
+    const way = (from, to, x, y) => [x + field[2 * to] - field[2 * from], y + field[2 * to + 1] - field[2 * from + 1]];
     const area = (across, down) => across[0] * down[1] - across[1] * down[0];
+    const found = [];
     for (let row = 0; row < grid.height - 1; row++) {
       for (let i = row * grid.width; i < (row + 1) * grid.width - 1; i++) {
         const below = i + grid.width;
-        const [upper, lower] = [way(i, i + 1, [dx, 0]), way(below, below + 1, [dx, 0])];
-        const [left, right] = [way(i, below, [0, dy]), way(i + 1, below + 1, [0, dy])];
+        const [upper, lower] = [way(i, i + 1, dx, 0), way(below, below + 1, dx, 0)];
+        const [left, right] = [way(i, below, 0, dy), way(i + 1, below + 1, 0, dy)];
         const least = Math.min(area(upper, left), area(lower, left), area(upper, right), area(lower, right));
-        if (least < 0.05 * dx * dy) return true;
+        if (least < 0.05 * dx * dy) found.push(i);
       }
     }
-    return false;
+    return found;
   }
 
   /** The box outside which nothing moves, in pixels of a picture `scale` times the image. */

@@ -5,7 +5,7 @@
 ///
 ///     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
 ///                                       way: from q to the core around where the handle's content goes
-///     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 3 · core_i)²
+///     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 ///
 /// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. All lengths have the unit
 /// of the points.
@@ -36,7 +36,7 @@ struct DragField: Sendable {
             share: Double, weight: Double
         ) {
             let way = max(0, point.distance(to: goal) - core)
-            let softened = way + 3 * core
+            let softened = way + 4 * core
             return (1 / max(softened * softened, 1e-6), room > 0 ? room / (room + way) : 0)
         }
     }

@@ -26,37 +26,48 @@ public struct DragWarp: Sendable {
         let pulling = DragField(
             drags, places: everywhere.held(in: image).cells, image: image,
             held: mask.map { $0.held(in: image) } ?? ([], 0))
-        // Drags against each other may fold the content between them: then all go less far.
-        let tenths = (0...10).reversed().map { part * Double($0) / 10 }
-        let shifts = tenths.lazy.map { part in
-            let goals = pulling.pulls.map { $0.goal(part) }
-            return (goals, ways: pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) })
-        }
+        goals = pulling.pulls.map { $0.goal(part) }
+        let smooth = pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) }
         let cell = SIMD2(
             Float(image.height) / Float(grid.height), Float(image.width) / Float(grid.width))
-        (goals, ways) = shifts.first { !Self.folds($0.ways, grid, cell: cell) } ?? shifts[10]
+        ways = Self.unfolded(smooth, grid, cell: cell, mayMove: pulling.mayMove)
         field = Tensor([1, grid.height, grid.width, 2], ways.flatMap { [$0.x, $0.y] })
         self.grid = grid
     }
 
-    /// Whether content between four cells is turned over, or pressed to less than a twentieth of its area.
-    private static func folds(_ ways: [SIMD2<Float>], _ grid: Size, cell: SIMD2<Float>) -> Bool {
-        func area(_ a: SIMD2<Float>, _ b: SIMD2<Float>) -> Float { a.x * b.y - a.y * b.x }
-        for row in 0..<grid.height - 1 {
-            for i in row * grid.width..<(row + 1) * grid.width - 1 {
-                let down = SIMD2(cell.x, 0)
-                let across = SIMD2(0, cell.y)
-                let (left, right) = (
-                    down + ways[i + grid.width] - ways[i], down + ways[i + grid.width + 1] - ways[i + 1]
-                )
-                let (upper, lower) = (
-                    across + ways[i + 1] - ways[i], across + ways[i + grid.width + 1] - ways[i + grid.width]
-                )
-                let least = min(area(left, upper), area(left, lower), area(right, upper), area(right, lower))
-                if least < 0.05 * cell.x * cell.y { return true }
+    /// The ways, with the mean of their neighbours' where drags against each other would fold the content between them.
+    private static func unfolded(
+        _ ways: [SIMD2<Float>], _ grid: Size, cell: SIMD2<Float>, mayMove: [Bool]
+    ) -> [SIMD2<Float>] {
+        var ways = ways
+        for _ in 0..<200 {
+            let folded = Set(
+                folds(ways, grid, cell: cell).flatMap { [$0, $0 + 1, $0 + grid.width, $0 + grid.width + 1] })
+            guard !folded.isEmpty else { break }
+            let old = ways
+            for i in folded where mayMove[i] {
+                let (row, column) = (i / grid.width, i % grid.width)
+                let (above, below) = (max(row - 1, 0), min(row + 1, grid.height - 1))
+                let (left, right) = (max(column - 1, 0), min(column + 1, grid.width - 1))
+                let stacked = old[above * grid.width + column] + old[below * grid.width + column]
+                ways[i] = (stacked + old[row * grid.width + left] + old[row * grid.width + right]) / 4
             }
         }
-        return false
+        return ways
+    }
+
+    /// The first of every four cells between which content is turned over, or pressed to less than a twentieth of its area.
+    private static func folds(_ ways: [SIMD2<Float>], _ grid: Size, cell: SIMD2<Float>) -> [Int] {
+        func area(_ a: SIMD2<Float>, _ b: SIMD2<Float>) -> Float { a.x * b.y - a.y * b.x }
+        let (down, across) = (SIMD2(cell.x, 0), SIMD2(0, cell.y))
+        return (0..<(grid.height - 1) * grid.width).filter { i in
+            guard i % grid.width < grid.width - 1 else { return false }
+            let below = i + grid.width
+            let (left, right) = (down + ways[below] - ways[i], down + ways[below + 1] - ways[i + 1])
+            let (upper, lower) = (across + ways[i + 1] - ways[i], across + ways[below + 1] - ways[below])
+            let least = min(area(left, upper), area(left, lower), area(right, upper), area(right, lower))
+            return least < 0.05 * cell.x * cell.y
+        }
     }
 
     /// The picture, `(1, h, w, channels)` at any size, with its content shifted; bilinear, and at the border the border's values.
