@@ -155,6 +155,25 @@ import TestSupport
         for i in 0..<Self.side * Self.side { #expect(beyond.shift(i % Self.side, i / Self.side) == 0) }
     }
 
+    @Test(arguments: [16.0, 20, 26]) func `in a narrow mask content goes the whole way, bent and not folded`(
+        radius: Double
+    ) {
+        let isFree = (0..<32 * 32).map { i -> Bool in
+            let (x, y) = (4 * Double(i % 32) + 1.5, 4 * Double(i / 32) + 1.5)
+            return hypot(x - 64, y - 60) <= radius
+        }
+        let mask = EditMask(size: Self.cells, values: isFree)
+        let sources = Sources([drag(57, 62, to: (71, 58))], mask: mask)
+        // Cells that unfolding has touched no longer carry the core undistorted.
+        #expect(sources(71, 58).distance(to: ImagePoint(x: 57, y: 62)) < 1.5)
+        expectNoFolds(sources)
+        for i in 0..<Self.side * Self.side {
+            let (x, y) = (i % Self.side, i / Self.side)
+            // A cell of the field reaches one cell further.
+            if hypot(Double(x) - 64, Double(y) - 60) > radius + 6 { #expect(sources.shift(x, y) == 0) }
+        }
+    }
+
     @Test func `near a mask's edge the content moves only as far as there is room`() {
         let mask = EditMask(size: Self.cells, values: (0..<32 * 32).map { $0 % 32 < 16 })
         let sources = Sources([drag(30, 64, to: (60, 64))], mask: mask)

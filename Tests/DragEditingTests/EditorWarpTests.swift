@@ -36,7 +36,10 @@ import TestSupport
         Case(
             drags: [.init(from: [500, 300], to: [560, 340]), .init(from: [520, 420], to: [480, 470])],
             part: 1, image: [900, 600], grid: [64, 43], mask: [36, 26, 15], field: []),
-        // Against each other: whole, these drags fold the content between them.
+        Case(
+            drags: [.init(from: [94, 24], to: [108, 18])], part: 1, image: [128, 128], grid: [32, 32],
+            mask: [24.6, 4.6, 5], field: []),
+        // Against each other: their smooth shift folds the content between them.
         Case(
             drags: [.init(from: [40, 64], to: [66, 64]), .init(from: [88, 64], to: [64, 66])], part: 1,
             image: [128, 128], grid: [32, 32], mask: nil, field: []),

@@ -44,14 +44,14 @@ import TestSupport
             isStretched: isStretched, mask: mask)
     }
 
-    @Test func `a narrow mask leaves no room to bend the surroundings; the drags' own does`() {
+    @Test func `a mask that ends at the target leaves no room to bend the surroundings; the drags' own does`() {
         let drag = Drag(from: ImagePoint(x: 28, y: 30), to: ImagePoint(x: 36, y: 36))
         let around = EditMask.around([drag], size: Self.grid)
         let narrow = EditMask(
             size: Self.grid,
             values: (0..<64 * 64).map { i in
                 let (y, x) = (Double(i / 64) - 33, Double(i % 64) - 32)
-                return x * x + y * y < 100
+                return x * x + y * y < 36
             })
         let moving = [handle(at: (30, 28))]
         #expect(supervision(moving).reachesTargets)

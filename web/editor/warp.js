@@ -4,7 +4,8 @@
 //                                       way: from q to the core around where the handle's content goes
 //     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 //
-// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
+// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Where a mask leaves less
+// room at the target than the drag is long, `way` is shortened behind the goal along the drag. Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
 // is bilinear.
 
 /** What a mask holds in place, on the field's grid: for every cell the distance to the nearest held cell's middle. */
@@ -85,9 +86,10 @@ class DragWarp {
       const inside = radius - distance(to, middle);
       const ahead = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.distanceFrom(to)) : inside);
       const core = Math.min(margin / 2, ahead / 2);
-      const kept = length > 0 ? Math.min(part, (ahead - core) / length) : 0;
+      const free = ahead - core;
+      const kept = length > 0 ? Math.min(part, (19 * free) / length) : 0;
       const shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
-      return { shift, goal: [from[0] + shift[0], from[1] + shift[1]], core, middle, radius };
+      return { shift, length: kept * length, goal: [from[0] + shift[0], from[1] + shift[1]], core, free, middle, radius };
     });
     this.field = this.makeField();
     this.unfold();
@@ -129,8 +131,9 @@ class DragWarp {
   /** share_i · w_i at a point, where the shares' sum is 1; `free`: how far the point is from what a mask holds. */
   parts([x, y], free) {
     let sum = 0;
-    const parts = this.pulls.map(({ goal, core, middle, radius }) => {
-      const way = Math.max(0, Math.hypot(x - goal[0], y - goal[1]) - core);
+    const parts = this.pulls.map((pull) => {
+      const { core, middle, radius } = pull;
+      const way = Math.max(0, distanceFromGoal(pull, x - pull.goal[0], y - pull.goal[1]) - core);
       const room = Math.max(0, Math.min(radius - Math.hypot(x - middle[0], y - middle[1]), free));
       const share = 1 / Math.max((way + 4 * core) ** 2, 1e-6);
       sum += share;
@@ -242,6 +245,14 @@ class DragWarp {
       else stretchRow(source, width, height, target, start, box, y, across, columns, lefts);
     }
   }
+}
+
+/** The length of an offset from a pull's goal, shortened behind the goal along its way where that is longer than `free`. */
+function distanceFromGoal({ shift, length, free }, x, y) {
+  if (length <= free) return Math.hypot(x, y);
+  const along = (x * shift[0] + y * shift[1]) / length;
+  const shorter = along < 0 ? (free / length - 1) * along / length : 0;
+  return Math.hypot(x + shorter * shift[0], y + shorter * shift[1]);
 }
 
 /** Σ part_i · amount_i, as (x, y). */

@@ -7,8 +7,9 @@
 ///                                       way: from q to the core around where the handle's content goes
 ///     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 ///
-/// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. All lengths have the unit
-/// of the points.
+/// The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Where a mask leaves less room
+/// at the target than the drag is long, `way` is shortened behind the goal along the drag: content there follows more slowly and is not
+/// turned over. All lengths have the unit of the points.
 struct DragField: Sendable {
     /// One drag's pull.
     struct Pull: Sendable {
@@ -16,11 +17,14 @@ struct DragField: Sendable {
         let drag: Drag
         /// What lies within this distance of a goal goes along unbent.
         let core: Double
-        /// How far content can go at most: what can be made room for ahead of it.
-        let most: Double
+        /// From the core at the target to the nearest place that may not move.
+        let free: Double
         /// `room` of each place, and of any point.
         fileprivate let room: [Double]
         fileprivate let roomAround: @Sendable (ImagePoint) -> Double
+
+        /// How far content can go: what lies ahead of it is pressed to a twentieth at most.
+        var most: Double { 19 * free }
 
         /// Where the handle's content goes by a part of the drag, 0…1, as far as there is room.
         func goal(_ part: Double) -> ImagePoint {
@@ -35,9 +39,21 @@ struct DragField: Sendable {
         fileprivate func weight(at point: ImagePoint, room: Double, goal: ImagePoint) -> (
             share: Double, weight: Double
         ) {
-            let way = max(0, point.distance(to: goal) - core)
+            let way = max(0, distance(from: goal, to: point) - core)
             let softened = way + 4 * core
             return (1 / max(softened * softened, 1e-6), room > 0 ? room / (room + way) : 0)
+        }
+
+        /// The distance, shortened behind the goal along the way there where that is longer than `free`.
+        private func distance(from goal: ImagePoint, to point: ImagePoint) -> Double {
+            let way = SIMD2(goal.x - drag.handle.x, goal.y - drag.handle.y)
+            let length = (way * way).sum().squareRoot()
+            guard length > free else { return point.distance(to: goal) }
+            let offset = SIMD2(point.x - goal.x, point.y - goal.y)
+            let along = (offset * way).sum() / length
+            let across = offset - along * way / length
+            let shortened = along < 0 ? along * free / length : along
+            return (shortened * shortened + (across * across).sum()).squareRoot()
         }
     }
 
@@ -59,7 +75,7 @@ struct DragField: Sendable {
             let ahead = room(drag.target)
             let core = min(EditMask.margin(image) / 2, ahead / 2)
             return Pull(
-                drag: drag, core: core, most: ahead - core, room: places.map(room), roomAround: room)
+                drag: drag, core: core, free: ahead - core, room: places.map(room), roomAround: room)
         }
     }
 
