@@ -6,6 +6,7 @@ import os
 
 from PIL import Image
 
+from eye import agreement
 from measuring import cpu, wrapped
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -101,6 +102,7 @@ def main():
     if os.path.exists(notes):
         with open(notes) as f:
             lines += ["", f.read().strip()]
+    lines += ["", *agreement(edits, rows, a.out, f"{a.docs}/results-eye.json")]
     with open(f"{a.docs}/results.md", "w") as f:
         f.write(wrapped("\n".join(lines)) + "\n")
 

@@ -312,4 +312,28 @@ import Testing
         #expect(try steps(0) == 4)
         #expect(try steps(9) == 4)
     }
+
+    @Test func `after a stretch of the whole way a text has text_steps; a handle on its way is dragged on`()
+        throws
+    {
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        var settings = EditSettings()
+        (settings.stepCount, settings.dragStepLimit, settings.textSteps, settings.lora.steps) = (10, 5, 2, 0)
+        // The latent moves so far with each step that no handle is found in its place.
+        (settings.latentLearningRate, settings.motionArea) = (3, .surroundings)
+        (settings.tracking, settings.reach) = (.nearest, 0.5)
+        func record(warp: Double) throws -> EditRecord {
+            settings.warp = warp
+            let request = EditRequest(
+                image: try workingPicture("starter/lora_training.png", model), sourcePrompt: "a face",
+                editPrompt: "a red face",
+                drags: [Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 40, y: 24))],
+                settings: settings)
+            return try DragEditor(model).edit(request).record
+        }
+        let (whole, half) = (try record(warp: 1), try record(warp: 0.5))
+        #expect(whole.steps == 2 && whole.outcome == .reached)
+        #expect(whole.iterations.contains { $0.distances[0] > settings.reach })
+        #expect(half.steps == 5 && half.outcome == .maxSteps)
+    }
 }

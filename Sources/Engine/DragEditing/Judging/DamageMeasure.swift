@@ -124,7 +124,7 @@ extension Verdict.Damage {
     private func content(_ isDragged: Bool) -> EditVerdict.Damage {
         let part = max(lost, new)
         let area = part * changed
-        let (mostArea, leastArea, leastPart) = isDragged ? (0.0117, 0.001, 0.0275) : (0.06, 0.0012, 0.095)
+        let (mostArea, leastArea, leastPart) = isDragged ? (0.0117, 0.001, 0.016) : (0.06, 0.0012, 0.095)
         if area > mostArea || part > 0.35 && area > 0.004 || colour > 0.09 || colour * changed > 0.02 {
             return .severe
         }

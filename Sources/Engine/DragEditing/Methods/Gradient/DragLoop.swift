@@ -32,6 +32,8 @@ struct DragLoop {
     private let leastSteps: Int
     /// Updates after arrival. What a stretch has put in its place need not settle.
     private let settleSteps: Int
+    /// Whether a stretch has put every handle at its target. What P_e then moves is not dragged back.
+    private let isStretchedWhole: Bool
     /// Updates at most. Nothing arrives without drags, so a text alone ends after `text_steps` where that is set.
     private let stepLimit: Int
     private let clock = ContinuousClock()
@@ -49,6 +51,9 @@ struct DragLoop {
         self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
         settleSteps = input.task.stretched == nil ? settings.settleSteps : 0
+        isStretchedWhole =
+            input.task.stretched != nil
+            && input.task.handles.allSatisfy { $0.position.distance(to: $0.target) < settings.reach }
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
@@ -122,7 +127,7 @@ struct DragLoop {
         -> EditRecord.Outcome?
     {
         guard !row.distances.isEmpty else { return nil }
-        let haveArrived = row.distances.allSatisfy { $0 < settings.reach }
+        let haveArrived = isStretchedWhole || row.distances.allSatisfy { $0 < settings.reach }
         if haveArrived { settled += 1 }
         guard row.k >= leastSteps else { return nil }
         if haveArrived { return settled > settleSteps ? .reached : nil }
