@@ -223,8 +223,7 @@ import TestSupport
         request.settings.warp = 1
         let alone = try DragEditor(model).edit(request)
         #expect(alone.record.stretch?.isAlone == true && alone.unedited.values == alone.decoded.values)
-        (request.settings.dragStepLimit, request.settings.reach) = (1, 0.001)
-        request.settings.tracking = .nearest
+        (request.settings.dragStepLimit, request.settings.warp) = (1, 0.5)
         let dragged = try DragEditor(model).edit(request)
         #expect(dragged.record.steps == 1 && dragged.record.stretch?.isAlone == false)
         #expect(

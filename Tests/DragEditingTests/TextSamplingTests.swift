@@ -242,18 +242,33 @@ import Testing
         #expect(distance(kept.result.decoded, redrawn.result.decoded) > 0.1)
     }
 
-    @Test func `what is drawn anew is stretched along the drags`() throws {
-        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+    @Test(arguments: EditSettings.TextLayout.allCases.filter { $0 != .auto })
+    func `beside drags that the stretch does alone a text is the text alone, stretched`(
+        layout: EditSettings.TextLayout
+    ) throws {
         let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
-        let alone = try edit(guidance: 0.5, .redrawn).result.decoded
-        let both = try edit(guidance: 0.5, .redrawn, drags: [drag], warp: 1).result.decoded
-        let size = Size(height: alone.shape[1], width: alone.shape[2])
-        let grid = Size(
-            height: size.height / model.vae.downFactor, width: size.width / model.vae.downFactor)
-        let stretched = DragWarp([drag], part: 1, image: size, mask: nil, grid: grid).warped(alone)
-        let expected = model.decode(Variable(model.encode(stretched))).value
-        #expect(distance(both, expected) < 1e-4)
-        #expect(distance(both, alone) > 0.05)
+        let alone = try edit(guidance: 0.5, layout).result
+        let both = try edit(guidance: 0.5, layout, drags: [drag], warp: 1).result
+        #expect(both.record.isStretchedLast && !alone.record.isStretchedLast)
+        #expect(distance(both.unstretched, alone.decoded) == 0)
+        #expect(distance(both.decoded, try #require(both.stretch).warped(alone.decoded)) == 0)
+        #expect(distance(both.decoded, alone.decoded) > 0.05)
+    }
+
+    @Test
+    func
+        `what the stretch leaves to the drag is guided where it is dragged; what is drawn anew is stretched`()
+        throws
+    {
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 44, y: 20))
+        let (free, redrawn) = (
+            try edit(guidance: 0.5, .free, drags: [drag], warp: 0.5).result,
+            try edit(guidance: 0.5, .redrawn, drags: [drag], warp: 0.5).result
+        )
+        #expect(free.record.stretch?.isWhole == false && !free.record.isStretchedLast)
+        #expect(distance(free.unstretched, free.decoded) == 0)
+        #expect(redrawn.record.isStretchedLast)
+        #expect(distance(redrawn.unstretched, try edit(guidance: 0.5, .redrawn).result.decoded) == 0)
     }
 
     @Test func `a text alone that auto leaves out leaves nothing of CLIP's gradient either`() throws {

@@ -28,7 +28,7 @@ import Verdicts
         let result = EditResult(
             image: picture.result, decoded: picture.result,
             reconstruction: picture.reconstruction ?? picture.source,
-            working: picture.source,
+            unstretched: picture.result, working: picture.source,
             record: EditRecord(grid: grid, handles: picture.drags.map { HandlePoint($0, on: grid) }),
             mask: picture.mask, fineTuningLosses: [], lora: nil, unet: model.unet,
             text: model.textStates(picture.prompt), timestep: 0, latentSize: size, maskVanished: false,

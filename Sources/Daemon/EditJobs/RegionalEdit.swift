@@ -48,12 +48,17 @@ struct RegionalEdit {
     func finished(_ result: EditResult) -> Image {
         let isPlain = region == EditRegion(whole: size) && picture.alpha == nil
         guard keepsSource || !isPlain else { return picture.replacingSamples(result.image.values) }
-        let composition = Composition(
-            picture, region: region, mask: keepsSource ? result.mask : mask, matte: matte)
-        return keepsSource
-            ? composition.result(
+        func composition(_ picture: Image) -> Composition {
+            Composition(picture, region: region, mask: keepsSource ? result.mask : mask, matte: matte)
+        }
+        guard keepsSource else { return composition(picture).result(replacedBy: result.decoded) }
+        guard result.record.isStretchedLast, let stretch = result.stretch else {
+            return composition(picture).result(
                 edit: result.decoded, unedited: result.unedited, stretch: result.stretch, drags: drags)
-            : composition.result(replacedBy: result.decoded)
+        }
+        let edited = composition(picture).result(
+            edit: result.unstretched, unedited: result.reconstruction, drags: [])
+        return composition(edited).stretched(by: stretch)
     }
 
     /// What a viewer sees of the region in a finished picture, at the size of `working`.

@@ -45,11 +45,12 @@ public struct DragEditor {
             stages, known: known, memory: memory, isOutOfTime: budget.fineTuningEnd())
         let sampled = try EditAndSampling(identity, scene, known: known, memory: memory).run(
             stages, budget, trace)
-        let pictures = try Pictures(decoding: (sampled.edit, sampled.reference), model, scene, trace)
+        let stretch = scene.settings.stretches(request.drags) ? scene.warp : nil
+        let pictures = try Pictures(decoding: sampled, model, scene, stretch, trace)
 
         return EditResult(
             image: pictures.image, decoded: pictures.decoded, reconstruction: pictures.reconstruction,
-            working: scene.working, stretch: scene.settings.stretches(request.drags) ? scene.warp : nil,
+            unstretched: pictures.unstretched, working: scene.working, stretch: stretch,
             record: sampled.record,
             mask: scene.mask.shown(sampled.record.guidance),
             fineTuningLosses: identity.losses, lora: identity.lora, unet: identity.model.unet,

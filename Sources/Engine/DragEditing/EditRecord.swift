@@ -44,6 +44,8 @@ public struct EditRecord: Sendable, Codable {
         public var positions: [GridCell]
         /// Time that it took.
         public var seconds: Double
+        /// Whether it put every handle point at its target.
+        public var isWhole: Bool
         /// Whether the method left the stretched picture's latent as it was.
         public var isAlone: Bool
     }
@@ -94,6 +96,13 @@ public struct EditRecord: Sendable, Codable {
         self.handles = handles
         self.numberNames = numberNames
         self.constants = constants
+    }
+
+    /// Whether P_e guided the unstretched picture, which is stretched in the end: where the stretch does all of the drags, and where the
+    /// picture is drawn anew. In the stretched picture's latent a new thing would ignore the drags, and a face's parts tear.
+    public var isStretchedLast: Bool {
+        guard let stretch, let layout = guidance?.layout else { return false }
+        return stretch.isWhole || layout == .redrawn
     }
 
     /// Updates of the latent.

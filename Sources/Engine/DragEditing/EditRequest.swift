@@ -52,6 +52,8 @@ public struct EditResult {
     public var image: Tensor
     /// The edited picture and the unedited reconstruction at working size.
     public var decoded, reconstruction: Tensor
+    /// The edited picture before a stretch that came last (`EditRecord.isStretchedLast`); else the edited picture.
+    public var unstretched: Tensor
     /// The input at working size.
     public var working: Tensor
     /// The stretch along the drags that the edit has in it, in the input's pixels; nil: none.

@@ -55,6 +55,12 @@ public struct Composition: Sendable {
         return blended(edit, plain, origin, stretch, scale)
     }
 
+    /// The source with its region stretched, and nothing of the model's.
+    public func stretched(by stretch: DragWarp) -> Image {
+        let nothing = Tensor.zeros([1, 8, 8, 3])
+        return result(edit: nothing, unedited: nothing, stretch: stretch, drags: [])
+    }
+
     /// The source with the model's own enlarged picture in its region. It keeps none of the source's detail there.
     ///
     /// - Parameter edit: the edited region at working size, `(1, h, w, 3)` in [0, 1].

@@ -190,6 +190,11 @@ public struct DragTask: Sendable {
 
     /// Where the edit begins.
     public var start: Tensor { stretched ?? inverted }
+
+    /// Whether a stretch has put every handle at its target.
+    func isStretchedWhole(_ settings: EditSettings) -> Bool {
+        stretched != nil && handles.allSatisfy { $0.position.distance(to: $0.target) < settings.reach }
+    }
 }
 
 /// A method's way to the outside while it runs.

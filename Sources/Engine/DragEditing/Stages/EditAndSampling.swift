@@ -28,9 +28,8 @@ struct EditAndSampling {
         let latents =
             try scene.request.method.needs(scene.settings).sampling
             ? Sampling(identity, scene).run(
-                stages, reference: edited.reference ?? inverted, edit: edited.latent,
-                from: edited.sampledSteps,
-                trace)
+                stages, reference: edited.reference ?? inverted, edit: edited.latent, edited.record,
+                from: edited.sampledSteps, trace)
             : Sampling.Sampled(edit: edited.latent, reference: path[0])
         var record = edited.record
         record.guidance = latents.guidance

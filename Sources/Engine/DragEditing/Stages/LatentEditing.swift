@@ -62,6 +62,7 @@ struct LatentEditing {
         ) { _ in try report() }.last
         for (i, goal) in warp.goals.enumerated() { task.handles[i].position = scene.grid.cell(of: goal) }
         return EditRecord.Stretch(
-            positions: task.handles.map(\.position), seconds: monotonicSeconds() - begun, isAlone: false)
+            positions: task.handles.map(\.position), seconds: monotonicSeconds() - begun,
+            isWhole: task.isStretchedWhole(settings), isAlone: false)
     }
 }

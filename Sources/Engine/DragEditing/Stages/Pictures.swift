@@ -8,14 +8,18 @@ struct Pictures {
     let image: Tensor
     /// The edited picture and the unedited reconstruction at working size.
     let decoded, reconstruction: Tensor
+    /// The edited picture before a stretch that comes last, at working size.
+    let unstretched: Tensor
 
+    /// - Parameter stretch: along the drags; nil: none.
     /// - Throws: `edit.not_finite`.
     init(
-        decoding sampled: (edit: Tensor, reference: Tensor), _ model: DiffusionModel, _ scene: Scene,
+        decoding sampled: SampledEdit, _ model: DiffusionModel, _ scene: Scene, _ stretch: DragWarp?,
         _ trace: Trace
     ) throws(Failure) {
         releaseIdleMemory()
-        decoded = model.decode(Variable(sampled.edit)).value
+        unstretched = model.decode(Variable(sampled.edit)).value
+        decoded = sampled.record.isStretchedLast ? stretch?.warped(unstretched) ?? unstretched : unstretched
         let size = scene.request.size
         image = apply(Resize(height: size.height, width: size.width, .bilinear), Variable(decoded)).value
         trace("image.decoded", decoded)

@@ -141,4 +141,7 @@ public struct SampledPath {
     public fileprivate(set) var reference: [Tensor]
     /// Of the edit, by P_o alone.
     public fileprivate(set) var edit: [Tensor]
+
+    /// The path of an edit that leaves the reference as it is.
+    var unedited: SampledPath { SampledPath(reference: reference, edit: reference) }
 }

@@ -26,8 +26,10 @@ struct Sampling {
         var guidance: EditRecord.Guidance?
     }
 
+    /// - Parameter record: of the edit so far.
     func run(
-        _ stages: StageRunner, reference: Tensor, edit: Tensor, from first: Int, _ trace: Trace
+        _ stages: StageRunner, reference: Tensor, edit: Tensor, _ record: EditRecord, from first: Int,
+        _ trace: Trace
     ) throws -> Sampled {
         let (texts, steps) = (texts, scene.inversion.timesteps.count)
         let total =
@@ -36,22 +38,28 @@ struct Sampling {
             let sampler = ReferenceSampling(identity.model, scene.inversion, scene.settings)
             let path = try sampler.sample(
                 reference: reference, edit: edit, text: scene.text, from: first, report: report)
-            let plain = path.edit[path.edit.count - 1]
-            var sampled = Sampled(edit: plain, reference: path.reference[path.reference.count - 1])
+            let (plain, reconstruction) = (
+                path.edit[path.edit.count - 1], path.reference[path.reference.count - 1]
+            )
+            var sampled = Sampled(edit: plain, reference: reconstruction)
             guard let texts else { return sampled }
+            // What is stretched in the end is guided as it was before.
+            let isStretchedLast = record.stretch?.isWhole == true
+            let (base, before) = isStretchedLast ? (path.unedited, reconstruction) : (path, plain)
             var runs = 0
-            (sampled.edit, sampled.guidance) = try guided(plain, by: texts) { layout in
+            let guided = try guided(before, by: texts) { layout in
                 runs += 1
-                let start = layout == .redrawn && isStretched ? path.reference[0] : path.edit[0]
-                return try sampler.guided(beside: path, by: texts, layout, beginning: start, from: first) {
+                let start = layout == .redrawn && record.stretch != nil ? path.reference[0] : base.edit[0]
+                return try sampler.guided(beside: base, by: texts, layout, beginning: start, from: first) {
                     try report(runs * steps + $0)
                 }
             }
-            switch sampled.guidance?.layout {
-            case .redrawn where isStretched: sampled.edit = stretched(sampled.edit)
-            // Without P_e and drags there is no edit: what CLIP's gradient left of P_e goes too.
-            case nil where scene.request.drags.isEmpty: sampled.edit = sampled.reference
-            default: break
+            sampled.guidance = guided.guidance
+            if guided.guidance.layout != nil {
+                sampled.edit = guided.latent
+            } else if scene.request.drags.isEmpty {
+                // Without P_e and drags there is no edit: what CLIP's gradient left of P_e goes too.
+                sampled.edit = sampled.reference
             }
             if (1 + runs) * steps < total { try report(total) }
             return sampled
@@ -68,7 +76,7 @@ struct Sampling {
     ///
     /// - Parameter plain: the edit without P_e.
     private func guided(_ plain: Tensor, by texts: GuidingTexts, sample: GuidedSampling) throws -> (
-        Tensor, EditRecord.Guidance
+        latent: Tensor, guidance: EditRecord.Guidance
     ) {
         func taking(_ layout: EditRecord.Guidance.Layout) throws -> (Tensor, EditRecord.Guidance) {
             let (latent, cells) = try sample(layout)
@@ -89,17 +97,6 @@ struct Sampling {
             }.run()
             return (chosen.picture?.latent ?? plain, chosen.guidance)
         }
-    }
-
-    /// Whether a redrawn edit begins at the source and is stretched in the end: in the stretched picture's latent the new thing
-    /// would ignore the drags.
-    private var isStretched: Bool { scene.settings.stretches(scene.request.drags) }
-
-    /// The latent of the picture stretched along the drags.
-    private func stretched(_ latent: Tensor) -> Tensor {
-        let picture = scene.warp.warped(decoded(latent))
-        releaseIdleMemory()
-        return identity.model.encode(picture)
     }
 
     private func decoded(_ latent: Tensor) -> Tensor {

@@ -51,9 +51,7 @@ struct DragLoop {
         self.tracking = tracking ?? PointTracking(settings, radius: radii.tracking)
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
         settleSteps = input.task.stretched == nil ? settings.settleSteps : 0
-        isStretchedWhole =
-            input.task.stretched != nil
-            && input.task.handles.allSatisfy { $0.position.distance(to: $0.target) < settings.reach }
+        isStretchedWhole = input.task.isStretchedWhole(settings)
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
