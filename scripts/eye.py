@@ -58,8 +58,8 @@ def agreement(edits, rows, out, path):
                     others.append(f"| {name} | {variant} | {q} | {seen[q]} | {verdict[q]} |")
     asked, right = (sum(c[i] for c in counts.values()) for i in (0, 1))
     lines = ["## The verdict and the eye", "",
-             f"One person looked at the pictures enlarged and answered the verdict's questions (results-eye.json). {right} of the verdict's "
-             f"{asked} answers are the eye's.", "",
+             f"One person looked at the pictures enlarged and answered the verdict's questions (results-eye.json). {right} of the "
+             f"verdict's {asked} answers are the eye's.", "",
              "| question | answers | the eye's | one step away |", "| --- | --- | --- | --- |"]
     lines += [f"| {q} | {a} | {b} | {c} |" for q, (a, b, c) in counts.items()]
     if others:
