@@ -44,7 +44,8 @@ import TestSupport
             isStretched: isStretched, mask: mask)
     }
 
-    @Test func `a mask that ends at the target leaves no room to bend the surroundings; the drags' own does`() {
+    @Test func `a mask that ends at the target leaves no room to bend the surroundings; the drags' own does`()
+    {
         let drag = Drag(from: ImagePoint(x: 28, y: 30), to: ImagePoint(x: 36, y: 36))
         let around = EditMask.around([drag], size: Self.grid)
         let narrow = EditMask(
