@@ -101,7 +101,7 @@ public struct Composition: Sendable {
         let sureness = Plane(origin.size, channels: 1, values: origin.confidence)
         var result = picture
         /// The origin in the source of what the stretched source has at a place.
-        func origins(_ shift: SIMD2<Float>, _ row: Int, _ column: Int) -> SIMD2<Float> {
+        func placeInSource(_ shift: SIMD2<Float>, _ row: Int, _ column: Int) -> SIMD2<Float> {
             let place = SIMD2(Float(row) + shift.y / scale.y, Float(column) + shift.x / scale.x)
             return stretch?.origin(of: place, in: region.size) ?? place
         }
@@ -111,11 +111,11 @@ public struct Composition: Sendable {
                 let (y, x) = ((Float(row) + 0.5) * scale.y - 0.5, (Float(column) + 0.5) * scale.x - 0.5)
                 let share = smoothStep(
                     changes.bilinear(y, x, 0), from: Self.change.none, to: Self.change.whole)
-                let base = origins(.zero, row, column)
+                let base = placeInSource(.zero, row, column)
                 guard share > 0 || base != SIMD2(Float(row), Float(column)) else { continue }
                 let (shift, others) = origin.shifts(atRow: y, column: x)
-                let from = origins(shift, row, column)
-                let places = others.map { origins($0.shift, row, column) }
+                let from = placeInSource(shift, row, column)
+                let places = others.map { placeInSource($0.shift, row, column) }
                 let sure = sureness.bilinear(y, x, 0)
                 var colour = SIMD3<Float>()
                 for c in 0..<3 {

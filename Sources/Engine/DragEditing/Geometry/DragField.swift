@@ -15,7 +15,7 @@ struct DragField: Sendable {
     struct Pull: Sendable {
         /// The drag as a whole.
         let drag: Drag
-        /// What lies within this distance of a goal goes along unbent.
+        /// What lies within this distance of a goal goes along unbent, where no other drag pulls.
         let core: Double
         /// From the core at the target to the nearest place that may not move.
         let free: Double
