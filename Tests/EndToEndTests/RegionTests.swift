@@ -69,6 +69,27 @@ import Testing
         #expect(notes.contains("edited at 128×128 of 600×400, region 128×128 at (346, 131)"))
     }
 
+    @Test(arguments: [
+        ("prompt: {source: fox}", "128×128 pixels at (346, 131)"),
+        ("prompt: {source: fox, edit: wolf}", "the whole picture"),
+        ("prompt: {source: fox, edit: wolf}\nregion: auto", "128×128 pixels at (346, 131)"),
+        ("prompt: {source: fox, edit: wolf}\nsettings: {text_sampling: 0}", "128×128 pixels at (346, 131)"),
+        (
+            "prompt: {source: fox, edit: wolf}\nmask: {rect: [380, 170, 60, 60]}",
+            "128×128 pixels at (346, 131)"
+        ),
+    ]) func `a text that guides sampling sees the whole picture, unless a mask or a region says otherwise`(
+        spec: String, region: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        try Data(try picture().pngBytes()).write(to: URL(filePath: "\(folder.path)/p.png"))
+        try (spec + "\ndrags: [{from: [400, 200], to: [420, 190]}]\n").write(
+            toFile: "\(folder.path)/p.yaml", atomically: true, encoding: .utf8)
+        let (code, output, errors) = try Program.run(["check", "\(folder.path)/p.yaml"])
+        #expect(code == 0, "\(errors)")
+        #expect(output.contains("region     \(region)\n"), "\(output)")
+    }
+
     @Test func `nothing outside a mask changes`() throws {
         let source = picture()
         let (result, _) = try run(

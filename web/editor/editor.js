@@ -96,7 +96,8 @@ class Editor extends EventTarget {
     const points = drags.map(({ from, to }) => ({
       from: units.point(endPoint(from)), to: units.point(endPoint(to)),
     }));
-    const isWhole = spec.region === null && this.settingText("keep_source") === "false";
+    const isTextWide = spec.edit !== null && !spec.mask.length && swiftNumber(this.settingText("text_sampling")) > 0;
+    const isWhole = spec.region === null && (isTextWide || this.settingText("keep_source") === "false");
     const choice = isWhole ? "whole" : spec.region?.rect ? units.shape(spec.region) : spec.region ?? "auto";
     const padding = swiftNumber(this.settingText("region_padding")) ?? 0.25;
     const held = this.mask?.isGiven && this.mask.isKnown ? this.mask.box(this.picture) : null;

@@ -117,8 +117,9 @@ extension JobPlan {
             choice = .rectangle(
                 EditRegion(x: written.x, y: written.y, width: written.width, height: written.height))
         } else {
-            // The published methods edit the whole picture.
-            let unnamed: EditSpec.WorkingRegion = settings.keepsSource ? .auto : .whole
+            // The published methods edit the whole picture. A text is about the whole picture too, where no mask says otherwise.
+            let isTextWide = settings.samplesWish(parsed.spec.editPrompt) && parsed.spec.mask.isEmpty
+            let unnamed: EditSpec.WorkingRegion = settings.keepsSource && !isTextWide ? .auto : .whole
             choice = (parsed.spec.region?.value ?? unnamed) == .auto ? .auto : .whole
         }
         let region = EditRegion(
