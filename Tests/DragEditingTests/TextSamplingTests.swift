@@ -203,6 +203,7 @@ import Testing
         var settings = EditSettings()
         (settings.stepCount, settings.dragStepLimit, settings.lora.steps) = (10, steps, 0)
         (settings.textSampling, settings.textFreedom, settings.textLayout) = (guidance, 1, layout)
+        settings.textSteps = steps
         (settings.autoMask, settings.textArea, settings.warp) = (true, area, warp)
         let image = try workingPicture("starter/lora_training.png", model)
         let size = Size(height: image.shape[1], width: image.shape[2])
@@ -253,6 +254,18 @@ import Testing
         #expect(distance(both.unstretched, alone.decoded) == 0)
         #expect(distance(both.decoded, try #require(both.stretch).warped(alone.decoded)) == 0)
         #expect(distance(both.decoded, alone.decoded) > 0.05)
+    }
+
+    @Test func `beside a whole stretch a text that is left out leaves nothing of CLIP's gradient either`()
+        throws
+    {
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
+        let auto = try edit(guidance: 20, .auto, drags: [drag], warp: 1, steps: 2).result.record
+        #expect(auto.guidance != nil && auto.guidance?.layout == nil)
+        #expect(auto.steps > 0 && auto.stretch?.isAlone == false && auto.isOnlyStretched)
+        let half = try edit(guidance: 20, .auto, drags: [drag], warp: 0.5, steps: 2).result.record
+        #expect(half.guidance != nil && half.guidance?.layout == nil && !half.isOnlyStretched)
+        #expect(try !edit(guidance: 0.5, .free, drags: [drag], warp: 1).result.record.isOnlyStretched)
     }
 
     @Test

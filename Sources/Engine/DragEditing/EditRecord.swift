@@ -105,6 +105,12 @@ public struct EditRecord: Sendable, Codable {
         return stretch.isWhole || layout == .redrawn
     }
 
+    /// Whether the edit is nothing but the stretch. What CLIP's gradient did for a P_e that is left out does not count.
+    public var isOnlyStretched: Bool {
+        guard let stretch, guidance?.layout == nil else { return false }
+        return stretch.isAlone || stretch.isWhole && guidance != nil
+    }
+
     /// Updates of the latent.
     public var steps: Int { iterations.count { $0.updateNorm != nil } }
 

@@ -87,7 +87,6 @@ public struct EditResult {
     /// An edit that is nothing but the stretch is this picture itself.
     public var unedited: Tensor {
         guard let stretch else { return reconstruction }
-        let isOnlyStretched = record.stretch?.isAlone == true && record.guidance?.layout == nil
-        return isOnlyStretched ? decoded : stretch.warped(reconstruction)
+        return record.isOnlyStretched ? decoded : stretch.warped(reconstruction)
     }
 }
