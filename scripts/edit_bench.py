@@ -133,8 +133,10 @@ def comparisons(rows):
         for part in parts:
             pairs = [(at[k], at[(k[0], part, k[2])]) for k in at if k[1] == both and (k[0], part, k[2]) in at]
             if pairs:
-                lines.append(f"- `{both}` comes nearer to the target than `{part}` in {sum(a > b for a, b in pairs)} of {len(pairs)} edits "
-                             f"(mean difference {np.mean([a - b for a, b in pairs]):+.2f} dB).")
+                same = sum(a == b for a, b in pairs)
+                lines.append(f"- `{both}` comes nearer to the target than `{part}` in {sum(a > b for a, b in pairs)} of {len(pairs)} edits"
+                             + (f", and is the same picture in {same}" if same else "")
+                             + f" (mean difference {np.mean([a - b for a, b in pairs]):+.2f} dB).")
     return lines
 
 
