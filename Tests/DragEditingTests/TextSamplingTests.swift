@@ -359,6 +359,10 @@ import Testing
                 settings: settings)
             return try DragEditor(model).edit(request).record
         }
+        settings.textSampling = 3
+        let guided = try record(warp: 1)
+        #expect(guided.steps == 2 && guided.handles.map(\.position) == guided.stretch?.positions)
+        settings.textSampling = 0
         let (whole, half) = (try record(warp: 1), try record(warp: 0.5))
         #expect(whole.steps == 2 && whole.outcome == .reached)
         #expect(whole.iterations.contains { $0.distances[0] > settings.reach })

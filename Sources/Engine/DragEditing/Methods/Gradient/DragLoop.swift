@@ -34,6 +34,9 @@ struct DragLoop {
     private let settleSteps: Int
     /// Whether a stretch has put every handle at its target. What P_e then moves is not dragged back.
     private let isStretchedWhole: Bool
+    /// Whether the finished picture has the content where this latent has it. Where P_e guides the sampling after a whole stretch, it
+    /// has the content where the stretch put it.
+    private let isTracking: Bool
     /// Updates at most. Nothing arrives without drags, so a text alone ends after `text_steps` where that is set.
     private let stepLimit: Int
     private let clock = ContinuousClock()
@@ -52,6 +55,7 @@ struct DragLoop {
         leastSteps = input.task.hasEditPrompt && input.guidance != nil ? settings.textSteps : 0
         settleSteps = input.task.stretched == nil ? settings.settleSteps : 0
         isStretchedWhole = input.task.isStretchedWhole(settings)
+        isTracking = !(isStretchedWhole && input.task.hasEditPrompt && settings.textSampling > 0)
         let isTextAlone = input.task.handles.isEmpty && settings.textSteps > 0
         stepLimit = isTextAlone ? min(settings.dragStepLimit, settings.textSteps) : settings.dragStepLimit
     }
@@ -87,7 +91,7 @@ struct DragLoop {
                 surroundings = supervisedSurroundings(pass.features)
             }
             // With the stretched picture's own features as templates every handle is where the stretch put it.
-            if k > 0 || task.stretched != nil && surroundings == nil {
+            if isTracking, k > 0 || task.stretched != nil && surroundings == nil {
                 tracking.track(&record.handles, in: pass.features, from: first.features)
             }
             var row = EditRecord.Iteration(k: k, handles: record.handles)
