@@ -260,7 +260,9 @@ import Testing
         throws
     {
         let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
-        let auto = try edit(guidance: 20, .auto, drags: [drag], warp: 1, steps: 2).result.record
+        let result = try edit(guidance: 20, .auto, drags: [drag], warp: 1, steps: 2).result
+        let auto = result.record
+        #expect(distance(result.unedited, result.decoded) == 0)
         #expect(auto.guidance != nil && auto.guidance?.layout == nil)
         #expect(auto.steps > 0 && auto.stretch?.isAlone == false && auto.isOnlyStretched)
         let half = try edit(guidance: 20, .auto, drags: [drag], warp: 0.5, steps: 2).result.record

@@ -90,6 +90,22 @@ import Testing
         #expect(output.contains("region     \(region)\n"), "\(output)")
     }
 
+    @Test func `a text that changes nothing beside a drag gives the drag's own picture`() throws {
+        let source = picture()
+        let drags = "drags: [{from: [400, 200], to: [420, 190]}]\nregion: auto\n"
+        let alone = try run(source, "prompt: {source: a}\n" + drags).result
+        let text = try run(
+            source, "prompt: {source: a, edit: b}\n" + drags,
+            ["--set", "text_layout=free", "--set", "text_sampling=0.000001"])
+        func difference(_ a: Image, _ b: Image) -> Double {
+            zip(a.samples, b.samples).reduce(0) { $0 + abs(Double($1.0) - Double($1.1)) }
+        }
+        // The text's cells widen the part that may change, so the edit fades in elsewhere.
+        let (drag, rest) = (difference(source, alone), difference(text.result, alone))
+        #expect(drag > 1000 && rest < 0.05 * drag, "\(rest) of \(drag)")
+        #expect(text.trajectory["steps"]?.integer == 1)
+    }
+
     @Test func `nothing outside a mask changes`() throws {
         let source = picture()
         let (result, _) = try run(
