@@ -256,6 +256,22 @@ import Testing
         #expect(distance(both.decoded, alone.decoded) > 0.05)
     }
 
+    @Test func `what a free text has moved is not stretched once more; a redrawn picture is stretched whole`()
+        throws
+    {
+        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
+        let free = try edit(guidance: 0.5, .free, drags: [drag], warp: 1).result
+        let size = free.record.grid.image
+        let left = GuidedDrags([drag], from: free.reconstruction, to: free.unstretched, in: size)
+        #expect(free.record.stretch?.starts == left.starts.map(free.record.grid.cell))
+        let rest = DragWarp(left.rest, part: 1, image: size, mask: nil, grid: free.latentSize)
+        #expect(distance(free.decoded, rest.warped(free.unstretched)) == 0)
+        let redrawn = try edit(guidance: 0.5, .redrawn, drags: [drag], warp: 1).result
+        #expect(redrawn.record.stretch?.starts == nil)
+        let whole = DragWarp([drag], part: 1, image: size, mask: nil, grid: redrawn.latentSize)
+        #expect(distance(redrawn.decoded, whole.warped(redrawn.unstretched)) == 0)
+    }
+
     @Test func `beside a whole stretch a text that is left out leaves nothing of CLIP's gradient either`()
         throws
     {

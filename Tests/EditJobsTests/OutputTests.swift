@@ -52,7 +52,7 @@ import Verdicts
         "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0,\
         "outlines":{"likeness":0.875,"new":0,"strength":1}}},\
         "stretch":{"seconds":0.25},"steps":1,\
-        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"stretched":[1.5,2.5],"verdict":"partly","part":0.5,"mismatch":0.125,\
+        "handles":[{"from":[1,2],"to":[3.5,4],"final":[2,3],"distance":1.75,"guided":[1.25,2],"stretched":[1.5,2.5],"verdict":"partly","part":0.5,"mismatch":0.125,\
         "similarity_before":0.25,"similarity_after":0.5,"similarity_possible":0.75,"path":[[1,2],[1.5,2.5],[2,3]]}],\
         "iterations":[{"k":0,"clip_loss":null,"motion_loss":0.125,"distances":[1.75],"handles":[[2,3]],"seconds":0.5}],\
         "change":{"inside":0.5,"outside":0,"noise":0.25},\

@@ -45,13 +45,12 @@ public struct DragEditor {
             stages, known: known, memory: memory, isOutOfTime: budget.fineTuningEnd())
         let sampled = try EditAndSampling(identity, scene, known: known, memory: memory).run(
             stages, budget, trace)
-        let stretch = scene.settings.stretches(request.drags) ? scene.warp : nil
-        let pictures = try Pictures(decoding: sampled, model, scene, stretch, trace)
+        let pictures = try Pictures(decoding: sampled, model, scene, trace)
 
         return EditResult(
             image: pictures.image, decoded: pictures.decoded, reconstruction: pictures.reconstruction,
-            unstretched: pictures.unstretched, working: scene.working, stretch: stretch,
-            record: sampled.record,
+            unstretched: pictures.unstretched, working: scene.working,
+            stretch: pictures.stretch, record: pictures.record,
             mask: scene.mask.shown(sampled.record.guidance),
             fineTuningLosses: identity.losses, lora: identity.lora, unet: identity.model.unet,
             text: scene.text, timestep: scene.inversion.editedTimestep, latentSize: scene.latentSize,

@@ -42,6 +42,8 @@ public struct EditRecord: Sendable, Codable {
     public struct Stretch: Sendable, Codable {
         /// Where it put the handle points, one for each drag.
         public var positions: [GridCell]
+        /// Where the content of each handle point was before a stretch that came after the edit prompt; nil: at the start.
+        public var starts: [GridCell]?
         /// Time that it took.
         public var seconds: Double
         /// Whether it put every handle point at its target.
@@ -114,9 +116,16 @@ public struct EditRecord: Sendable, Codable {
     /// Updates of the latent.
     public var steps: Int { iterations.count { $0.updateNorm != nil } }
 
-    /// Where a drag's handle point was: at its start, after the stretch if there was one, and after each iteration.
+    /// Where a drag's handle point was: at its start, where an edit prompt had moved it before the stretch, after the stretch, and after
+    /// each iteration.
     public func path(ofDrag index: Int) -> [GridCell] {
-        [handles[index].start] + (stretch.map { [$0.positions[index]] } ?? [])
-            + iterations.map { $0.handles[index] }
+        [handles[index].start] + (guided(ofDrag: index).map { [$0] } ?? [])
+            + (stretch.map { [$0.positions[index]] } ?? []) + iterations.map { $0.handles[index] }
+    }
+
+    /// Where an edit prompt had moved a handle's content before the stretch; nil: it had not.
+    public func guided(ofDrag index: Int) -> GridCell? {
+        guard let start = stretch?.starts?[index], start != handles[index].start else { return nil }
+        return start
     }
 }

@@ -26,8 +26,10 @@ struct OverlayOutput: ExtraOutput {
             let path = result.record.path(ofDrag: i).map { grid.point(of: $0) }
             let (from, to) = (grid.point(of: handle.start), grid.point(of: handle.target))
             image.drawLine(from: (from.x, from.y), to: (to.x, to.y), width: stroke, .outline)
+            let stretched =
+                result.record.stretch == nil ? nil : result.record.guided(ofDrag: i) == nil ? 0 : 1
             for (n, (a, b)) in zip(path, path.dropFirst()).enumerated() {
-                let colour: Colour = n == 0 && result.record.stretch != nil ? .stretch : .path
+                let colour: Colour = n == stretched ? .stretch : .path
                 image.drawLine(from: (a.x, a.y), to: (b.x, b.y), width: stroke, colour)
             }
             image.drawDisc(x: to.x, y: to.y, radius: 2 * stroke, .target)

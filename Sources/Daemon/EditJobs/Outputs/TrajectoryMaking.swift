@@ -107,6 +107,7 @@ extension RecordedHandle {
         self.init(
             from: RecordedPoint(drag.handle), to: RecordedPoint(drag.target), final: RecordedPoint(final),
             distance: final.distance(to: drag.target),
+            guided: record.guided(ofDrag: index).map { RecordedPoint(record.grid.point(of: $0)) },
             stretched: record.stretch.map { RecordedPoint(record.grid.point(of: $0.positions[index])) },
             verdict: movement.answer, part: movement.part, mismatch: movement.mismatch,
             similarityBefore: movement.similarityBefore,

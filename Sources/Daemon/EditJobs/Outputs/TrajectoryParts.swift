@@ -31,7 +31,9 @@ public struct RecordedHandle: Codable, Sendable {
     public var from, to, final: RecordedPoint
     /// From `final` to `to`.
     public var distance: Double
-    /// Where the stretch put the handle point before the first iteration; nil: there was no stretch.
+    /// Where the edit prompt had moved the handle's content before a stretch that came last; nil: it had not.
+    public var guided: RecordedPoint?
+    /// Where the stretch put the handle point; nil: there was no stretch.
     public var stretched: RecordedPoint?
     /// Whether the content moved.
     public var verdict: EditVerdict.Movement
@@ -39,11 +41,11 @@ public struct RecordedHandle: Codable, Sendable {
     public var part, mismatch: Double
     /// See `Verdict.Movement`.
     public var similarityBefore, similarityAfter, similarityPossible: Double
-    /// The handle point at its start, after the stretch if there was one, and after each iteration.
+    /// The handle point at its start, at `guided` and `stretched` if there are any, and after each iteration.
     public var path: [RecordedPoint]
 
     enum CodingKeys: String, CodingKey {
-        case from, to, final, distance, stretched, verdict, part, mismatch
+        case from, to, final, distance, guided, stretched, verdict, part, mismatch
         case similarityBefore = "similarity_before"
         case similarityAfter = "similarity_after"
         case similarityPossible = "similarity_possible"

@@ -52,6 +52,16 @@ extension Judge {
 }
 
 extension Comparison {
+    /// Half the side of the patches around handle points, pixels of the small pictures.
+    var patchRadius: Int { max(3, Int((7.0 / 128 * Double(size.longerSide)).rounded())) }
+
+    /// A point of a picture of size `image`, in pixels of the small pictures.
+    func scaled(_ point: ImagePoint, in image: Size) -> ImagePoint {
+        ImagePoint(
+            x: (point.x + 0.5) * Double(size.width) / Double(image.width) - 0.5,
+            y: (point.y + 0.5) * Double(size.height) / Double(image.height) - 0.5)
+    }
+
     /// Where the source's pixels around a handle point fit best in the result: searched in a strip along the drag, from a quarter
     /// of its length before the handle point to half of it beyond the target point.
     ///
@@ -59,14 +69,10 @@ extension Comparison {
     /// - Returns: the place as a part of the drag (0 at the handle point, 1 at the target point), and the root mean square
     ///   difference there, the middle weighted most.
     func place(of drag: Drag, in image: Size) -> (part: Double, mismatch: Double) {
-        let scale = (Double(size.width) / Double(image.width), Double(size.height) / Double(image.height))
-        func scaled(_ point: ImagePoint) -> (x: Double, y: Double) {
-            ((point.x + 0.5) * scale.0 - 0.5, (point.y + 0.5) * scale.1 - 0.5)
-        }
-        let (from, to) = (scaled(drag.handle), scaled(drag.target))
-        let length = max(hypot(to.x - from.x, to.y - from.y), 0.5)
+        let (from, to) = (scaled(drag.handle, in: image), scaled(drag.target, in: image))
+        let length = max(from.distance(to: to), 0.5)
         let way = (x: (to.x - from.x) / length, y: (to.y - from.y) / length)
-        let radius = max(3, Int((7.0 / 128 * Double(size.longerSide)).rounded()))
+        let radius = patchRadius
         let across = 4.0 / 128 * Double(size.longerSide)
         var best = (part: 0.0, cost: Double.infinity)
         for row in 0..<size.height {

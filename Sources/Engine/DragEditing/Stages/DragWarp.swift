@@ -102,12 +102,14 @@ public struct DragWarp: Sendable {
 }
 
 extension Tensor {
-    /// A picture of this one's shape, `(1, h, w, channels)`: at each pixel the bilinear value at a place (row, column) of this one.
+    /// A picture, `(1, height, width, channels)`: at each pixel the bilinear value at a place (row, column) of this one.
     ///
-    /// - Parameter places: row by row, inside the picture.
-    func sampled(at places: [SIMD2<Float>]) -> Tensor {
+    /// - Parameters:
+    ///   - places: row by row, inside this picture.
+    ///   - size: of the picture that is made; nil: this one's.
+    func sampled(at places: [SIMD2<Float>], size: Size? = nil) -> Tensor {
         let (h, w, channels) = (shape[1], shape[2], shape[3])
-        return Tensor(shape) { out in
+        return Tensor([1, size?.height ?? h, size?.width ?? w, channels]) { out in
             withUnsafeValues { from in
                 for (i, place) in places.enumerated() {
                     let (top, left) = (Int(place.x), Int(place.y))

@@ -54,7 +54,7 @@ struct LatentEditing {
     {
         let begun = monotonicSeconds()
         let (model, settings) = (identity.model, scene.settings)
-        let warp = scene.warp
+        let warp = scene.warp(scene.request.drags)
         let picture = warp.warped(scene.working)
         trace("image.warped", picture)
         task.stretched = try Inversion(model, settings).path(

@@ -10,25 +10,43 @@ struct Pictures {
     let decoded, reconstruction: Tensor
     /// The edited picture before a stretch that comes last, at working size.
     let unstretched: Tensor
+    /// The stretch that the edited picture has in it; nil: none.
+    let stretch: DragWarp?
+    /// How the latent was edited, and where the handles' content was before a stretch that comes last.
+    let record: EditRecord
 
-    /// - Parameter stretch: along the drags; nil: none.
     /// - Throws: `edit.not_finite`.
-    init(
-        decoding sampled: SampledEdit, _ model: DiffusionModel, _ scene: Scene, _ stretch: DragWarp?,
-        _ trace: Trace
-    ) throws(Failure) {
+    init(decoding sampled: SampledEdit, _ model: DiffusionModel, _ scene: Scene, _ trace: Trace)
+        throws(Failure)
+    {
         releaseIdleMemory()
         unstretched = model.decode(Variable(sampled.edit)).value
-        decoded = sampled.record.isStretchedLast ? stretch?.warped(unstretched) ?? unstretched : unstretched
+        reconstruction = model.decode(Variable(sampled.reference)).value
+        (stretch, record) = Self.stretch(sampled.record, scene, plain: reconstruction, guided: unstretched)
+        decoded = record.isStretchedLast ? stretch?.warped(unstretched) ?? unstretched : unstretched
         let size = scene.request.size
         image = apply(Resize(height: size.height, width: size.width, .bilinear), Variable(decoded)).value
         trace("image.decoded", decoded)
         trace("image.result", image)
-        reconstruction = model.decode(Variable(sampled.reference)).value
         guard decoded.isFinite, reconstruction.isFinite else {
             throw Failure(
                 .badJob, code: "edit.not_finite", message: "the decoded picture is not finite",
                 hint: "The model's weights may be damaged: see `clipdragd models verify`.")
         }
+    }
+    /// The stretch along the drags, by what a free layout under P_e has left of them. A picture that is drawn anew shows another thing at
+    /// the handle points, so nothing is looked for there.
+    private static func stretch(_ record: EditRecord, _ scene: Scene, plain: Tensor, guided: Tensor) -> (
+        DragWarp?, EditRecord
+    ) {
+        let (drags, size) = (scene.request.drags, scene.request.size)
+        guard scene.settings.stretches(drags) else { return (nil, record) }
+        guard record.isStretchedLast, record.guidance?.layout != .redrawn else {
+            return (scene.warp(drags), record)
+        }
+        let left = GuidedDrags(drags, from: plain, to: guided, in: size)
+        var record = record
+        record.stretch?.starts = left.starts.map(scene.grid.cell)
+        return (scene.warp(left.rest), record)
     }
 }

@@ -66,10 +66,10 @@ struct Scene {
     /// The handle points at their starts.
     var handles: [HandlePoint] { request.drags.map { HandlePoint($0, on: grid) } }
 
-    /// The stretch along the drags (`warp`).
-    var warp: DragWarp {
+    /// The stretch along drags (`warp`).
+    func warp(_ drags: [Drag]) -> DragWarp {
         DragWarp(
-            request.drags, part: settings.warp, image: request.size, mask: mask.isGiven ? mask.held : nil,
+            drags, part: settings.warp, image: request.size, mask: mask.isGiven ? mask.held : nil,
             grid: latentSize)
     }
 
