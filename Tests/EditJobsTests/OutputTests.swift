@@ -1,11 +1,16 @@
+import Diffusion
 import Foundation
 import JSON
 import JobFiles
 import Settings
+import TensorCore
+import TestSupport
 import Testing
 import Verdicts
 
+@testable import DragEditing
 @testable import EditJobs
+@testable import Imaging
 
 @Suite struct OutputTests {
     @Test func `every extra that a spec can ask for has one output, and no two outputs one name`() {
@@ -14,6 +19,41 @@ import Verdicts
         #expect(extras.count == OutputOptions.Extra.allCases.count)
         let keys = extras.map(\.key) + [PictureOutput().key, SpecOutput().key, "trajectory"]
         #expect(Set(keys).count == keys.count)
+    }
+}
+
+@Suite struct OverlayTests {
+    /// Colours of the middles of the way from (40, 128) to (100, 128) and of that from there to (180, 128), where a stretch ends.
+    private func legs(guided: GridCell?) throws -> [Colour?] {
+        let size = Size(height: 256, width: 256)
+        let grid = FeatureGrid(working: size, image: size)
+        let drag = Drag(from: ImagePoint(x: 40, y: 128), to: ImagePoint(x: 180, y: 128))
+        let model = try DiffusionModel(folder: Fixtures.path("starter/model"))
+        let grey = Tensor([1, 256, 256, 3], Array(repeating: 0.5, count: 256 * 256 * 3))
+        var record = EditRecord(grid: grid, handles: [HandlePoint(drag, on: grid)])
+        let (start, target) = (grid.cell(of: drag.handle), grid.cell(of: drag.target))
+        record.stretch = EditRecord.Stretch(
+            positions: [target], starts: [guided ?? start], seconds: 0, isWhole: true, isAlone: false)
+        let result = EditResult(
+            image: grey, decoded: grey, reconstruction: grey, unstretched: grey, working: grey,
+            record: record, fineTuningLosses: [], lora: nil, unet: model.unet,
+            text: model.textStates("a face"), timestep: 0, latentSize: size, maskVanished: false,
+            seconds: [:], restored: [])
+        let source = Image(width: 256, height: 256, samples: Array(repeating: 128, count: 256 * 256 * 3))
+        let overlay = OverlayOutput.picture(source, result)
+        return [70, 140].map { (x: Int) in
+            let at = 3 * (128 * 256 + x)
+            let samples = overlay.samples[at..<at + 3].map { Double($0) / 255 }
+            return [Colour.path, .stretch].first { colour in
+                let wanted: [Double] = [colour.red, colour.green, colour.blue]
+                return zip(samples, wanted).allSatisfy { abs($0 - $1) < 0.01 }
+            }
+        }
+    }
+
+    @Test func `the way that a text moved a handle has the path's colour, the stretch its own`() throws {
+        #expect(try legs(guided: GridCell(row: 64, column: 50)) == [.path, .stretch])
+        #expect(try legs(guided: nil) == [.stretch, .stretch])
     }
 }
 
