@@ -21,6 +21,7 @@ public struct EditPreview {
     private let drags: [Drag]
     /// What may change, of the shown size; nil: everything.
     private let mask: EditMask?
+    private let isMaskGiven: Bool
     private let grid: Size
     /// Part of each drag by which the picture is stretched: as the edit does it, or the whole way where it does not.
     private let part: Double
@@ -49,6 +50,7 @@ public struct EditPreview {
             x: left, y: top,
             width: max(1, min(size.width - left, Int((Double(planned.size.width) * across).rounded()))),
             height: max(1, min(size.height - top, Int((Double(planned.size.height) * down).rounded()))))
+        isMaskGiven = plan.mask != nil
         mask =
             plan.mask?.resized(to: size)
             ?? (plan.settings.autoMask && !drags.isEmpty ? .around(drags, size: size) : nil)
@@ -92,9 +94,6 @@ public struct EditPreview {
     var stretched: Image {
         guard !drags.isEmpty else { return picture }
         let (width, height) = (region.size.width, region.size.height)
-        let warp = DragWarp(
-            drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }, part: part,
-            image: region.size, mask: mask.map { region.cropped($0).resized(to: grid) }, grid: grid)
         let scale = Float(picture.maximum)
         func start(_ row: Int) -> Int { 3 * ((region.y + row) * picture.width + region.x) }
         let crop = Tensor([1, height, width, 3]) { out in
@@ -104,6 +103,10 @@ public struct EditPreview {
                 }
             }
         }
+        let held = isMaskGiven ? mask.map { region.cropped($0).resized(to: grid) } : nil
+        let warp = DragWarp(
+            drags.map { Drag(from: region.local($0.handle), to: region.local($0.target)) }, part: part,
+            of: crop, image: region.size, mask: held, grid: grid)
         var image = picture
         warp.warped(crop).withUnsafeValues { warped in
             for row in 0..<height {

@@ -16,6 +16,13 @@ public struct ImagePoint: Sendable, Equatable, Codable {
 
     /// Pixels between two points.
     public func distance(to other: ImagePoint) -> Double { hypot(x - other.x, y - other.y) }
+
+    /// The point of a picture of one size in the pixels of the same picture at another size.
+    func scaled(from image: Size, to size: Size) -> ImagePoint {
+        ImagePoint(
+            x: (x + 0.5) * Double(size.width) / Double(image.width) - 0.5,
+            y: (y + 0.5) * Double(size.height) / Double(image.height) - 0.5)
+    }
 }
 
 /// One instruction: the content at `handle` is to move to `target`.
@@ -32,6 +39,15 @@ public struct Drag: Sendable, Equatable {
         self.handle = handle
         self.target = target
         self.regions = regions
+    }
+
+    /// Pixels between a point and the nearest point of the way from handle to target.
+    func distance(to point: ImagePoint) -> Double {
+        let way = SIMD2(target.x - handle.x, target.y - handle.y)
+        let offset = SIMD2(point.x - handle.x, point.y - handle.y)
+        let along = min(max((offset * way).sum() / max((way * way).sum(), 1e-12), 0), 1)
+        let rest = offset - along * way
+        return (rest * rest).sum().squareRoot()
     }
 }
 
@@ -82,6 +98,13 @@ public struct Size: Sendable, Equatable, Codable {
 
     /// The longer side.
     public var longerSide: Int { max(height, width) }
+
+    /// The size at which pictures are compared and searched: at most 128 pixels, no side below 8.
+    var small: Size {
+        let scale = min(1, 128 / Double(longerSide))
+        func side(_ side: Int) -> Int { max(8, Int((scale * Double(side)).rounded())) }
+        return Size(height: side(height), width: side(width))
+    }
 }
 
 /// A cell of the feature grid.

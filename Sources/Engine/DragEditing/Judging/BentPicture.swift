@@ -22,7 +22,7 @@ struct BentPicture {
         guard !drags.isEmpty else { return [] }
         let size = Size(height: picture.shape[1], width: picture.shape[2])
         let stretched = [0.5, 1].map { part in
-            DragWarp(drags, part: part, image: image, mask: nil, grid: size).origins(size)
+            DragWarp(drags, part: part, of: picture, image: image, mask: nil, grid: size).origins(size)
         }
         let scaled = [0.8, 1.25].map { DragAxis(drags, image: image, in: size).origins(scale: $0, size) }
         return (stretched + scaled).map { BentPicture(picture, places: $0) }

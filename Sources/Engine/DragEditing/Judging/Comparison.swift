@@ -3,8 +3,6 @@ import TensorCore
 /// Source and result at one small size, where changes are measured on pixels alone: no network that guided or judged the edit
 /// has a part in it.
 struct Comparison {
-    /// Longer side of the pictures, pixels.
-    static let side = 128
     /// A pixel counts as changed above this mean absolute difference over its neighbourhood.
     private static let leastChange: Float = 0.03
 
@@ -22,11 +20,7 @@ struct Comparison {
     ///   - result: of the same shape.
     ///   - region: of the same size.
     init(source: Tensor, result: Tensor, region: EditMask) {
-        let longer = max(source.shape[1], source.shape[2])
-        let scale = min(1, Double(Self.side) / Double(longer))
-        let size = Size(
-            height: max(8, Int((scale * Double(source.shape[1])).rounded())),
-            width: max(8, Int((scale * Double(source.shape[2])).rounded())))
+        let size = Size(height: source.shape[1], width: source.shape[2]).small
         let (small, edited) = (
             source.resizedAntialiased(height: size.height, width: size.width),
             result.resizedAntialiased(height: size.height, width: size.width)

@@ -55,13 +55,6 @@ extension Comparison {
     /// Half the side of the patches around handle points, pixels of the small pictures.
     var patchRadius: Int { max(3, Int((7.0 / 128 * Double(size.longerSide)).rounded())) }
 
-    /// A point of a picture of size `image`, in pixels of the small pictures.
-    func scaled(_ point: ImagePoint, in image: Size) -> ImagePoint {
-        ImagePoint(
-            x: (point.x + 0.5) * Double(size.width) / Double(image.width) - 0.5,
-            y: (point.y + 0.5) * Double(size.height) / Double(image.height) - 0.5)
-    }
-
     /// Where the source's pixels around a handle point fit best in the result: searched in a strip along the drag, from a quarter
     /// of its length before the handle point to half of it beyond the target point.
     ///
@@ -69,7 +62,9 @@ extension Comparison {
     /// - Returns: the place as a part of the drag (0 at the handle point, 1 at the target point), and the root mean square
     ///   difference there, the middle weighted most.
     func place(of drag: Drag, in image: Size) -> (part: Double, mismatch: Double) {
-        let (from, to) = (scaled(drag.handle, in: image), scaled(drag.target, in: image))
+        let (from, to) = (
+            drag.handle.scaled(from: image, to: size), drag.target.scaled(from: image, to: size)
+        )
         let length = max(from.distance(to: to), 0.5)
         let way = (x: (to.x - from.x) / length, y: (to.y - from.y) / length)
         let radius = patchRadius

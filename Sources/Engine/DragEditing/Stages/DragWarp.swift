@@ -35,6 +35,27 @@ public struct DragWarp: Sendable {
         self.grid = grid
     }
 
+    /// The stretch of a picture. Without a mask the outline around the drags holds its place, where their content then still arrives.
+    ///
+    /// - Parameter picture: at any size, `(1, h, w, 3)` in [0, 1].
+    public init(
+        _ drags: [Drag], part: Double, of picture: Tensor, image: Size, mask: EditMask?, grid: Size
+    ) {
+        let inside = mask == nil ? Outline(of: picture).inside(drags, image: image, grid: grid) : nil
+        let bounded = DragWarp(drags, part: part, image: image, mask: mask ?? inside, grid: grid)
+        let isGood = inside == nil || bounded.carries(drags)
+        self = isGood ? bounded : DragWarp(drags, part: part, image: image, mask: nil, grid: grid)
+    }
+
+    /// Whether the content of every handle comes at least three quarters of its way to its goal.
+    private func carries(_ drags: [Drag]) -> Bool {
+        zip(drags, goals).allSatisfy { drag, goal in
+            let origin = origin(of: SIMD2(Float(goal.y), Float(goal.x)), in: image)
+            let found = ImagePoint(x: Double(origin.y), y: Double(origin.x))
+            return found.distance(to: drag.handle) <= drag.handle.distance(to: goal) / 4 + 1e-3
+        }
+    }
+
     /// The ways, with the mean of their neighbours' where drags against each other would fold the content between them.
     private static func unfolded(
         _ ways: [SIMD2<Float>], _ grid: Size, cell: SIMD2<Float>, mayMove: [Bool]

@@ -37,7 +37,9 @@ extension Comparison {
     ///
     /// - Parameter image: the size that the drag's points refer to.
     func advance(of drag: Drag, in image: Size) -> Double {
-        let (from, to) = (scaled(drag.handle, in: image), scaled(drag.target, in: image))
+        let (from, to) = (
+            drag.handle.scaled(from: image, to: size), drag.target.scaled(from: image, to: size)
+        )
         let halfPixels = max(1, Int((2 * from.distance(to: to)).rounded(.up)))
         let wanted = patch(of: source, around: from)
         var best = (part: 0.0, correlation: Self.leastCorrelation)

@@ -69,7 +69,8 @@ struct Scene {
     /// The stretch along drags (`warp`).
     func warp(_ drags: [Drag]) -> DragWarp {
         DragWarp(
-            drags, part: settings.warp, image: request.size, mask: mask.isGiven ? mask.held : nil,
+            drags, part: settings.warp, of: working, image: request.size,
+            mask: mask.isGiven ? mask.held : nil,
             grid: latentSize)
     }
 
