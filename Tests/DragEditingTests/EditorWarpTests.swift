@@ -15,6 +15,8 @@ import TestSupport
         let image, grid: [Int]
         /// A circle in cells of the grid that may change; nil: no mask.
         let mask: [Double]?
+        /// The picture whose outline may hold its place; nil: none.
+        var picture: String?
         /// Offsets x, y of each cell, in pixels.
         var field: [Float]
     }
@@ -43,9 +45,22 @@ import TestSupport
         Case(
             drags: [.init(from: [40, 64], to: [66, 64]), .init(from: [88, 64], to: [64, 66])], part: 1,
             image: [128, 128], grid: [32, 32], mask: nil, field: []),
+        // Inside a face: its outline holds, and in the second the content would not arrive then.
+        Case(
+            drags: [
+                .init(from: [43, 78], to: [32, 73]), .init(from: [84, 78], to: [96, 73]),
+                .init(from: [63, 86], to: [64, 95]),
+            ], part: 1, image: [128, 128], grid: [32, 32], mask: nil,
+            picture: "examples/bench/expression-slightly-smiling-face-to-grinning-face/image.png", field: []),
+        Case(
+            drags: [
+                .init(from: [64, 79], to: [64, 71]), .init(from: [64, 84], to: [64, 95]),
+                .init(from: [40, 81], to: [48, 83]), .init(from: [88, 81], to: [81, 83]),
+            ], part: 1, image: [128, 128], grid: [32, 32], mask: nil,
+            picture: "examples/bench/expression-neutral-face-to-face-with-open-mouth/image.png", field: []),
     ]
 
-    private static func field(_ shape: Case) -> [Float] {
+    private static func field(_ shape: Case) throws -> [Float] {
         let image = Size(height: shape.image[1], width: shape.image[0])
         let grid = Size(height: shape.grid[1], width: shape.grid[0])
         let drags = shape.drags.map {
@@ -60,16 +75,19 @@ import TestSupport
                     return x * x + y * y <= circle[2] * circle[2]
                 })
         }
-        let warp = DragWarp(drags, part: shape.part, image: image, mask: mask, grid: grid)
+        let picture = try shape.picture.map(ConstructedPictures.picture)
+        let warp =
+            picture.map { DragWarp(drags, part: shape.part, of: $0, image: image, mask: mask, grid: grid) }
+            ?? DragWarp(drags, part: shape.part, image: image, mask: mask, grid: grid)
         let values = warp.field.values
         return (0..<grid.height * grid.width).flatMap { [values[2 * $0 + 1], values[2 * $0]] }
     }
 
     @Test func `the editor page's fixture of the warp is what the engine computes`() throws {
         if ProcessInfo.processInfo.environment["CLIPDRAGD_RECORD"] != nil {
-            let recorded = Self.shapes.map { shape in
+            let recorded = try Self.shapes.map { shape in
                 var shape = shape
-                shape.field = Self.field(shape).map { ($0 * 1e5).rounded() / 1e5 }
+                shape.field = try Self.field(shape).map { ($0 * 1e5).rounded() / 1e5 }
                 return shape
             }
             try JSONEncoder().encode(recorded).write(to: Self.file)
@@ -77,7 +95,7 @@ import TestSupport
         let cases = try JSONDecoder().decode([Case].self, from: Data(contentsOf: Self.file))
         #expect(cases.count == Self.shapes.count)
         for recorded in cases {
-            let found = Self.field(recorded)
+            let found = try Self.field(recorded)
             #expect(found.count == recorded.field.count)
             #expect(zip(found, recorded.field).allSatisfy { abs($0 - $1) <= 2e-5 * max(1, abs($0)) })
         }

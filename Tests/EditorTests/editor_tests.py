@@ -719,21 +719,46 @@ units: relative
             self.editor.until("(name) => editorApp.editor.picture?.name === name", f"{kind}.png")
 
 
+# The fields of warp.json's cases, with the pixels of their pictures or null.
+STRETCHED = """([cases, pictures]) => cases.map(({ drags, part, image, grid, mask }, n) => {
+    const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
+    if (pictures[n]) {
+      const outline = new Outline(new Uint8ClampedArray(pictures[n]), ...image);
+      return [...stretchInside(outline, drags, part, imageSize, gridSize).field];
+    }
+    const inside = mask && Uint8Array.from({ length: grid[0] * grid[1] }, (_, i) =>
+      ((i % grid[0]) - mask[0]) ** 2 + (Math.floor(i / grid[0]) - mask[1]) ** 2 <= mask[2] ** 2 ? 1 : 0);
+    const held = inside ? new HeldCells(inside, gridSize, imageSize) : null;
+    return [...new DragWarp(drags, part, imageSize, held, gridSize).field]; })"""
+
+
+def pixels_of(picture):
+    """RGBA, row by row."""
+    return list(picture.convert("RGBA").tobytes())
+
+
 class Preview(EditorTest):
     """The stretch is the engine's."""
 
     def test_the_field_is_that_of_the_engine(self):
         cases = json.loads((ROOT / "Tests/EditorTests/warp.json").read_text())
-        fields = self.editor.run("""(cases) => cases.map(({ drags, part, image, grid, mask }) => {
-            const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
-            const inside = mask && Uint8Array.from({ length: grid[0] * grid[1] }, (_, i) =>
-              ((i % grid[0]) - mask[0]) ** 2 + (Math.floor(i / grid[0]) - mask[1]) ** 2 <= mask[2] ** 2 ? 1 : 0);
-            const held = inside ? new HeldCells(inside, gridSize, imageSize) : null;
-            return [...new DragWarp(drags, part, imageSize, held, gridSize).field]; })""", cases)
+        pictures = [case.get("picture") and pixels_of(Image.open(ROOT / case["picture"])) for case in cases]
+        fields = self.editor.run(STRETCHED, [cases, pictures])
         for case, field in zip(cases, fields):
             self.assertEqual(len(field), len(case["field"]))
             self.assertLess(max(abs(a - b) for a, b in zip(field, case["field"])), 1e-3)
             self.assertGreater(max(map(abs, field)), 3)
+
+    def test_an_outline_is_held_in_a_larger_picture_too(self):
+        case = next(case for case in json.loads((ROOT / "Tests/EditorTests/warp.json").read_text()) if case.get("picture"))
+        large = {**case, "image": [512, 512], "drags": [
+            {end: [4 * value + 1.5 for value in point] for end, point in drag.items()} for drag in case["drags"]]}
+        picture = pixels_of(Image.open(ROOT / case["picture"]).resize((512, 512), Image.BICUBIC))
+        [field] = self.editor.run(STRETCHED, [[large], [picture]])
+        away = [abs(a / 4 - b) for a, b in zip(field, case["field"])]
+        self.assertLess(sum(away) / len(away), 0.1)
+        free = self.editor.run(STRETCHED, [[large], [None]])[0]
+        self.assertGreater(sum(abs(a - b) for a, b in zip(field, free)) / len(field) / 4, 0.3)
 
     def test_the_pixels_are_the_field_applied_in_full_precision(self):
         """DragWarp.warped in double precision against the page's fixed point: two levels of 255 at most."""

@@ -18,6 +18,7 @@ class Stretch {
     this.canvas = plainCanvas(picture.preview.width, picture.preview.height);
     this.pixels = new Uint8ClampedArray(4 * picture.preview.width * picture.preview.height);
     this.held = { key: null, cells: null };
+    this.outline = { key: null, found: null };
     this.drawn = null;
     this.crops = new Map();
     /** Milliseconds a pixel, as the last frames took. */
@@ -34,7 +35,9 @@ class Stretch {
       from: [from[0] - region.x, from[1] - region.y], to: [to[0] - region.x, to[1] - region.y],
     }));
     const grid = this.gridOf(region, model);
-    const warp = new DragWarp(local, part, region, this.heldCells(mask, maskKey, region, grid), grid);
+    const warp = mask?.isGiven
+      ? new DragWarp(local, part, region, this.heldCells(mask, maskKey, region, grid), grid)
+      : stretchInside(this.outlineOf(region), local, part, region, grid);
     this.size = this.sizeFor(warp, region, zoom, isMoving);
     const preview = this.picture.previewAt(STRETCH_SIZES[this.size]);
     const area = areaOf(region, this.picture, preview);
@@ -85,10 +88,20 @@ class Stretch {
   }
 
   heldCells(mask, maskKey, region, grid) {
-    if (!mask?.isGiven || !mask.isKnown) return null;
+    if (!mask.isKnown) return null;
     const key = JSON.stringify([maskKey, region, grid]);
     if (this.held.key !== key) this.held = { key, cells: new HeldCells(mask.cells(region, grid), grid, region) };
     return this.held.cells;
+  }
+
+  outlineOf(region) {
+    const key = JSON.stringify(region);
+    if (this.outline.key !== key) {
+      const { preview } = this.picture;
+      const area = areaOf(region, this.picture, preview);
+      this.outline = { key, found: new Outline(this.cropped(area, preview), area.width, area.height) };
+    }
+    return this.outline.found;
   }
 
   /** A preview's pixels of a region; the whole picture needs no copy. */

@@ -5,8 +5,8 @@
 //     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 //
 // The a_i are such that the content of every handle arrives at its goal; of a single drag a is its way. Where a mask leaves less
-// room at the target than the drag is long, `way` is shortened behind the goal along the drag. Lengths are pixels of the picture (or of the region that is edited). The field has a grid of its own; between its cells it
-// is bilinear.
+// room at the target than the drag is long, `way` is shortened behind the goal along the drag. Lengths are pixels of the picture (or
+// of the region that is edited). The field has a grid of its own; between its cells it is bilinear.
 
 /** What a mask holds in place, on the field's grid: for every cell the distance to the nearest held cell's middle. */
 class HeldCells {
@@ -89,7 +89,7 @@ class DragWarp {
       const free = ahead - core;
       const kept = length > 0 ? Math.min(part, (19 * free) / length) : 0;
       const shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
-      return { shift, length: kept * length, goal: [from[0] + shift[0], from[1] + shift[1]], core, free, middle, radius };
+      return { from, shift, length: kept * length, goal: [from[0] + shift[0], from[1] + shift[1]], core, free, middle, radius };
     });
     this.field = this.makeField();
     this.unfold();
@@ -166,6 +166,26 @@ class DragWarp {
     const [x, y] = this.middleOf(i);
     const isFree = !this.held || this.held.distanceFromCell(i) > 0;
     return isFree && this.pulls.some(({ middle, radius }) => Math.hypot(x - middle[0], y - middle[1]) < radius);
+  }
+
+  /** Whether the content of every handle comes at least three quarters of its way to its goal. */
+  carries() {
+    return this.pulls.every(({ from, goal, length }) => distance(this.originOf(goal), from) <= length / 4 + 1e-3);
+  }
+
+  /** Where the content at a point comes from. */
+  originOf([x, y]) {
+    const { grid, image, field } = this;
+    const cell = (place, side, cells) => clamp(((place + 0.5) * cells) / side - 0.5, 0, cells - 1);
+    const [column, row] = [cell(x, image.width, grid.width), cell(y, image.height, grid.height)];
+    const [left, top] = [Math.floor(column), Math.floor(row)];
+    const [right, below] = [Math.min(left + 1, grid.width - 1), Math.min(top + 1, grid.height - 1)];
+    const mixed = (a, b, part) => a + part * (b - a);
+    const [wayX, wayY] = [0, 1].map((k) => {
+      const at = (i, j) => field[2 * (i * grid.width + j) + k];
+      return mixed(mixed(at(top, left), at(top, right), column - left), mixed(at(below, left), at(below, right), column - left), row - top);
+    });
+    return [clamp(x + wayX, 0, image.width - 1), clamp(y + wayY, 0, image.height - 1)];
   }
 
   /** A cell's middle, in the image's pixels. */
