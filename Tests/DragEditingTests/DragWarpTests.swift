@@ -100,7 +100,7 @@ import TestSupport
         ]
         let goals = drags.map(\.target)
         let field = DragField(
-            drags, places: goals, image: Size(height: Self.side, width: Self.side), held: ([], 0))
+            drags, places: goals, image: Size(height: Self.side, width: Self.side), held: HeldCells())
         for (shift, drag) in zip(field.shifts(goals), drags) {
             let found = ImagePoint(x: drag.target.x - shift.x, y: drag.target.y - shift.y)
             #expect(found.distance(to: drag.handle) < 1e-6)
@@ -121,7 +121,7 @@ import TestSupport
             drags,
             places: (0..<Self.side * Self.side).map {
                 ImagePoint(x: Double($0 % Self.side), y: Double($0 / Self.side))
-            }, image: Size(height: Self.side, width: Self.side), held: ([], 0))
+            }, image: Size(height: Self.side, width: Self.side), held: HeldCells())
         let longest = field.shifts(drags.map(\.target)).map { hypot($0.x, $0.y) }.max()
         #expect(try #require(longest) <= 2 * hypot(apart, 12))
     }

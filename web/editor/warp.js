@@ -10,8 +10,12 @@
 
 /** What a mask holds in place, on the field's grid: for every cell the distance to the nearest held cell's middle. */
 class HeldCells {
-  /** `inside`: one value a cell, true where the picture may change. */
-  constructor(inside, grid, image) {
+  /**
+   * `inside`: one value a cell, true where the picture may change; `steepness`: how fast the room grows with the distance from what
+   * may not.
+   */
+  constructor(inside, grid, image, steepness = 1) {
+    this.steepness = steepness;
     const [dx, dy] = [image.width / grid.width, image.height / grid.height];
     this.radius = Math.hypot(dx, dy) / 2;
     this.cells = [];
@@ -22,12 +26,13 @@ class HeldCells {
     this.distances = distancesToHeld(inside, grid, dx, dy);
   }
 
-  /** The distance from any point to the nearest held cell, less half a cell's diagonal. */
-  distanceFrom(point) {
-    return this.cells.reduce((least, cell) => Math.min(least, distance(cell, point)), Infinity) - this.radius;
+  /** The room at any point: the distance to the nearest held cell, less half a cell's diagonal, times `steepness`. */
+  roomAt(point) {
+    const nearest = this.cells.reduce((least, cell) => Math.min(least, distance(cell, point)), Infinity);
+    return this.steepness * (nearest - this.radius);
   }
 
-  distanceFromCell(index) { return this.distances[index] - this.radius; }
+  roomAtCell(index) { return this.steepness * (this.distances[index] - this.radius); }
 }
 
 /** Exact Euclidean distances on a grid of cells dx by dy: first along columns, then lower envelopes along rows. */
@@ -84,7 +89,7 @@ class DragWarp {
       const middle = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
       const radius = 1.5 * length + margin;
       const inside = radius - distance(to, middle);
-      const ahead = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.distanceFrom(to)) : inside);
+      const ahead = inside <= 0 ? 0 : Math.max(0, held ? Math.min(inside, held.roomAt(to)) : inside);
       const core = Math.min(margin / 2, ahead / 2);
       const free = ahead - core;
       const kept = length > 0 ? Math.min(part, (19 * free) / length) : 0;
@@ -101,7 +106,7 @@ class DragWarp {
     const amounts = this.amounts();
     const field = new Float32Array(2 * grid.width * grid.height);
     for (let i = 0; i < grid.width * grid.height; i++) {
-      const free = held ? held.distanceFromCell(i) : Infinity;
+      const free = held ? held.roomAtCell(i) : Infinity;
       const [x, y] = combined(this.parts(this.middleOf(i), free), amounts);
       field[2 * i] = -x;
       field[2 * i + 1] = -y;
@@ -115,7 +120,7 @@ class DragWarp {
     const ways = pulls.map(({ shift }) => shift);
     if (pulls.length < 2) return ways;
     const most = 2 * Math.max(...ways.map(([x, y]) => Math.hypot(x, y)));
-    const atGoals = pulls.map(({ goal }) => this.parts(goal, held ? held.distanceFrom(goal) : Infinity));
+    const atGoals = pulls.map(({ goal }) => this.parts(goal, held ? held.roomAt(goal) : Infinity));
     let amounts = ways;
     for (let turn = 0; turn < 20; turn++) {
       const found = atGoals.map((parts) => combined(parts, amounts));
@@ -164,7 +169,7 @@ class DragWarp {
   /** Whether any drag may move a cell. */
   mayMove(i) {
     const [x, y] = this.middleOf(i);
-    const isFree = !this.held || this.held.distanceFromCell(i) > 0;
+    const isFree = !this.held || this.held.roomAtCell(i) > 0;
     return isFree && this.pulls.some(({ middle, radius }) => Math.hypot(x - middle[0], y - middle[1]) < radius);
   }
 

@@ -63,15 +63,15 @@ struct DragField: Sendable {
     /// - Parameters:
     ///   - places: where the field is asked for.
     ///   - image: the size of the picture in the points' unit.
-    ///   - held: the middles of the cells that may not move, and half their diagonal.
-    init(_ drags: [Drag], places: [ImagePoint], image: Size, held: (cells: [ImagePoint], radius: Double)) {
+    ///   - held: what may not move.
+    init(_ drags: [Drag], places: [ImagePoint], image: Size, held: HeldCells) {
         self.places = places
         pulls = drags.map { drag in
             let disc = EditMask.Disc(around: drag, size: image)
             // The others lie behind the disc's rim from everywhere in it.
-            let near = held.cells.filter { $0.distance(to: disc.middle) - held.radius < disc.radius }
-            let radius = held.radius
-            let room = { @Sendable (point: ImagePoint) in disc.room(around: point, near, radius: radius) }
+            var near = held
+            near.middles = held.middles.filter { $0.distance(to: disc.middle) - held.radius < disc.radius }
+            let room = { @Sendable [near] (point: ImagePoint) in disc.room(around: point, near) }
             let ahead = room(drag.target)
             let core = min(EditMask.margin(image) / 2, ahead / 2)
             return Pull(
@@ -123,16 +123,28 @@ struct DragField: Sendable {
 
 extension EditMask.Disc {
     /// How far it is from a point to the nearest place that may not move: the disc's rim, or a held cell; 0 there.
-    fileprivate func room(around point: ImagePoint, _ held: [ImagePoint], radius cell: Double) -> Double {
+    fileprivate func room(around point: ImagePoint, _ held: HeldCells) -> Double {
         let inside = radius - point.distance(to: middle)
         guard inside > 0 else { return 0 }
-        return max(0, held.reduce(inside) { min($0, $1.distance(to: point) - cell) })
+        return max(
+            0,
+            held.middles.reduce(inside) { min($0, held.steepness * ($1.distance(to: point) - held.radius)) })
     }
 }
 
+/// Cells that may not move.
+struct HeldCells: Sendable {
+    /// Their middles.
+    var middles: [ImagePoint] = []
+    /// Half a cell's diagonal.
+    var radius = 0.0
+    /// How fast the room grows with the distance from them. Above 1 content is pressed more beside them, and moves more as a whole.
+    var steepness = 1.0
+}
+
 extension EditMask {
-    /// The middles of the cells that may not change, in the unit of `size`'s picture, and half a cell's diagonal.
-    func held(in image: Size) -> (cells: [ImagePoint], radius: Double) {
+    /// The cells that may not change, in the unit of `size`'s picture.
+    func held(in image: Size, steepness: Double = 1) -> HeldCells {
         let (rows, columns) = (
             Double(image.height) / Double(size.height), Double(image.width) / Double(size.width)
         )
@@ -141,6 +153,7 @@ extension EditMask {
                 x: (Double(i % size.width) + 0.5) * columns - 0.5,
                 y: (Double(i / size.width) + 0.5) * rows - 0.5)
         }
-        return (cells, (rows * rows + columns * columns).squareRoot() / 2)
+        return HeldCells(
+            middles: cells, radius: (rows * rows + columns * columns).squareRoot() / 2, steepness: steepness)
     }
 }

@@ -20,12 +20,15 @@ public struct DragWarp: Sendable {
     ///   - grid: the field's rows and columns; between its cells the field is bilinear.
     public init(_ drags: [Drag], part: Double, image: Size, mask: EditMask?, grid: Size) {
         precondition(mask.map { $0.size == grid } ?? true, "a mask of another size than the field")
+        self.init(drags, part: part, image: image, held: mask?.held(in: image) ?? HeldCells(), grid: grid)
+    }
+
+    private init(_ drags: [Drag], part: Double, image: Size, held: HeldCells, grid: Size) {
         self.image = image
         let everywhere = EditMask(
             size: grid, values: Array(repeating: false, count: grid.height * grid.width))
         let pulling = DragField(
-            drags, places: everywhere.held(in: image).cells, image: image,
-            held: mask.map { $0.held(in: image) } ?? ([], 0))
+            drags, places: everywhere.held(in: image).middles, image: image, held: held)
         goals = pulling.pulls.map { $0.goal(part) }
         let smooth = pulling.shifts(goals).map { SIMD2(Float(-$0.y), Float(-$0.x)) }
         let cell = SIMD2(
@@ -41,10 +44,15 @@ public struct DragWarp: Sendable {
     public init(
         _ drags: [Drag], part: Double, of picture: Tensor, image: Size, mask: EditMask?, grid: Size
     ) {
-        let inside = mask == nil ? Outline(of: picture).inside(drags, image: image, grid: grid) : nil
-        let bounded = DragWarp(drags, part: part, image: image, mask: mask ?? inside, grid: grid)
-        let isGood = inside == nil || bounded.carries(drags)
-        self = isGood ? bounded : DragWarp(drags, part: part, image: image, mask: nil, grid: grid)
+        if mask == nil, let inside = Outline(of: picture).inside(drags, image: image, grid: grid) {
+            let held = inside.held(in: image, steepness: Outline.steepness)
+            let bounded = DragWarp(drags, part: part, image: image, held: held, grid: grid)
+            if bounded.carries(drags) {
+                self = bounded
+                return
+            }
+        }
+        self.init(drags, part: part, image: image, mask: mask, grid: grid)
     }
 
     /// Whether the content of every handle comes at least three quarters of its way to its goal.

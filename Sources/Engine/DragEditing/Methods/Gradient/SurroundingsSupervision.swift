@@ -44,7 +44,7 @@ struct SurroundingsSupervision {
         let drags = handles.map { Drag(from: ImagePoint($0.start), to: ImagePoint($0.target)) }
         field = DragField(
             drags, places: cells.map { ImagePoint($0) }, image: grid,
-            held: mask.map { $0.held(in: grid) } ?? ([], 0))
+            held: mask.map { $0.held(in: grid) } ?? HeldCells())
         let mayMove = field.mayMove
         moving = cells.indices.filter { mayMove[$0] }
     }
