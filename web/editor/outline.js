@@ -1,9 +1,6 @@
 // The largest outline in a picture, as the engine finds it (Outline.swift): drags well inside it move what is inside, and the
 // outline holds its place.
 
-/** Beside an outline content may be pressed more than beside a mask's rim. */
-const OUTLINE_STEEPNESS = 2;
-
 class Outline {
   /** `pixels`: RGBA of width × height. The outline whose bounding box is the largest, at 128 pixels or less. */
   constructor(pixels, width, height) {
@@ -41,7 +38,7 @@ class Outline {
 /** The stretch of a picture with this outline, where no mask is given: the outline holds where the content then still arrives. */
 function stretchInside(outline, drags, part, image, grid) {
   const inside = outline.inside(drags, image, grid);
-  const bounded = inside && new DragWarp(drags, part, image, new HeldCells(inside, grid, image, OUTLINE_STEEPNESS), grid);
+  const bounded = inside && new DragWarp(drags, part, image, new HeldCells(inside, grid, image, { isOutline: true }), grid);
   return bounded?.carries() ? bounded : new DragWarp(drags, part, image, null, grid);
 }
 

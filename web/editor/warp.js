@@ -11,11 +11,12 @@
 /** What a mask holds in place, on the field's grid: for every cell the distance to the nearest held cell's middle. */
 class HeldCells {
   /**
-   * `inside`: one value a cell, true where the picture may change; `steepness`: how fast the room grows with the distance from what
-   * may not.
+   * `inside`: one value a cell, true where the picture may change; `isOutline`: whether an outline's cells may not, and no mask. Beside
+   * an outline content may be pressed more, and then what is dragged moves more as a whole.
    */
-  constructor(inside, grid, image, steepness = 1) {
-    this.steepness = steepness;
+  constructor(inside, grid, image, { isOutline = false } = {}) {
+    this.isOutline = isOutline;
+    this.steepness = isOutline ? 1.5 : 1;
     const [dx, dy] = [image.width / grid.width, image.height / grid.height];
     this.radius = Math.hypot(dx, dy) / 2;
     this.cells = [];
@@ -84,6 +85,7 @@ class DragWarp {
   constructor(drags, part, image, held, grid) {
     Object.assign(this, { image, grid, held });
     const margin = (14 / 128) * Math.max(image.width, image.height);
+    const isMasked = !held?.isOutline;
     this.pulls = drags.map(({ from, to }) => {
       const length = distance(from, to);
       const middle = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
@@ -94,7 +96,7 @@ class DragWarp {
       const free = ahead - core;
       const kept = length > 0 ? Math.min(part, (19 * free) / length) : 0;
       const shift = [kept * (to[0] - from[0]), kept * (to[1] - from[1])];
-      return { from, shift, length: kept * length, goal: [from[0] + shift[0], from[1] + shift[1]], core, free, middle, radius };
+      return { from, shift, length: kept * length, goal: [from[0] + shift[0], from[1] + shift[1]], core, free, isMasked, middle, radius };
     });
     this.field = this.makeField();
     this.unfold();
@@ -272,9 +274,9 @@ class DragWarp {
   }
 }
 
-/** The length of an offset from a pull's goal, shortened behind the goal along its way where that is longer than `free`. */
-function distanceFromGoal({ shift, length, free }, x, y) {
-  if (length <= free) return Math.hypot(x, y);
+/** The length of an offset from a pull's goal, shortened behind the goal along its way where a mask leaves less room. */
+function distanceFromGoal({ shift, length, free, isMasked }, x, y) {
+  if (!isMasked || length <= free) return Math.hypot(x, y);
   const along = (x * shift[0] + y * shift[1]) / length;
   const shorter = along < 0 ? (free / length - 1) * along / length : 0;
   return Math.hypot(x + shorter * shift[0], y + shorter * shift[1]);

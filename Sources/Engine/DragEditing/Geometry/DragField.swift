@@ -19,6 +19,8 @@ struct DragField: Sendable {
         let core: Double
         /// From the core at the target to the nearest place that may not move.
         let free: Double
+        /// Whether a mask holds what may not move, and no outline.
+        fileprivate let isMasked: Bool
         /// `room` of each place, and of any point.
         fileprivate let room: [Double]
         fileprivate let roomAround: @Sendable (ImagePoint) -> Double
@@ -44,11 +46,11 @@ struct DragField: Sendable {
             return (1 / max(softened * softened, 1e-6), room > 0 ? room / (room + way) : 0)
         }
 
-        /// The distance, shortened behind the goal along the way there where that is longer than `free`.
+        /// The distance, shortened behind the goal along the way there where that is longer than `free` and a mask is the reason.
         private func distance(from goal: ImagePoint, to point: ImagePoint) -> Double {
             let way = SIMD2(goal.x - drag.handle.x, goal.y - drag.handle.y)
             let length = (way * way).sum().squareRoot()
-            guard length > free else { return point.distance(to: goal) }
+            guard isMasked, length > free else { return point.distance(to: goal) }
             let offset = SIMD2(point.x - goal.x, point.y - goal.y)
             let along = (offset * way).sum() / length
             let across = offset - along * way / length
@@ -75,7 +77,8 @@ struct DragField: Sendable {
             let ahead = room(drag.target)
             let core = min(EditMask.margin(image) / 2, ahead / 2)
             return Pull(
-                drag: drag, core: core, free: ahead - core, room: places.map(room), roomAround: room)
+                drag: drag, core: core, free: ahead - core, isMasked: !held.isOutline, room: places.map(room),
+                roomAround: room)
         }
     }
 
@@ -138,13 +141,17 @@ struct HeldCells: Sendable {
     var middles: [ImagePoint] = []
     /// Half a cell's diagonal.
     var radius = 0.0
-    /// How fast the room grows with the distance from them. Above 1 content is pressed more beside them, and moves more as a whole.
-    var steepness = 1.0
+    /// Whether they are an outline's, and not those that a mask keeps. A mask's rim may cut through anything; beside an outline content
+    /// may be pressed more, and then what is dragged moves more as a whole.
+    var isOutline = false
+
+    /// How fast the room grows with the distance from them.
+    fileprivate var steepness: Double { isOutline ? 1.5 : 1 }
 }
 
 extension EditMask {
     /// The cells that may not change, in the unit of `size`'s picture.
-    func held(in image: Size, steepness: Double = 1) -> HeldCells {
+    func held(in image: Size) -> HeldCells {
         let (rows, columns) = (
             Double(image.height) / Double(size.height), Double(image.width) / Double(size.width)
         )
@@ -154,6 +161,6 @@ extension EditMask {
                 y: (Double(i / size.width) + 0.5) * rows - 0.5)
         }
         return HeldCells(
-            middles: cells, radius: (rows * rows + columns * columns).squareRoot() / 2, steepness: steepness)
+            middles: cells, radius: (rows * rows + columns * columns).squareRoot() / 2)
     }
 }

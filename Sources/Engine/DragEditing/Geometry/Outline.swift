@@ -7,8 +7,6 @@ struct Outline {
     private static let leastSlope: Float = 12.0 / 255
     /// A drag nearer than this part of the picture's longer side may move the outline.
     private static let nearness = 8.0 / 128
-    /// Beside an outline content may be pressed more than beside a mask's rim, which may cut through anything.
-    static let steepness = 2.0
 
     private let size: Size
     private let pixels: [ImagePoint]

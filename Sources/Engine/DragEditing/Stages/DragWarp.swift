@@ -45,7 +45,8 @@ public struct DragWarp: Sendable {
         _ drags: [Drag], part: Double, of picture: Tensor, image: Size, mask: EditMask?, grid: Size
     ) {
         if mask == nil, let inside = Outline(of: picture).inside(drags, image: image, grid: grid) {
-            let held = inside.held(in: image, steepness: Outline.steepness)
+            var held = inside.held(in: image)
+            held.isOutline = true
             let bounded = DragWarp(drags, part: part, image: image, held: held, grid: grid)
             if bounded.carries(drags) {
                 self = bounded
