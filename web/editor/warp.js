@@ -1,6 +1,6 @@
 // The picture stretched along its drags, as the engine stretches it before the first drag step (DragWarp.swift):
 //
-//     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
+//     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move; 1.5 times as far from an outline
 //                                       way: from q to the core around where the handle's content goes
 //     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 //

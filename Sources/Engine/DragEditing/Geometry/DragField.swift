@@ -3,7 +3,7 @@
 /// The content around a goal comes from around its drag's handle; the shift fades to nothing at the rim of the drag's
 /// surroundings and of the mask, so that content is stretched and pressed, and neither torn nor left behind:
 ///
-///     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move
+///     w_i(q) = room / (room + way)      room: from q to the nearest place that may not move; 1.5 times as far from an outline
 ///                                       way: from q to the core around where the handle's content goes
 ///     q comes from q − Σ_i share_i(q) · w_i(q) · a_i      share_i ~ 1 / (way_i + 4 · core_i)²
 ///
