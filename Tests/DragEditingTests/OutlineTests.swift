@@ -50,6 +50,18 @@ import Testing
         #expect(inside(face(), []) == nil)
     }
 
+    @Test func `an outline that does not surround the drags is not held`() throws {
+        let face = face()
+        #expect(inside(face, [drag(6, 6, to: (6, 14))]) == nil)
+        // A mouth without a face around it.
+        let values = face.values
+        let mouth = values.indices.map { values[$0 - $0 % 3] > 0.5 ? 1 : values[$0] }
+        #expect(inside(Tensor(face.shape, mouth), [drag(64, 40, to: (64, 52))]) == nil)
+        // The picture's border cuts the face, so it is open there.
+        let cut = values.indices.map { values[($0 + 3 * 128 * 40) % values.count] }
+        #expect(inside(Tensor(face.shape, cut), [drag(64, 44, to: (64, 54))]) == nil)
+    }
+
     @Test func `a plain picture has no outline`() {
         let plain = Tensor([1, 128, 128, 3], Array(repeating: 0.5, count: 128 * 128 * 3))
         #expect(inside(plain, [drag(64, 84, to: (64, 94))]) == nil)

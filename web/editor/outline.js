@@ -1,5 +1,5 @@
-// The largest outline in a picture, as the engine finds it (Outline.swift): drags well inside it move what is inside, and the
-// outline holds its place.
+// The largest outline in a picture, as the engine finds it (Outline.swift): where it surrounds the drags they move what is inside,
+// and the outline holds its place.
 
 class Outline {
   /** `pixels`: RGBA of width × height. The outline whose bounding box is the largest, at 128 pixels or less. */
@@ -10,12 +10,19 @@ class Outline {
     const channels = [0, 1, 2].map((channel) => shrunk(onWhite(pixels, channel), width, height, this.size));
     const slopes = channels.map((values) => slopesOf(values, this.size));
     const isEdge = slopes[0].map((slope, i) => (Math.max(slope, slopes[1][i], slopes[2][i]) > 12 ? 1 : 0));
-    this.pixels = largestJoined(isEdge, this.size).map((i) => [i % this.size.width, Math.floor(i / this.size.width)]);
+    const found = largestJoined(isEdge, this.size);
+    this.pixels = found.map((i) => [i % this.size.width, Math.floor(i / this.size.width)]);
+    this.isOutside = outsideOf(found, this.size);
+  }
+
+  surrounds([x, y]) {
+    const { width, height } = this.size;
+    return !this.isOutside[clamp(Math.round(y), 0, height - 1) * width + clamp(Math.round(x), 0, width - 1)];
   }
 
   /**
-   * What drags in pixels of an `image` may move, one value for each cell of a grid: all but the outline's cells. null, where there
-   * is no outline or a drag comes near it.
+   * What drags in pixels of an `image` may move, one value for each cell of a grid: all but the outline's cells. null, where it does
+   * not surround them all, or one comes near it.
    */
   inside(drags, image, grid) {
     const { size, pixels } = this;
@@ -25,7 +32,7 @@ class Outline {
     const near = (8 / 128) * Math.max(size.width, size.height);
     const ways = drags.map(({ from, to }) => [scaled(from), scaled(to)]);
     const isNear = (pixel) => ways.some(([from, to]) => distanceFromWay(pixel, from, to) < near);
-    if (!ways.length || !pixels.length || pixels.some(isNear)) return null;
+    if (!ways.length || !ways.every(([from]) => this.surrounds(from)) || pixels.some(isNear)) return null;
     const inside = new Uint8Array(grid.width * grid.height).fill(1);
     for (const [x, y] of pixels) {
       const row = Math.floor(((y + 0.5) * grid.height) / size.height);
@@ -33,6 +40,27 @@ class Outline {
     }
     return inside;
   }
+}
+
+/** Where a way over pixels' sides leads from the border, around an outline: one value a pixel. */
+function outsideOf(outline, { width, height }) {
+  const isOutside = new Uint8Array(width * height);
+  const isOutline = new Uint8Array(width * height);
+  for (const i of outline) isOutline[i] = 1;
+  const next = [];
+  for (let x = 0; x < width; x++) next.push(x, (height - 1) * width + x);
+  for (let y = 0; y < height; y++) next.push(y * width, y * width + width - 1);
+  while (next.length) {
+    const i = next.pop();
+    if (isOutside[i] || isOutline[i]) continue;
+    isOutside[i] = 1;
+    const [row, column] = [Math.floor(i / width), i % width];
+    if (row > 0) next.push(i - width);
+    if (row < height - 1) next.push(i + width);
+    if (column > 0) next.push(i - 1);
+    if (column < width - 1) next.push(i + 1);
+  }
+  return isOutside;
 }
 
 /** The stretch of a picture with this outline, where no mask is given: the outline holds where the content then still arrives. */
