@@ -29,7 +29,7 @@ class Outline {
     const scaled = ([x, y]) => [
       ((x + 0.5) * size.width) / image.width - 0.5, ((y + 0.5) * size.height) / image.height - 0.5,
     ];
-    const near = (8 / 128) * Math.max(size.width, size.height);
+    const near = (5 / 128) * Math.max(size.width, size.height);
     const ways = drags.map(({ from, to }) => [scaled(from), scaled(to)]);
     const isNear = (pixel) => ways.some(([from, to]) => distanceFromWay(pixel, from, to) < near);
     if (!ways.length || !ways.every(([from]) => this.surrounds(from)) || pixels.some(isNear)) return null;

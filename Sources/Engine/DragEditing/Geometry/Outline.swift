@@ -6,7 +6,7 @@ struct Outline {
     /// The gradient's length above which a pixel belongs to an outline: 12 of 255 a pixel.
     private static let leastSlope: Float = 12.0 / 255
     /// A drag nearer than this part of the picture's longer side may move the outline.
-    private static let nearness = 8.0 / 128
+    private static let nearness = 5.0 / 128
 
     private let size: Size
     private let pixels: [ImagePoint]
