@@ -34,6 +34,7 @@ struct Pictures {
                 hint: "The model's weights may be damaged: see `clipdragd models verify`.")
         }
     }
+
     /// The stretch along the drags, by what a free layout under P_e has left of them. A picture that is drawn anew shows another thing at
     /// the handle points, so nothing is looked for there.
     private static func stretch(_ record: EditRecord, _ scene: Scene, plain: Tensor, guided: Tensor) -> (
