@@ -259,13 +259,19 @@ import Testing
     @Test func `what a free text has moved is not stretched once more; a redrawn picture is stretched whole`()
         throws
     {
-        let drag = Drag(from: ImagePoint(x: 20, y: 20), to: ImagePoint(x: 32, y: 20))
+        // Here the fixture's text moves what is there by two pixels and a half.
+        let drag = Drag(from: ImagePoint(x: 22, y: 10), to: ImagePoint(x: 34, y: 10))
         let free = try edit(guidance: 0.5, .free, drags: [drag], warp: 1).result
         let size = free.record.grid.image
         let left = GuidedDrags([drag], from: free.reconstruction, to: free.unstretched, in: size)
+        #expect(left.starts[0].x > 23)
         #expect(free.record.stretch?.starts == left.starts.map(free.record.grid.cell))
         let rest = DragWarp(left.rest, part: 1, image: size, mask: nil, grid: free.latentSize)
         #expect(distance(free.decoded, rest.warped(free.unstretched)) == 0)
+        let again = DragWarp([drag], part: 1, image: size, mask: nil, grid: free.latentSize)
+        #expect(distance(free.decoded, again.warped(free.unstretched)) > 0.01)
+        let path = free.record.path(ofDrag: 0)
+        #expect(path[0] == free.record.handles[0].start && path[1] == free.record.guided(ofDrag: 0))
         let redrawn = try edit(guidance: 0.5, .redrawn, drags: [drag], warp: 1).result
         #expect(redrawn.record.stretch?.starts == nil)
         let whole = DragWarp([drag], part: 1, image: size, mask: nil, grid: redrawn.latentSize)
