@@ -723,7 +723,7 @@ units: relative
 STRETCHED = """([cases, pictures]) => cases.map(({ drags, part, image, grid, mask }, n) => {
     const [imageSize, gridSize] = [image, grid].map(([width, height]) => ({ width, height }));
     if (pictures[n]) {
-      const outline = new Outline(new Uint8ClampedArray(pictures[n]), ...image);
+      const outline = new LargestOutline(new Uint8ClampedArray(pictures[n]), ...image);
       return [...stretchInside(outline, drags, part, imageSize, gridSize).field];
     }
     const inside = mask && Uint8Array.from({ length: grid[0] * grid[1] }, (_, i) =>

@@ -1,7 +1,7 @@
-// The largest outline in a picture, as the engine finds it (Outline.swift): where it surrounds the drags they move what is inside,
+// The largest outline in a picture, as the engine finds it (LargestOutline.swift): where it surrounds the drags they move what is inside,
 // and the outline holds its place.
 
-class Outline {
+class LargestOutline {
   /** `pixels`: RGBA of width × height. The outline whose bounding box is the largest, at 128 pixels or less. */
   constructor(pixels, width, height) {
     const scale = Math.min(1, 128 / Math.max(width, height));

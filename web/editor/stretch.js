@@ -99,7 +99,7 @@ class Stretch {
     if (this.outline.key !== key) {
       const { preview } = this.picture;
       const area = areaOf(region, this.picture, preview);
-      this.outline = { key, found: new Outline(this.cropped(area, preview), area.width, area.height) };
+      this.outline = { key, found: new LargestOutline(this.cropped(area, preview), area.width, area.height) };
     }
     return this.outline.found;
   }

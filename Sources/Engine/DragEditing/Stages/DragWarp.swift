@@ -44,7 +44,7 @@ public struct DragWarp: Sendable {
     public init(
         _ drags: [Drag], part: Double, of picture: Tensor, image: Size, mask: EditMask?, grid: Size
     ) {
-        if mask == nil, let inside = Outline(of: picture).inside(drags, image: image, grid: grid) {
+        if mask == nil, let inside = LargestOutline(of: picture).inside(drags, image: image, grid: grid) {
             var held = inside.held(in: image)
             held.isOutline = true
             let bounded = DragWarp(drags, part: part, image: image, held: held, grid: grid)

@@ -7,7 +7,7 @@ import Testing
 @testable import DragEditing
 
 /// The largest outline in a picture, and the stretch inside it.
-@Suite struct OutlineTests {
+@Suite struct LargestOutlineTests {
     private static let size = Size(height: 128, width: 128)
     private static let grid = Size(height: 32, width: 32)
 
@@ -28,7 +28,7 @@ import Testing
     }
 
     private func inside(_ picture: Tensor, _ drags: [Drag], image: Size = size) -> EditMask? {
-        Outline(of: picture).inside(drags, image: image, grid: Self.grid)
+        LargestOutline(of: picture).inside(drags, image: image, grid: Self.grid)
     }
 
     @Test func `the rim of a face is held, its mouth and the ground are not`() throws {

@@ -2,7 +2,7 @@ import TensorCore
 
 /// The largest outline in a picture: of a face, of a sticker on plain ground (ours; docs/algorithm.md section 3). Where it surrounds
 /// the drags they move what is inside, and the outline holds its place.
-struct Outline {
+struct LargestOutline {
     /// The gradient's length above which a pixel belongs to an outline: 12 of 255 a pixel.
     private static let leastSlope: Float = 12.0 / 255
     /// A drag nearer than this part of the picture's longer side may move the outline.
