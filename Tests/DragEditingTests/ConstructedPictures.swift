@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import TensorCore
 import TestSupport
+import Testing
 import Verdicts
 
 @testable import DragEditing
@@ -38,37 +39,47 @@ enum ConstructedPictures {
         return Tensor([1, image.height, image.width, 3], image.normalised)
     }
 
-    /// The warp cases of examples/bench.
-    private static func warpCases() throws -> [(name: String, isForTuning: Bool, drags: [Drag])] {
+    /// A case of examples/bench.
+    private struct BenchCase {
+        var name: String
+        var isForTuning: Bool
+        var source, target: Tensor
+        var spec: String
+    }
+
+    private static func benchCases(_ kind: String) throws -> [BenchCase] {
         let names = try FileManager.default.contentsOfDirectory(atPath: "\(root)/examples/bench").sorted()
-        let point = #/from: \[([\d.]+), ([\d.]+)\], to: \[([\d.]+), ([\d.]+)\]/#
-        return try names.filter { $0.hasPrefix("warp-") }.map { name in
-            let folder = "\(root)/examples/bench/\(name)"
-            let spec = try String(contentsOfFile: "\(folder)/spec.yaml", encoding: .utf8)
-            let facts = try String(contentsOfFile: "\(folder)/case.json", encoding: .utf8)
-            let drags = spec.matches(of: point).map { match in
-                Drag(
-                    from: ImagePoint(x: Double(match.1) ?? 0, y: Double(match.2) ?? 0),
-                    to: ImagePoint(x: Double(match.3) ?? 0, y: Double(match.4) ?? 0))
-            }
-            return (name, facts.contains("\"half\": \"tune\""), drags)
+        return try names.filter { $0.hasPrefix(kind) }.map { name in
+            let folder = "examples/bench/\(name)"
+            let facts = try String(contentsOfFile: "\(root)/\(folder)/case.json", encoding: .utf8)
+            return BenchCase(
+                name: name, isForTuning: facts.contains("\"half\": \"tune\""),
+                source: try picture("\(folder)/image.png"), target: try picture("\(folder)/target.png"),
+                spec: try String(contentsOfFile: "\(root)/\(folder)/spec.yaml", encoding: .utf8))
+        }
+    }
+
+    private static func drags(in spec: String) -> [Drag] {
+        spec.matches(of: #/from: \[([\d.]+), ([\d.]+)\], to: \[([\d.]+), ([\d.]+)\]/#).map { match in
+            Drag(
+                from: ImagePoint(x: Double(match.1) ?? 0, y: Double(match.2) ?? 0),
+                to: ImagePoint(x: Double(match.3) ?? 0, y: Double(match.4) ?? 0))
         }
     }
 
     /// A correct warp, an untouched copy and three kinds of damage for each warp case.
     static func moved() throws -> [ConstructedPicture] {
-        try warpCases().enumerated().flatMap { n, found -> [ConstructedPicture] in
-            let source = try picture("examples/bench/\(found.name)/image.png")
-            let target = try picture("examples/bench/\(found.name)/target.png")
-            let around = EditMask.around(found.drags, size: source.size)
+        try benchCases("warp-").enumerated().flatMap { n, found -> [ConstructedPicture] in
+            let (source, target, drags) = (found.source, found.target, drags(in: found.spec))
+            let around = EditMask.around(drags, size: source.size)
             func made(_ kind: String, _ result: Tensor, drags: [Drag] = []) -> ConstructedPicture {
                 ConstructedPicture(
                     kind: kind, name: found.name, isForTuning: found.isForTuning, source: source,
                     result: result, drags: drags, mask: kind == "outside" ? around : source.everywhere)
             }
-            var warped = made("warp", target, drags: found.drags)
+            var warped = made("warp", target, drags: drags)
             (warped.drag, warped.damage) = ([.moved], [.none])
-            var copy = made("copy", source, drags: found.drags)
+            var copy = made("copy", source, drags: drags)
             (copy.drag, copy.damage) = ([.unchanged], [.none])
             let damaged = damages(source, around: around).enumerated().filter { ($0.offset + n) % 2 == 0 }.map
             {
@@ -119,6 +130,38 @@ enum ConstructedPictures {
                 pictures[i].pretending(words(known[(i + 3) % known.count]), to: model))
             pretended.text = [.none, .unclear]
             return pasted + [copy, pretended]
+        }
+    }
+
+    /// One face, and what is to become of it: the face that P_e names is right, everything else is not.
+    static func nuances(_ model: DiffusionModel) throws -> [ConstructedPicture] {
+        let cases = try benchCases("expression-")
+        let prompts = try cases.map { found in
+            let match = try #require(found.spec.firstMatch(of: #/source: "(.+)"\s+edit: "(.+)"/#))
+            return (own: String(match.1), wish: String(match.2))
+        }
+        return cases.indices.flatMap { i -> [ConstructedPicture] in
+            let (source, prompt) = (cases[i].source, prompts[i])
+            func made(_ kind: String, _ result: Tensor, text: Set<EditVerdict.TextAnswer>)
+                -> ConstructedPicture
+            {
+                ConstructedPicture(
+                    kind: kind, name: cases[i].name, isForTuning: cases[i].isForTuning, source: source,
+                    result: result, prompt: prompt.own, wish: prompt.wish, text: text)
+            }
+            let place = source.busiestPlace
+            let others = cases.indices.filter { prompts[$0].wish != prompt.wish && prompts[$0].own != prompt.wish }
+            return [
+                made("target", cases[i].target, text: [.visible]),
+                made("copy", source, text: [.none]),
+                made("erased", source.erased(around: place, radius: 10), text: [.none, .unclear]),
+                made("smear", source.smeared(around: place, radius: 16), text: [.none, .unclear]),
+                made("shifted", source.shifted(around: place, radius: 10, by: (9, 14)), text: [.none, .unclear]),
+                made("cast", source.tinted([0.8, 1, 0.75], in: source.everywhere), text: [.none, .unclear]),
+                made("pretended", source.pretending(prompt.wish, to: model), text: [.none, .unclear]),
+                made(
+                    "another face", cases[others[(i + 3) % others.count]].target, text: [.none, .unclear]),
+            ]
         }
     }
 

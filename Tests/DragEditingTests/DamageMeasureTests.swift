@@ -74,7 +74,7 @@ import Verdicts
         #expect(dragged.changed == still.changed && dragged.changed > 0.03)
         #expect(max(dragged.lost, dragged.new) < 0.01)
         #expect(max(still.lost, still.new) > 0.03)
-        #expect(dragged.answer(nil, isDragged: true) == .none)
+        #expect(dragged.answer(showsAnotherThing: false, isDragged: true) == .none)
     }
 
     @Test func `content that is torn off is lost, with its drag too`() throws {
@@ -85,7 +85,7 @@ import Verdicts
             for c in 3 * i..<3 * i + 3 { values[c] = 1 }
         }
         let found = damage(fox, Tensor(fox.shape, values), drags: drags)
-        #expect(found.answer(nil, isDragged: true) != .none)
+        #expect(found.answer(showsAnotherThing: false, isDragged: true) != .none)
     }
 
     @Test func `drags away from each other draw content out along their common axis`() {

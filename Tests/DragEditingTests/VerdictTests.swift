@@ -85,6 +85,21 @@ import Verdicts
         check(pictures)
     }
 
+    /// What the starter's CLIP can tell: it has not seen six of the faces, and takes a smile for a frown.
+    @Test func `a nuance is visible in most of the faces that have it, and in hardly another`() throws {
+        let answers = try ConstructedPictures.nuances(model).map { picture in
+            (picture, answer: verdict(picture).answers.text)
+        }
+        let targets = answers.filter { $0.0.kind == "target" }
+        let others = answers.filter { $0.0.kind != "target" }
+        let shown = targets.filter { $0.answer == .visible }
+        let mistaken = others.filter { $0.answer == .visible }
+        print("nuances: \(shown.count) of \(targets.count) targets, \(mistaken.count) of \(others.count) others")
+        #expect(targets.count == 16 && others.count == 112)
+        #expect(shown.count >= 11, "\(targets.filter { $0.answer != .visible }.map(\.0.name))")
+        #expect(20 * mistaken.count <= others.count, "\(mistaken.map { "\($0.0.kind) \($0.0.name)" })")
+    }
+
     @Test func `nine of ten answers are the eye's on forty pictures of edits`() throws {
         let pictures = try ConstructedPictures.lookedAt()
         #expect(pictures.count == 40)

@@ -87,7 +87,8 @@ import Verdicts
         "settings":SETTINGS,"outcome":"max_steps",\
         "verdict":{"drag":"partly","text":"unclear","damage":"none"},"summary":"partly",\
         "evidence":{"text":{"score_source":0.25,"score_reconstruction":0.25,"score_result":0.5,\
-        "standing_source":0.5,"standing_reconstruction":0.5,"standing_result":2,"lead_source":-1,"lead_result":0.5,"views_risen":1,\
+        "standing_source":0.5,"standing_reconstruction":0.5,"standing_result":2,"lead_source":-1,"lead_result":0.5,\
+        "contrast":{"source":-0.25,"reconstruction":-0.25,"result":0.125,"views_risen":1},"views_risen":1,\
         "rank_source":4,"rank_result":2,"texts":5},\
         "damage":{"changed":0.5,"lost":0.125,"new":0.25,"colour":0.5,"sharpness":0.75,"outside":0,\
         "outlines":{"likeness":0.875,"new":0,"strength":1}}},\

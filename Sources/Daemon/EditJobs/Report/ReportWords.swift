@@ -73,6 +73,13 @@ struct ReportWords {
                 title: title, answer: answer.mood.rawValue, words: answer.words,
                 sentence: "The model has no CLIP that could tell.", numbers: [])
         }
+        let contrast = text.contrast.map { contrast in
+            ReportRecord.Part.Number(
+                name: "contrast, from \(short(contrast.source))", value: contrast.result,
+                meaning:
+                    "How much more the picture shows the text than the source prompt, for the distance of the two texts."
+            )
+        }
         return ReportRecord.Part(
             title: title, answer: answer.mood.rawValue, words: answer.words, sentence: answer.sentence,
             numbers: [
@@ -90,7 +97,7 @@ struct ReportWords {
                     meaning:
                         "Part of the views of the picture in which the text fits better than in the source."
                 ),
-            ])
+            ] + [contrast].compactMap(\.self))
     }
 
     private func outlines(_ found: Verdict.Outlines?) -> [ReportRecord.Part.Number] {

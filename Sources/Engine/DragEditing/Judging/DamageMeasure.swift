@@ -108,10 +108,10 @@ extension Verdict.Damage {
     /// The answer.
     ///
     /// - Parameters:
-    ///   - text: the answer about the edit prompt. What a visible text changed is no damage: new content was asked for.
+    ///   - showsAnotherThing: whether the result shows the other thing that the edit prompt names. What that changed is no damage.
     ///   - isDragged: whether content that was bent along drags was spared. What is then lost was torn.
-    func answer(_ text: EditVerdict.TextAnswer?, isDragged: Bool) -> EditVerdict.Damage {
-        let answers = [text == .visible ? .none : spared(content(isDragged)), blur, surroundings]
+    func answer(showsAnotherThing: Bool, isDragged: Bool) -> EditVerdict.Damage {
+        let answers = [showsAnotherThing ? .none : spared(content(isDragged)), blur, surroundings]
         return answers.contains(.severe) ? .severe : answers.contains(.slight) ? .slight : .none
     }
 

@@ -34,9 +34,23 @@ struct TextJudging {
             scoreSource: source.means[0], scoreReconstruction: reconstruction.means[0],
             scoreResult: result.means[0], standingSource: source.standing,
             standingReconstruction: reconstruction.standing, standingResult: result.standing,
-            leadSource: source.lead, leadResult: result.lead, viewsRisen: result.partOfViews(above: source),
+            leadSource: source.lead, leadResult: result.lead, contrast: contrast(result),
+            viewsRisen: result.partOfViews(above: source) { $0[0] },
             rankSource: source.rank, rankResult: result.rank, texts: embeddings.count)
     }
+
+    private func contrast(_ result: TextScores) -> Verdict.Contrast? {
+        let distance = (2 - 2 * Double(cosineSimilarity(embeddings[0], embeddings[1]).value)).squareRoot()
+        guard distance > Self.leastDistance else { return nil }
+        return Verdict.Contrast(
+            source: (source.means[0] - source.means[1]) / distance,
+            reconstruction: (reconstruction.means[0] - reconstruction.means[1]) / distance,
+            result: (result.means[0] - result.means[1]) / distance,
+            viewsRisen: result.partOfViews(above: source) { $0[0] - $0[1] })
+    }
+
+    /// Texts whose directions are nearer than this are the same to CLIP.
+    private static let leastDistance = 0.05
 }
 
 /// Scores of texts in views of one picture: the edit prompt first, then P_o, then others.
@@ -70,31 +84,50 @@ private struct TextScores {
     /// The edit prompt's place among all texts, from 1.
     var rank: Int { 1 + means.count { $0 > means[0] } }
 
-    /// The part of the views in which the edit prompt scores higher than in another picture's.
-    func partOfViews(above other: TextScores) -> Double {
-        Double(zip(views, other.views).count { $0[0] > $1[0] }) / Double(views.count)
+    /// The part of the views in which a value of the texts' scores is higher than in another picture's.
+    func partOfViews(above other: TextScores, _ value: ([Double]) -> Double) -> Double {
+        Double(zip(views, other.views).count { value($0) > value($1) }) / Double(views.count)
     }
 }
 
 extension Verdict.Text {
     /// The least rise of standing or lead that counts.
     private static let least = 0.3
+    /// The least contrast that shows P_e, and its least rise.
+    private static let (leastContrast, leastTurn) = (0.05, 0.08)
+    /// The part of the views that has to rise.
+    private static let mostViews = 0.75
 
     /// The answer.
     ///
     /// - Parameter isChanged: whether the picture differs from the source to the eye.
     func answer(isChanged: Bool) -> EditVerdict.TextAnswer {
         guard isChanged else { return .none }
+        if showsAnotherThing || showsNuance { return .visible }
         let rise = standingResult - max(standingSource, standingReconstruction)
-        let gain = leadResult - leadSource
-        if rankResult == 1 && leadResult > Self.least && min(rise, gain) > Self.least && viewsRisen >= 0.75 {
-            return .visible
-        }
         // CLIP cannot tell a text from P_o that the source shows as well as P_o.
         let isSame = abs(leadSource) < 0.2
-        let isHigh = 10 * rankResult <= texts
-        return isHigh && (isSame || max(rise, gain) > Self.least) ? .unclear : .none
+        return isHigh(rankResult) && (isSame || max(rise, leadResult - leadSource) > Self.least)
+            ? .unclear : .none
     }
+
+    /// Whether the result shows a thing that the source does not: P_e wins against all texts, and against P_o more than before.
+    var showsAnotherThing: Bool {
+        let rise = standingResult - max(standingSource, standingReconstruction)
+        return rankResult == 1 && leadResult > Self.least
+            && min(rise, leadResult - leadSource) > Self.least && viewsRisen >= Self.mostViews
+    }
+
+    /// Whether the result turned to P_e where the source is near it already, as one face is to another: other texts then tell
+    /// nothing, and P_o alone decides.
+    private var showsNuance: Bool {
+        guard let contrast, isHigh(rankSource), rankResult == 1 else { return false }
+        let rise = contrast.result - max(contrast.source, contrast.reconstruction)
+        return contrast.result > Self.leastContrast && rise > Self.leastTurn && contrast.viewsRisen >= Self.mostViews
+    }
+
+    /// Among the first tenth of the texts.
+    private func isHigh(_ rank: Int) -> Bool { 10 * rank <= texts }
 }
 
 /// Views of a picture: the whole and nine tenths of it at each corner, the same mirrored, and the whole without its finest detail.

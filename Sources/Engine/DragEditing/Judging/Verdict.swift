@@ -18,6 +18,19 @@ public struct Verdict: Sendable {
         public var answer: EditVerdict.Movement
     }
 
+    /// How much more a picture shows P_e than P_o: P_e's score above P_o's, divided by the distance of the two texts' directions.
+    public struct Contrast: Codable, Sendable {
+        /// The mean over all views.
+        public var source, reconstruction, result: Double
+        /// Part of the views in which it rose over the source's.
+        public var viewsRisen: Double
+
+        enum CodingKeys: String, CodingKey {
+            case source, reconstruction, result
+            case viewsRisen = "views_risen"
+        }
+    }
+
     /// How well source, reconstruction and result show the edit prompt, by several views of each.
     public struct Text: Codable, Sendable {
         /// CLIP's cosine with the edit prompt, the mean over all views.
@@ -26,6 +39,8 @@ public struct Verdict: Sendable {
         public var standingSource, standingReconstruction, standingResult: Double
         /// The score above the source prompt's, in the same unit.
         public var leadSource, leadResult: Double
+        /// The edit prompt against the source prompt; nil: CLIP takes the two for the same, or an older program judged.
+        public var contrast: Contrast?
         /// Part of the views in which the score rose over the source's.
         public var viewsRisen: Double
         /// The edit prompt's place among all texts that were compared, from 1.
@@ -42,6 +57,7 @@ public struct Verdict: Sendable {
             case standingResult = "standing_result"
             case leadSource = "lead_source"
             case leadResult = "lead_result"
+            case contrast
             case viewsRisen = "views_risen"
             case rankSource = "rank_source"
             case rankResult = "rank_result"
