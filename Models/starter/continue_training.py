@@ -3,12 +3,13 @@
 
     continue_training.py unet    --minutes 8   # the U-Net
     continue_training.py decoder --minutes 1   # the VAE's decoder; latents stay what the U-Net knows
-    continue_training.py clip    --minutes 2 --batch 1024    # CLIP, against pictures changed on purpose: its gradients mean something to the eye
-    continue_training.py judge   --minutes 1 --batch 1024    # another CLIP, from nothing, which guides nothing and only judges
-    continue_training.py faces   --minutes 45 --device cpu --batch 64     # CLIP, so that it tells one face from another
+    continue_training.py clip    --minutes 2 --batch 1024   # CLIP, against pictures changed on purpose, so that its gradients show
+    continue_training.py judge   --minutes 1 --batch 1024   # another CLIP, from nothing, which guides nothing and only judges
+    continue_training.py faces   --minutes 45 --device cpu --batch 64      # CLIP, so that it tells one face from another
 
-The first four need a GPU. Each stage writes its weights (f16) into --out. Drawing, captions, networks and the held-out glyphs are those of train.py. Do not compile
-the U-Net with torch.compile: with PyTorch 2.11 its loss became NaN after about 200 steps on an H100, and eager training did not.
+The first four need a GPU. Each stage writes its weights (f16) into --out. Drawing, captions, networks and the held-out glyphs are those
+of train.py. Do not compile the U-Net with torch.compile: with PyTorch 2.11 its loss became NaN after about 200 steps on an H100, and
+eager training did not.
 """
 import argparse
 import os

@@ -93,8 +93,8 @@ private struct TextScores {
 extension Verdict.Text {
     /// The least rise of standing or lead that counts.
     private static let least = 0.3
-    /// The least contrast that shows P_e, and its least rise.
-    private static let (leastContrast, leastTurn) = (0.05, 0.08)
+    /// The least rise of the contrast that counts.
+    private static let leastTurn = 0.1
     /// The part of the views that has to rise.
     private static let mostViews = 0.75
 
@@ -123,7 +123,7 @@ extension Verdict.Text {
     private var showsNuance: Bool {
         guard let contrast, isHigh(rankSource), rankResult == 1 else { return false }
         let rise = contrast.result - max(contrast.source, contrast.reconstruction)
-        return contrast.result > Self.leastContrast && rise > Self.leastTurn && contrast.viewsRisen >= Self.mostViews
+        return contrast.result > 0 && rise > Self.leastTurn && contrast.viewsRisen >= Self.mostViews
     }
 
     /// Among the first tenth of the texts.
