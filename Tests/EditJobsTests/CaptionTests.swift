@@ -53,10 +53,10 @@ import Testing
 
     @Test func `an attribute joins a thing where it wins clearly, and nowhere else`() throws {
         let vocabulary = try Vocabulary(
-            "[things]\napple\npenguin\n[attributes]\nred\ngreen\nbrown\n", file: "v.txt")
+            "[things]\nfish\npenguin\n[attributes]\ntropical\nred\nbrown\n", file: "v.txt")
         let ranking = try ranking(vocabulary)
         #expect(
-            ranking.caption(of: try Self.picture("examples/bench/warp-red-apple/image.png")) == "red apple")
+            ranking.caption(of: try Self.picture("examples/images/tropical-fish.png")) == "tropical fish")
         #expect(ranking.caption(of: try Self.picture("examples/penguin.png")) == "penguin")
     }
 

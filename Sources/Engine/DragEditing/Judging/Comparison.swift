@@ -5,6 +5,10 @@ import TensorCore
 struct Comparison {
     /// A pixel counts as changed above this mean absolute difference over its neighbourhood.
     private static let leastChange: Float = 0.03
+    /// What a picture that only raises CLIP's score stays below (VerdictTests), and a face that smiles goes beyond.
+    private static let leastClearChange: Float = 0.1
+    /// The part of a picture that an eye notices.
+    private static let leastPart = 0.002
 
     /// `(1, h, w, 3)` in [0, 1].
     let source, result: Tensor
@@ -31,6 +35,15 @@ struct Comparison {
     }
 
     var size: Size { region.size }
+
+    /// Whether the pictures differ to the eye.
+    var isChanged: Bool { isPartAbove(Self.leastChange) }
+    /// Whether the pictures differ by more than a shade.
+    var isClearlyChanged: Bool { isPartAbove(Self.leastClearChange) }
+
+    private func isPartAbove(_ least: Float) -> Bool {
+        Double(difference.count { $0 > least }) > Self.leastPart * Double(difference.count)
+    }
 
     private static func difference(_ a: Tensor, _ b: Tensor) -> [Float] {
         let (height, width) = (a.shape[1], a.shape[2])

@@ -48,13 +48,15 @@ public struct Judge {
         }
         let damage = comparison.damage(
             drags: drags, image: result.record.grid.image, comparesOutlines: wish != nil)
-        let isChanged = damage.changed > 0.002
-        let visibility = wish.map { _ in text?.answer(isChanged: isChanged) ?? .unclear }
+        let visibility = wish.map { _ in
+            text?.answer(
+                isChanged: comparison.isChanged, isClearlyChanged: comparison.isClearlyChanged) ?? .unclear
+        }
         return Verdict(
             answers: EditVerdict(
                 drag: movements.isEmpty ? nil : Self.answer(movements.map(\.answer)), text: visibility,
                 damage: damage.answer(
-                    showsAnotherThing: isChanged && text?.showsAnotherThing == true, isDragged: !drags.isEmpty)),
+                    showsAnotherThing: comparison.isClearlyChanged && text?.showsAnotherThing == true, isDragged: !drags.isEmpty)),
             movements: movements, text: text, damage: damage, change: change)
     }
 

@@ -100,10 +100,12 @@ extension Verdict.Text {
 
     /// The answer.
     ///
-    /// - Parameter isChanged: whether the picture differs from the source to the eye.
-    func answer(isChanged: Bool) -> EditVerdict.TextAnswer {
+    /// - Parameters:
+    ///   - isChanged: whether the picture differs from the source to the eye.
+    ///   - isClearlyChanged: whether it differs by more than a shade. A score that gradients drive up needs no more than that.
+    func answer(isChanged: Bool, isClearlyChanged: Bool) -> EditVerdict.TextAnswer {
         guard isChanged else { return .none }
-        if showsAnotherThing || showsNuance { return .visible }
+        if isClearlyChanged && (showsAnotherThing || showsNuance) { return .visible }
         let rise = standingResult - max(standingSource, standingReconstruction)
         // CLIP cannot tell a text from P_o that the source shows as well as P_o.
         let isSame = abs(leadSource) < 0.2
