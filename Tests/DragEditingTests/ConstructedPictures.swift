@@ -142,25 +142,23 @@ enum ConstructedPictures {
         }
         return cases.indices.flatMap { i -> [ConstructedPicture] in
             let (source, prompt) = (cases[i].source, prompts[i])
-            func made(_ kind: String, _ result: Tensor, text: Set<EditVerdict.TextAnswer>)
-                -> ConstructedPicture
-            {
+            func made(_ kind: String, _ result: Tensor) -> ConstructedPicture {
                 ConstructedPicture(
                     kind: kind, name: cases[i].name, isForTuning: cases[i].isForTuning, source: source,
-                    result: result, prompt: prompt.own, wish: prompt.wish, text: text)
+                    result: result, prompt: prompt.own, wish: prompt.wish,
+                    text: kind == "target" ? [.visible] : [.none, .unclear])
             }
             let place = source.busiestPlace
-            let others = cases.indices.filter { prompts[$0].wish != prompt.wish && prompts[$0].own != prompt.wish }
+            let others = cases.indices.filter { ![prompts[$0].wish, prompts[$0].own].contains(prompt.wish) }
             return [
-                made("target", cases[i].target, text: [.visible]),
-                made("copy", source, text: [.none]),
-                made("erased", source.erased(around: place, radius: 10), text: [.none, .unclear]),
-                made("smear", source.smeared(around: place, radius: 16), text: [.none, .unclear]),
-                made("shifted", source.shifted(around: place, radius: 10, by: (9, 14)), text: [.none, .unclear]),
-                made("cast", source.tinted([0.8, 1, 0.75], in: source.everywhere), text: [.none, .unclear]),
-                made("pretended", source.pretending(prompt.wish, to: model), text: [.none, .unclear]),
-                made(
-                    "another face", cases[others[(i + 3) % others.count]].target, text: [.none, .unclear]),
+                made("target", cases[i].target),
+                made("copy", source),
+                made("erased", source.erased(around: place, radius: 10)),
+                made("smear", source.smeared(around: place, radius: 16)),
+                made("shifted", source.shifted(around: place, radius: 10, by: (9, 14))),
+                made("cast", source.tinted([0.8, 1, 0.75], in: source.everywhere)),
+                made("pretended", source.pretending(prompt.wish, to: model)),
+                made("another face", cases[others[(i + 3) % others.count]].target),
             ]
         }
     }

@@ -52,11 +52,11 @@ public struct Judge {
             text?.answer(
                 isChanged: comparison.isChanged, isClearlyChanged: comparison.isClearlyChanged) ?? .unclear
         }
+        let showsAnotherThing = visibility == .visible && text?.showsAnotherThing == true
         return Verdict(
             answers: EditVerdict(
                 drag: movements.isEmpty ? nil : Self.answer(movements.map(\.answer)), text: visibility,
-                damage: damage.answer(
-                    showsAnotherThing: comparison.isClearlyChanged && text?.showsAnotherThing == true, isDragged: !drags.isEmpty)),
+                damage: damage.answer(showsAnotherThing: showsAnotherThing, isDragged: !drags.isEmpty)),
             movements: movements, text: text, damage: damage, change: change)
     }
 

@@ -95,8 +95,8 @@ extension Verdict.Text {
     private static let least = 0.3
     /// The least rise of the contrast that counts.
     private static let leastTurn = 0.1
-    /// The part of the views that has to rise.
-    private static let mostViews = 0.75
+    /// The least part of the views that has to rise.
+    private static let leastViews = 0.75
 
     /// The answer.
     ///
@@ -117,7 +117,7 @@ extension Verdict.Text {
     var showsAnotherThing: Bool {
         let rise = standingResult - max(standingSource, standingReconstruction)
         return rankResult == 1 && leadResult > Self.least
-            && min(rise, leadResult - leadSource) > Self.least && viewsRisen >= Self.mostViews
+            && min(rise, leadResult - leadSource) > Self.least && viewsRisen >= Self.leastViews
     }
 
     /// Whether the result turned to P_e where the source is near it already, as one face is to another: other texts then tell
@@ -125,7 +125,7 @@ extension Verdict.Text {
     private var showsNuance: Bool {
         guard let contrast, isHigh(rankSource), rankResult == 1 else { return false }
         let rise = contrast.result - max(contrast.source, contrast.reconstruction)
-        return contrast.result > 0 && rise > Self.leastTurn && contrast.viewsRisen >= Self.mostViews
+        return contrast.result > 0 && rise > Self.leastTurn && contrast.viewsRisen >= Self.leastViews
     }
 
     /// Among the first tenth of the texts.
