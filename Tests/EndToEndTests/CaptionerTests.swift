@@ -30,7 +30,7 @@ import Testing
         return !stat.isEmpty && !stat.contains(") Z ")
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: ["", "setsid "])
+    @Test(.timeLimit(.minutes(10)), arguments: ["", "setsid "])
     func `a captioner's end is its own, not its child's, and ends the child`(_ launcher: String) throws {
         let start = ContinuousClock.now
         let child = "\(launcher)sh -c 'echo $$ > \(folder.path)/child; trap \"\" HUP TERM; exec sleep 50' &"
@@ -41,7 +41,7 @@ import Testing
         #expect(!isAlive("child"))
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `a captioner that prints without end is stopped, and its first line is the caption`() throws {
         let run = try caption("#!/bin/sh\nexec yes word\n")
         #expect(run.output == "word\n")

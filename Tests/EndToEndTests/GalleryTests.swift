@@ -37,7 +37,7 @@ import Testing
         #expect(try gallery("\(file).no").errors.contains("error: \(file).no is not there\n"))
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `the daemon shows every published and failed job, with both pictures, before it ends`() throws {
         let (place, gallery) = try place()
         try place.drop(picture: "cat.png")
@@ -63,7 +63,7 @@ import Testing
         #expect(place.names(place.outbox) == ["cat"])
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `a gallery that cannot be written costs no job, and is told once a try`()
         throws
     {
@@ -90,7 +90,7 @@ import Testing
         #expect(jobs(gallery).compactMap { $0["name"]?.string }.sorted() == ["a", "b"])
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `the command makes the same gallery anew, and finds pictures in the archive`() throws {
         let (place, gallery) = try place()
         try place.drop(picture: "cat.png")

@@ -25,7 +25,7 @@ import Testing
 
     private var logged: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `the log has a limited part of a hook's output, and the hook goes on`()
         throws
     {
@@ -39,7 +39,7 @@ import Testing
         #expect(logged.contains("the hook says: first") && logged.contains("bytes more"))
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a hook that ignores signals does not outlive the daemon`() throws {
+    @Test(.timeLimit(.minutes(10))) func `a hook that ignores signals does not outlive the daemon`() throws {
         let place = try place(
             "#!/bin/bash\ntrap '' TERM INT HUP\necho $$ > \(folder.path)/pid\nwhile :; do sleep 1; done\n")
         let daemon = try run(place, once: false)
@@ -55,7 +55,7 @@ import Testing
         if let pid { kill(pid, SIGKILL) }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `the log of a hook that fails or cannot be started names its file, the job and the reason`() throws {
         let closed = try place("#!/bin/sh\n", mode: 0o644)
         try run(closed, once: true).waitUntilExit()

@@ -34,7 +34,7 @@ import Testing
         #expect(bad.code == 73)
     }
 
-    @Test(.timeLimit(.minutes(5))) func `an edit writes both extras, and the report holds what it must`()
+    @Test(.timeLimit(.minutes(10))) func `an edit writes both extras, and the report holds what it must`()
         throws
     {
         let folder = try folder(Self.spec + "output: {extras: [preview, report]}\n" + Self.quick)

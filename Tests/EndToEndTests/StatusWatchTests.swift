@@ -33,7 +33,7 @@ import Testing
         return text
     }
 
-    @Test(.timeLimit(.minutes(3))) func `without a terminal each change is a line`() throws {
+    @Test(.timeLimit(.minutes(10))) func `without a terminal each change is a line`() throws {
         let place = try Place()
         let daemon = try place.start()
         defer { daemon.terminate() }
@@ -52,7 +52,7 @@ import Testing
         #expect(!text.contains("\u{1B}"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a reader that goes ends it`() throws {
+    @Test(.timeLimit(.minutes(10))) func `a reader that goes ends it`() throws {
         let place = try Place()
         let daemon = try place.start()
         defer { daemon.terminate() }
@@ -65,7 +65,7 @@ import Testing
         #expect(watch.terminationStatus == 0)
     }
 
-    @Test(.timeLimit(.minutes(3))) func `on a terminal one screen follows the daemon`() throws {
+    @Test(.timeLimit(.minutes(10))) func `on a terminal one screen follows the daemon`() throws {
         let place = try Place()
         let daemon = try place.start()
         defer { daemon.terminate() }
