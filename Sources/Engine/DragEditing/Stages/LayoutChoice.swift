@@ -81,9 +81,7 @@ struct GuidedMeasuring {
     func picture(_ latent: Tensor, cells: [Int]?, decoded: Tensor) -> GuidedPicture {
         GuidedPicture(
             latent: latent, cells: cells, replaced: { replaced(by: decoded) },
-            isVisible: {
-                judging?.judged(decoded).answer(isChanged: true, isClearlyChanged: true) == .visible
-            },
+            isVisible: { judging?.judged(decoded).showsWish == true },
             gain: {
                 var draws = SeededGenerator(seed: seed)
                 let noises = (0..<TextLikelihood.copies).map { _ in draws.normal(latent.shape) }
