@@ -6,12 +6,14 @@
     continue_training.py clip    --minutes 2 --batch 1024   # CLIP, against pictures changed on purpose, so that its gradients show
     continue_training.py judge   --minutes 1 --batch 1024   # another CLIP, from nothing, which guides nothing and only judges
     continue_training.py faces   --minutes 45 --device cpu --batch 64      # CLIP, so that it tells one face from another
+    continue_training.py unet    --minutes 90 --device cpu --batch 32 --lr 3e-4 --faces 0.4     # the U-Net, more faces than before
 
-The first four need a GPU. Each stage writes its weights (f16) into --out. Drawing, captions, networks and the held-out glyphs are those
+The first four need a GPU. Each stage writes its weights (f16) into --out, averaged so far every ten minutes and at the end. Drawing, captions, networks and the held-out glyphs are those
 of train.py. Do not compile the U-Net with torch.compile: with PyTorch 2.11 its loss became NaN after about 200 steps on an H100, and
 eager training did not.
 """
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -111,9 +113,22 @@ class Training:
         for p, a in zip(self.parameters, self.average):
             p.data.copy_(a)
 
+    @contextlib.contextmanager
+    def averaged(self):
+        own = [p.detach().clone() for p in self.parameters]
+        self.take_average()
+        yield
+        for p, o in zip(self.parameters, own):
+            p.data.copy_(o)
+
+
+def of_model(args):
+    """train.py's arguments, so that it takes what lies in the model folder."""
+    return argparse.Namespace(work="", out=args.model, device="cpu")
+
 
 def shipped(args, network, name):
-    network.load_state_dict(T.trained(argparse.Namespace(work="", out=args.model, device="cpu"), name))
+    network.load_state_dict(T.trained(of_model(args), name))
     return network.to(args.device)
 
 
@@ -124,17 +139,18 @@ def export(args, model, name):
 
 
 def tokenizer_of(args):
-    return T.tokenizer(argparse.Namespace(work="", out=args.model))
+    return T.tokenizer(of_model(args))
 
 
 def unet(args):
-    """A ring of latents and text states feeds the U-Net; every 16 steps 2,048 pictures of it are drawn anew."""
-    source, tokenizer = Source(args.device, int(time.time()), [(T.in_focus(), 0.9)]), tokenizer_of(args)
-    vae, words = shipped(args, T.new_vae(), "vae").eval(), shipped(args, T.new_clip(tokenizer), "clip").eval()
-    scaling, (size, chunk) = T.json.load(open(f"{args.model}/vae/config.json"))["scaling_factor"], (49152, 2048)
+    """A ring of latents and text states feeds the U-Net; every 16 steps a part of it is drawn anew, so that a picture is seen four times."""
+    shares = [(faces(), args.faces), (T.in_focus() - faces(), 0.9 - args.faces)] if args.faces else [(T.in_focus(), 0.9)]
+    source, tokenizer = Source(args.device, int(time.time()), shares), tokenizer_of(args)
+    vae, words = shipped(args, T.new_vae(), "vae").eval(), T.text_encoder(of_model(args)).to(args.device)
+    scaling, (size, chunk) = T.json.load(open(f"{args.model}/vae/config.json"))["scaling_factor"], (96 * args.batch, 4 * args.batch)
     latents = torch.zeros(size, 4, 32, 32, dtype=torch.float16, device=args.device)
     states = torch.zeros(size, T.TOKENS, 128, dtype=torch.float16, device=args.device)
-    state_of = lambda texts: words.text_model(input_ids=T.tokens(tokenizer, texts, T.TOKENS).to(args.device)).last_hidden_state.half()
+    state_of = lambda texts: words(input_ids=T.tokens(tokenizer, texts, T.TOKENS).to(args.device)).last_hidden_state.half()
 
     @torch.no_grad()
     def fill(at):
@@ -148,7 +164,8 @@ def unet(args):
         nothing = state_of([""])
     model = shipped(args, T.new_unet(), "unet").to(memory_format=torch.channels_last)
     bars, g = T.alpha_bar(args.device), torch.Generator(args.device).manual_seed(int(time.time()) + 1)
-    training, at = Training(model, args, lr=8e-4, ema=0.9995), 0
+    at, kept = 0, time.time()
+    training = Training(model, args, lr=args.lr, ema=0.9995 if args.batch > 100 else 0.998)
     while training.progress < 1:
         rows = torch.randint(size, (args.batch,), generator=g, device=args.device)
         z, text = latents[rows].float() * scaling, states[rows]
@@ -164,6 +181,10 @@ def unet(args):
         if training.step % 16 == 0:
             fill(at)
             at = (at + chunk) % size
+        if time.time() - kept > 600:
+            kept = time.time()
+            with training.averaged():
+                export(args, model, "unet")
     training.take_average()
     export(args, model, "unet")
     print("unet", training.step, "steps of", args.batch)
@@ -358,6 +379,8 @@ def main():
     p.add_argument("--out", default="trained")
     p.add_argument("--device", default="cuda")
     p.add_argument("--batch", type=int, default=512)
+    p.add_argument("--lr", type=float, default=8e-4, help="the U-Net's learning rate")
+    p.add_argument("--faces", type=float, default=0, help="the part of the U-Net's pictures that are faces; 0: as many as other glyphs")
     args = p.parse_args()
     dict(unet=unet, decoder=decoder, clip=clip, judge=judge, faces=tell_faces_apart)[args.stage](args)
 
