@@ -5,7 +5,8 @@
     results.py sweep --out DIR --grid FILE.json                                                    many settings, drags only
     results.py all   --out DIR        every row of docs/measurements/results.md: rows.json, ablations.json
 
-`--edits examples/others/edits.json` takes other edits: twelve drags that no setting was tuned on.
+`--edits examples/others/edits.json` takes other edits: twelve drags that no setting was tuned on. `--edits examples/bench/texts.json` takes
+the bench's warps, each with a text that names another thing.
 
 Moved: the script searches the source's 15x15 patch around the handle in the result, in a strip along the drag, so that it does not
 match a similar place elsewhere. The figure is the place of the best match along the drag, as a part of the drag. PSNR: result against
@@ -21,6 +22,7 @@ source, outside the drags' surroundings (discs of radius 1.5 drag lengths + 14/1
 `-w0` behind drag, wish or both: without the stretch. Only these rows show what the method does. Needs Pillow and NumPy.
 """
 import argparse
+import collections
 import json
 import math
 import os
@@ -198,6 +200,8 @@ def main():
                 rows.append(run_one(edit, variant, a.out, a.settings))
                 show(rows[-1])
         print(summary([r for r in rows if r["variant"] != "text"] or rows))
+        for variant in a.variants.split(","):
+            print(variant, collections.Counter(answer for r in rows if r["variant"] == variant for answer in r["verdict"].split(", ")))
         with open(os.path.join(a.out, "rows.json"), "w") as f:
             json.dump(rows, f, indent=1)
         return
