@@ -8,9 +8,9 @@
     continue_training.py faces   --minutes 45 --device cpu --batch 64      # CLIP, so that it tells one face from another
     continue_training.py unet    --minutes 90 --device cpu --batch 32 --lr 3e-4 --faces 0.4     # the U-Net, more faces than before
 
-The first four need a GPU. Each stage writes its weights (f16) into --out, averaged so far every ten minutes and at the end. Drawing, captions, networks and the held-out glyphs are those
-of train.py. Do not compile the U-Net with torch.compile: with PyTorch 2.11 its loss became NaN after about 200 steps on an H100, and
-eager training did not.
+Without --device cpu a stage needs a GPU. Each writes its weights (f16) into --out at its end; `unet` also every ten minutes.
+Drawing, captions, networks and the held-out glyphs are those of train.py. Do not compile the U-Net with torch.compile: with PyTorch
+2.11 its loss became NaN after about 200 steps on an H100, and eager training did not.
 """
 import argparse
 import contextlib
@@ -143,7 +143,7 @@ def tokenizer_of(args):
 
 
 def unet(args):
-    """A ring of latents and text states feeds the U-Net; every 16 steps a part of it is drawn anew, so that a picture is seen four times."""
+    """A ring of latents and text states feeds the U-Net; every 16 steps a part of it is drawn anew: it sees a picture four times."""
     shares = [(faces(), args.faces), (T.in_focus() - faces(), 0.9 - args.faces)] if args.faces else [(T.in_focus(), 0.9)]
     source, tokenizer = Source(args.device, int(time.time()), shares), tokenizer_of(args)
     vae, words = shipped(args, T.new_vae(), "vae").eval(), T.text_encoder(of_model(args)).to(args.device)
