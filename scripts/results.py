@@ -199,7 +199,9 @@ def main():
             for variant in a.variants.split(","):
                 rows.append(run_one(edit, variant, a.out, a.settings))
                 show(rows[-1])
-        print(summary([r for r in rows if r["variant"] != "text"] or rows))
+        dragged = [r for r in rows if "moved" in r]
+        if dragged:
+            print(summary(dragged))
         for variant in a.variants.split(","):
             print(variant, collections.Counter(answer for r in rows if r["variant"] == variant for answer in r["verdict"].split(", ")))
         with open(os.path.join(a.out, "rows.json"), "w") as f:

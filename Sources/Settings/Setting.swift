@@ -37,6 +37,12 @@ public struct Setting: Sendable {
         self.init(name, path, .word(Word.allCases.map(\.rawValue)), text)
     }
 
+    /// What its meaning begins with, for the middle of a sentence: "largest number of drag steps".
+    public var subject: String {
+        let subject = text.prefix { $0 != "." && $0 != ";" && $0 != "," }
+        return subject.prefix(1).lowercased() + subject.dropFirst()
+    }
+
     /// The default.
     public var defaultValue: SettingValue { read(EditSettings()) }
 
@@ -66,6 +72,12 @@ public struct Setting: Sendable {
     public static func named(_ name: String) throws(SettingError) -> Setting {
         if let setting = all.first(where: { $0.name == name }) { return setting }
         let known = all.map(\.name)
+        let meant = calledElsewhere(name)
+        guard meant.isEmpty else {
+            throw SettingError(
+                .unknownName, "there is no setting `\(name)`",
+                "Write \(meant.map { "\($0.name) for the \($0.subject)" }.joined(separator: ", or ")).")
+        }
         throw SettingError(
             .unknownName, "there is no setting `\(name)`\(suggestion(for: name, among: known))",
             "Known settings: \(known.joined(separator: ", ")).")

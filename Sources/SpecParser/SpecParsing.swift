@@ -79,6 +79,19 @@ struct SpecDecoder {
         return Dictionary(pairs) { first, _ in first }
     }()
 
+    /// What other programs call a spec's keys and settings.
+    private static let elsewhere: [String: [String]] = {
+        let keys = [
+            "points": ["drags"], "handles": ["drags"], "handle_points": ["drags"],
+            "input": ["image"], "init_image": ["image"], "picture": ["image"], "file": ["image"],
+            "text": ["prompt.edit"], "target_prompt": ["prompt.edit"], "edit": ["prompt.edit"],
+            "source_prompt": ["prompt.source"], "caption": ["prompt.source"], "source": ["prompt.source"],
+            "mask_image": ["mask"], "crop": ["region"], "roi": ["region"],
+        ]
+        return keys.merging(Setting.namesElsewhere.mapValues { $0.map { "settings.\($0)" } }) { key, _ in key
+        }
+    }()
+
     func spec(_ root: YAMLNode) throws(Failure) -> EditSpec {
         if case .scalar(let text, isPlain: true, _) = root, let colon = text.firstIndex(of: ":"),
             Self.keys.contains(String(text[..<colon])), OddCharacter.first(in: text) == nil
@@ -88,7 +101,8 @@ struct SpecDecoder {
                 root, "a spec", "a mapping", do: "Write a space behind the colon: \(text[...colon]) \(rest)")
         }
         try OtherDocument(decoder: decoder).refuse(root, keys: Self.keys)
-        let entries = try decoder.mapping(root, "a spec", keys: Self.keys, places: Self.places)
+        let entries = try decoder.mapping(
+            root, "a spec", keys: Self.keys, places: Self.places, elsewhere: Self.elsewhere)
         var spec = EditSpec()
         if let node = entries["image"]?.value {
             spec.image = Located(try fileName(node, "`image`"), at: node.mark)

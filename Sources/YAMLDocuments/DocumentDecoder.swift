@@ -14,9 +14,12 @@ package struct DocumentDecoder {
 
     /// A mapping. Every key must be known.
     ///
-    /// - Parameter places: where other keys belong: the name of a mapping in this one, or an empty name for the document itself.
+    /// - Parameters:
+    ///   - places: where other keys belong: the name of a mapping in this one, or an empty name for the document itself.
+    ///   - elsewhere: other programs' names for keys of this mapping. A dot leads into a mapping in it.
     package func mapping(
-        _ node: YAMLNode, _ what: String, keys: [String], places: [String: String] = [:]
+        _ node: YAMLNode, _ what: String, keys: [String], places: [String: String] = [:],
+        elsewhere: [String: [String]] = [:]
     ) throws(Failure) -> [String: YAMLEntry] {
         guard case .mapping(let entries, _) = node else {
             let wanted = "a mapping of \(keys.prefix(4).joined(separator: ", "))…"
@@ -35,6 +38,7 @@ package struct DocumentDecoder {
             }
             let near = suggestion(for: entry.key, among: keys)
             throw oddKey(entry, what, keys) ?? misplacedKey(entry, what, keys, places)
+                ?? keyElsewhere(entry, what, elsewhere)
                 ?? (i > 0 ? cutByComma(entries[i - 1], entry, what) : nil)
                 ?? error(
                     "spec.unknown_key", "\(what) has no key `\(entry.key)`\(near)", at: entry.keyMark,
@@ -47,8 +51,7 @@ package struct DocumentDecoder {
     private func misplacedKey(
         _ entry: YAMLEntry, _ what: String, _ keys: [String], _ places: [String: String]
     ) -> Failure? {
-        var value = "…"
-        if case .scalar(let text, let isPlain, _) = entry.value { value = isPlain ? text : "\"\(text)\"" }
+        let value = shown(entry.value)
         let message = "\(what) has no key `\(entry.key)`"
         if let place = places[entry.key] {
             return error(
@@ -65,6 +68,32 @@ package struct DocumentDecoder {
         let (group, key) = (entry.key[..<dot], entry.key[entry.key.index(after: dot)...])
         return error(
             "spec.unknown_key", message, at: entry.keyMark, do: "Write \(group): {\(key): \(value)}.")
+    }
+
+    /// The error of a key that has another name in other programs.
+    private func keyElsewhere(_ entry: YAMLEntry, _ what: String, _ elsewhere: [String: [String]]) -> Failure?
+    {
+        guard let paths = elsewhere[entry.key.lowercased()], !paths.isEmpty else { return nil }
+        let forms = paths.map { path in
+            let form = form(path.split(separator: ".")[...], shown(entry.value))
+            let setting = Setting.all.first { path == $0.name || path.hasSuffix(".\($0.name)") }
+            return form + (setting.map { " for the \($0.subject)" } ?? "")
+        }
+        return error(
+            "spec.unknown_key", "\(what) has no key `\(entry.key)`", at: entry.keyMark,
+            do: "Write \(forms.joined(separator: ", or ")).")
+    }
+
+    /// How a value is written under the keys of a path.
+    private func form(_ path: ArraySlice<Substring>, _ value: String) -> String {
+        guard let key = path.first else { return value }
+        return path.count == 1 ? "\(key): \(value)" : "\(key): {\(form(path.dropFirst(), value))}"
+    }
+
+    /// A value as a hint shows it.
+    private func shown(_ value: YAMLNode) -> String {
+        guard case .scalar(let text, let isPlain, _) = value else { return "…" }
+        return isPlain ? text : "\"\(text)\""
     }
 
     /// The error of a "key" that is the rest of a value: between brackets, a comma ends a value without quotes.

@@ -28,12 +28,20 @@ extension DocumentDecoder {
         let top = Setting.ungrouped
         let entries = try mapping(
             node, what, keys: top.map(\.name) + Setting.groups.map(\.name),
-            places: Dictionary(uniqueKeysWithValues: outer.map { ($0, "") }))
+            places: Dictionary(uniqueKeysWithValues: outer.map { ($0, "") }),
+            elsewhere: Setting.namesElsewhere)
         var found = try assignments(top.map { ($0.name, $0) }, entries)
         for group in Setting.groups {
             guard let node = entries[group.name]?.value else { continue }
             let members = group.members
-            found += try assignments(members, try mapping(node, "`\(group.name)`", keys: members.map(\.key)))
+            let elsewhere = Setting.namesElsewhere.mapValues { names in
+                names.filter { $0.hasPrefix("\(group.name).") }.map {
+                    String($0.dropFirst(group.name.count + 1))
+                }
+            }
+            found += try assignments(
+                members,
+                try mapping(node, "`\(group.name)`", keys: members.map(\.key), elsewhere: elsewhere))
         }
         return found
     }

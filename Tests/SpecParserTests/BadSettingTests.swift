@@ -67,3 +67,47 @@ import TestSupport
         }
     }
 }
+
+/// A setting under the name that another program gives it.
+@Suite struct NamesElsewhereTests {
+    @Test func `every name leads to settings that exist, and is no setting's own`() {
+        let settings = Setting.all.map(\.name)
+        for (name, meant) in Setting.namesElsewhere {
+            #expect(name == name.lowercased() && !settings.contains(name), "\(name)")
+            #expect(!meant.isEmpty && meant.allSatisfy(settings.contains), "\(name): \(meant)")
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "settings: {steps: 40}", "settings",
+            "max_steps: 40 for the largest number of drag steps, or num_steps: 40 for the"
+        ),
+        (
+            "steps: 40", "a spec",
+            "settings: {max_steps: 40} for the largest number of drag steps, or settings: {num_steps: 40}"
+        ),
+        (
+            "settings: {CFG_Scale: 7.5}", "settings",
+            "text_sampling: 7.5 for the guidance towards the edit prompt while sampling."
+        ),
+        ("lora_rank: 8", "a spec", "settings: {lora: {rank: 8}} for the rank of the LoRA."),
+        ("settings: {lora: {learning_rate: 0.1}}", "lora", "Write lr: 0.1."),
+        ("points: [[1, 2], [3, 4]]", "a spec", "Write drags: …."),
+        ("caption: a cat", "a spec", "Write prompt: {source: a cat}."),
+    ])
+    func `a spec with it`(_ line: String, _ place: String, _ hint: String) {
+        let error = #expect(throws: Failure.self) { try parseSpec(Array("\(line)\n".utf8), file: "s.yaml") }
+        #expect(error?.code == "spec.unknown_key")
+        #expect(error?.message.contains(place) == true, "\(error?.message ?? "")")
+        #expect(error?.hint.contains(hint) == true, "\(error?.hint ?? "")")
+    }
+
+    @Test func `--set with it`() {
+        let error = #expect(throws: Failure.self) { try parseSetting("strength=0.5") }
+        #expect(
+            error?.hint
+                == "Write inversion_strength for the part of the schedule that the edit inverts and samples again."
+        )
+    }
+}
