@@ -143,6 +143,9 @@ extension ParsedSpec {
         }
     }
 
+    /// What people write where they mean no file.
+    private static let wordsForNone: Set<String> = ["none", "nil", "no", "off", "false", "auto"]
+
     /// The path of a file that the spec names. The name must be relative, and the file must exist in the spec's own folder
     /// after following symbolic links.
     ///
@@ -167,6 +170,8 @@ extension ParsedSpec {
             throw error(
                 "spec.reference_missing", "`\(name)` is not there", at: reference.mark,
                 do: "Put the file beside the spec, or correct its name."
+                    + (Self.wordsForNone.contains(name.lowercased())
+                        ? " For no file, leave the key out." : "")
                     + (comment.map { " If `\($0.words)` belongs to the name, quote the whole of it." } ?? ""))
         }
         guard path.hasPrefix(root == "/" ? "/" : root + "/") else {

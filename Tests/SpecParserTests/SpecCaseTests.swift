@@ -131,6 +131,16 @@ private let cases = Cases()
         #expect(try code("dog.png") == "spec.reference_missing")
     }
 
+    @Test(arguments: [("none", true), ("Off", true), ("nones.png", false)])
+    func `a word for no file is answered with the way to name none`(_ name: String, _ isWord: Bool) throws {
+        let text = "image: cat.png\nprompt: a cat\nmask: \(name)\n"
+        let parsed = try parseSpec(Array(text.utf8), file: "s.yaml")
+        let mask = try #require(parsed.spec.references.last)
+        let error = #expect(throws: Failure.self) { try parsed.resolve(mask) { $0 == nil ? "/in" : nil } }
+        #expect(error?.code == "spec.reference_missing" && error?.place?.line == 3)
+        #expect(error?.hint.contains("leave the key out") == isWord)
+    }
+
     @Test func `a name with ./ before it is the file of that name`() throws {
         for (written, name) in [
             ("./cat.png", "cat.png"), ("././/cat.png", "cat.png"), ("./", "./"), ("..png", "..png"),
