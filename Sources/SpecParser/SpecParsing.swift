@@ -81,8 +81,9 @@ struct SpecDecoder {
 
     /// What other programs call a spec's keys and settings.
     private static let elsewhere: [String: [String]] = {
+        let drags = "drags: [\(DragForms.form), …]"
         let keys = [
-            "points": ["drags"], "handles": ["drags"], "handle_points": ["drags"],
+            "points": [drags], "handles": [drags], "handle_points": [drags],
             "input": ["image"], "init_image": ["image"], "picture": ["image"], "file": ["image"],
             "text": ["prompt.edit"], "target_prompt": ["prompt.edit"], "edit": ["prompt.edit"],
             "source_prompt": ["prompt.source"], "caption": ["prompt.source"], "source": ["prompt.source"],

@@ -16,7 +16,8 @@ package struct DocumentDecoder {
     ///
     /// - Parameters:
     ///   - places: where other keys belong: the name of a mapping in this one, or an empty name for the document itself.
-    ///   - elsewhere: other programs' names for keys of this mapping. A dot leads into a mapping in it.
+    ///   - elsewhere: other programs' names for keys of this mapping. A dot leads into a mapping in it; what has a colon is written as
+    ///     it stands.
     package func mapping(
         _ node: YAMLNode, _ what: String, keys: [String], places: [String: String] = [:],
         elsewhere: [String: [String]] = [:]
@@ -75,7 +76,8 @@ package struct DocumentDecoder {
     {
         guard let paths = elsewhere[entry.key.lowercased()], !paths.isEmpty else { return nil }
         let forms = paths.map { path in
-            let form = form(path.split(separator: ".")[...], shown(entry.value))
+            let form =
+                path.contains(":") ? path : form(path.split(separator: ".")[...], shown(entry.value))
             let setting = Setting.all.first { path == $0.name || path.hasSuffix(".\($0.name)") }
             return form + (setting.map { " for the \($0.subject)" } ?? "")
         }

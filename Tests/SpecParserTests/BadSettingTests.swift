@@ -93,7 +93,7 @@ import TestSupport
         ),
         ("lora_rank: 8", "a spec", "settings: {lora: {rank: 8}} for the rank of the LoRA."),
         ("settings: {lora: {learning_rate: 0.1}}", "lora", "Write lr: 0.1."),
-        ("points: [[1, 2], [3, 4]]", "a spec", "Write drags: …."),
+        ("points: [[1, 2], [3, 4]]", "a spec", "Write drags: [{from: [x, y], to: [x, y]}, …]."),
         ("caption: a cat", "a spec", "Write prompt: {source: a cat}."),
     ])
     func `a spec with it`(_ line: String, _ place: String, _ hint: String) {
