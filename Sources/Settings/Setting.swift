@@ -37,11 +37,8 @@ public struct Setting: Sendable {
         self.init(name, path, .word(Word.allCases.map(\.rawValue)), text)
     }
 
-    /// What its meaning begins with, for the middle of a sentence: "largest number of drag steps".
-    public var subject: String {
-        let subject = text.prefix { $0 != "." && $0 != ";" && $0 != "," }
-        return subject.prefix(1).lowercased() + subject.dropFirst()
-    }
+    /// What its meaning begins with, for a hint: "Largest number of drag steps".
+    public var subject: Substring { text.prefix { ![".", ";", ":"].contains($0) } }
 
     /// The default.
     public var defaultValue: SettingValue { read(EditSettings()) }
@@ -76,7 +73,7 @@ public struct Setting: Sendable {
         guard meant.isEmpty else {
             throw SettingError(
                 .unknownName, "there is no setting `\(name)`",
-                "Write \(meant.map { "\($0.name) for the \($0.subject)" }.joined(separator: ", or ")).")
+                "Write \(meant.map { "\($0.name) (\($0.subject))" }.joined(separator: ", or ")).")
         }
         throw SettingError(
             .unknownName, "there is no setting `\(name)`\(suggestion(for: name, among: known))",

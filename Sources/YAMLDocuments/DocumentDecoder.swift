@@ -79,7 +79,7 @@ package struct DocumentDecoder {
             let form =
                 path.contains(":") ? path : form(path.split(separator: ".")[...], shown(entry.value))
             let setting = Setting.all.first { path == $0.name || path.hasSuffix(".\($0.name)") }
-            return form + (setting.map { " for the \($0.subject)" } ?? "")
+            return form + (setting.map { " (\($0.subject))" } ?? "")
         }
         return error(
             "spec.unknown_key", "\(what) has no key `\(entry.key)`", at: entry.keyMark,

@@ -81,17 +81,21 @@ import TestSupport
     @Test(arguments: [
         (
             "settings: {steps: 40}", "settings",
-            "max_steps: 40 for the largest number of drag steps, or num_steps: 40 for the"
+            "Write max_steps: 40 (Largest number of drag steps), or num_steps: 40 (Number of steps of the whole noise schedule)."
         ),
         (
             "steps: 40", "a spec",
-            "settings: {max_steps: 40} for the largest number of drag steps, or settings: {num_steps: 40}"
+            "Write settings: {max_steps: 40} (Largest number of drag steps), or settings: {num_steps: 40} ("
         ),
         (
             "settings: {CFG_Scale: 7.5}", "settings",
-            "text_sampling: 7.5 for the guidance towards the edit prompt while sampling."
+            "Write text_sampling: 7.5 (Guidance towards the edit prompt while sampling)."
         ),
-        ("lora_rank: 8", "a spec", "settings: {lora: {rank: 8}} for the rank of the LoRA."),
+        ("lora_rank: 8", "a spec", "Write settings: {lora: {rank: 8}} (Rank of the LoRA)."),
+        (
+            "settings: {unet_feature_idx: 3}", "settings",
+            "Write feature_block: 3 (U-Net block whose features the drag compares)."
+        ),
         ("settings: {lora: {learning_rate: 0.1}}", "lora", "Write lr: 0.1."),
         ("points: [[1, 2], [3, 4]]", "a spec", "Write drags: [{from: [x, y], to: [x, y]}, …]."),
         ("caption: a cat", "a spec", "Write prompt: {source: a cat}."),
@@ -107,7 +111,7 @@ import TestSupport
         let error = #expect(throws: Failure.self) { try parseSetting("strength=0.5") }
         #expect(
             error?.hint
-                == "Write inversion_strength for the part of the schedule that the edit inverts and samples again."
+                == "Write inversion_strength (Part of the schedule that the edit inverts and samples again)."
         )
     }
 }
